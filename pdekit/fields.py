@@ -1,0 +1,332 @@
+"""The vocabulary: grids, fields, problems and trajectories.
+
+Everything else in pdekit is written in these nouns. Tensors are real, and their axis order is always
+``batch time channel *space`` with spatial axes x, y, z in this order (``indexing="ij"``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+AXES = ("x", "y", "z")
+LAYOUTS = ("periodic", "cells", "nodes")
+
+
+class Equation(Protocol):
+    """What the vocabulary knows of an equation: a frozen dataclass that can describe itself."""
+
+    def describe(self, params: dict[str, float]) -> str: ...
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A uniform box.
+
+    Point i of an axis with n points, length L and origin o lies at
+
+    - ``periodic``: o + i L/n (the end point is the first point again),
+    - ``cells``:    o + (i + 1/2) L/n (cell centres),
+    - ``nodes``:    o + i L/(n - 1) (both ends included).
+
+    A grid of shape ``()`` belongs to a zero-dimensional system (ordinary differential equations).
+
+    Args:
+        shape: number of points of each axis.
+        extent: length of each axis, in the problem's unit of length. A solver may be given a grid whose
+            lengths are tensors shaped "batch 1 *1" (see `Problem.at`): one box per trajectory.
+        origin: coordinate of the lower end of each axis (default 0).
+        layout: one of `LAYOUTS` for each axis (default periodic).
+
+    >>> Grid((4,), (2.0,)).coordinates(0).tolist()
+    [0.0, 0.5, 1.0, 1.5]
+    >>> Grid((4,), (2.0,), layout=("cells",)).coordinates(0).tolist()
+    [0.25, 0.75, 1.25, 1.75]
+    """
+
+    shape: tuple[int, ...]
+    extent: tuple[Any, ...]
+    origin: tuple[float, ...] = ()
+    layout: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        ndim = len(self.shape)
+        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        object.__setattr__(self, "extent", tuple(self.extent))
+        object.__setattr__(self, "origin", tuple(self.origin) or (0.0,) * ndim)
+        object.__setattr__(self, "layout", tuple(self.layout) or ("periodic",) * ndim)
+        for name in ("extent", "origin", "layout"):
+            if len(getattr(self, name)) != ndim:
+                raise ValueError(
+                    f"expected {name} with one entry for each of the {ndim} axes of shape {self.shape}, "
+                    f"got {getattr(self, name)}; give {ndim} entries"
+                )
+        if ndim > 3:
+            raise ValueError(f"expected at most 3 axes (x, y, z), got shape {self.shape}; use a smaller problem")
+        if any(n < 1 for n in self.shape):
+            raise ValueError(f"expected at least one point in each axis, got shape {self.shape}")
+        for layout in self.layout:
+            if layout not in LAYOUTS:
+                raise ValueError(f"expected a layout among {LAYOUTS}, got {layout!r}; correct Grid(layout=...)")
+        if any(not isinstance(length, Tensor) and not length > 0 for length in self.extent):
+            raise ValueError(f"expected positive lengths, got extent {self.extent}; correct Grid(extent=...)")
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the axes: ("x",), ("x", "y") or ("x", "y", "z")."""
+        return AXES[: self.ndim]
+
+    @property
+    def periodic(self) -> bool:
+        return all(layout == "periodic" for layout in self.layout)
+
+    @property
+    def spacing(self) -> tuple[Any, ...]:
+        """Distance between neighbouring points of each axis."""
+        return tuple(
+            length / (n - 1) if layout == "nodes" else length / n
+            for n, length, layout in zip(self.shape, self.extent, self.layout, strict=True)
+        )
+
+    def coordinates(self, axis: int, dtype: torch.dtype = torch.float64, device=None) -> Tensor:
+        """Coordinates of one axis, shape (n,); "batch 1 *1 n" broadcast if the length is a tensor."""
+        i = torch.arange(self.shape[axis], dtype=dtype, device=device)
+        if self.layout[axis] == "cells":
+            i = i + 0.5
+        h = self.spacing[axis]
+        if isinstance(h, Tensor):
+            i = i.reshape([-1 if a == axis else 1 for a in range(self.ndim)])
+            h = h.to(dtype)
+        return self.origin[axis] + i * h
+
+    def mesh(self, dtype: torch.dtype = torch.float64, device=None) -> tuple[Tensor, ...]:
+        """Coordinates of all points: one tensor for each axis, of shape ``shape`` (or broadcastable to
+        "batch 1 *shape" where a length is a tensor)."""
+        columns = []
+        for axis in range(self.ndim):
+            column = self.coordinates(axis, dtype, device)
+            if column.ndim == 1:
+                column = column.reshape([-1 if a == axis else 1 for a in range(self.ndim)]).expand(self.shape)
+            columns.append(column)
+        return tuple(columns)
+
+    def weights(self, dtype: torch.dtype = torch.float64, device=None) -> Tensor:
+        """Quadrature weights of the points, of shape ``shape``; they sum to the volume of the box.
+
+        Equal weights on periodic and cell axes (spectrally exact for band-limited periodic fields, second
+        order on cells), trapezoidal weights on nodes (second order).
+        """
+        total = torch.ones(self.shape, dtype=dtype, device=device)
+        for axis, (n, h) in enumerate(zip(self.shape, self.spacing, strict=True)):
+            w = torch.full((n,), float(h), dtype=dtype, device=device)
+            if self.layout[axis] == "nodes":
+                w[0] *= 0.5
+                w[-1] *= 0.5
+            total = total * w.reshape([-1 if a == axis else 1 for a in range(self.ndim)])
+        return total
+
+    def resized(self, shape: Sequence[int]) -> Grid:
+        """The same box with another number of points."""
+        return dataclasses.replace(self, shape=tuple(shape))
+
+
+@dataclass(frozen=True)
+class Points:
+    """An unstructured set of at most ``max_points`` points of dimension ``ndim``, sorted along one axis.
+
+    The coordinates belong to each trajectory (`Trajectory.points`), because geometries vary.
+    """
+
+    ndim: int
+    max_points: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.max_points,)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One real channel.
+
+    Args:
+        name: what the channel is, e.g. "vorticity".
+        unit: its unit; "1" if non-dimensional.
+        vector: name of the group whose components belong together, e.g. "velocity".
+        complex: name of the complex field of which this is the real part (first) or imaginary part (second).
+    """
+
+    name: str
+    unit: str = "1"
+    vector: str | None = None
+    complex: str | None = None
+
+    @property
+    def group(self) -> str:
+        """Channels of one group share one scale and have no mean removed; others stand alone."""
+        return self.vector or self.complex or self.name
+
+
+def periodic_boundary(ndim: int) -> tuple[tuple[str, str], ...]:
+    return (("periodic", "periodic"),) * ndim
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything a model may know before it sees data.
+
+    Args:
+        grid: where the fields live; nominal where a length varies (reserved params ``length_x|y|z``).
+        fields: the channels of ``u``.
+        dt: time between frames, nominal where it varies (reserved param ``dt``); None if steady.
+        n_frames: frames of a stored trajectory; 1 for a steady problem.
+        boundary: (lower, upper) condition of each axis; periodic where the grid is.
+        coeffs: input fields fixed in time.
+        params: names of scalars that vary from sample to sample.
+        has_text: whether trajectories carry a caption.
+        pde: the equation, None if unknown.
+        forcing: input fields that vary in time and are known over the forecast.
+    """
+
+    grid: Grid | Points
+    fields: tuple[Field, ...]
+    dt: float | None = None
+    n_frames: int = 1
+    boundary: tuple[tuple[str, str], ...] = ()
+    coeffs: tuple[Field, ...] = ()
+    params: tuple[str, ...] = ()
+    has_text: bool = False
+    pde: Equation | None = None
+    forcing: tuple[Field, ...] = ()
+
+    def __post_init__(self):
+        for name in ("fields", "coeffs", "params", "forcing", "boundary"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if not self.fields:
+            raise ValueError("expected at least one field, got none; name the channels in Problem(fields=...)")
+        if self.n_frames > 1 and not self.dt:
+            raise ValueError(f"expected dt > 0 for a problem of {self.n_frames} frames, got {self.dt}; set dt")
+        if not self.boundary and isinstance(self.grid, Grid):
+            pairs = tuple(
+                ("periodic", "periodic") if layout == "periodic" else ("wall", "wall") for layout in self.grid.layout
+            )
+            object.__setattr__(self, "boundary", pairs)
+
+    @property
+    def steady(self) -> bool:
+        return self.n_frames == 1
+
+    @property
+    def ndim(self) -> int:
+        return self.grid.ndim
+
+    @property
+    def n_channels(self) -> int:
+        return len(self.fields)
+
+    def at(self, params: Float[Tensor, "batch param"] | None) -> tuple[Any, Grid, Any]:
+        """The equation, the grid and the time step of given parameters.
+
+        A parameter named like a field of the equation replaces it; ``length_x|y|z`` replace the box lengths
+        and ``dt`` the step. Values come back shaped "batch 1 *1", which calculi and steppers accept.
+        """
+        if not self.params or params is None:
+            return self.pde, self.grid, self.dt
+        if params.shape[-1] != len(self.params):
+            raise ValueError(
+                f"expected one column for each of the params {self.params}, got shape {tuple(params.shape)}; "
+                "give them in the order of problem.params"
+            )
+        shape = (params.shape[0], 1) + (1,) * self.grid.ndim
+        values = {name: params[:, i].reshape(shape) for i, name in enumerate(self.params)}
+        extent = list(self.grid.extent)
+        for axis, letter in enumerate(self.grid.axes):
+            extent[axis] = values.pop(f"length_{letter}", extent[axis])
+        dt = values.pop("dt", self.dt)
+        grid = dataclasses.replace(self.grid, extent=tuple(extent))
+        pde = dataclasses.replace(self.pde, **values) if self.pde is not None and values else self.pde
+        return pde, grid, dt
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A batch of trajectories; absent parts are None. Shapes are those of DESIGN section 2.
+
+    Args:
+        u: "batch time channel *space", in physical units.
+        t: "batch time", in the problem's unit of time.
+        coeffs: "batch coeff *space".
+        forcing: "batch time force *space".
+        mask: "batch field *space", 1 where a field exists.
+        points: "batch point dim"; with point_mask "batch point" and cells "batch cell corner".
+        params: "batch param", in the order of `Problem.params`.
+        text: one caption for each trajectory.
+        index: "batch", which sample of its split.
+    """
+
+    u: Float[Tensor, "batch time channel *space"]
+    t: Float[Tensor, "batch time"]
+    coeffs: Float[Tensor, "batch coeff *space"] | None = None
+    forcing: Float[Tensor, "batch time force *space"] | None = None
+    mask: Float[Tensor, "batch field *space"] | None = None
+    points: Float[Tensor, "batch point dim"] | None = None
+    point_mask: Tensor | None = None
+    cells: Tensor | None = None
+    params: Float[Tensor, "batch param"] | None = None
+    text: tuple[str, ...] | None = field(default=None)
+    index: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self.u.shape[0]
+
+    def _map(self, function) -> Trajectory:
+        changed = {}
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, Tensor):
+                changed[item.name] = function(value)
+        return dataclasses.replace(self, **changed)
+
+    def to(self, *args, **kwargs) -> Trajectory:
+        """Like `Tensor.to`; a floating dtype is applied to floating tensors only."""
+        dtypes = [a for a in (*args, *kwargs.values()) if isinstance(a, torch.dtype)]
+
+        def move(value: Tensor) -> Tensor:
+            if dtypes and not value.is_floating_point():
+                keep = [a for a in args if not isinstance(a, torch.dtype)]
+                return value.to(*keep, **{k: v for k, v in kwargs.items() if k != "dtype"}) if keep else value
+            return value.to(*args, **kwargs)
+
+        return self._map(move)
+
+    def pin_memory(self) -> Trajectory:
+        return self._map(lambda value: value.pin_memory())
+
+    def samples(self, which: slice | Tensor) -> Trajectory:
+        """Some of the trajectories of the batch."""
+        chosen = self._map(lambda value: value[which])
+        if self.text is None:
+            return chosen
+        picked = range(len(self))[which] if isinstance(which, slice) else which.tolist()
+        return dataclasses.replace(chosen, text=tuple(self.text[i] for i in picked))
+
+    def frames(self, which: slice) -> Trajectory:
+        """Some of the frames of every trajectory."""
+        forcing = None if self.forcing is None else self.forcing[:, which]
+        return dataclasses.replace(self, u=self.u[:, which], t=self.t[:, which], forcing=forcing)
+
+
+def n_values(grid: Grid | Points) -> int:
+    """Number of points of a grid."""
+    return prod(grid.shape)
