@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -20,6 +20,7 @@ AXES = ("x", "y", "z")
 LAYOUTS = ("periodic", "cells", "nodes")
 
 
+@runtime_checkable
 class Equation(Protocol):
     """What the vocabulary knows of an equation: a frozen dataclass that can describe itself."""
 
