@@ -1,0 +1,92 @@
+# make demo       train, evaluate and report PDE-Refiner on Kolmogorov flow, from nothing
+# make test       style, then all tests (make test-fast: the fast ones)
+# make oracles    pdekit beside independent implementations, in an environment of their own
+# make docs       the site, in docs/_build/html
+# make lint       style only (make format: mend it)
+# make bench      speed and accuracy beside peers; wants a quiet machine
+# make pins       write the constraints files anew from the environments as they are
+# make clean      remove what is built (make distclean: the environments too); data and runs are kept
+#
+# PYTHON=python3.12 make test   chooses the interpreter of a new environment.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := test
+
+PYTHON ?= python3
+BIN := .venv/bin
+ORACLES := .venv-oracles/bin
+INSTALLED := .venv/installed
+INSTALLED_DOCS := .venv/installed-docs
+INSTALLED_ORACLES := .venv-oracles/installed
+
+# Tests are many small tensors: one thread each, and one process for each core.
+WORKERS ?= 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+WHOLE_SUITE := -n $(WORKERS) --dist loadfile -m "not oracle and not network"
+
+# $(call environment,FOLDER,CONSTRAINTS,EXTRA): a stamp is written only when every step went well.
+# torch comes first, by itself and pinned, so that whatever asks for torch later finds it in place: an unpinned one
+# would be the newest, on Linux with gigabytes of CUDA libraries. Without build isolation the pinned setuptools
+# builds what has no wheel.
+define environment
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else \
+		f"expected Python 3.11 or newer, found {v[0]}.{v[1]} ($(PYTHON)); choose another: make PYTHON=python3.12")'
+	rm -f $(1)/installed*
+	$(1)/bin/python -m pip --version || { rm -rf $(1); $(PYTHON) -m venv $(1); }
+	$(1)/bin/python -m pip install --quiet $$(grep -E '^(torch|setuptools)==' $(2))
+	$(1)/bin/python -m pip install --quiet --no-build-isolation -c $(2) -e '.[$(3)]'
+	touch $@
+endef
+
+.PHONY: demo test test-fast oracles docs lint format bench pins clean distclean
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(call environment,.venv,constraints.txt,dev)
+
+$(INSTALLED_DOCS): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --no-build-isolation -c constraints.txt -e '.[docs]'
+	touch $@
+
+$(INSTALLED_ORACLES): pyproject.toml constraints-oracles.txt
+	$(call environment,.venv-oracles,constraints-oracles.txt,oracles)
+
+demo: $(INSTALLED)
+	$(BIN)/python -m pdekit.train model=pde_refiner data=kolmogorov
+
+test: lint
+	$(PYTEST) $(WHOLE_SUITE)
+
+test-fast: lint
+	$(PYTEST)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+oracles: $(INSTALLED_ORACLES)
+	OMP_NUM_THREADS=1 $(ORACLES)/python -m pytest tests/oracles -m oracle
+
+docs: $(INSTALLED_DOCS)
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+bench: $(INSTALLED)
+	for script in benchmarks/*.py; do $(BIN)/python $$script; done
+
+pins: $(INSTALLED_DOCS) $(INSTALLED_ORACLES)
+	for name in "" -oracles; do \
+		{ sed '/^[^#]/,$$d' constraints$$name.txt; \
+		.venv$$name/bin/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed 's/+cpu$$//'; } \
+		> constraints$$name.new && mv constraints$$name.new constraints$$name.txt; done
+
+clean:
+	rm -rf build dist docs/_build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find pdekit tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf .venv .venv-oracles
