@@ -1,0 +1,78 @@
+"""The Fourier symbol of a linear operator: L(exp(i k.x)) = symbol(k) exp(i k.x)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import torch
+from jaxtyping import Complex
+from torch import Tensor
+
+from pdekit.calculus.base import Calculus
+from pdekit.calculus.fourier import Fourier, FourierField
+
+
+class Symbol(Calculus):
+    """Reads a linear operator with constant coefficients mode by mode; anything else is refused.
+
+    A field is the vector of the amplitudes of one mode exp(i k.x), for all k at once.
+
+    Args:
+        fourier: says which modes.
+    """
+
+    def __init__(self, fourier: Fourier):
+        self.fourier, self.ndim = fourier, fourier.ndim
+
+    def unit(self, channel: int, n_channels: int) -> FourierField:
+        """Every mode with amplitude 1 in one channel."""
+        shape = (1, n_channels, *self.fourier.spectrum_shape)
+        amplitudes = torch.zeros(shape, dtype=torch.complex128, device=self.fourier.device)
+        amplitudes[:, channel] = 1
+        return self.fourier.from_spectrum(amplitudes)
+
+    def partial(self, u: FourierField, orders: tuple[int, ...]) -> FourierField:
+        return self.fourier.partial(u, orders)
+
+    def components(self, u: FourierField) -> tuple[FourierField, ...]:
+        return self.fourier.components(u)
+
+    def stack(self, *fields: FourierField) -> FourierField:
+        return self.fourier.stack(*fields)
+
+    def poisson(self, name: str, rhs: FourierField) -> FourierField:
+        return self.fourier.poisson(name, rhs)
+
+    def t(self, u: FourierField) -> NoReturn:
+        raise ValueError("expected a linear operator in space, got a time derivative; write u_t = linear + nonlinear")
+
+    @property
+    def coordinates(self) -> NoReturn:
+        raise ValueError("expected constant coefficients in linear(), got coordinates; move that term to nonlinear()")
+
+    @property
+    def time(self) -> NoReturn:
+        raise ValueError("expected constant coefficients in linear(), got the time; move that term to nonlinear()")
+
+
+def symbol(
+    linear: Callable[[FourierField, Calculus], Any], fourier: Fourier, n_channels: int
+) -> Complex[Tensor, "batch row column *modes"]:
+    """The matrix of a linear operator for each mode, complex128.
+
+    Args:
+        linear: maps a field of n_channels channels to one of as many, linearly, with constant coefficients.
+        fourier: a float64 calculus that says which modes.
+
+    Returns:
+        L with u_hat_t[row] = sum over column of L[row, column] u_hat[column]; batch is 1 unless parameters or
+        box lengths vary over it.
+
+    Raises:
+        ValueError: if an operator depends on the coordinates or the time.
+    """
+    d = Symbol(fourier)
+    columns = [linear(d.unit(c, n_channels), d).spectrum for c in range(n_channels)]
+    full = torch.broadcast_shapes(*(c.shape for c in columns))
+    return torch.stack([c.expand(full) for c in columns], dim=2)
