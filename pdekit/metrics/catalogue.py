@@ -1,0 +1,68 @@
+"""What every measure promises: its perfect value, its unit, and what it says of a 10 % error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pdekit.fields import Grid, Problem
+from pdekit.metrics.correlation import correlation, correlation_all
+from pdekit.metrics.pointwise import mae, max_error, nrmse, rmse, vrmse
+from pdekit.metrics.spectra import energy_spectrum, log_spectral_distance, spectral_nrmse
+
+FRAME = ("member", "sample", "time", "field")
+SHELL = (*FRAME, "shell")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A field measure f(u, reference, problem, mask=None) and what it promises.
+
+    Args:
+        function: the measure; its name is its name in the scores.
+        perfect: its value for the reference itself; None for a diagnostic of the forecast alone.
+        unit_power: power of the field's unit that the value carries: 0 if relative.
+        ten_percent: its value for a forecast of 1.1 times the reference, on any reference of zero mean for a
+            relative measure, on a reference of values +1 and -1 in equal number for the others.
+        dims: names of the result's dimensions.
+        worst: the value of a diverged forecast.
+        whole_box: whether it needs every point of a box: neither mesh nor mask.
+        spatial: whether it compares patterns in space, and so needs some.
+    """
+
+    function: Callable
+    perfect: float | None
+    unit_power: int
+    ten_percent: float
+    dims: tuple[str, ...] = FRAME
+    worst: float = math.inf
+    whole_box: bool = False
+    spatial: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+    def suits(self, problem: Problem, masked: bool = False) -> bool:
+        """Whether the measure is defined for a problem, with or without a mask."""
+        if not problem.grid.shape:
+            return not (self.spatial or self.whole_box)
+        return not self.whole_box or (isinstance(problem.grid, Grid) and not masked)
+
+
+CATALOGUE = (
+    Measure(rmse, perfect=0.0, unit_power=1, ten_percent=0.1),
+    Measure(nrmse, perfect=0.0, unit_power=0, ten_percent=0.1),
+    Measure(vrmse, perfect=0.0, unit_power=0, ten_percent=0.1, spatial=True),
+    Measure(mae, perfect=0.0, unit_power=1, ten_percent=0.1),
+    Measure(max_error, perfect=0.0, unit_power=1, ten_percent=0.1),
+    Measure(correlation, perfect=1.0, unit_power=0, ten_percent=1.0, worst=-math.inf, spatial=True),
+    Measure(correlation_all, perfect=1.0, unit_power=0, ten_percent=1.0, worst=-math.inf, spatial=True),
+    Measure(energy_spectrum, perfect=None, unit_power=2, ten_percent=1.21 / 2, dims=SHELL, whole_box=True),
+    Measure(spectral_nrmse, perfect=0.0, unit_power=0, ten_percent=0.1, dims=SHELL, whole_box=True),
+    Measure(log_spectral_distance, perfect=0.0, unit_power=0, ten_percent=2 * math.log10(1.1), whole_box=True),
+)
+"""All field measures, in the order of docs/metrics.md."""
+
+MEASURES = {measure.name: measure for measure in CATALOGUE}

@@ -1,0 +1,70 @@
+"""Averages over space: <v> = sum(w v) / sum(w), with the weights of the grid and of the mask.
+
+What all field measures share. ``u`` is "... batch time channel *space" (usually with members in front),
+``reference`` is "batch time channel *space", ``mask`` is "batch field *space" or None; results are
+"... batch time channel". Averages do not depend on the size of the box, so nominal grids serve varying boxes.
+Components of one vector or complex field carry one *joint* relative value: a component that happens to vanish
+has no scale of its own, and the joint value does not depend on the choice of axes or phase.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pdekit.fields import Grid, Problem
+
+
+def space_dims(problem: Problem) -> tuple[int, ...]:
+    """The trailing dimensions that are space: one for each axis of the grid, one for a mesh, none for an ODE."""
+    return tuple(range(-len(problem.grid.shape), 0))
+
+
+def average(values: Tensor, problem: Problem, mask: Tensor | None = None) -> Tensor:
+    """Mean over space of "... batch time channel *space"; points outside the mask are never looked at.
+
+    Exact for band-limited fields on periodic axes, second order on cells and nodes.
+
+    >>> from pdekit.fields import Field
+    >>> problem = Problem(Grid((3,), (1.0,), layout=("nodes",)), (Field("u"),), dt=1.0, n_frames=2)
+    >>> float(average(torch.tensor([[[[0.0, 1.0, 2.0]]]]) ** 2, problem))  # trapezoidal rule: (0/2 + 1 + 4/2)/2
+    1.5
+    """
+    space = space_dims(problem)
+    if not space:
+        return values
+    weights = None
+    if isinstance(problem.grid, Grid) and "nodes" in problem.grid.layout:
+        weights = problem.grid.weights(values.dtype, values.device)
+    if mask is None and weights is None:
+        return values.flatten(space[0]).mean(-1)
+    if mask is not None:
+        inside = (mask > 0).unsqueeze(1)  # the same at all times
+        values = torch.where(inside, values, torch.zeros((), dtype=values.dtype, device=values.device))
+        weights = inside.to(values.dtype) * (1.0 if weights is None else weights)
+    return (values * weights).sum(space) / weights.sum(space)
+
+
+def centred(values: Tensor, problem: Problem, mask: Tensor | None = None) -> Tensor:
+    """The field less its mean over space."""
+    mean = average(values, problem, mask)
+    return values - mean.reshape(mean.shape + (1,) * len(space_dims(problem)))
+
+
+def joint(channel_values: Tensor, problem: Problem) -> Tensor:
+    """Mean over the components of each field's group, given back to every component: "... channel"."""
+    groups = [field.group for field in problem.fields]
+    if len(set(groups)) == len(groups):
+        return channel_values
+    components = [[i for i, other in enumerate(groups) if other == group] for group in groups]
+    return torch.stack([channel_values[..., members].mean(-1) for members in components], dim=-1)
+
+
+def ratio(error: Tensor, scale: Tensor) -> Tensor:
+    """error / scale, where 0/0 is 0 (nothing was to be predicted, and nothing was) and e/0 is +inf."""
+    return torch.where(error == 0, torch.zeros_like(error), error / scale)
+
+
+def diverged_as(worst: float, values: Tensor) -> Tensor:
+    """NaN and infinities become the worst value, so that no later reduction can hide them."""
+    return torch.where(torch.isfinite(values), values, torch.full_like(values, worst))

@@ -1,0 +1,175 @@
+"""Every measure keeps its promises: one set of tests over the whole catalogue."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from pdekit.fields import Field, Grid, Points, Problem
+from pdekit.metrics.catalogue import CATALOGUE
+
+GRIDS = {
+    "periodic 1-D": Grid((12,), (3.0,)),
+    "periodic 2-D, odd and oblong": Grid((7, 10), (1.0, 2.5)),
+    "cells and nodes": Grid((6, 9), (2.0, 1.0), layout=("cells", "nodes")),
+    "periodic 3-D": Grid((4, 5, 6), (1.0, 1.0, 1.0)),
+    "ODE": Grid((), ()),
+    "mesh": Points(2, 17),
+}
+FIELDS = (Field("density", "kg"), Field("u_x", "m/s", vector="velocity"), Field("u_y", "m/s", vector="velocity"))
+
+
+def problem_on(grid, fields=FIELDS):
+    return Problem(grid, fields, dt=0.5, n_frames=5)
+
+
+def pairs():
+    return [
+        pytest.param(m, name, id=f"{m.name}, {name}")
+        for m in CATALOGUE
+        for name, grid in GRIDS.items()
+        if m.suits(problem_on(grid))
+    ]
+
+
+def fields_on(grid, batch=3, members=2, dtype=torch.float64):
+    reference = torch.randn(batch, 4, len(FIELDS), *grid.shape, dtype=dtype)
+    return reference + 0.3 * torch.randn(members, *reference.shape, dtype=dtype), reference
+
+
+def checkerboard():
+    """+1 and -1 in equal number on every frame and channel: RMS, mean size, largest value and deviation are 1."""
+    grid = Grid((4, 6), (1.0, 1.0))
+    signs = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(12).reshape(4, 6)
+    return problem_on(grid), signs.expand(2, 3, len(FIELDS), 4, 6)
+
+
+def slow(name, u, reference, problem):
+    """The measures once more for one member, sample and time, from their definitions, in float64 NumPy."""
+    w = problem.grid.weights().numpy() if isinstance(problem.grid, Grid) else np.ones(problem.grid.shape)
+    w = w / w.sum()
+    values = []
+    for c, field in enumerate(FIELDS):
+        group = [j for j, other in enumerate(FIELDS) if other.group == field.group]
+        e, p, r = u[c] - reference[c], [u[j] for j in group], [reference[j] for j in group]
+        p0, r0 = ([a - (w * a).sum() for a in v] for v in (p, r))
+        whole_u, whole = (list(v - (w * v).sum() / len(FIELDS)) for v in (u, reference))
+        square = sum((w * (a - b) ** 2).sum() for a, b in zip(p, r, strict=True))
+        with np.errstate(divide="ignore"):
+            table = {
+                "rmse": math.sqrt((w * e**2).sum()),
+                "nrmse": math.sqrt(square / sum((w * a**2).sum() for a in r)),
+                "vrmse": np.sqrt(square / np.float64(sum((w * a**2).sum() for a in r0))),
+                "mae": (w * abs(e)).sum(),
+                "max_error": abs(e).max(),
+                "correlation": mean_correlation(p0, r0, w),
+                "correlation_all": mean_correlation(whole_u, whole, w),
+            }
+        values.append(table[name])
+    return values
+
+
+def mean_correlation(p, r, w):
+    """Joint correlation of the components, each scaled by the norms of the whole group."""
+    cross = sum((w * a * b).sum() for a, b in zip(p, r, strict=True))
+    with np.errstate(invalid="ignore"):
+        return cross / np.sqrt(sum((w * a**2).sum() for a in p) * sum((w * b**2).sum() for b in r))
+
+
+@pytest.mark.parametrize("measure, name", pairs())
+class TestPromises:
+    def test_dims(self, measure, name):
+        u, reference = fields_on(GRIDS[name])
+        result = measure.function(u, reference, problem_on(GRIDS[name]))
+        assert result.shape[:4] == (2, 3, 4, len(FIELDS)) and result.ndim == len(measure.dims)
+        without_members = measure.function(u[1], reference, problem_on(GRIDS[name]))
+        torch.testing.assert_close(without_members, result[1], rtol=1e-12, atol=1e-14)
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+    def test_perfect_on_itself(self, measure, name, dtype):
+        _, reference = fields_on(GRIDS[name], dtype=dtype)
+        for offset in (0, 300):  # kelvin, say
+            result = measure.function((reference + offset)[None], reference + offset, problem_on(GRIDS[name]))
+            assert measure.perfect is None or (result == measure.perfect).all()
+
+    def test_units(self, measure, name):
+        u, reference = fields_on(GRIDS[name])
+        problem = problem_on(GRIDS[name])
+        result = measure.function(u, reference, problem)
+        in_other_unit = measure.function(1000 * u, 1000 * reference, problem)
+        torch.testing.assert_close(in_other_unit, 1000**measure.unit_power * result, rtol=1e-9, atol=1e-12)
+
+    def test_batch_order_is_irrelevant(self, measure, name):
+        u, reference = fields_on(GRIDS[name])
+        problem, order = problem_on(GRIDS[name]), torch.tensor([2, 0, 1])
+        shuffled = measure.function(u[:, order], reference[order], problem)
+        expected = measure.function(u, reference, problem)[:, order]
+        torch.testing.assert_close(shuffled, expected, rtol=1e-12, atol=1e-13)
+
+    @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e300])
+    def test_a_bad_value_is_never_hidden(self, measure, name, bad):
+        u, reference = fields_on(GRIDS[name])
+        clean = measure.function(u, reference, problem_on(GRIDS[name]))
+        u[1, 2, 3, 0].view(-1)[-1] = bad
+        result = measure.function(u, reference, problem_on(GRIDS[name]))
+        hit = torch.zeros_like(result, dtype=torch.bool)
+        hit[1, 2, 3, 0 if measure.name != "correlation_all" else slice(None)] = True
+        if abs(bad) < math.inf and measure.name in ("mae", "max_error"):
+            assert (result[hit] > 1e297).all()  # no square, no overflow: a finite value that nobody overlooks
+        else:
+            assert (result[hit] == measure.worst).all()
+        torch.testing.assert_close(result[~hit], clean[~hit], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("measure, name", [p for p in pairs() if not p.values[0].whole_box])
+def test_agrees_with_a_slow_implementation(measure, name):
+    # the spectral measures have their own slow transform in test_spectra.py
+    u, reference = fields_on(GRIDS[name])
+    result = measure.function(u, reference, problem_on(GRIDS[name]))
+    for at in ((0, 1, 2), (1, 0, 3)):
+        expected = slow(measure.name, u[at].numpy(), reference[at[1:]].numpy(), problem_on(GRIDS[name]))
+        torch.testing.assert_close(result[at], torch.tensor(expected, dtype=torch.float64), rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("measure", CATALOGUE, ids=lambda m: m.name)
+def test_a_ten_percent_error_reads_as_declared(measure):
+    problem, reference = checkerboard()
+    result = measure.function(1.1 * reference[None], reference, problem)
+    if measure.name == "spectral_nrmse":
+        filled = measure.function(torch.zeros_like(reference), reference, problem) > 0
+        assert filled.sum() == 2 * 3 * len(FIELDS)  # one shell in each
+        result = result[filled[None]]
+    elif "shell" in measure.dims:
+        result = result.sum(-1)
+    torch.testing.assert_close(result, torch.full_like(result, measure.ten_percent), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("measure", [m for m in CATALOGUE if m.unit_power == 0], ids=lambda m: m.name)
+def test_a_ten_percent_error_of_any_field_reads_as_declared(measure):
+    _, reference = fields_on(GRIDS["periodic 2-D, odd and oblong"])
+    reference = reference - reference.mean((-2, -1), keepdim=True)
+    reference = reference - reference.mean(-3, keepdim=True) if measure.name == "correlation_all" else reference
+    result = measure.function(1.1 * reference[None], reference, problem_on(GRIDS["periodic 2-D, odd and oblong"]))
+    if "shell" in measure.dims:
+        result = result[..., 1:-1]  # the mean is zero, and rounding over rounding means nothing
+    torch.testing.assert_close(result, torch.full_like(result, measure.ten_percent), rtol=1e-9, atol=1e-9)
+
+
+def test_values_outside_the_mask_are_never_looked_at():
+    grid = Grid((6, 5), (1.0, 1.0), layout=("nodes", "cells"))
+    problem = problem_on(grid)
+    u, reference = fields_on(grid)
+    mask = (torch.rand(3, len(FIELDS), 6, 5, dtype=torch.float64) > 0.4).double()
+    outside = (mask == 0).unsqueeze(1).expand_as(reference)
+    for measure in CATALOGUE:
+        if not measure.suits(problem, masked=True):
+            with pytest.raises(ValueError, match="a whole box"):
+                measure.function(u, reference, problem, mask)
+            continue
+        clean = measure.function(u, reference, problem, mask)
+        dirty_u, dirty = u.clone(), reference.clone()
+        dirty_u[:, outside], dirty[outside] = math.nan, math.inf
+        torch.testing.assert_close(measure.function(dirty_u, dirty, problem, mask), clean, rtol=1e-12, atol=0)
+        full = measure.function(u, reference, problem, torch.ones_like(mask))
+        torch.testing.assert_close(full, measure.function(u, reference, problem), rtol=1e-10, atol=1e-13)

@@ -1,0 +1,91 @@
+"""Correlation times under their three definitions, with divergence and censoring."""
+
+import math
+
+import numpy as np
+import pytest
+
+from pdekit.metrics.horizon import (
+    correlation_time_first_crossing,
+    correlation_time_mean_then_count,
+    correlation_time_mean_then_first,
+    diverged,
+    quantile,
+)
+
+
+def test_first_crossing_of_a_linear_decay_is_exact():
+    t = np.arange(1, 11) * 0.5
+    slopes = np.array([0.05, 0.1, 0.4])
+    result = correlation_time_first_crossing(1 - slopes[:, None] * t, t, threshold=0.8)
+    assert result.time == pytest.approx([0.2 / 0.05, 0.2 / 0.1, 0.2 / 0.4])
+    assert not result.censored.any()
+
+
+def test_a_fall_before_the_first_frame_is_interpolated_from_one():
+    result = correlation_time_first_crossing(np.array([0.2, 0.9]), np.array([1.0, 2.0]))
+    assert result.time == pytest.approx(0.25)
+
+
+def test_the_step_may_differ_between_trajectories():
+    rho = np.array([[0.95, 0.75, 0.5]] * 2)
+    t = np.array([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]])
+    assert correlation_time_first_crossing(rho, t).time == pytest.approx([1.75, 17.5])
+
+
+@pytest.mark.parametrize("bad", [math.nan, -math.inf, math.inf])
+def test_divergence_is_a_crossing_at_the_last_good_frame(bad):
+    result = correlation_time_first_crossing(np.array([0.99, 0.98, bad, 0.99]), np.array([1.0, 2.0, 3.0, 4.0]))
+    assert result.time == 2 and not result.censored
+    assert correlation_time_first_crossing(np.array([bad, bad]), np.array([1.0, 2.0])).time == 0
+
+
+def test_censored_at_the_horizon():
+    result = correlation_time_first_crossing(np.array([[0.9, 0.8], [0.9, 0.79]]), np.array([3.0, 6.0]))
+    assert result.time[0] == 6 and result.time[1] < 6
+    assert result.censored.tolist() == [True, False]
+
+
+def test_the_definitions_differ_where_the_literature_says():
+    # one trajectory falls early and comes back, one holds: a count, a fall of the mean and falls are three numbers
+    t = np.arange(1.0, 7.0)
+    rho = np.array([[0.9, 0.5, 0.9, 0.9, 0.5, 0.1], [1.0, 1.0, 1.0, 1.0, 0.9, 0.9]])
+    # the means are .95, .75, .95, .95, .70, .50
+    assert correlation_time_mean_then_count(rho, t).time == 3
+    assert correlation_time_mean_then_first(rho, t).time == pytest.approx(1 + 0.15 / 0.2)
+    assert correlation_time_first_crossing(rho, t).time == pytest.approx([1 + 0.1 / 0.4, 6])
+    assert correlation_time_mean_then_count(rho[1:], t).censored
+
+
+def test_exponential_divergence_gives_the_same_time_under_all_definitions():
+    # rho = 1 - (e0 exp(lambda t))^2 / 2 falls below 0.8 at t = log(sqrt(0.4)/e0)/lambda
+    rate, e0, dt = 0.087, 1e-3, 0.1
+    t = np.arange(1, 1200) * dt
+    rho = np.broadcast_to(1 - (e0 * np.exp(rate * t)) ** 2 / 2, (5, t.size))
+    expected = math.log(math.sqrt(0.4) / e0) / rate
+    assert correlation_time_first_crossing(rho, t).time == pytest.approx(np.full(5, expected), abs=1e-3)
+    assert correlation_time_mean_then_first(rho, t).time == pytest.approx(expected, abs=1e-3)
+    assert correlation_time_mean_then_count(rho, t).time == pytest.approx(expected, abs=dt)
+    in_lyapunov_times = correlation_time_mean_then_first(rho, t).in_units_of(1 / rate)
+    assert in_lyapunov_times.time == pytest.approx(math.log(math.sqrt(0.4) / e0), abs=1e-3)
+
+
+def test_one_divergence_ends_the_mean():
+    rho = np.array([[0.99] * 4, [0.99, -np.inf, -np.inf, -np.inf]])
+    assert correlation_time_mean_then_count(rho, np.arange(1.0, 5.0)).time == 1
+    assert correlation_time_mean_then_first(rho, np.arange(1.0, 5.0)).time == 1
+
+
+def test_diverged():
+    assert diverged(np.array([[1.0, 2.0], [1.0, np.inf], [np.nan, 1.0]])).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("q", [0.0, 0.25, 0.3, 0.5, 0.75, 1.0])
+def test_quantile_is_numpys_and_survives_infinities(q):
+    values = np.random.default_rng(0).normal(size=(11, 3))
+    np.testing.assert_allclose(quantile(values, q), np.quantile(values, q, axis=0), rtol=1e-12)
+    values[3], values[4] = np.inf, np.inf
+    result = quantile(values, q)
+    assert not np.isnan(result).any()
+    assert np.isinf(result).all() == (q > 8 / 10)
+    assert quantile(np.array([-np.inf, -np.inf, 1.0]), 0.5) == -np.inf
