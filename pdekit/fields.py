@@ -198,6 +198,7 @@ class Problem:
         has_text: whether trajectories carry a caption.
         pde: the equation, None if unknown.
         forcing: input fields that vary in time and are known over the forecast.
+        has_mask: whether trajectories carry a mask that says where each field exists.
     """
 
     grid: Grid | Points
@@ -210,6 +211,7 @@ class Problem:
     has_text: bool = False
     pde: Equation | None = None
     forcing: tuple[Field, ...] = ()
+    has_mask: bool = False
 
     def __post_init__(self):
         for name in ("fields", "coeffs", "params", "forcing", "boundary"):

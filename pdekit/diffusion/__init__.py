@@ -1,0 +1,1 @@
+"""Diffusion machinery: noise paths and samplers. It knows nothing of equations, and nothing here imports pdekit."""

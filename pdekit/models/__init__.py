@@ -1,0 +1,1 @@
+"""Methods: things that learn from trajectories and forecast. One method a file."""

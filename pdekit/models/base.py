@@ -1,0 +1,223 @@
+"""What every method has in common: a contract of three verbs, `calibrate`, `loss` and `forecast`."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.models.noise import Noise
+from pdekit.models.normaliser import Normaliser
+from pdekit.models.stages import Stage, adam_stage
+from pdekit.rollout import rollout
+from pdekit.settings import Training
+
+# a time may differ from a multiple of dt by this share of dt: rounding of float32 times
+TIME_TOLERANCE = 1e-2
+# integer times, in which noise is keyed, are sixteenths of a step: any phase of the first frame is told apart
+TICKS = 16
+
+
+class Surrogate(nn.Module, ABC):
+    """Something that forecasts. Every method and every baseline is one.
+
+    Args:
+        problem: what is forecast.
+        window: (history, target), how many frames a training sample holds; target may be "all".
+    """
+
+    def __init__(self, problem: Problem, window: tuple[int, int | str]):
+        super().__init__()
+        self.problem = problem
+        self.window = window
+
+    @abstractmethod
+    def calibrate(self, batches: Iterable[Trajectory]) -> None:
+        """Read from the training split what is not learnt by gradients: statistics, into buffers."""
+
+    @abstractmethod
+    def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """A scalar to minimise, and numbers to log."""
+
+    @abstractmethod
+    def forecast(
+        self,
+        given: Trajectory,
+        t: Float[Tensor, "batch time"],
+        members: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "member batch time channel *space"]:
+        """Forecast the frames at times ``t``, in physical units.
+
+        Args:
+            given: what is known beforehand: history frames, coeffs, forcing, params, text, geometry.
+            t: absolute times wanted.
+            members: size of the ensemble; members of a deterministic method are equal.
+            generator: its initial seed fixes each (member, sample), whatever the batch size.
+        """
+
+    def stages(self, settings: Training) -> Sequence[Stage]:
+        """How to train; none if there is nothing to learn."""
+        return (adam_stage(settings),)
+
+    def batches(self, data) -> Iterable:
+        """What to train on: by default the training loader of a data module."""
+        return data.train_dataloader()
+
+
+class Stepper(Surrogate):
+    """A surrogate that goes from frame to frame: `forecast` is a rollout of `step`.
+
+    Args:
+        problem: on a uniform grid, without forcing that varies in time.
+        history: frames that a step sees; a steady problem has none.
+        target: frames of a training sample beyond them.
+    """
+
+    def __init__(self, problem: Problem, history: int, target: int):
+        if not isinstance(problem.grid, Grid):
+            raise ValueError(
+                f"expected a problem on a uniform grid, got {type(problem.grid).__name__}; grid nets need one"
+            )
+        if problem.forcing:
+            raise ValueError(
+                f"expected a problem without forcing in time, got {[f.name for f in problem.forcing]}; "
+                "a step sees history, coeffs and params only"
+            )
+        if problem.steady:
+            history = 0
+        elif history < 1:
+            raise ValueError(f"expected history >= 1 for a problem in time, got {history}; set model.history=1")
+        super().__init__(problem, (history, target))
+        self.history = history
+        self.normaliser = Normaliser(problem)
+        self.n_context = history * problem.n_channels + len(problem.coeffs) + problem.n_channels * problem.has_mask
+        self.n_params = len(problem.params)
+
+    @property
+    @abstractmethod
+    def calls_per_step(self) -> int:
+        """Network evaluations of one step (NFE)."""
+
+    @abstractmethod
+    def step(
+        self,
+        frames: Float[Tensor, "batch time channel *space"],
+        given: Trajectory,
+        noise: Callable[[Tensor, int], Tensor],
+    ) -> Float[Tensor, "batch channel *space"]:
+        """The next frame, all in normalised units.
+
+        Args:
+            frames: the last ``history`` frames.
+            given: normalised coeffs and params, and the mask.
+            noise: ``noise(like, call)``, unit normal numbers; ``call`` counts the draws of this step.
+        """
+
+    def calibrate(self, batches: Iterable[Trajectory]) -> None:
+        self.normaliser.calibrate(batches)
+
+    def normalised(self, batch: Trajectory) -> Trajectory:
+        """The batch in normalised units, precision and device of the model."""
+        batch = batch.to(self.normaliser.scale.device).to(self.normaliser.scale.dtype)
+        return dataclasses.replace(
+            batch,
+            u=self.normaliser.encode(batch.u),
+            coeffs=None if batch.coeffs is None else self.normaliser.encode_coeffs(batch.coeffs),
+            params=None if batch.params is None else self.normaliser.encode_params(batch.params),
+        )
+
+    def context(self, frames: Tensor, given: Trajectory) -> Float[Tensor, "batch channel *space"]:
+        """The channels a net sees: history frames, oldest first, then coeffs, then the mask."""
+        parts = [frames.flatten(1, 2)]
+        if self.problem.coeffs:
+            parts.append(given.coeffs)
+        if self.problem.has_mask:
+            parts.append(given.mask.expand(-1, self.problem.n_channels, *given.mask.shape[2:]))
+        return torch.cat(parts, 1)
+
+    @torch.no_grad()
+    def forecast(
+        self,
+        given: Trajectory,
+        t: Float[Tensor, "batch time"],
+        members: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "member batch time channel *space"]:
+        """A rollout. ``t`` must be multiples of the time step after the last frame given, which may be a param
+        and differ from sample to sample; the number of steps must be the same for all samples.
+
+        Raises:
+            ValueError: if it is not, or the frames given are not ``history`` many.
+        """
+        n_samples = len(given)
+        if given.u.shape[1] != self.history:
+            raise ValueError(f"expected {self.history} history frames, got {given.u.shape[1]}; cut given.u")
+        steps, ticks = (torch.ones(1, dtype=torch.long), torch.zeros(n_samples, dtype=torch.long))
+        if not self.problem.steady:
+            steps, ticks = steps_to(t, given.t[:, -1], time_steps(self.problem, given))
+        source = Noise(generator, members, given.index, n_samples)
+        known = repeat(self.normalised(given), members)
+        count = itertools.count()
+
+        def next_frame(frames: Tensor) -> Tensor:
+            now = ticks + next(count) * TICKS
+            return self.step(frames, known, lambda like, call: source.draw(like, now, call))
+
+        out = rollout(next_frame, known.u, int(steps[-1]))
+        out = self.normaliser.decode(out[:, (steps - 1).to(out.device)])
+        return out.unflatten(0, (members, n_samples))
+
+
+def time_steps(problem: Problem, given: Trajectory) -> Float[Tensor, "batch"]:
+    """The time step of each trajectory: the param ``dt`` where it varies, else the problem's."""
+    if "dt" in problem.params:
+        return given.params[:, problem.params.index("dt")].double()
+    return torch.full((len(given),), float(problem.dt), dtype=torch.float64, device=given.u.device)
+
+
+def steps_to(
+    t: Float[Tensor, "batch time"], t_last: Float[Tensor, "batch"], dt: Float[Tensor, "batch"]
+) -> tuple[Int[Tensor, "time"], Int[Tensor, "batch"]]:
+    """(numbers of steps from the last given frame to the times t, ticks of that frame).
+
+    >>> steps, _ = steps_to(torch.tensor([[1.5, 2.0]]), torch.tensor([1.0]), torch.tensor([0.5]))
+    >>> steps.tolist()
+    [1, 2]
+    """
+    exact = (t.double() - t_last.double()[:, None]) / dt[:, None]
+    steps = exact.round()
+    wrong = ((exact - steps).abs() > TIME_TOLERANCE) | (steps < 1)
+    if wrong.any():
+        sample, time = (int(i) for i in wrong.nonzero()[0])
+        last, step = float(t_last[sample]), float(dt[sample])
+        raise ValueError(
+            f"expected times at multiples of dt = {step:g} after the last given frame at t = {last:g}, found "
+            f"t = {float(t[sample, time]):g}; ask for t = {last + max(1.0, float(steps[sample, time])) * step:g}"
+        )
+    if (steps != steps[:1]).any() or (steps[0].diff() <= 0).any():
+        raise ValueError(
+            f"expected increasing times, the same number of steps away for all samples, found steps {steps.tolist()}; "
+            "forecast samples with other times separately"
+        )
+    return steps[0].long().cpu(), (TICKS * t_last.double() / dt).round().long().cpu()
+
+
+def repeat(batch: Trajectory, members: int) -> Trajectory:
+    """The batch, ``members`` times: "member*batch"."""
+    return batch.samples(torch.arange(len(batch)).repeat(members)) if members > 1 else batch
+
+
+def mean_square(error: Float[Tensor, "batch ..."], mask: Tensor | None) -> Float[Tensor, ""]:
+    """Mean of the squared error where the mask (None: everywhere) is not zero."""
+    if mask is None:
+        return error.square().mean()
+    inside = (mask > 0).to(error).expand_as(error)
+    # a field may be NaN where it does not exist, and 0 x NaN is NaN
+    return torch.where(inside > 0, error, 0.0).square().sum() / inside.sum().clamp_min(1)

@@ -1,0 +1,169 @@
+"""Normalisation: physical units outside a model, numbers of order one inside, (u - mean) / scale.
+
+Statistics are taken once, on the training split, inside the mask, over batch, time and space, in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pdekit.fields import Field, Problem, Trajectory
+
+# a standard deviation below this share of the mean is a constant with rounding errors
+CONSTANT = 1e-9
+
+
+class Moments:
+    """Streaming number, mean and centred sum of squares of each channel (Chan, Golub and LeVeque, 1983).
+
+    >>> moments = Moments(1)
+    >>> for part in ([0.0, 2.0], [4.0]):
+    ...     moments.add(torch.tensor(part).reshape(-1, 1))
+    >>> moments.mean.item(), round(moments.variance.item(), 12)
+    (2.0, 2.666666666667)
+    """
+
+    def __init__(self, n_channels: int):
+        self.count = torch.zeros(n_channels, dtype=torch.float64)
+        self.mean = torch.zeros(n_channels, dtype=torch.float64)
+        self.squares = torch.zeros(n_channels, dtype=torch.float64)
+
+    @property
+    def variance(self) -> Tensor:
+        return self.squares / self.count.clamp_min(1)
+
+    def add(self, values: Float[Tensor, "batch channel *space"], mask: Tensor | None = None) -> None:
+        """Add samples; where ``mask`` (broadcastable to values) is zero they do not count."""
+        values = values.detach().to(torch.float64)
+        weight = torch.ones_like(values) if mask is None else (mask > 0).to(values).expand_as(values)
+        values = torch.where(weight > 0, values, 0.0)  # a NaN outside the mask is no value
+        axes = [axis for axis in range(values.ndim) if axis != 1]
+        shape = [1, -1] + [1] * (values.ndim - 2)
+        count = weight.sum(axes).cpu()
+        mean = (values.sum(axes).cpu() / count.clamp_min(1)).to(values.device)
+        squares = (weight * (values - mean.reshape(shape)).square()).sum(axes).cpu()
+        mean = mean.cpu()
+        total = self.count + count
+        delta = mean - self.mean
+        share = count / total.clamp_min(1)
+        self.squares = self.squares + squares + delta.square() * self.count * share
+        self.mean = self.mean + delta * share
+        self.count = total
+
+
+def mean_and_deviation(moments: Moments, groups: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each channel; of a group of several, no mean and one root mean square.
+
+    Removing a mean from the components of a vector would make them incomparable, and two scales would turn it.
+    """
+    mean, deviation = moments.mean.clone(), moments.variance.sqrt()
+    for group in set(groups):
+        members = [i for i, name in enumerate(groups) if name == group]
+        if len(members) > 1:
+            second = moments.variance[members] + moments.mean[members].square()
+            count = moments.count[members]
+            mean[members] = 0.0
+            deviation[members] = ((second * count).sum() / count.sum().clamp_min(1)).sqrt()
+    return mean, deviation
+
+
+def mean_and_scale(moments: Moments, groups: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """`mean_and_deviation`, with scale 1 for a channel that is constant."""
+    mean, deviation = mean_and_deviation(moments, groups)
+    constant = deviation <= CONSTANT * moments.mean.abs()
+    return mean, torch.where(constant, torch.ones_like(deviation), deviation)
+
+
+class Normaliser(nn.Module):
+    """Statistics of a problem's fields, of their change over one frame, of its coefficients and parameters.
+
+    Buffers: ``mean``, ``scale`` (channel); ``change_scale`` (channel; the standard deviation of the change of the
+    *normalised* field from frame to frame, one for a steady problem); the same pair for coeffs and params.
+    """
+
+    def __init__(self, problem: Problem):
+        super().__init__()
+        self.fields = problem.fields
+        self.coeffs = problem.coeffs
+        self.params = problem.params
+        for name, size in (("", len(self.fields)), ("coeffs_", len(self.coeffs)), ("params_", len(self.params))):
+            self.register_buffer(f"{name}mean", torch.zeros(size))
+            self.register_buffer(f"{name}scale", torch.ones(size))
+        self.register_buffer("change_scale", torch.ones(len(self.fields)))
+        self.register_buffer("calibrated", torch.tensor(False))
+
+    def calibrate(self, batches: Iterable[Trajectory]) -> None:
+        """Read the statistics of a training split, batch after batch.
+
+        Raises:
+            ValueError: if there is no batch, or a value inside the mask is not finite.
+        """
+        u, change = Moments(len(self.fields)), Moments(len(self.fields))
+        coeffs, params = Moments(len(self.coeffs)), Moments(len(self.params))
+        for batch in batches:
+            mask = None if batch.mask is None else batch.mask[:, None].expand_as(batch.u).flatten(0, 1)
+            _check_finite(batch, self.fields)
+            u.add(batch.u.flatten(0, 1), mask)
+            if batch.u.shape[1] > 1:
+                between = None if batch.mask is None else batch.mask[:, None].expand_as(batch.u[:, 1:]).flatten(0, 1)
+                change.add((batch.u[:, 1:].double() - batch.u[:, :-1].double()).flatten(0, 1), between)
+            if batch.coeffs is not None:
+                coeffs.add(batch.coeffs)
+            if batch.params is not None:
+                params.add(batch.params)
+        if not u.count.any():
+            raise ValueError("expected at least one training sample to calibrate on, found none; check the data")
+        groups = [field.group for field in self.fields]
+        mean, scale = mean_and_scale(u, groups)
+        change_scale = mean_and_deviation(change, groups)[1] / scale
+        still = change_scale <= CONSTANT
+        self.change_scale.copy_(torch.where(still, torch.ones_like(scale), change_scale))
+        self.mean.copy_(mean)
+        self.scale.copy_(scale)
+        for name, moments, names in (
+            ("coeffs", coeffs, [field.group for field in self.coeffs]),
+            ("params", params, list(self.params)),
+        ):
+            mean, scale = mean_and_scale(moments, names)
+            getattr(self, f"{name}_mean").copy_(mean)
+            getattr(self, f"{name}_scale").copy_(scale)
+        self.calibrated.fill_(True)
+
+    def encode(self, u: Float[Tensor, "batch time channel *space"]) -> Float[Tensor, "batch time channel *space"]:
+        """Physical to normalised."""
+        return (u - _channels(self.mean, u)) / _channels(self.scale, u)
+
+    def decode(self, u: Float[Tensor, "batch time channel *space"]) -> Float[Tensor, "batch time channel *space"]:
+        """Normalised to physical."""
+        return u * _channels(self.scale, u) + _channels(self.mean, u)
+
+    def encode_coeffs(self, coeffs: Float[Tensor, "batch coeff *space"]) -> Float[Tensor, "batch coeff *space"]:
+        shape = (-1,) + (1,) * (coeffs.ndim - 2)
+        return (coeffs - self.coeffs_mean.reshape(shape)) / self.coeffs_scale.reshape(shape)
+
+    def encode_params(self, params: Float[Tensor, "batch param"]) -> Float[Tensor, "batch param"]:
+        return (params - self.params_mean) / self.params_scale
+
+
+def _channels(values: Tensor, u: Tensor) -> Tensor:
+    """Values of each channel, shaped to broadcast over "batch time channel *space"."""
+    return values.reshape((-1,) + (1,) * (u.ndim - 3))
+
+
+def _check_finite(batch: Trajectory, fields: Sequence[Field]) -> None:
+    bad = ~torch.isfinite(batch.u)
+    if batch.mask is not None:
+        bad &= batch.mask[:, None] > 0
+    if not bad.any():
+        return
+    sample, frame, channel = (int(i) for i in bad.nonzero()[0][:3])
+    index = sample if batch.index is None else int(batch.index[sample])
+    raise ValueError(
+        f"expected finite training data, found {batch.u[sample, frame, channel][bad[sample, frame, channel]][0]} in "
+        f"{fields[channel].name} of sample {index} at t = {float(batch.t[sample, frame]):g}; "
+        "remove the sample, or mask the points where the field does not exist"
+    )

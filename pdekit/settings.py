@@ -1,0 +1,62 @@
+"""What can be set for training: dataclasses of plain values, so that an entry point can check them without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Training:
+    """How to train.
+
+    Args:
+        steps: optimiser steps.
+        lr: peak learning rate.
+        weight_decay: of AdamW.
+        warmup: share of the steps in which the learning rate rises linearly to its peak; then a cosine to zero.
+        clip: largest norm of the gradient; null for none.
+        ema: decay of the running average of the weights that is kept and evaluated; 0 for none.
+        validate_every: steps between validations.
+        checkpoint_every: steps between checkpoints.
+        patience: stop after so many validations without a better loss; null for never.
+    """
+
+    steps: int = 2000
+    lr: float = 1e-3
+    weight_decay: float = 0.0
+    warmup: float = 0.05
+    clip: float | None = 1.0
+    ema: float = 0.995
+    validate_every: int = 250
+    checkpoint_every: int = 250
+    patience: int | None = None
+
+    def __post_init__(self):
+        for name in ("steps", "lr", "validate_every", "checkpoint_every"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"expected training.{name} > 0, got {getattr(self, name)}; set a positive value")
+        if not 0 <= self.warmup < 1:
+            raise ValueError(f"expected 0 <= training.warmup < 1 (a share of the steps), got {self.warmup}; try 0.05")
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"expected 0 <= training.ema < 1, got {self.ema}; try 0.995, or 0 for no average")
+
+
+@dataclass
+class Engine:
+    """On what to train: the arguments of Lightning's Trainer that a person turns.
+
+    Args:
+        accelerator: cpu or gpu.
+        devices: how many of them.
+        strategy: auto, ddp, ...
+        precision: 32-true, bf16-mixed, 16-mixed or 64-true.
+        max_time: wall-clock limit of training, DD:HH:MM:SS; null for none.
+        threads: of torch on the CPU; null for torch's choice.
+    """
+
+    accelerator: str = "cpu"
+    devices: int = 1
+    strategy: str = "auto"
+    precision: str = "32-true"
+    max_time: str | None = None
+    threads: int | None = None
