@@ -120,7 +120,7 @@ class Fourier(Calculus):
         u_hat = torch.fft.rfft(samples)
         if self.ndim == 1:
             return u_hat
-        if self.columns < u_hat.shape[-1]:
+        if self.degree > 1:
             u_hat = u_hat[..., : self.columns]
         return torch.fft.fftn(u_hat, dim=self._space[:-1])
 

@@ -13,9 +13,12 @@ from pdekit.pdes.base import SemilinearPDE
 from pdekit.solvers.phi import phi_matrix, phi_scalar
 from pdekit.solvers.spectral import SpectralForm, spectral_form
 from pdekit.solvers.step import Step
+from pdekit.solvers.traced import traced
 
 VERSION = 1
-Apply = Callable[[Tensor], Tensor]
+Nonlinear = Callable[[Tensor], Tensor]
+Apply = Callable[..., Tensor]
+Operator = Callable[..., Apply]
 
 
 def etdrk(
@@ -58,22 +61,18 @@ def etdrk(
     mask = form.mask
 
     def operator(combination: Tensor, times_dt: bool = True) -> Apply:
-        """The operator on spectra of a function of dt L, masked, times dt."""
+        """A function of dt L on spectra, masked, times dt."""
         values = combination * mask
         if times_dt:
             values = values * (dt.unsqueeze(1) if isinstance(dt, Tensor) and form.coupled else dt)
         values = values.to(form.fourier.complex_dtype).contiguous()
-        if form.coupled:
-            return lambda u_hat: torch.einsum(
-                "brc...,bc...->br...", values.expand(u_hat.shape[0], *values.shape[1:]), u_hat
-            )
-        return lambda u_hat: u_hat * values
+        return _matrix_operator(values) if form.coupled else _diagonal_operator(values)
 
     if form.nonlinear is None:
         propagate = operator(functions[0], times_dt=False)
         return Step(form.encode, propagate, form.decode)
     stages = {1: _order_1, 2: _order_2, 3: _order_3, 4: _order_4}[order]
-    return Step(form.encode, stages(form.nonlinear, functions, half, operator), form.decode)
+    return Step(form.encode, traced(stages(form.nonlinear, functions, half, operator)), form.decode)
 
 
 def _functions(form: SpectralForm, dt: Any, n: int) -> list[Tensor]:
@@ -86,23 +85,42 @@ def _functions(form: SpectralForm, dt: Any, n: int) -> list[Tensor]:
     return [f.movedim((-2, -1), (1, 2)) for f in phi_matrix(z, n)]
 
 
-def _order_1(nonlinear: Apply, phi: list[Tensor], half: list[Tensor], operator: Callable[..., Apply]) -> Apply:
+def _diagonal_operator(values: Tensor) -> Apply:
+    """plus + sign values u in one pass."""
+
+    def apply(u: Tensor, plus: Tensor | None = None, sign: float = 1.0) -> Tensor:
+        if plus is None:
+            return u * values
+        return torch.addcmul(plus, u, values, value=sign)
+
+    return apply
+
+
+def _matrix_operator(values: Tensor) -> Apply:
+    def apply(u: Tensor, plus: Tensor | None = None, sign: float = 1.0) -> Tensor:
+        product = (values * u.unsqueeze(1)).sum(dim=2)
+        return product if plus is None else torch.add(plus, product, alpha=sign)
+
+    return apply
+
+
+def _order_1(nonlinear: Nonlinear, phi: list[Tensor], half: list[Tensor], operator: Operator) -> Nonlinear:
     e, q = operator(phi[0], times_dt=False), operator(phi[1])
-    return lambda u: e(u) + q(nonlinear(u))
+    return lambda u: q(nonlinear(u), plus=e(u))
 
 
-def _order_2(nonlinear: Apply, phi: list[Tensor], half: list[Tensor], operator: Callable[..., Apply]) -> Apply:
+def _order_2(nonlinear: Nonlinear, phi: list[Tensor], half: list[Tensor], operator: Operator) -> Nonlinear:
     e, q, r = operator(phi[0], times_dt=False), operator(phi[1]), operator(phi[2])
 
     def advance(u: Tensor) -> Tensor:
         n_u = nonlinear(u)
-        a = e(u) + q(n_u)
-        return a + r(nonlinear(a) - n_u)
+        a = q(n_u, plus=e(u))
+        return r(nonlinear(a) - n_u, plus=a)
 
     return advance
 
 
-def _order_3(nonlinear: Apply, phi: list[Tensor], half: list[Tensor], operator: Callable[..., Apply]) -> Apply:
+def _order_3(nonlinear: Nonlinear, phi: list[Tensor], half: list[Tensor], operator: Operator) -> Nonlinear:
     e, e_half = operator(phi[0], times_dt=False), operator(half[0], times_dt=False)
     q_half, q = operator(half[1] / 2), operator(phi[1])
     f1 = operator(phi[1] - 3 * phi[2] + 4 * phi[3])
@@ -111,15 +129,15 @@ def _order_3(nonlinear: Apply, phi: list[Tensor], half: list[Tensor], operator: 
 
     def advance(u: Tensor) -> Tensor:
         n_u = nonlinear(u)
-        n_a = nonlinear(e_half(u) + q_half(n_u))
+        n_a = nonlinear(q_half(n_u, plus=e_half(u)))
         e_u = e(u)
-        n_b = nonlinear(e_u + q(2 * n_a - n_u))
-        return e_u + f1(n_u) + f2(n_a) + f3(n_b)
+        n_b = nonlinear(q(torch.sub(n_u, n_a, alpha=2), plus=e_u, sign=-1))
+        return f3(n_b, plus=f2(n_a, plus=f1(n_u, plus=e_u)))
 
     return advance
 
 
-def _order_4(nonlinear: Apply, phi: list[Tensor], half: list[Tensor], operator: Callable[..., Apply]) -> Apply:
+def _order_4(nonlinear: Nonlinear, phi: list[Tensor], half: list[Tensor], operator: Operator) -> Nonlinear:
     e, e_half = operator(phi[0], times_dt=False), operator(half[0], times_dt=False)
     q_half = operator(half[1] / 2)
     f1 = operator(phi[1] - 3 * phi[2] + 4 * phi[3])
@@ -129,10 +147,10 @@ def _order_4(nonlinear: Apply, phi: list[Tensor], half: list[Tensor], operator: 
     def advance(u: Tensor) -> Tensor:
         n_u = nonlinear(u)
         e_u = e_half(u)
-        a = e_u + q_half(n_u)
+        a = q_half(n_u, plus=e_u)
         n_a = nonlinear(a)
-        n_b = nonlinear(e_u + q_half(n_a))
-        n_c = nonlinear(e_half(a) + q_half(2 * n_b - n_u))
-        return e(u) + f1(n_u) + f2(n_a + n_b) + f3(n_c)
+        n_b = nonlinear(q_half(n_a, plus=e_u))
+        n_c = nonlinear(q_half(torch.sub(n_u, n_b, alpha=2), plus=e_half(a), sign=-1))
+        return f3(n_c, plus=f2(n_a + n_b, plus=f1(n_u, plus=e(u))))
 
     return advance

@@ -1,0 +1,45 @@
+"""Run a step without Python between its tensor operations."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def traced(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The same function, recorded once for each shape and then replayed by the TorchScript interpreter.
+
+    The lazy fields of the Fourier calculus decide in Python which transforms are needed; the decisions are the
+    same at every step, so they are taken once (2 ms). Where a gradient is wanted, with respect to the state or to
+    a parameter inside, or where the recording meets a Python decision that depends on values, the function itself
+    runs.
+
+    Limits: a function whose operations change from call to call for the same shape (a step counter, say) must not
+    be traced.
+    """
+    recorded: dict[tuple, Callable[[Tensor], Tensor]] = {}
+
+    def run(u: Tensor) -> Tensor:
+        if torch.is_grad_enabled() and u.requires_grad:
+            return function(u)
+        key = (u.shape, u.dtype, u.device, torch.is_grad_enabled())
+        if key not in recorded:
+            recorded[key] = _record(function, u)
+        return recorded[key](u)
+
+    return run
+
+
+def _record(function: Callable[[Tensor], Tensor], u: Tensor) -> Callable[[Tensor], Tensor]:
+    if function(u).requires_grad:  # this call also fills caches outside the recording
+        return function
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("error", torch.jit.TracerWarning)
+        try:
+            return torch.jit.trace(function, (u,), check_trace=False)
+        except torch.jit.TracerWarning:
+            return function
