@@ -26,6 +26,8 @@ WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 WHOLE_SUITE := -n $(WORKERS) --dist loadfile -m "not oracle and not network"
 
+PIP_INSTALL := pip --disable-pip-version-check install --quiet
+
 # $(call environment,FOLDER,CONSTRAINTS,EXTRA): a stamp is written only when every step went well.
 # torch comes first, by itself and pinned, so that whatever asks for torch later finds it in place: an unpinned one
 # would be the newest, on Linux with gigabytes of CUDA libraries. Without build isolation the pinned setuptools
@@ -34,9 +36,10 @@ define environment
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else \
 		f"expected Python 3.11 or newer, found {v[0]}.{v[1]} ($(PYTHON)); choose another: make PYTHON=python3.12")'
 	rm -f $(1)/installed*
-	$(1)/bin/python -m pip --version || { rm -rf $(1); $(PYTHON) -m venv $(1); }
-	$(1)/bin/python -m pip install --quiet $$(grep -E '^(torch|setuptools)==' $(2))
-	$(1)/bin/python -m pip install --quiet --no-build-isolation -c $(2) -e '.[$(3)]'
+	$(1)/bin/python -m pip --version >/dev/null 2>&1 || { rm -rf $(1); $(PYTHON) -m venv $(1); }
+	@echo 'setting up $(1): torch first, then all of $(2) (minutes the first time)'
+	$(1)/bin/python -m $(PIP_INSTALL) $$(grep -E '^(torch|setuptools)==' $(2))
+	$(1)/bin/python -m $(PIP_INSTALL) --no-build-isolation -c $(2) -e '.[$(3)]'
 	touch $@
 endef
 
@@ -46,7 +49,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(call environment,.venv,constraints.txt,dev)
 
 $(INSTALLED_DOCS): $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --no-build-isolation -c constraints.txt -e '.[docs]'
+	$(BIN)/python -m $(PIP_INSTALL) --no-build-isolation -c constraints.txt -e '.[docs]'
 	touch $@
 
 $(INSTALLED_ORACLES): pyproject.toml constraints-oracles.txt
