@@ -314,9 +314,19 @@ class FourierField:
 
     @classmethod
     def __torch_function__(cls, function, types, args=(), kwargs=None):
+        if function in _REFLECTED and not isinstance(args[0], FourierField):
+            return _REFLECTED[function](args[1], args[0])  # tensor * field: a parameter must not force a transform
         field = next(a for a in args if isinstance(a, FourierField))
         values = [a.samples if isinstance(a, FourierField) else a for a in args]
         return FourierField(field._calculus, samples=function(*values, **(kwargs or {})))
+
+
+_REFLECTED = {
+    torch.Tensor.mul: FourierField.__rmul__,
+    torch.Tensor.add: FourierField.__radd__,
+    torch.Tensor.sub: FourierField.__rsub__,
+    torch.Tensor.div: FourierField.__rtruediv__,
+}
 
 
 def _is_parameter(value: Tensor, ndim: int) -> bool:
