@@ -11,14 +11,20 @@ from torch import Tensor
 from pdekit.fields import Grid
 from pdekit.pdes.base import SemilinearPDE
 from pdekit.solvers.phi import phi_matrix, phi_scalar
-from pdekit.solvers.spectral import SpectralForm, spectral_form
+from pdekit.solvers.spectral import (
+    Apply,
+    Operator,
+    SpectralForm,
+    diagonal,
+    mode_operator,
+    spectral_form,
+    step_size,
+)
 from pdekit.solvers.step import Step
 from pdekit.solvers.traced import traced
 
 VERSION = 1
-Nonlinear = Callable[[Tensor], Tensor]
-Apply = Callable[..., Tensor]
-Operator = Callable[..., Apply]
+Build = Callable[..., Operator]  # a function of dt L -> the operator, times dt unless told otherwise
 
 
 def etdrk(
@@ -54,62 +60,34 @@ def etdrk(
     if order not in (1, 2, 3, 4):
         raise ValueError(f"expected an order among 1, 2, 3, 4, got {order}")
     form = spectral_form(pde, grid, dtype, device)
-    if isinstance(dt, Tensor):
-        dt = dt.to(device=device, dtype=torch.float64)
+    dt = step_size(dt, device)
     functions = _functions(form, dt, 3)
-    half = _functions(form, dt / 2, 2)
-    mask = form.mask
 
-    def operator(combination: Tensor, times_dt: bool = True) -> Apply:
-        """A function of dt L on spectra, masked, times dt."""
-        values = combination * mask
-        if times_dt:
-            values = values * (dt.unsqueeze(1) if isinstance(dt, Tensor) and form.coupled else dt)
-        values = values.to(form.fourier.complex_dtype).contiguous()
-        return _matrix_operator(values) if form.coupled else _diagonal_operator(values)
+    def operator(values: Tensor, times_dt: bool = True) -> Operator:
+        return mode_operator(form, values, times=dt if times_dt else 1.0)
 
     if form.nonlinear is None:
-        propagate = operator(functions[0], times_dt=False)
-        return Step(form.encode, propagate, form.decode)
+        return Step(form.encode, operator(functions[0], times_dt=False), form.decode)
     stages = {1: _order_1, 2: _order_2, 3: _order_3, 4: _order_4}[order]
-    return Step(form.encode, traced(stages(form.nonlinear, functions, half, operator)), form.decode)
+    advance = stages(form.nonlinear, functions, _functions(form, dt / 2, 2), operator)
+    return Step(form.encode, traced(advance), form.decode)
 
 
 def _functions(form: SpectralForm, dt: Any, n: int) -> list[Tensor]:
     """phi_0 ... phi_n of dt L: "batch channel *modes", or "batch row column *modes" where channels couple."""
     if not form.coupled:
-        diagonal = torch.diagonal(form.linear, dim1=1, dim2=2).movedim(-1, 1)
-        return phi_scalar(diagonal * dt, n)
+        return phi_scalar(diagonal(form, form.linear) * dt, n)
     z = form.linear * (dt.unsqueeze(1) if isinstance(dt, Tensor) else dt)
     z = z.movedim((1, 2), (-2, -1))
     return [f.movedim((-2, -1), (1, 2)) for f in phi_matrix(z, n)]
 
 
-def _diagonal_operator(values: Tensor) -> Apply:
-    """plus + sign values u in one pass."""
-
-    def apply(u: Tensor, plus: Tensor | None = None, sign: float = 1.0) -> Tensor:
-        if plus is None:
-            return u * values
-        return torch.addcmul(plus, u, values, value=sign)
-
-    return apply
-
-
-def _matrix_operator(values: Tensor) -> Apply:
-    def apply(u: Tensor, plus: Tensor | None = None, sign: float = 1.0) -> Tensor:
-        product = (values * u.unsqueeze(1)).sum(dim=2)
-        return product if plus is None else torch.add(plus, product, alpha=sign)
-
-    return apply
-
-
-def _order_1(nonlinear: Nonlinear, phi: list[Tensor], half: list[Tensor], operator: Operator) -> Nonlinear:
+def _order_1(nonlinear: Apply, phi: list[Tensor], half: list[Tensor], operator: Build) -> Apply:
     e, q = operator(phi[0], times_dt=False), operator(phi[1])
     return lambda u: q(nonlinear(u), plus=e(u))
 
 
-def _order_2(nonlinear: Nonlinear, phi: list[Tensor], half: list[Tensor], operator: Operator) -> Nonlinear:
+def _order_2(nonlinear: Apply, phi: list[Tensor], half: list[Tensor], operator: Build) -> Apply:
     e, q, r = operator(phi[0], times_dt=False), operator(phi[1]), operator(phi[2])
 
     def advance(u: Tensor) -> Tensor:
@@ -120,7 +98,7 @@ def _order_2(nonlinear: Nonlinear, phi: list[Tensor], half: list[Tensor], operat
     return advance
 
 
-def _order_3(nonlinear: Nonlinear, phi: list[Tensor], half: list[Tensor], operator: Operator) -> Nonlinear:
+def _order_3(nonlinear: Apply, phi: list[Tensor], half: list[Tensor], operator: Build) -> Apply:
     e, e_half = operator(phi[0], times_dt=False), operator(half[0], times_dt=False)
     q_half, q = operator(half[1] / 2), operator(phi[1])
     f1 = operator(phi[1] - 3 * phi[2] + 4 * phi[3])
@@ -137,7 +115,7 @@ def _order_3(nonlinear: Nonlinear, phi: list[Tensor], half: list[Tensor], operat
     return advance
 
 
-def _order_4(nonlinear: Nonlinear, phi: list[Tensor], half: list[Tensor], operator: Operator) -> Nonlinear:
+def _order_4(nonlinear: Apply, phi: list[Tensor], half: list[Tensor], operator: Build) -> Apply:
     e, e_half = operator(phi[0], times_dt=False), operator(half[0], times_dt=False)
     q_half = operator(half[1] / 2)
     f1 = operator(phi[1] - 3 * phi[2] + 4 * phi[3])

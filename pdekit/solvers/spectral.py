@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from torch import Tensor
 from pdekit.calculus import Fourier, symbol
 from pdekit.fields import Grid
 from pdekit.pdes.base import SemilinearPDE
+
+Apply = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,10 @@ class SpectralForm:
 
     fourier: Fourier
     linear: Tensor
-    nonlinear: Callable[[Tensor], Tensor] | None
+    nonlinear: Apply | None
     mask: Tensor
 
-    @property
+    @cached_property
     def coupled(self) -> bool:
         """Whether channels couple in the linear part."""
         off = self.linear.clone()
@@ -82,3 +85,54 @@ def _source(pde: SemilinearPDE, fourier: Fourier) -> Tensor | None:
         return None
     shape = torch.broadcast_shapes(source.shape, (1, len(pde.fields), *fourier.grid.shape))
     return fourier.forward(source.to(fourier.dtype).expand(shape))
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A linear operator on spectra, mode by mode; zero on the modes that are not kept.
+
+    Args:
+        values: "batch channel *modes", or "batch row column *modes" where channels couple; contiguous.
+        coupled: which of the two.
+    """
+
+    values: Tensor
+    coupled: bool
+
+    def __call__(self, u_hat: Tensor, plus: Tensor | None = None, sign: float = 1.0) -> Tensor:
+        """plus + sign operator(u_hat), in one pass over memory where channels do not couple."""
+        if self.coupled:
+            product = (self.values * u_hat.unsqueeze(1)).sum(dim=2)
+            return product if plus is None else torch.add(plus, product, alpha=sign)
+        if plus is None:
+            return u_hat * self.values
+        return torch.addcmul(plus, u_hat, self.values, value=sign)
+
+
+def mode_operator(form: SpectralForm, values: Tensor, times: Any = 1.0) -> Operator:
+    """An operator in the precision of the state from values in complex128.
+
+    Args:
+        values: "batch channel *modes", or "batch row column *modes" where channels couple.
+        times: a number or "batch 1 *1" (the step).
+    """
+    if isinstance(times, Tensor) and form.coupled:
+        times = times.unsqueeze(1)
+    return Operator((values * (form.mask * times)).to(form.fourier.complex_dtype).contiguous(), form.coupled)
+
+
+def diagonal(form: SpectralForm, matrices: Tensor) -> Tensor:
+    """What `mode_operator` wants: matrices "batch row column *modes", or their diagonal if nothing couples."""
+    return matrices if form.coupled else torch.diagonal(matrices, dim1=1, dim2=2).movedim(-1, 1)
+
+
+def step_size(dt: Any, device: Any) -> Any:
+    """The step as a number, or as a float64 tensor "batch 1 *1" on the device.
+
+    Raises:
+        ValueError: if it is not positive and finite.
+    """
+    smallest, largest = (dt.min(), dt.max()) if isinstance(dt, Tensor) else (dt, dt)
+    if not (smallest > 0 and largest < float("inf")):
+        raise ValueError(f"expected a positive, finite step, got dt = {dt}; give the time between two states")
+    return dt.to(device=device, dtype=torch.float64) if isinstance(dt, Tensor) else dt
