@@ -29,9 +29,9 @@ WHOLE_SUITE := -n $(WORKERS) --dist loadfile -m "not oracle and not network"
 PIP_INSTALL := pip --disable-pip-version-check install --quiet
 
 # $(call environment,FOLDER,CONSTRAINTS,EXTRA): a stamp is written only when every step went well.
-# torch comes first, by itself and pinned, so that whatever asks for torch later finds it in place: an unpinned one
-# would be the newest, on Linux with gigabytes of CUDA libraries. Without build isolation the pinned setuptools
-# builds what has no wheel.
+# torch comes first, by itself and pinned, so that whatever asks for torch later finds it in place: unpinned, a newer one
+# would replace it, on Linux with gigabytes of CUDA libraries. A pin like torch==2.13.0 takes any build of that version, so
+# pip's own settings choose between CPU and CUDA. Without build isolation the pinned setuptools builds what has no wheel.
 define environment
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else \
 		f"expected Python 3.11 or newer, found {v[0]}.{v[1]} ($(PYTHON)); choose another: make PYTHON=python3.12")'

@@ -19,7 +19,7 @@ LAYERS = {
     "pdes": {"fields", "calculus"},
     "rollout": {"fields"},
     "solvers": {"fields", "calculus", "pdes", "rollout"},
-    "data": {"fields", "calculus", "pdes", "rollout", "solvers"},
+    "data": {"targets", "fields", "calculus", "pdes", "rollout", "solvers"},
     "nets": set(),
     "diffusion": set(),
     "models": {"settings", "fields", "calculus", "rollout", "pdes", "solvers", "nets", "diffusion"},

@@ -99,7 +99,7 @@ class Operator:
     values: Tensor
     coupled: bool
 
-    def __call__(self, u_hat: Tensor, plus: Tensor | None = None, sign: float = 1.0) -> Tensor:
+    def __call__(self, u_hat: Tensor, plus: Tensor | None = None, sign: int = 1) -> Tensor:
         """plus + sign operator(u_hat), in one pass over memory where channels do not couple."""
         if self.coupled:
             product = (self.values * u_hat.unsqueeze(1)).sum(dim=2)
