@@ -1,0 +1,1 @@
+"""Forecasts of any length in bounded memory, and their scores."""

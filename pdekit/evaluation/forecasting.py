@@ -1,0 +1,139 @@
+"""Forecasts of any length: a model forecasts again from its own last frames, a stretch at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from pdekit.data.windows import Source, collate
+from pdekit.fields import Problem, Trajectory, n_values
+from pdekit.models.base import Stepper, Surrogate
+from pdekit.models.noise import derived_seed
+
+VALUES = 2**23
+"""Values of one stretch of frames, over batch, time, channels and space: 32 MiB in float32."""
+
+
+class Contender:
+    """A model that takes part: its forecasts, the time they take, and the network calls they make.
+
+    Args:
+        name: its row in the scores.
+        model: calibrated, trained.
+        kind: "surrogate", "baseline" or "solver".
+        seed: with the number of the member, the seed of its forecasts.
+        members: ensemble members; baselines and solvers, which have no randomness, make one.
+    """
+
+    def __init__(self, name: str, model: Surrogate, kind: str, seed: int, members: int):
+        self.name, self.kind = name, kind
+        self.model = model.eval()
+        self.members = members if kind == "surrogate" else 1
+        self.generators = [torch.Generator().manual_seed(derived_seed(seed, m)) for m in range(self.members)]
+        self.history = model.window[0]
+        self.parameters = sum(p.numel() for p in model.parameters())
+        tensor = next(iter((*model.parameters(), *model.buffers())), None)
+        self.device = torch.device("cpu") if tensor is None else tensor.device
+        self.seconds: list[float] = []
+        self.calls: list[int] = []
+
+    def stretch(self, problem: Problem, batch_size: int) -> int:
+        """Frames of one call: as many as memory allows for a stepper, as many as it was made for otherwise.
+
+        A solver is not stopped on the way: what its own grid and precision know would be lost.
+        """
+        if isinstance(self.model, Stepper):
+            return max(1, VALUES // (batch_size * problem.n_channels * n_values(problem.grid)))
+        if self.kind != "surrogate":
+            return problem.n_frames
+        target = self.model.window[1]
+        return max(1, problem.n_frames - self.history) if target == "all" else int(target)
+
+    def warm_up(self, given: Trajectory, t: Tensor, forcing: Tensor | None) -> None:
+        """One short forecast that is not timed: the first call compiles, plans and fills caches."""
+        next(self.forecast(given, t[:, :1], forcing))
+
+    def forecast(self, given: Trajectory, t: Tensor, forcing: Tensor | None) -> Iterator[tuple[slice, list[Tensor]]]:
+        """Consecutive stretches of frames, and the forecast of each member: "batch time channel *space".
+
+        Args:
+            given: what is known beforehand; the model gets the last ``history`` frames of it.
+            t: absolute times wanted.
+            forcing: known forcing from the first given frame to the last frame wanted.
+        """
+        states = [_last(given, self.history)] * self.members
+        seconds, calls = 0.0, 0
+        size = self.stretch(self.model.problem, len(given))
+        for start in range(0, t.shape[1], size):
+            where = slice(start, min(start + size, t.shape[1]))
+            forecasts = []
+            for member, generator in enumerate(self.generators):
+                known = states[member]
+                if forcing is not None:
+                    first = given.u.shape[1] - self.history + start
+                    known = dataclasses.replace(known, forcing=forcing[:, first : given.u.shape[1] + where.stop])
+                u, spent, n_calls = self._forecast(known, t[:, where], generator)
+                seconds, calls = seconds + spent, calls + n_calls
+                forecasts.append(u)
+                if where.stop < t.shape[1]:
+                    states[member] = self._advance(states[member], u, t[:, where])
+            yield where, forecasts
+        self.seconds.append(seconds / (len(given) * self.members))
+        self.calls.append(calls // self.members)
+
+    def _forecast(self, given: Trajectory, t: Tensor, generator: torch.Generator) -> tuple[Tensor, float, int]:
+        """One member's frames, the seconds and the network calls they took."""
+        given, t = given.to(self.device), t.to(self.device)
+        count = [0]
+
+        def add_one(module, inputs, output):
+            count[0] += 1
+
+        nets = [child for child in self.model.children() if any(True for _ in child.parameters())]
+        hooks = [net.register_forward_hook(add_one) for net in nets]
+        try:
+            _synchronise(self.device)
+            begin = time.perf_counter()
+            with torch.no_grad():
+                u = self.model.forecast(given, t, members=1, generator=generator)
+            _synchronise(self.device)
+            spent = time.perf_counter() - begin
+        finally:
+            for hook in hooks:
+                hook.remove()
+        expected = (1, *t.shape, self.model.problem.n_channels, *given.u.shape[3:])
+        if tuple(u.shape) != expected:
+            raise ValueError(
+                f"expected a forecast of shape {expected} (member batch time channel *space), got {tuple(u.shape)} "
+                f"from {self.name}; correct its forecast()"
+            )
+        return u[0], spent, count[0]
+
+    def _advance(self, state: Trajectory, u: Tensor, t: Tensor) -> Trajectory:
+        if not self.history:
+            return state
+        u = torch.cat([state.u, u.to(state.u)], dim=1)[:, -self.history :]
+        return dataclasses.replace(state, u=u, t=torch.cat([state.t, t.to(state.t)], dim=1)[:, -self.history :])
+
+
+def read(source: Source, trajectories: Sequence[int], starts: Sequence[int], frames: slice) -> Trajectory:
+    """Frames of several trajectories, each counted from its own start, as one batch."""
+    pieces = [
+        source.read(trajectory, slice(start + frames.start, start + frames.stop))
+        for trajectory, start in zip(trajectories, starts, strict=True)
+    ]
+    return collate(pieces)
+
+
+def _last(given: Trajectory, history: int) -> Trajectory:
+    n = given.u.shape[1]
+    return given.frames(slice(n - history, n))
+
+
+def _synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

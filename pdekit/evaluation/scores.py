@@ -1,0 +1,202 @@
+"""Scores of surrogates, baselines and solvers on the same trajectories: nothing is averaged here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
+
+from pdekit.data.windows import Source
+from pdekit.evaluation.archive import Archive
+from pdekit.evaluation.checks import check_horizon, check_problem
+from pdekit.evaluation.forecasting import VALUES, Contender, read
+from pdekit.evaluation.keeping import Kept
+from pdekit.fields import Problem, Trajectory, n_values
+from pdekit.metrics.catalogue import CATALOGUE, SHELL, Measure
+from pdekit.metrics.spectra import energy_spectrum, wavenumbers
+from pdekit.models.base import Surrogate
+
+REFERENCE_VALUES = 8 * VALUES
+"""Values of the reference and of a solver's forecast held at once: 256 MiB in float32."""
+
+
+def evaluate(
+    models: Mapping[str, Surrogate],
+    source: Source,
+    folder: Path | str,
+    *,
+    baselines: Mapping[str, Surrogate] | None = None,
+    solvers: Mapping[str, Surrogate] | None = None,
+    absent: Mapping[str, str] | None = None,
+    horizon: int | None = None,
+    members: int = 1,
+    seed: int = 0,
+    batch_size: int = 16,
+    n_trajectories: int | None = None,
+    starts: Sequence[int] = (0,),
+    measures: Sequence[Measure] = CATALOGUE,
+    floor: tuple[Sequence[float], np.ndarray] | None = None,
+    n_kept: int = 3,
+    attrs: Mapping[str, Any] | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Forecast with every model from the same frames, and write ``scores.nc`` and ``forecasts.nc`` into a folder.
+
+    Every model is given the frames that the one with the longest history needs and forecasts the ``horizon`` frames
+    after them. Memory is bounded whatever the horizon: a model forecasts again from its own last frames, and scores
+    go to disk as they come. A whole-trajectory model forecasts as many frames at once as it was made for; solvers and
+    baselines forecast the whole horizon at once, with a smaller batch if it is long.
+
+    Args:
+        models: trained surrogates by name.
+        source: the trajectories to forecast; a split of a data module (``data.sources["test"]``).
+        folder: where to write; files appear whole or not at all.
+        baselines, solvers: more rows, scored alike. Of solvers the report shows the two that matter.
+        absent: baselines that are not defined for this problem, with the reason.
+        horizon: frames to forecast; None for all that the source has.
+        members: ensemble members of each surrogate, every one scored by itself.
+        seed: of the members.
+        batch_size: trajectories forecast together, the same for all models; it is what times are measured with.
+        n_trajectories: use only so many.
+        starts: frames of each trajectory to begin at; every (trajectory, start) is a sample.
+        measures: those that do not suit the problem are left out.
+        floor: lead times and "time field" nRMSE that the reference itself has, from its self-convergence.
+        n_kept: samples whose forecasts are kept.
+        attrs: what else to write into the files: provenance, description.
+        progress: whether to draw a progress bar.
+
+    Returns:
+        The scores, read lazily from the file (close it, or use ``with``): dims model, member, sample, time, field and
+        shell; time is counted from the last given frame. Baselines and solvers fill member 0.
+
+    Raises:
+        ValueError: if a model belongs to another problem, or the horizon does not fit into the data.
+    """
+    problem = source.problem
+    contenders = [
+        Contender(name, model, kind, seed, members)
+        for kind, group in (("surrogate", models), ("baseline", baselines or {}), ("solver", solvers or {}))
+        for name, model in group.items()
+    ]
+    for contender in contenders:
+        check_problem(contender.name, contender.model.problem, problem)
+    history = max(contender.history for contender in contenders)
+    horizon = check_horizon(horizon, history, max(starts), problem)
+    n = source.n_trajectories if n_trajectories is None else min(n_trajectories, source.n_trajectories)
+    samples = [(trajectory, start) for trajectory in range(n) for start in starts]
+    room = REFERENCE_VALUES // (horizon * problem.n_channels * n_values(problem.grid))
+    batch_size = max(1, min(batch_size, len(samples), room))
+    batches = [samples[i : i + batch_size] for i in range(0, len(samples), batch_size)]
+
+    first = read(source, [samples[0][0]], [samples[0][1]], slice(0, history + horizon))
+    suitable = [m for m in measures if m.suits(problem, masked=problem.has_mask)]
+    lead = (first.t[0, history:] - (first.t[0, history - 1] if history else 0.0)).numpy()
+    coords = {
+        "model": [c.name for c in contenders],
+        "member": np.arange(members),
+        "sample": np.arange(len(samples)),
+        "time": lead,
+        "field": [f.name for f in problem.fields],
+    }
+    if any(m.whole_box for m in suitable):
+        coords["shell"] = wavenumbers(problem.grid).numpy()
+    attributes = {
+        "history": history,
+        "batch_size": batch_size,
+        "seed": seed,
+        "threads": torch.get_num_threads(),
+        "device": " ".join(sorted({str(c.device) for c in contenders})),
+        "absent": json.dumps(dict(absent or {})),
+        "n_space": len(problem.grid.shape),
+        "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+        **(attrs or {}),
+    }
+    folder = Path(folder)
+    kept = Kept(folder, problem, contenders, min(n_kept, len(samples)), lead, attributes)
+    with Archive(folder / "scores.nc", coords, attributes) as archive, kept.archive, _bar(progress) as bar:
+        _declare(archive, suitable, problem, samples)
+        task = bar.add_task("evaluate", total=len(batches) * horizon * sum(c.members for c in contenders))
+        for number, batch in enumerate(batches):
+            rows = slice(number * batch_size, number * batch_size + len(batch))
+            whole = read(source, *zip(*batch, strict=True), slice(0, history + horizon))
+            given, wanted = whole.frames(slice(0, history)), whole.frames(slice(history, history + horizon))
+            archive.write("lead_time", (rows,), (wanted.t - _last_time(given)).numpy())
+            if "shell" in coords:
+                for part in _parts(wanted.u):
+                    spectrum = energy_spectrum(wanted.u[:, part], None, problem)
+                    archive.write("energy_spectrum_reference", (rows, part), spectrum.numpy())
+            kept.write_reference(rows.start, wanted.u)
+            for row, contender in enumerate(contenders):
+                bar.update(task, description=contender.name)
+                if number == 0:
+                    contender.warm_up(given, wanted.t, whole.forcing)
+                for frames, forecasts in contender.forecast(given, wanted.t, whole.forcing):
+                    for member, u in enumerate(forecasts):
+                        _score(archive, suitable, wanted, problem, (row, member, rows, frames), u)
+                        kept.write(row, member, rows.start, frames, u)
+                        bar.advance(task, frames.stop - frames.start)
+        _describe(archive, contenders, floor, lead)
+    return xr.open_dataset(folder / "scores.nc", engine="h5netcdf")
+
+
+def _declare(archive: Archive, measures: Sequence[Measure], problem: Problem, samples: list[tuple[int, int]]) -> None:
+    units = " ".join(dict.fromkeys(field.unit for field in problem.fields))
+    for measure in measures:
+        power = measure.unit_power
+        attrs = {"units": "1" if not power else units if power == 1 else f"({units})^{power}"}
+        archive.declare(measure.name, ("model", *measure.dims), attrs)
+    if any(measure.whole_box for measure in measures):
+        archive.declare("energy_spectrum_reference", SHELL[1:], {"units": f"({units})^2"})
+    archive.declare("lead_time", ("sample", "time"), {"long_name": "time since the last given frame"})
+    archive.put("trajectory", ("sample",), [trajectory for trajectory, _ in samples])
+    archive.put("start", ("sample",), [start for _, start in samples])
+    archive.put("unit", ("field",), [field.unit for field in problem.fields])
+    archive.put("group", ("field",), [field.group for field in problem.fields])
+
+
+def _score(archive: Archive, measures, wanted: Trajectory, problem: Problem, where: tuple, u: Tensor) -> None:
+    *place, frames = where
+    mask = None if wanted.mask is None else wanted.mask.to(u.device)
+    for part in _parts(u):
+        among_all = slice(frames.start + part.start, frames.start + part.stop)
+        reference = wanted.u[:, among_all].to(u.device)
+        for measure in measures:
+            values = measure.function(u[:, part], reference, problem, mask)
+            archive.write(measure.name, (*place, among_all), values.float().cpu().numpy())
+
+
+def _parts(u: Tensor) -> list[slice]:
+    """Frames of "batch time ..." in parts of at most `VALUES` values."""
+    n_frames = u.shape[1]
+    size = max(1, VALUES * n_frames // u.numel())
+    return [slice(start, min(start + size, n_frames)) for start in range(0, n_frames, size)]
+
+
+def _describe(archive: Archive, contenders: Sequence[Contender], floor, lead: np.ndarray) -> None:
+    """What is known of each model when all is done."""
+    archive.put("kind", ("model",), [c.kind for c in contenders])
+    archive.put("parameters", ("model",), [c.parameters for c in contenders])
+    seconds = [float(np.median(c.seconds)) for c in contenders]
+    archive.put("seconds_per_forecast", ("model",), seconds, {"units": "s", "long_name": "one member of one sample"})
+    archive.put("network_calls", ("model",), [max(c.calls) for c in contenders])
+    if floor is not None:
+        t, values = np.asarray(floor[0], float), np.asarray(floor[1], float)
+        columns = [np.interp(lead, t, column) for column in values.T]
+        archive.put("nrmse_floor", ("time", "field"), np.stack(columns, -1))
+
+
+def _last_time(given: Trajectory) -> Tensor | float:
+    return given.t[:, -1:] if given.t.shape[1] else 0.0
+
+
+def _bar(shown: bool) -> Progress:
+    columns = (TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, TimeRemainingColumn(), disable=not shown)

@@ -1,0 +1,245 @@
+"""Evaluation end to end on surrogates whose errors are known."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from pdekit.evaluation import forecasting
+from pdekit.evaluation.scores import evaluate
+from pdekit.fields import Field, Grid, Problem, Trajectory
+from pdekit.metrics.catalogue import MEASURES
+from pdekit.metrics.pointwise import nrmse
+from pdekit.models.base import Stepper, Surrogate
+from pdekit.models.mean import Mean
+from pdekit.models.persistence import Persistence
+
+DT, N_FRAMES, N_TRAJECTORIES = 0.1, 13, 5
+PROBLEM = Problem(Grid((16,), (2 * math.pi,)), (Field("u", "m/s"), Field("v", "K")), dt=DT, n_frames=N_FRAMES)
+
+
+class Waves:
+    """A source: travelling waves, shifted by one grid point in each frame, float32, read as asked."""
+
+    problem = PROBLEM
+    n_trajectories = N_TRAJECTORIES
+
+    def __init__(self):
+        self.asked = []
+
+    def read(self, trajectory, frames):
+        self.asked.append((trajectory, frames.start, frames.stop))
+        x = PROBLEM.grid.coordinates(0)
+        n = torch.arange(N_FRAMES)[frames]
+        phase = x - 2 * math.pi / 16 * n[:, None] + trajectory
+        u = torch.stack([torch.sin(phase), 5 + torch.cos(2 * phase)], 1)[None].float()
+        return Trajectory(u=u, t=(3.0 + DT * n.double())[None], index=torch.tensor([trajectory]))
+
+
+class Shift(Stepper):
+    """The exact step, worse by a constant share of the amplitude in each frame, or by noise."""
+
+    def __init__(self, problem, growth=0.0, noise=0.0, history=1):
+        super().__init__(problem, history, 1)
+        self.growth, self.noise = growth, noise
+        self.seen = []
+        self.net = torch.nn.Linear(1, 1)
+
+    @property
+    def calls_per_step(self):
+        return 1
+
+    def loss(self, batch):
+        raise NotImplementedError
+
+    def step(self, frames, given, noise):
+        self.seen.append(frames.shape[1])
+        self.net(torch.zeros(1))
+        frame = frames[:, -1].roll(1, -1) * (1 + self.growth)
+        return frame + self.noise * noise(frame, 0) if self.noise else frame
+
+
+class Whole(Surrogate):
+    """Made for four frames at once: exact, and records what it was asked."""
+
+    def __init__(self, problem):
+        super().__init__(problem, (2, 4))
+        self.asked = []
+
+    def calibrate(self, batches):
+        pass
+
+    def loss(self, batch):
+        raise NotImplementedError
+
+    def forecast(self, given, t, members=1, generator=None):
+        self.asked.append((given.u.shape[1], t.shape[1], round(given.t[0, -1].item() - 3.0, 6)))
+        n = torch.arange(1, t.shape[1] + 1)
+        frames = [given.u[:, -1].roll(int(i), -1) for i in n]
+        return torch.stack(frames, 1).expand(members, -1, -1, -1, -1)
+
+
+def run(folder, models, **options):
+    return evaluate(models, Waves(), folder, progress=False, **options)
+
+
+def test_known_errors(tmp_path):
+    with run(tmp_path, {"exact": Shift(PROBLEM), "growing": Shift(PROBLEM, growth=0.1)}, horizon=4) as scores:
+        assert dict(scores.sizes) == {"model": 2, "member": 1, "sample": 5, "time": 4, "field": 2, "shell": 9}
+        np.testing.assert_allclose(scores.time, DT * np.arange(1, 5), rtol=1e-9)
+        assert float(scores.nrmse.sel(model="exact").max()) < 1e-6
+        assert float(scores.correlation.sel(model="exact").min()) == pytest.approx(1, abs=1e-6)
+        growing = scores.nrmse.sel(model="growing", field="u").mean(("member", "sample"))
+        np.testing.assert_allclose(growing, 1.1 ** np.arange(1, 5) - 1, rtol=1e-5)
+        assert scores.nrmse.notnull().all()
+        total = scores.energy_spectrum_reference.sel(field="v").sum("shell")
+        np.testing.assert_allclose(total, 25.5 / 2, rtol=1e-6)
+        assert scores.rmse.attrs["units"] == "m/s K" and scores.unit.values.tolist() == ["m/s", "K"]
+
+
+def test_scores_are_those_of_the_measure(tmp_path):
+    noisy = Shift(PROBLEM, noise=0.1)
+    with run(tmp_path, {"noisy": noisy}, horizon=3, seed=7, batch_size=2) as scores:
+        given = Waves().read(4, slice(0, 1))
+        wanted = Waves().read(4, slice(1, 4))
+        generator = forecasting.Contender("noisy", noisy, "surrogate", 7, 1).generators[0]
+        forecast = noisy.forecast(given, wanted.t, generator=generator)
+        expected = nrmse(forecast, wanted.u, PROBLEM)[0, 0]
+        np.testing.assert_allclose(scores.nrmse[0, 0, 4], expected, rtol=1e-6)
+
+
+def test_long_horizons_in_stretches_are_the_same_as_at_once(tmp_path, monkeypatch):
+    def noisy_scores(name, **options):
+        with run(tmp_path / name, {"noisy": Shift(PROBLEM, noise=0.1, history=2)}, members=3, **options) as scores:
+            return scores.load()
+
+    at_once = noisy_scores("a")
+    monkeypatch.setattr(forecasting, "VALUES", 3 * 2 * 2 * 16)
+    assert forecasting.Contender("", Shift(PROBLEM), "surrogate", 0, 1).stretch(PROBLEM, 2) == 3
+    in_stretches = noisy_scores("b", batch_size=2)
+    for name in ("nrmse", "correlation", "spectral_nrmse"):
+        np.testing.assert_allclose(in_stretches[name], at_once[name], rtol=2e-5, atol=1e-6)
+    spread = at_once.rmse.std("member")
+    assert (spread > 1e-4).all(), "members must differ"
+
+
+def test_every_model_forecasts_the_same_frames_with_its_own_history(tmp_path):
+    long, short, whole = Shift(PROBLEM, history=3), Shift(PROBLEM, history=1), Whole(PROBLEM)
+    with run(tmp_path, {"long": long, "short": short, "whole": whole}, n_trajectories=2) as scores:
+        assert scores.sizes["time"] == N_FRAMES - 3
+        assert float(scores.nrmse.max()) < 1e-6
+    assert set(long.seen) == {3} and set(short.seen) == {1}
+    # after the warm-up: four frames at a time, each stretch from its own last two frames
+    assert whole.asked[1:] == [(2, 4, 0.2), (2, 4, 0.6), (2, 2, 1.0)]
+
+
+def test_starts_are_samples(tmp_path):
+    with run(tmp_path, {"exact": Shift(PROBLEM)}, horizon=2, starts=(0, 5), n_trajectories=3) as scores:
+        assert scores.start.values.tolist() == [0, 5] * 3 and scores.trajectory.values.tolist() == [0, 0, 1, 1, 2, 2]
+        assert float(scores.nrmse.max()) < 1e-6
+
+
+def test_divergence_is_kept(tmp_path):
+    with run(tmp_path, {"bursting": Shift(PROBLEM, growth=1e12)}) as scores:
+        assert np.isinf(scores.nrmse[..., -1, :]).all() and (scores.correlation[..., -1, :] == -np.inf).all()
+        assert np.isfinite(scores.nrmse[..., 0, :]).all()
+
+
+def test_baselines_and_what_is_known_of_a_model(tmp_path):
+    mean = Mean(PROBLEM)
+    mean.calibrate([Waves().read(i, slice(0, N_FRAMES)) for i in range(N_TRAJECTORIES)])
+    baselines = {"persistence": Persistence(PROBLEM), "mean": mean}
+    options = {"baselines": baselines, "absent": {"solver": "no equation"}, "members": 2}
+    with run(tmp_path, {"exact": Shift(PROBLEM)}, **options) as scores:
+        assert scores.kind.values.tolist() == ["surrogate", "baseline", "baseline"]
+        assert scores.parameters.values.tolist() == [2, 0, 0]
+        assert scores.network_calls.values.tolist() == [12, 0, 0]
+        assert (scores.seconds_per_forecast > 0).all()
+        assert scores.absent == '{"solver": "no equation"}'
+        assert scores.rmse.sel(model="mean", member=1).isnull().all() and scores.rmse.sel(member=0).notnull().all()
+        first = float(scores.nrmse.sel(model="persistence", field="u").isel(time=0, member=0).mean())
+        assert first == pytest.approx(2 * math.sin(math.pi / 16), rel=1e-5)  # |sin(x) - sin(x - h)| by sum formula
+
+
+def test_forecasts_are_kept(tmp_path):
+    with run(tmp_path, {"exact": Shift(PROBLEM)}, n_kept=2, batch_size=1):
+        pass
+    with xr.open_dataset(tmp_path / "forecasts.nc", engine="h5netcdf") as kept:
+        assert dict(kept.sizes) == {"model": 2, "sample": 2, "time": N_FRAMES - 1, "x": 16}
+        assert kept.model.values.tolist() == ["reference", "exact"] and kept.u.attrs["units"] == "m/s"
+        np.testing.assert_allclose(kept.v.sel(model="exact"), kept.v.sel(model="reference"), rtol=1e-6)
+        np.testing.assert_allclose(kept.u.sel(model="reference", sample=1)[2], Waves().read(1, slice(3, 4)).u[0, 0, 0])
+
+
+def test_kept_frames_are_thinned_evenly_whatever_the_stretches(tmp_path, monkeypatch):
+    monkeypatch.setattr("pdekit.evaluation.keeping.MOST_FRAMES", 4)
+    monkeypatch.setattr(forecasting, "VALUES", 2 * 2 * 2 * 16)
+    with run(tmp_path, {"exact": Shift(PROBLEM)}, batch_size=2):
+        pass
+    with xr.open_dataset(tmp_path / "forecasts.nc", engine="h5netcdf") as kept:
+        np.testing.assert_allclose(kept.time, DT * np.array([3, 6, 9, 12]), rtol=1e-9)
+        assert kept.u.notnull().all()
+        np.testing.assert_allclose(kept.u.sel(model="exact"), kept.u.sel(model="reference"), atol=1e-6)
+
+
+def test_an_interruption_leaves_the_old_files(tmp_path):
+    (tmp_path / "scores.nc").write_text("old")
+
+    class Failing(Shift):
+        def step(self, frames, given, noise):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, {"failing": Failing(PROBLEM)})
+    assert [p.name for p in tmp_path.iterdir()] == ["scores.nc"] and (tmp_path / "scores.nc").read_text() == "old"
+
+
+def test_the_floor_is_interpolated_to_the_lead_times(tmp_path):
+    floor = ([0.0, 1.2], np.array([[0.0, 0.0], [0.12, 0.24]]))
+    with run(tmp_path, {"exact": Shift(PROBLEM)}, floor=floor) as scores:
+        np.testing.assert_allclose(scores.nrmse_floor.sel(field="v"), 0.2 * scores.time, rtol=1e-9)
+
+
+def test_a_steady_problem(tmp_path):
+    problem = Problem(Grid((8,), (1.0,), layout=("nodes",)), (Field("T", "K"),), coeffs=(Field("k"),))
+
+    def read(trajectory, frames):
+        u = torch.linspace(0, 1, 8).reshape(1, 1, 1, 8)[:, frames]
+        return Trajectory(u=u, t=torch.zeros(1, 1, dtype=torch.float64)[:, frames], coeffs=torch.ones(1, 1, 8))
+
+    source = SimpleNamespace(problem=problem, n_trajectories=2, read=read)
+    mean = Mean(problem)
+    mean.calibrate([read(0, slice(0, 1))])
+    with evaluate({}, source, tmp_path, baselines={"mean": mean}, progress=False) as scores:
+        assert scores.time.values.tolist() == [0] and float(scores.nrmse.max()) < 1e-6
+        assert "energy_spectrum" in scores
+
+
+class TestMismatch:
+    def test_of_the_problem(self, tmp_path):
+        other = Problem(PROBLEM.grid, (Field("u", "m/s"), Field("T", "K")), dt=DT, n_frames=N_FRAMES)
+        with pytest.raises(ValueError, match=r"fields that 'run 1' was made for.*Field\(name='T'"):
+            run(tmp_path, {"run 1": Shift(other)})
+        other = Problem(PROBLEM.grid.resized((8,)), PROBLEM.fields, dt=DT, n_frames=N_FRAMES)
+        with pytest.raises(ValueError, match=r"grid that 'run 1' was made for, \(8,\), found \(16,\)"):
+            run(tmp_path, {"run 1": Shift(other)})
+
+    def test_of_the_horizon(self, tmp_path):
+        with pytest.raises(ValueError, match=r"expected a horizon of 1 to 12 frames .* got 40; shorten it"):
+            run(tmp_path, {"exact": Shift(PROBLEM)}, horizon=40)
+
+    def test_of_the_forecast(self, tmp_path):
+        class Wrong(Shift):
+            def forecast(self, given, t, members=1, generator=None):
+                return super().forecast(given, t)[:, :, :, :1]
+
+        with pytest.raises(ValueError, match=r"expected a forecast of shape \(1, 5, 1, 2, 16\)"):
+            run(tmp_path, {"wrong": Wrong(PROBLEM)})
+
+
+def test_measures_can_be_chosen(tmp_path):
+    with run(tmp_path, {"exact": Shift(PROBLEM)}, measures=[MEASURES["nrmse"]]) as scores:
+        assert "nrmse" in scores and "rmse" not in scores and "shell" not in scores.dims
