@@ -76,7 +76,7 @@ oracles: $(INSTALLED_ORACLES)
 	OMP_NUM_THREADS=1 $(ORACLES)/python -m pytest tests/oracles -m oracle
 
 docs: $(INSTALLED_DOCS)
-	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -E -W --keep-going -b html docs docs/_build/html
 
 bench: $(INSTALLED)
 	for script in benchmarks/*.py; do $(BIN)/python $$script; done
