@@ -1,0 +1,117 @@
+"""The data module: the three splits of a dataset, cut into the windows that a method declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from lightning import LightningDataModule
+
+from pdekit.data.formats import open_source
+from pdekit.data.loader import EpochSampler, ResumableLoader
+from pdekit.data.loading import Loading
+from pdekit.data.windows import Source, Windows
+from pdekit.fields import Problem, Trajectory
+
+SPLITS = ("train", "valid", "test")
+
+
+class DataModule(LightningDataModule):
+    """Three splits by trajectory, and loaders that yield `Trajectory` batches.
+
+    Args:
+        train, valid, test: sources of trajectories of one problem; the number of frames may differ.
+        loading: batch sizes, workers, seed.
+        window: (history, target) until a method asks for its own with `set_window`; (0, 1) for a steady problem and
+            (1, 1) for others if None.
+
+    Raises:
+        ValueError: if the splits are not of one problem.
+    """
+
+    def __init__(
+        self,
+        train: Source,
+        valid: Source,
+        test: Source,
+        loading: Loading | None = None,
+        window: tuple[int, int | Literal["all"]] | None = None,
+    ):
+        super().__init__()
+        self.problem: Problem = train.problem
+        for name, source in (("valid", valid), ("test", test)):
+            _same_problem(name, source.problem, self.problem)
+        self.sources = {"train": train, "valid": valid, "test": test}
+        self.loading = loading or Loading()
+        self.set_window(*(window or ((0, 1) if self.problem.steady else (1, 1))))
+
+    @classmethod
+    def from_folder(cls, folder: str | Path, loading: Loading | None = None, trust: Sequence[str] = ()) -> DataModule:
+        """The dataset in ``<folder>/data/{train,valid,test}``, ours or in a published layout that is recognised.
+
+        Args:
+            folder: as `pdekit.data.generation.generate` returns it.
+            loading: batch sizes, workers, seed.
+            trust: packages beside pdekit that the stored equation may come from.
+        """
+        sources = {}
+        for split in SPLITS:
+            place = Path(folder) / "data" / split
+            files = sorted(file for pattern in ("*.hdf5", "*.h5") for file in place.glob(pattern))
+            if not files:
+                raise FileNotFoundError(
+                    f"expected HDF5 files in {place}, found none; generate the data with "
+                    "`python -m pdekit.generate data=NAME` or correct the folder"
+                )
+            sources[split] = open_source(files, trust)
+        return cls(sources["train"], sources["valid"], sources["test"], loading)
+
+    def set_window(self, history: int, target: int | Literal["all"]) -> None:
+        """Cut all splits into windows of so many history and target frames ("all": every later frame)."""
+        window = (history, target)
+        self.train = Windows(self.sources["train"], window, self.loading.n_trajectories)
+        self.valid = Windows(self.sources["valid"], window)
+        self.test = Windows(self.sources["test"], window)
+
+    @property
+    def _eval_batch_size(self) -> int:
+        return self.loading.eval_batch_size or self.loading.batch_size
+
+    def calibration_batches(self) -> Iterator[Trajectory]:
+        """The training windows once, in order: what a method takes its statistics from."""
+        sampler = EpochSampler(self.train, shuffle=False)
+        return iter(ResumableLoader(self.train, self._eval_batch_size, sampler))
+
+    def train_dataloader(self) -> ResumableLoader:
+        return self._loader(self.train, self.loading.batch_size, shuffle=True)
+
+    def val_dataloader(self) -> ResumableLoader:
+        return self._loader(self.valid, self._eval_batch_size, shuffle=False)
+
+    def test_dataloader(self) -> ResumableLoader:
+        return self._loader(self.test, self._eval_batch_size, shuffle=False)
+
+    def _loader(self, windows: Windows, batch_size: int, shuffle: bool) -> ResumableLoader:
+        rank, world, gpu = 0, 1, False
+        if self.trainer is not None:
+            rank, world = self.trainer.global_rank, self.trainer.world_size
+            gpu = self.trainer.strategy.root_device.type == "cuda"
+        sampler = EpochSampler(windows, self.loading.seed, shuffle, rank, world)
+        # A last, smaller batch is left out in training only, and only where it is not the only one.
+        drop = shuffle and len(sampler) > batch_size
+        return ResumableLoader(windows, batch_size, sampler, drop, self.loading.num_workers, gpu)
+
+
+def _same_problem(name: str, found: Problem, expected: Problem) -> None:
+    for part in ("fields", "coeffs", "forcing", "params", "has_text", "dt"):
+        if getattr(found, part) != getattr(expected, part):
+            raise ValueError(
+                f"expected {part} of the {name} split like that of train, {getattr(expected, part)}, got "
+                f"{getattr(found, part)}; give splits of one problem"
+            )
+    if found.grid.shape != expected.grid.shape:
+        raise ValueError(
+            f"expected the grid {expected.grid.shape} of train for the {name} split, got {found.grid.shape}; "
+            "resample one of them"
+        )
