@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from pdekit.calculus import Calculus
 from pdekit.fields import Field, Grid
+
+Coordinates = tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
@@ -29,21 +32,30 @@ class ExactSolution:
         name: of the solution, e.g. "soliton".
         evaluate: (coordinates, t) -> channels. Coordinates are broadcastable tensors, t a tensor or number; the
             result is a tuple with one tensor for each field, built of differentiable torch functions.
-        extent: lengths of a box on which it is (nearly) periodic.
+        extent: lengths of a box on which it is (nearly) periodic; its number of entries is the dimension.
         t_end: a time up to which it is worth comparing.
         floor: relative error that the closed form itself has on that box (periodic images), 0 if none.
         origin: lower corner of that box.
+        auxiliary: (coordinates, t) -> the auxiliary unknowns by name, where the equation has some.
+        periodic: False for a solution of the infinite line (a front): its residual vanishes, but no periodic
+            solver can follow it.
     """
 
     name: str
-    evaluate: Callable[[tuple[Tensor, ...], Any], tuple[Tensor, ...]]
+    evaluate: Callable[[Coordinates, Any], tuple[Tensor, ...]]
     extent: tuple[float, ...]
     t_end: float = 1.0
     floor: float = 0.0
     origin: tuple[float, ...] = ()
+    auxiliary: Callable[[Coordinates, Any], dict[str, Tensor]] | None = None
+    periodic: bool = True
 
-    def on(self, grid: Grid, t: float, dtype: torch.dtype = torch.float64) -> Tensor:
-        """Its samples on a grid, "1 channel *space"."""
+    @property
+    def ndim(self) -> int:
+        return len(self.extent)
+
+    def on(self, grid: Grid, t: float, dtype: torch.dtype = torch.float64) -> Float[Tensor, "1 channel *space"]:
+        """Its samples on a grid."""
         time = torch.as_tensor(t, dtype=dtype)
         channels = self.evaluate(grid.mesh(dtype), time)
         return torch.stack([c.expand(grid.shape) for c in channels]).unsqueeze(0)
@@ -74,9 +86,24 @@ class PDE(ABC):
         """Closed forms with these parameters; empty if none is known."""
         return ()
 
-    def invariants(self, u: Tensor, grid: Grid) -> dict[str, Tensor]:
-        """Integrals "batch" of "batch channel *space" that the exact dynamics keep, by name."""
+    def invariants(self, u: Float[Tensor, "batch channel *space"], grid: Grid) -> dict[str, Float[Tensor, "batch"]]:
+        """Integrals over the box that the exact dynamics keep, by name."""
         return {}
+
+    def dissipated(self, u: Float[Tensor, "batch channel *space"], grid: Grid) -> dict[str, Float[Tensor, "batch"]]:
+        """Integrals over the box that the exact dynamics never let grow (energies, norms), by name."""
+        return {}
+
+    def reflection(self, axis: int) -> tuple[int, ...] | None:
+        """Signs of the channels when an axis is reflected, if reflected solutions are solutions; else None."""
+        return None
+
+    def galilean(self, axis: int) -> tuple[float, ...] | None:
+        """What a frame that moves with velocity -1 along an axis adds to each channel, if it is a symmetry.
+
+        If u(x, t) is a solution, then so is u(x - t, t) + these numbers; multiples of it likewise. None if not.
+        """
+        return None
 
     def value(self, name: str, params: dict[str, float]) -> str:
         """A parameter for a caption: the one that varies, else the one that is fixed."""
@@ -87,19 +114,19 @@ class PDE(ABC):
 class SemilinearPDE(PDE):
     """u_t = linear(u) + nonlinear(u) + source, periodic, with a linear part of constant coefficients.
 
-    `degree` is that of the polynomial nonlinearity (1: the equation is linear and `nonlinear` is not called);
-    it fixes which modes a solver keeps so that products are free of aliasing.
+    `degree` is that of the polynomial nonlinearity; it fixes which modes a solver keeps so that products are free of
+    aliasing. 1, the default, is a linear equation: it has no `nonlinear` of its own and a solver is exact.
     """
 
-    degree: ClassVar[int]
+    degree: ClassVar[int] = 1
 
     @abstractmethod
     def linear(self, u: Any, d: Calculus) -> Any:
         """The linear part; constant coefficients."""
 
-    @abstractmethod
     def nonlinear(self, u: Any, d: Calculus) -> Any:
         """All else that depends on u."""
+        return 0.0 * u
 
     def source(self, d: Calculus) -> Tensor | None:
         """A forcing that is constant in time, "channel *space" (or broadcastable), or None."""
@@ -117,7 +144,33 @@ class SemilinearPDE(PDE):
         return d.t(u) - self.rhs(u, d)
 
 
-def integral(u: Tensor, grid: Grid) -> Tensor:
-    """The integral over the box of "batch *space", shape "batch"."""
-    weights = grid.weights(u.dtype, u.device)
-    return (u * weights).sum(dim=tuple(range(1, u.ndim)))
+@dataclass(frozen=True)
+class ConservationLaw(PDE):
+    """u_t + sum over axes of (flux along the axis)_axis = 0, for solutions that may have shocks.
+
+    Fields that `flux` and `wave_speeds` receive are pointwise: samples, or states on either side of a cell face; `d`
+    takes channels apart and puts them together, and no derivative is taken.
+    """
+
+    @abstractmethod
+    def flux(self, u: Any, axis: int, d: Calculus) -> Any:
+        """What crosses a unit face normal to an axis per unit time, for each channel."""
+
+    @abstractmethod
+    def wave_speeds(self, u: Any, axis: int, d: Calculus) -> tuple[Any, Any]:
+        """The slowest and the fastest signed speed of a wave along an axis, one channel each."""
+
+    def residual(self, u: Any, d: Calculus) -> Any:
+        total = d.t(u)
+        for axis, letter in enumerate("xyz"[: d.ndim]):
+            total = total + d.along(self.flux(u, axis, d), letter)
+        return total
+
+
+def integral(u: Float[Tensor, "batch *space"], grid: Grid) -> Float[Tensor, "batch"]:
+    """The integral over the box; lengths may vary over the batch."""
+    unit = Grid(grid.shape, (1.0,) * grid.ndim, layout=grid.layout)
+    total = (u * unit.weights(u.dtype, u.device)).flatten(1).sum(dim=1)
+    for length in grid.extent:
+        total = total * (length.reshape(-1).to(total) if isinstance(length, Tensor) else length)
+    return total
