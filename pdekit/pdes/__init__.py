@@ -4,12 +4,17 @@ from pdekit.pdes.advection import Advection
 from pdekit.pdes.allen_cahn import AllenCahn
 from pdekit.pdes.base import PDE, ConservationLaw, ExactSolution, SemilinearPDE
 from pdekit.pdes.burgers import Burgers
+from pdekit.pdes.cahn_hilliard import CahnHilliard
 from pdekit.pdes.diffusion import Diffusion
 from pdekit.pdes.gray_scott import GrayScott
 from pdekit.pdes.korteweg_de_vries import KortewegDeVries
 from pdekit.pdes.kuramoto_sivashinsky import KuramotoSivashinsky
+from pdekit.pdes.lorenz_96 import Lorenz96
 from pdekit.pdes.navier_stokes_2d import NavierStokes2D
+from pdekit.pdes.navier_stokes_3d import NavierStokes3D
 from pdekit.pdes.nonlinear_schroedinger import NonlinearSchroedinger
+from pdekit.pdes.sine_gordon import SineGordon
+from pdekit.pdes.swift_hohenberg import SwiftHohenberg
 from pdekit.pdes.wave import Wave
 
 __all__ = [
@@ -17,14 +22,19 @@ __all__ = [
     "Advection",
     "AllenCahn",
     "Burgers",
+    "CahnHilliard",
     "ConservationLaw",
     "Diffusion",
     "ExactSolution",
     "GrayScott",
     "KortewegDeVries",
     "KuramotoSivashinsky",
+    "Lorenz96",
     "NavierStokes2D",
+    "NavierStokes3D",
     "NonlinearSchroedinger",
     "SemilinearPDE",
+    "SineGordon",
+    "SwiftHohenberg",
     "Wave",
 ]

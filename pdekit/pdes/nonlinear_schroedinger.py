@@ -79,8 +79,8 @@ class NonlinearSchroedinger(SemilinearPDE):
         return (
             wave,
             scaled("soliton", _soliton, 60.0, 2.0, 1e-14),
-            scaled("collision of two solitons", _two_solitons, 80.0, 10.0, 1e-13),
-            scaled("bound state", _bound_state, 80.0, 1.0, 1e-13),
+            scaled("collision of two solitons", _two_solitons, 50.0, 5.0, 1e-9),
+            scaled("bound state", _bound_state, 40.0, 1.0, 1e-8),
             scaled("Akhmediev breather", _akhmediev, 2 * pi / BREATHER_WAVENUMBER, 6.0),
         )
 
@@ -123,8 +123,8 @@ def _soliton(x: Tensor, t: Tensor) -> Tensor:
 
 
 def _two_solitons(x: Tensor, t: Tensor) -> Tensor:
-    """Hirota's G/F for poles p = amplitude + i velocity, which meet at x = 0 near t = 5; scaled by the size of F."""
-    p, start = torch.tensor([1.0 + 1.0j, 1.5 - 0.5j], dtype=torch.complex128), (-5.0, 4.0)
+    """Hirota's G/F for poles p = amplitude + i velocity, which meet near x = 0 at t = 3; both scaled by exp(size)."""
+    p, start = torch.tensor([1.0 + 1.0j, 1.5 - 0.5j], dtype=torch.complex128), (-2.5, 2.0)
     eta = [q * (x - x0) + 0.5j * q * q * t for q, x0 in zip(p.tolist(), start, strict=True)]
 
     def pair(j: int, k: int) -> complex:  # a pole and a conjugate one
