@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from pdekit.calculus import Calculus
 from pdekit.fields import Field, Grid
-from pdekit.pdes.base import SemilinearPDE, integral
+from pdekit.pdes.base import Coordinates, ExactSolution, SemilinearPDE, integral
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,26 @@ class KuramotoSivashinsky(SemilinearPDE):
     def nonlinear(self, u: Any, d: Calculus) -> Any:
         return -0.5 * d.x(u * u)
 
+    def exact(self) -> tuple[ExactSolution, ...]:
+        """The front of Kuramoto and Tsuzuki (not periodic), with z = x / sqrt(nu) and k = sqrt(11/19) / 2,
+        u sqrt(nu) = c + 30 k / 19 (11 tanh(k (z - c t/nu))^3 - 9 tanh(k (z - c t/nu)))."""
+        nu, c, k = self.viscosity, 0.4, sqrt(11 / 19) / 2
+
+        def front(x: Coordinates, t: Any) -> tuple[Tensor, ...]:
+            step = torch.tanh(k * (x[0] / sqrt(nu) - c * t / nu))
+            return ((c + 30 * k / 19 * (11 * step**3 - 9 * step)) / sqrt(nu),)
+
+        box = 40 * sqrt(nu)
+        return (ExactSolution("front", front, (box,), origin=(-box / 2,), periodic=False),)
+
     def invariants(self, u: Tensor, grid: Grid) -> dict[str, Tensor]:
         return {"mass": integral(u[:, 0], grid)}
+
+    def reflection(self, axis: int) -> tuple[int, ...]:
+        return (-1,)
+
+    def galilean(self, axis: int) -> tuple[float, ...]:
+        return (1.0,)
 
     def describe(self, params: dict[str, float]) -> str:
         return (

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from pdekit.calculus import Calculus
+from pdekit.calculus import Calculus, Fourier
 from pdekit.fields import Field, Grid
-from pdekit.pdes.base import ExactSolution, SemilinearPDE, integral
+from pdekit.pdes.base import Coordinates, ExactSolution, SemilinearPDE, integral
+
+Vorticity = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -66,28 +69,64 @@ class NavierStokes2D(SemilinearPDE):
         return -self.forcing * self.wavenumber * torch.cos(self.wavenumber * d.coordinates[1])
 
     def exact(self) -> tuple[ExactSolution, ...]:
-        """Taylor-Green decay where nothing forces the flow, else the laminar Kolmogorov flow (a fixed point)."""
-        nu, k, length = self.viscosity, self.wavenumber, 2 * torch.pi
+        """Without forcing, decaying modes of one wavenumber (no advection: w is proportional to psi), among them the
+        Taylor-Green vortices; else the laminar Kolmogorov flow, at rest (unstable at high Reynolds numbers)."""
+        nu, k, box = self.viscosity, self.wavenumber, (2 * torch.pi,) * 2
 
-        def taylor_green(x: tuple[Tensor, ...], t: Any) -> tuple[Tensor, ...]:
-            rate = -(nu * (1**2 + 3**2) + self.drag) * t
-            return (torch.cos(x[0]) * torch.cos(3 * x[1]) * torch.exp(rate),)
+        def flow(name: str, vorticity: Vorticity, k_squared: float, t_end: float = 1.0) -> ExactSolution:
+            def evaluate(x: Coordinates, t: Any) -> tuple[Tensor, ...]:
+                return (vorticity(*x, torch.as_tensor(t)),)
 
-        def laminar(x: tuple[Tensor, ...], t: Any) -> tuple[Tensor, ...]:
+            def auxiliary(x: Coordinates, t: Any) -> dict[str, Tensor]:
+                return {"streamfunction": vorticity(*x, torch.as_tensor(t)) / k_squared}
+
+            return ExactSolution(name, evaluate, box, t_end, auxiliary=auxiliary)
+
+        def taylor_green(x: Tensor, y: Tensor, t: Tensor) -> Tensor:
+            return torch.cos(x) * torch.cos(3 * y) * torch.exp(-(10 * nu + self.drag) * t)
+
+        def ring(x: Tensor, y: Tensor, t: Tensor) -> Tensor:
+            modes = torch.cos(5 * y) + 0.7 * torch.sin(3 * x + 4 * y) - 0.4 * torch.cos(4 * x - 3 * y + 1)
+            return modes * torch.exp(-(25 * nu + self.drag) * t)
+
+        def laminar(x: Tensor, y: Tensor, t: Tensor) -> Tensor:
             amplitude = -self.forcing * k / (nu * k**2 + self.drag)
-            return (amplitude * torch.cos(k * x[1]) + 0 * x[0] + 0 * t,)
+            return amplitude * torch.cos(k * y) + 0 * x + 0 * t
 
         if self.unforced:
-            return (ExactSolution("Taylor-Green decay", taylor_green, (length, length)),)
-        return (ExactSolution("laminar Kolmogorov flow", laminar, (length, length)),)
+            return flow("Taylor-Green decay", taylor_green, 10), flow("decay of one wavenumber", ring, 25)
+        return (flow("laminar Kolmogorov flow", laminar, k**2),)
 
     @property
     def unforced(self) -> bool:
         return not isinstance(self.forcing, Tensor) and self.forcing == 0
 
+    @property
+    def ideal(self) -> bool:
+        """Neither forced nor damped."""
+        losses = (self.viscosity, self.drag)
+        return self.unforced and all(not isinstance(loss, Tensor) and loss == 0 for loss in losses)
+
     def invariants(self, u: Tensor, grid: Grid) -> dict[str, Tensor]:
-        return {"circulation": integral(u[:, 0], grid)}
+        """Circulation (zero on a periodic box); energy and enstrophy of an ideal flow."""
+        quadratic = self.quadratic(u, grid) if self.ideal else {}
+        return {"circulation": integral(u[:, 0], grid), **quadratic}
+
+    def dissipated(self, u: Tensor, grid: Grid) -> dict[str, Tensor]:
+        return self.quadratic(u, grid) if self.unforced else {}
+
+    def quadratic(self, u: Tensor, grid: Grid) -> dict[str, Tensor]:
+        """Energy, the integral of |velocity|^2 / 2, and enstrophy, the integral of w^2 / 2."""
+        d = Fourier(grid, u.dtype, u.device)
+        energy = sum(component.samples**2 for component in self.velocity(d.field(u), d)) / 2
+        return {"energy": integral(energy[:, 0], grid), "enstrophy": integral(u[:, 0] ** 2 / 2, grid)}
+
+    def reflection(self, axis: int) -> tuple[int, ...] | None:
+        return (-1,) if self.unforced else None
 
     def describe(self, params: dict[str, float]) -> str:
-        forced = f"driven by a sinusoidal force of wavenumber {self.wavenumber}" if not self.unforced else "decaying"
-        return f"Two-dimensional turbulence {forced}, with kinematic viscosity {self.value('viscosity', params)}."
+        losses = f"kinematic viscosity {self.value('viscosity', params)} and drag {self.value('drag', params)}"
+        if self.unforced and not params.get("forcing"):
+            return f"Decaying two-dimensional turbulence with {losses}."
+        force = f"{self.value('forcing', params)} sin({self.wavenumber} y)"
+        return f"Two-dimensional turbulence driven by a force {force}, with {losses}."
