@@ -17,6 +17,7 @@ class Training:
         clip: largest norm of the gradient; null for none.
         ema: decay of the running average of the weights that is kept and evaluated; 0 for none.
         validate_every: steps between validations.
+        validate_batches: batches of a validation.
         checkpoint_every: steps between checkpoints.
         patience: stop after so many validations without a better loss; null for never.
     """
@@ -28,11 +29,12 @@ class Training:
     clip: float | None = 1.0
     ema: float = 0.995
     validate_every: int = 250
+    validate_batches: int = 4
     checkpoint_every: int = 250
     patience: int | None = None
 
     def __post_init__(self):
-        for name in ("steps", "lr", "validate_every", "checkpoint_every"):
+        for name in ("steps", "lr", "validate_every", "validate_batches", "checkpoint_every"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"expected training.{name} > 0, got {getattr(self, name)}; set a positive value")
         if not 0 <= self.warmup < 1:
@@ -52,6 +54,7 @@ class Engine:
         precision: 32-true, bf16-mixed, 16-mixed or 64-true.
         max_time: wall-clock limit of training, DD:HH:MM:SS; null for none.
         threads: of torch on the CPU; null for torch's choice.
+        tensorboard: whether to log for TensorBoard, beside metrics.csv.
     """
 
     accelerator: str = "cpu"
@@ -60,3 +63,4 @@ class Engine:
     precision: str = "32-true"
     max_time: str | None = None
     threads: int | None = None
+    tensorboard: bool = False

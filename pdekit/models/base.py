@@ -124,11 +124,12 @@ class Stepper(Surrogate):
         self.normaliser.calibrate(batches)
 
     def normalised(self, batch: Trajectory) -> Trajectory:
-        """The batch in normalised units, precision and device of the model."""
+        """The batch in normalised units, precision and device of the model; zero outside the mask."""
         batch = batch.to(self.normaliser.scale.device).to(self.normaliser.scale.dtype)
+        u = self.normaliser.encode(batch.u)
         return dataclasses.replace(
             batch,
-            u=self.normaliser.encode(batch.u),
+            u=u if batch.mask is None else torch.where(batch.mask[:, None] > 0, u, 0.0),
             coeffs=None if batch.coeffs is None else self.normaliser.encode_coeffs(batch.coeffs),
             params=None if batch.params is None else self.normaliser.encode_params(batch.params),
         )

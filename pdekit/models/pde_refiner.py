@@ -108,8 +108,6 @@ class PDERefiner(Stepper):
         if self.change:
             clean = clean - frames[:, -1]
         clean = clean / self.scale(clean)
-        if batch.mask is not None:
-            clean = torch.where(batch.mask > 0, clean, 0.0)
         level = torch.randint(0, self.n_refinements + 1, (len(batch),), device=clean.device)
         noisy, wanted = self.noised(clean, torch.randn_like(clean), level)
         error = self.call(noisy, self.context(frames, batch), level, batch.params) - wanted

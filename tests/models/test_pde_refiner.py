@@ -1,0 +1,143 @@
+"""PDE-Refiner: a perfect net is exact, what is trained is what is used, K = 0 is plain regression."""
+
+import pytest
+import torch
+
+from pdekit.fields import Field, Grid
+from pdekit.models.one_step import OneStep
+from pdekit.models.pde_refiner import VARIANTS, PDERefiner
+from tests.models.small import FunctionNet, PointwiseNet, make_batch, make_problem
+
+
+def refiner(problem, **options) -> PDERefiner:
+    torch.manual_seed(3)
+    model = PDERefiner(problem, PointwiseNet, **options).double()
+    model.calibrate([make_batch(problem)])
+    return model
+
+
+def level_of(condition, model):
+    return (condition[:, 0] * max(model.n_refinements, 1)).round().long()
+
+
+def perfect_net(model, clean):
+    """The net that knows the answer: it reads the noise off its input."""
+
+    def net(u, condition):
+        estimate, level = u[:, : clean.shape[1]], level_of(condition, model)
+        shape = (-1,) + (1,) * (clean.ndim - 1)
+        if model.variant == "paper":
+            sigma = model.sigmas[level].reshape(shape)
+            return torch.where((level == 0).reshape(shape), clean, (estimate - clean) / sigma)
+        signal, sigma = model.path.at(level, clean)
+        return signal * (estimate - signal * clean) / sigma - sigma * clean
+
+    return net
+
+
+@pytest.mark.parametrize("target", ["change", "state"])
+@pytest.mark.parametrize("n_refinements", [0, 1, 3, 8])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_perfect_net_gives_the_exact_answer(problem, batch, variant, n_refinements, target):
+    model = refiner(problem, variant=variant, n_refinements=n_refinements, target=target)
+    inside = model.normalised(batch).u
+    clean = inside[:, 1] - inside[:, 0] if target == "change" else inside[:, 1]
+    model.net = FunctionNet(perfect_net(model, clean / model.scale(clean)))
+    forecast = model.forecast(batch.frames(slice(0, 1)), batch.t[:, 1:2])
+    torch.testing.assert_close(forecast[0], batch.u[:, 1:2], rtol=1e-12, atol=1e-12)
+    for seed in range(5):
+        torch.manual_seed(seed)
+        # the noise is read off the input by a division by sigma_min: 1e-16 / 6e-4, squared
+        assert model.loss(batch)[0].item() < 1e-22
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_levels_trained_are_the_levels_used(variant):
+    """Also their order, and that a step takes K + 1 calls."""
+    problem = make_problem()
+    model, batch = refiner(problem, variant=variant, n_refinements=4), make_batch(problem, n=40)
+    model.forecast(batch.frames(slice(0, 1)), batch.t[:, 1:2])
+    used = [level_of(condition, model) for _, condition in model.net.calls]
+    assert [level[0].item() for level in used] == [0, 1, 2, 3, 4] and len(used) == model.calls_per_step
+    model.net.calls.clear()
+    for _ in range(25):
+        model.loss(batch)
+    trained = torch.cat([level_of(condition, model) for _, condition in model.net.calls])
+    counts = torch.bincount(trained, minlength=5)
+    assert counts.shape == (5,)
+    assert (counts - 200).abs().max() < 5 * 200**0.5  # uniform: five standard deviations
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_training_and_forecast_show_the_net_the_same_inputs(variant):
+    """At every level, the deviation of the estimate from clean data is the same when training and when forecasting."""
+    problem = make_problem(grid=Grid((4096,), (1.0,)), fields=(Field("u"),), n_frames=2)
+    model, batch = refiner(problem, variant=variant, n_refinements=2, sigma_min=0.05), make_batch(problem, n=30)
+    inside = model.normalised(batch).u
+    clean = (inside[:, 1] - inside[:, 0]) / model.scale(inside[:, 1])
+    net, seen = perfect_net(model, clean), []
+
+    def watching(u, condition):
+        level = level_of(condition, model)
+        seen.extend((int(k), (u[i, 0] - signal[k] * clean[i, 0]).std()) for i, k in enumerate(level))
+        return net(u, condition)
+
+    signal = model.path.signal if variant == "v_prediction" else torch.tensor([0.0, 1.0, 1.0], dtype=torch.float64)
+    model.net = FunctionNet(watching)
+    model.forecast(batch.frames(slice(0, 1)), batch.t[:, 1:2])
+    used = {k: torch.stack([s for level, s in seen if level == k]).mean() for k in range(3)}
+    seen.clear()
+    model.loss(batch)
+    trained = {k: torch.stack([s for level, s in seen if level == k]).mean() for k in range(3)}
+    for k in range(3):
+        assert trained[k].item() == pytest.approx(used[k].item(), rel=0.02)
+
+
+def test_without_refinements_it_is_the_plain_model(problem, batch):
+    """Same weights on the context, and K = 0: the loss and the forecast of one_step."""
+    refined = refiner(problem, variant="paper", n_refinements=0, target="state")
+    plain = OneStep(problem, PointwiseNet, target="state").double()
+    plain.normaliser.load_state_dict(refined.normaliser.state_dict())
+    with torch.no_grad():
+        plain.net.mix.weight.copy_(refined.net.mix.weight[:, problem.n_channels :])
+        plain.net.mix.bias.copy_(refined.net.mix.bias + refined.net.offset.bias)
+    torch.testing.assert_close(refined.loss(batch)[0], plain.loss(batch)[0], rtol=1e-13, atol=0)
+    given, t = batch.frames(slice(0, 1)), batch.t[:, 1:5]
+    torch.testing.assert_close(refined.forecast(given, t), plain.forecast(given, t), rtol=1e-12, atol=1e-12)
+
+
+def test_the_change_is_scaled_to_one(problem, batch):
+    model = refiner(problem)
+    inside = model.normalised(batch).u
+    change = inside.diff(dim=1) / model.normaliser.change_scale[:, None]
+    torch.testing.assert_close(change.std((0, 1, 3), correction=0), torch.ones(2).double(), rtol=1e-6, atol=0)
+
+
+def test_the_first_call_of_the_paper_sees_zeros(problem, batch):
+    model = refiner(problem, variant="paper")
+    model.forecast(batch.frames(slice(0, 1)), batch.t[:, 1:2])
+    first, _ = model.net.calls[0]
+    assert torch.equal(first[:, :2], torch.zeros_like(first[:, :2]))
+    assert torch.equal(first[:, 2:], model.normalised(batch).u[:, 0])
+
+
+def test_levels_and_parameters_condition_the_net():
+    problem = make_problem(params=("nu",))
+    model, batch = refiner(problem, n_refinements=3), make_batch(problem)
+    model.forecast(batch.frames(slice(0, 1)), batch.t[:, 1:2], members=2)
+    for k, (_, condition) in enumerate(model.net.calls):
+        torch.testing.assert_close(condition[:, 0], torch.full((6,), k / 3, dtype=torch.float64))
+        assert torch.equal(condition[:3, 1:], model.normaliser.encode_params(batch.params))
+
+
+def test_a_steady_problem_can_be_refined():
+    problem = make_problem(n_frames=1, dt=None, coeffs=(Field("k"),))
+    model, batch = refiner(problem), make_batch(problem)
+    assert model.forecast(batch.frames(slice(0, 0)), batch.t, members=2).shape == (2, 3, 1, 2, 8)
+    assert torch.isfinite(model.loss(batch)[0])
+
+
+@pytest.mark.parametrize("options", [dict(variant="ddpm"), dict(target="delta"), dict(n_refinements=-1)])
+def test_impossible_options_are_refused(problem, options):
+    with pytest.raises(ValueError, match="expected"):
+        PDERefiner(problem, PointwiseNet, **options)
