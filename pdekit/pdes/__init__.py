@@ -13,6 +13,7 @@ from pdekit.pdes.lorenz_96 import Lorenz96
 from pdekit.pdes.navier_stokes_2d import NavierStokes2D
 from pdekit.pdes.navier_stokes_3d import NavierStokes3D
 from pdekit.pdes.nonlinear_schroedinger import NonlinearSchroedinger
+from pdekit.pdes.shallow_water import ShallowWater
 from pdekit.pdes.sine_gordon import SineGordon
 from pdekit.pdes.swift_hohenberg import SwiftHohenberg
 from pdekit.pdes.wave import Wave
@@ -34,6 +35,7 @@ __all__ = [
     "NavierStokes3D",
     "NonlinearSchroedinger",
     "SemilinearPDE",
+    "ShallowWater",
     "SineGordon",
     "SwiftHohenberg",
     "Wave",

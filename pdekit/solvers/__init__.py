@@ -1,9 +1,20 @@
 """Reference solvers: functions that return a step or a solution."""
 
 from pdekit.solvers.etdrk import etdrk
+from pdekit.solvers.finite_volume import finite_volume, stable_dt
 from pdekit.solvers.imex import imex
 from pdekit.solvers.lyapunov import LyapunovSpectrum, lyapunov_exponents
 from pdekit.solvers.runge_kutta import runge_kutta
 from pdekit.solvers.step import Step, integrate
 
-__all__ = ["LyapunovSpectrum", "Step", "etdrk", "imex", "integrate", "lyapunov_exponents", "runge_kutta"]
+__all__ = [
+    "LyapunovSpectrum",
+    "Step",
+    "etdrk",
+    "finite_volume",
+    "imex",
+    "integrate",
+    "lyapunov_exponents",
+    "runge_kutta",
+    "stable_dt",
+]

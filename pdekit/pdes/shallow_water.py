@@ -1,0 +1,86 @@
+"""h_t + div(h u) = 0, (h u)_t + div(h u u) + grad(g h^2 / 2) = 0."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from pdekit.calculus import Calculus
+from pdekit.fields import Field, Grid
+from pdekit.pdes.base import ConservationLaw, Coordinates, ExactSolution, integral
+
+
+@dataclass(frozen=True)
+class ShallowWater(ConservationLaw):
+    """Shallow water over a flat bottom: dam breaks, bores, vortices.
+
+    With depth h and momentum (p, q) = h (u, v), the fluxes along x are
+
+        p,    p^2/h + g h^2/2,    p q / h,
+
+    and those along y with p and q exchanged. Waves run with u and u +- sqrt(g h). On a line, q is the momentum along
+    the front: it is carried with the flow and does not act on it.
+
+    Behaviour: gravity waves steepen into bores, which lose energy; vortices travel with the flow.
+
+    Limits: h > 0 everywhere (no dry bottom); no bottom relief and no rotation. Good values: g = 1, depth 2 inside a
+    circle of radius 0.5 and 1 outside (a radial dam break) on a box of length 5, until t = 1, 128^2 cells.
+
+    Source: de Saint-Venant (1871); the fluxes as in LeVeque (2002), section 13.1.
+
+    Args:
+        gravity: g.
+    """
+
+    gravity: Any = 1.0
+
+    dims: ClassVar = (1, 2)
+    fields: ClassVar = (
+        Field("depth", "m"),
+        Field("momentum_x", "m^2/s", vector="momentum"),
+        Field("momentum_y", "m^2/s", vector="momentum"),
+    )
+
+    def flux(self, w: Any, axis: int, d: Calculus) -> Any:
+        h, *momentum = d.components(w)
+        normal = momentum[axis]
+        speed = normal / h
+        carried = [component * speed for component in momentum]
+        carried[axis] = carried[axis] + 0.5 * self.gravity * (h * h)
+        return d.stack(normal, *carried)
+
+    def wave_speeds(self, w: Any, axis: int, d: Calculus) -> tuple[Any, Any]:
+        h, *momentum = d.components(w)
+        speed, celerity = momentum[axis] / h, torch.sqrt(self.gravity * h)
+        return speed - celerity, speed + celerity
+
+    def exact(self) -> tuple[ExactSolution, ...]:
+        """A vortex in balance, carried by the flow (U, V): with r the distance from its centre, it turns with the
+        speed b r exp(-r^2/2) about it, and g h = g - (b^2/2) exp(-r^2)."""
+        g, flow, b = self.gravity, (0.8, 0.5), 0.7
+
+        def vortex(x: Coordinates, t: Any) -> tuple[Tensor, ...]:
+            dx, dy = x[0] - flow[0] * t, x[1] - flow[1] * t
+            bell = torch.exp(-(dx**2 + dy**2) / 2)
+            h = 1 - b**2 / (2 * g) * bell**2
+            return h, h * (flow[0] - b * dy * bell), h * (flow[1] + b * dx * bell)
+
+        return (ExactSolution("travelling vortex", vortex, (16.0, 16.0), floor=1e-11, origin=(-8.0, -8.0)),)
+
+    def invariants(self, u: Tensor, grid: Grid) -> dict[str, Tensor]:
+        names = ("mass", "momentum_x", "momentum_y")
+        return {name: integral(u[:, channel], grid) for channel, name in enumerate(names)}
+
+    def dissipated(self, u: Tensor, grid: Grid) -> dict[str, Tensor]:
+        h = u[:, :1]
+        density = (u[:, 1:] ** 2).sum(dim=1, keepdim=True) / (2 * h) + 0.5 * self.gravity * h**2
+        return {"energy": integral(density[:, 0], grid)}
+
+    def reflection(self, axis: int) -> tuple[int, ...]:
+        return (1, *(-1 if a == axis else 1 for a in range(2)))
+
+    def describe(self, params: dict[str, float]) -> str:
+        return f"Shallow water over a flat bottom with gravity {self.value('gravity', params)}."
