@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,7 +25,8 @@ from pdekit.solvers.step import Step
 from pdekit.solvers.traced import traced
 
 VERSION = 1
-Build = Callable[..., Operator]  # a function of dt L -> the operator, times dt unless told otherwise
+Exact = Callable[[Tensor], Apply]
+Weighted = Callable[[Tensor], Operator]
 
 
 def etdrk(
@@ -45,7 +47,7 @@ def etdrk(
         grid: periodic.
         dt: the step, a number or a tensor "batch 1 *1".
         order: order of accuracy in time. Prefer 4: at a relative error of 1e-4, order 2 costs about 7 times more.
-        dtype: float64 (default), or float32 with an error floor of 1e-5 to 3e-5 after a turnover time.
+        dtype: float64 (default), or float32 with an error floor of 2e-6 to 1e-5 after a turnover time.
         device: "cpu" or "cuda".
 
     Raises:
@@ -61,15 +63,12 @@ def etdrk(
         raise ValueError(f"expected an order among 1, 2, 3, 4, got {order}")
     form = spectral_form(pde, grid, dtype, device)
     dt = step_size(dt, device)
-    functions = _functions(form, dt, 3)
-
-    def operator(values: Tensor, times_dt: bool = True) -> Operator:
-        return mode_operator(form, values, times=dt if times_dt else 1.0)
-
+    exact, weighted = partial(_propagator, form), partial(mode_operator, form, times=dt)
+    phi = _functions(form, dt, 3)
     if form.nonlinear is None:
-        return Step(form.encode, operator(functions[0], times_dt=False), form.decode)
+        return Step(form.encode, exact(phi[0]), form.decode)
     stages = {1: _order_1, 2: _order_2, 3: _order_3, 4: _order_4}[order]
-    advance = stages(form.nonlinear, functions, _functions(form, dt / 2, 2), operator)
+    advance = stages(form.nonlinear, phi, _functions(form, dt / 2, 2), exact, weighted)
     return Step(form.encode, traced(advance), form.decode)
 
 
@@ -82,13 +81,27 @@ def _functions(form: SpectralForm, dt: Any, n: int) -> list[Tensor]:
     return [f.movedim((-2, -1), (1, 2)) for f in phi_matrix(z, n)]
 
 
-def _order_1(nonlinear: Apply, phi: list[Tensor], half: list[Tensor], operator: Build) -> Apply:
-    e, q = operator(phi[0], times_dt=False), operator(phi[1])
+def _propagator(form: SpectralForm, phi_0: Tensor) -> Apply:
+    """exp(dt L) u, as u + (exp(dt L) - 1) u.
+
+    A factor near 1 rounded to float32 errs the same way at each step, like a wrong L; its difference from 1 has all
+    its digits. Measured: the float32 error of Kuramoto-Sivashinsky at t = 20 falls 3 to 10 times.
+    """
+    identity = diagonal(form, torch.eye(form.linear.shape[1], dtype=phi_0.dtype, device=phi_0.device)[None])
+    change = mode_operator(form, phi_0 - identity.reshape(*identity.shape, *[1] * form.fourier.ndim))
+    return lambda u: change(u, plus=u)
+
+
+# The schemes. phi: phi_0 ... phi_3 of dt L, half: phi_0 ... phi_2 of dt L / 2; weighted(f) is the operator dt f.
+
+
+def _order_1(nonlinear: Apply, phi: list[Tensor], half: list[Tensor], exact: Exact, weighted: Weighted) -> Apply:
+    e, q = exact(phi[0]), weighted(phi[1])
     return lambda u: q(nonlinear(u), plus=e(u))
 
 
-def _order_2(nonlinear: Apply, phi: list[Tensor], half: list[Tensor], operator: Build) -> Apply:
-    e, q, r = operator(phi[0], times_dt=False), operator(phi[1]), operator(phi[2])
+def _order_2(nonlinear: Apply, phi: list[Tensor], half: list[Tensor], exact: Exact, weighted: Weighted) -> Apply:
+    e, q, r = exact(phi[0]), weighted(phi[1]), weighted(phi[2])
 
     def advance(u: Tensor) -> Tensor:
         n_u = nonlinear(u)
@@ -98,12 +111,12 @@ def _order_2(nonlinear: Apply, phi: list[Tensor], half: list[Tensor], operator: 
     return advance
 
 
-def _order_3(nonlinear: Apply, phi: list[Tensor], half: list[Tensor], operator: Build) -> Apply:
-    e, e_half = operator(phi[0], times_dt=False), operator(half[0], times_dt=False)
-    q_half, q = operator(half[1] / 2), operator(phi[1])
-    f1 = operator(phi[1] - 3 * phi[2] + 4 * phi[3])
-    f2 = operator(4 * phi[2] - 8 * phi[3])
-    f3 = operator(4 * phi[3] - phi[2])
+def _order_3(nonlinear: Apply, phi: list[Tensor], half: list[Tensor], exact: Exact, weighted: Weighted) -> Apply:
+    e, e_half = exact(phi[0]), exact(half[0])
+    q_half, q = weighted(half[1] / 2), weighted(phi[1])
+    f1 = weighted(phi[1] - 3 * phi[2] + 4 * phi[3])
+    f2 = weighted(4 * phi[2] - 8 * phi[3])
+    f3 = weighted(4 * phi[3] - phi[2])
 
     def advance(u: Tensor) -> Tensor:
         n_u = nonlinear(u)
@@ -115,12 +128,12 @@ def _order_3(nonlinear: Apply, phi: list[Tensor], half: list[Tensor], operator: 
     return advance
 
 
-def _order_4(nonlinear: Apply, phi: list[Tensor], half: list[Tensor], operator: Build) -> Apply:
-    e, e_half = operator(phi[0], times_dt=False), operator(half[0], times_dt=False)
-    q_half = operator(half[1] / 2)
-    f1 = operator(phi[1] - 3 * phi[2] + 4 * phi[3])
-    f2 = operator(2 * phi[2] - 4 * phi[3])
-    f3 = operator(4 * phi[3] - phi[2])
+def _order_4(nonlinear: Apply, phi: list[Tensor], half: list[Tensor], exact: Exact, weighted: Weighted) -> Apply:
+    e, e_half = exact(phi[0]), exact(half[0])
+    q_half = weighted(half[1] / 2)
+    f1 = weighted(phi[1] - 3 * phi[2] + 4 * phi[3])
+    f2 = weighted(2 * phi[2] - 4 * phi[3])
+    f3 = weighted(4 * phi[3] - phi[2])
 
     def advance(u: Tensor) -> Tensor:
         n_u = nonlinear(u)

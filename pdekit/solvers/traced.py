@@ -14,9 +14,9 @@ def traced(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     """The same function, recorded once for each shape and then replayed by the TorchScript interpreter.
 
     The lazy fields of the Fourier calculus decide in Python which transforms are needed; the decisions are the
-    same at every step, so they are taken once (20 to 70 ms). Where a gradient is wanted, with respect to the state or to
-    a parameter inside, or where the recording meets a Python decision that depends on values, the function itself
-    runs.
+    same at every step, so they are taken once (20 to 70 ms). Where a gradient is wanted, with respect to the state
+    or to a parameter inside, or where the recording meets a Python decision that depends on values, the function
+    itself runs.
 
     Limits: a function whose operations change from call to call for the same shape (a step counter, say) must not
     be traced.

@@ -23,7 +23,9 @@ def exact(z: complex, j: int) -> mpmath.mpc:
         return (mpmath.exp(z) - sum(z**i / mpmath.factorial(i) for i in range(j))) / z**j
 
 
-@pytest.mark.parametrize("values", [DIFFUSIVE, GROWING, DISPERSIVE, MIXED], ids=["real-", "real+", "imaginary", "mixed"])
+@pytest.mark.parametrize(
+    "values", [DIFFUSIVE, GROWING, DISPERSIVE, MIXED], ids=["real-", "real+", "imaginary", "mixed"]
+)
 def test_scalar_functions_have_all_digits(values):
     found = phi_scalar(torch.tensor(values, dtype=torch.complex128), 3)
     for j in range(4):
