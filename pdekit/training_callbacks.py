@@ -1,0 +1,179 @@
+"""What happens around a training step: seeds, the running average of the weights, checkpoints, progress."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import threading
+from pathlib import Path
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint, WeightAveraging
+from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
+from lightning.pytorch.utilities import rank_zero_only
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from pdekit.models.noise import derived_seed
+
+
+class SeedBySteps(Callback):
+    """Seeds torch at every training step with a function of (seed, step, rank).
+
+    A resumed run then draws the numbers that an uninterrupted one would have drawn, and the numbers do not depend
+    on loader workers, validation or anything else that draws in between.
+    """
+
+    def __init__(self, seed: int):
+        self.seed = seed
+
+    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch, batch_idx: int) -> None:
+        torch.manual_seed(derived_seed(self.seed, trainer.global_step, trainer.global_rank))
+
+
+def ema(decay: float) -> WeightAveraging:
+    """Lightning's running average of the weights, w_ema <- w_ema + (1 - d) (w - w_ema).
+
+    d = min(decay, (1 + n) / (10 + n)) after n updates, so that a short run does not remember its start. Buffers
+    (the statistics of the normaliser) are copied, not averaged: an average of equal numbers is only nearly equal.
+    """
+
+    def update(averaged: list[Tensor], current: list[Tensor], n: Tensor) -> None:
+        n = float(n)
+        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + n) / (10 + n)))
+
+    return WeightAveraging(use_buffers=False, multi_avg_fn=update)
+
+
+class SaveLast(Checkpoint):
+    """Writes ``last.ckpt`` every so many steps, at the last step, and when the person at the keyboard says stop.
+
+    It runs after every other callback, so that the file holds the state after the step. It is replaced whole, and
+    never by weights that are not finite: after a divergence it holds the last good ones.
+
+    Args:
+        path: of the checkpoint.
+        every: steps between checkpoints.
+    """
+
+    def __init__(self, path: Path, every: int):
+        self.path = path
+        self.every = every
+        self.saved_step: int | None = None
+        self.interrupted = False
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self._previous = None
+        if threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGINT, self._on_interrupt)
+
+    def _on_interrupt(self, number, frame) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt  # the second time: at once, as the person insists
+        self.interrupted = True
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
+        if trainer.world_size > 1:
+            self.interrupted = trainer.strategy.reduce_boolean_decision(self.interrupted, all=False)
+        if self.interrupted:
+            trainer.should_stop = True
+        step = trainer.global_step
+        if step % self.every == 0 or step == trainer.max_steps or trainer.should_stop:
+            self._save(trainer, module)
+
+    def _save(self, trainer: Trainer, module: LightningModule) -> None:
+        if not all(bool(torch.isfinite(p).all()) for p in module.parameters()):
+            return
+        partial = self.path.with_suffix(".partial")
+        trainer.save_checkpoint(partial, weights_only=False)
+        if trainer.is_global_zero:
+            os.replace(partial, self.path)
+        self.saved_step = trainer.global_step
+
+    def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+        if getattr(self, "_previous", None) is not None:
+            signal.signal(signal.SIGINT, self._previous)
+            self._previous = None
+
+
+class MetricsFile(Logger):
+    """``metrics.csv`` with the columns step, name, value: one line for each number, appended as it comes.
+
+    Lines that lie in the future of where this run continues from are dropped first.
+
+    Args:
+        path: of the file.
+        offset: steps of earlier stages.
+        done: steps of this stage taken before.
+    """
+
+    def __init__(self, path: Path, offset: int = 0, done: int = 0):
+        super().__init__()
+        self.path = path
+        self.offset = offset
+        self._start(offset + done)
+
+    @rank_zero_only
+    def _start(self, step: int) -> None:
+        rows = []
+        if self.path.exists():
+            with self.path.open(newline="") as lines:
+                rows = [row for row in csv.DictReader(lines) if int(row["step"]) < step]
+        with self.path.open("w", newline="") as lines:
+            writer = csv.DictWriter(lines, ("step", "name", "value"))
+            writer.writeheader()
+            writer.writerows(rows)
+
+    @property
+    def name(self) -> str:
+        return "metrics"
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Path:
+        return self.path
+
+    @rank_zero_only
+    def log_hyperparams(self, params) -> None:
+        """Settings are kept in config.yaml."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        with self.path.open("a", newline="") as lines:
+            writer = csv.writer(lines)
+            for name, value in metrics.items():
+                if name != "epoch":
+                    writer.writerow((self.offset + (step or 0), name, f"{value:.8g}"))
+
+
+class StepProgress(Callback):
+    """One bar over all steps of a stage, with the latest losses and the time left."""
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            disable=not trainer.is_global_zero,
+            refresh_per_second=4,
+        )
+        self.bar.start()
+        self.task = self.bar.add_task(
+            f"training ({module.stage.name})", total=trainer.max_steps, completed=trainer.global_step, numbers=""
+        )
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
+        if trainer.global_step % 10 == 0 or trainer.global_step == trainer.max_steps:
+            shown = [f"{name} {float(value):.3g}" for name, value in sorted(trainer.progress_bar_metrics.items())]
+            self.bar.update(self.task, completed=trainer.global_step, numbers="  ".join(shown))
+
+    def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+        self.bar.stop()
