@@ -1,0 +1,121 @@
+"""Lyapunov exponents against closed forms and published values."""
+
+from math import log
+
+import pytest
+import torch
+
+from pdekit.fields import Grid
+from pdekit.pdes import KuramotoSivashinsky
+from pdekit.solvers import Step, etdrk, integrate, lyapunov_exponents
+
+
+def rk4(slope, dt):
+    def step(u):
+        a = slope(u)
+        b = slope(u + dt / 2 * a)
+        c = slope(u + dt / 2 * b)
+        return u + dt / 6 * (a + 2 * b + 2 * c + slope(u + dt * c))
+
+    return step
+
+
+def lorenz63(u):
+    x, y, z = u.unbind(1)
+    return torch.stack((10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z), dim=1)
+
+
+def lorenz96(u):
+    return (u.roll(-1, -1) - u.roll(2, -1)) * u.roll(1, -1) - u + 8.0
+
+
+def test_a_linear_map_has_the_logarithms_of_its_eigenvalues():
+    eigenvalues = torch.tensor([3.0, 0.9, 0.2], dtype=torch.float64)
+    basis = torch.randn(3, 3, dtype=torch.float64)
+    matrix = basis @ torch.diag(eigenvalues) @ torch.linalg.inv(basis)
+    origin = torch.ones(2, 3, dtype=torch.float64)  # the fixed point; perturbations around it are linear
+
+    found = lyapunov_exponents(lambda u: origin[:1] + (u - origin[:1]) @ matrix.T, origin, 0.5, 200, 3, transient=50)
+    torch.testing.assert_close(found.exponents, eigenvalues.log() / 0.5, rtol=1e-7, atol=1e-7)
+    assert found.growth.shape == (2, 200, 3)
+    assert found.lyapunov_time == pytest.approx(0.5 / log(3.0))
+
+
+def test_lorenz_63_has_its_known_spectrum():
+    """0.9056, 0, -14.5723 (Sprott 2003, p. 431); the sum is the divergence -(10 + 1 + 8/3), dimension 2.062."""
+    u = torch.randn(40, 3, dtype=torch.float64) + torch.tensor([0.0, 0.0, 25.0])
+    found = lyapunov_exponents(rk4(lorenz63, 0.01), u, 0.01, n_steps=6000, n=3, every=10, transient=2000)
+    expected = torch.tensor([0.9056, 0.0, -14.5723], dtype=torch.float64)
+    error = (found.exponents - expected).abs()
+    assert error.max() < 0.01
+    assert (error < 4 * found.standard_error + 2e-3).all()
+    assert float(found.exponents.sum()) == pytest.approx(-(10 + 1 + 8 / 3), abs=1e-3)
+    assert found.kaplan_yorke_dimension == pytest.approx(2.062, abs=0.002)
+
+
+@pytest.mark.slow
+def test_lorenz_96_has_its_known_largest_exponent():
+    """n = 40, F = 8: 1.67 to 1.69 per unit time, 13 positive exponents, dimension 27.1 (Lorenz and Emanuel 1998)."""
+    u = 8 + torch.randn(24, 40, dtype=torch.float64)
+    found = lyapunov_exponents(rk4(lorenz96, 0.02), u, 0.02, n_steps=5000, n=30, every=5, transient=1000)
+    assert 1.66 < found.exponents[0] < 1.70
+    assert int((found.exponents > 2e-3).sum()) == 13
+    assert found.kaplan_yorke_dimension == pytest.approx(27.1, abs=0.2)
+
+
+def kuramoto_sivashinsky(batch, n_steps, transient, n=1):
+    grid, dt = Grid((96,), (64.0,)), 0.1
+    step = etdrk(KuramotoSivashinsky(), grid, dt)
+    u = integrate(step, torch.randn(batch, 1, 96, dtype=torch.float64), 2, 1000)[:, -1]
+    return lyapunov_exponents(step, u, dt, n_steps, n, every=10, transient=transient)
+
+
+def test_kuramoto_sivashinsky_is_chaotic_at_the_known_rate():
+    found = kuramoto_sivashinsky(batch=16, n_steps=2000, transient=500)
+    assert 0.002 < found.standard_error[0] * 2 < 0.02
+    assert abs(float(found.exponents[0]) - 0.0875) < 0.008
+
+
+@pytest.mark.slow
+def test_kuramoto_sivashinsky_at_length_64_has_its_known_exponent():
+    """0.086 to 0.089 per unit time, within two standard errors that are below 0.001."""
+    found = kuramoto_sivashinsky(batch=64, n_steps=10000, transient=1000)
+    error = float(found.standard_error[0])
+    assert error < 1e-3
+    assert 0.086 - 2 * error < float(found.exponents[0]) < 0.089 + 2 * error
+
+
+def test_the_stated_error_is_the_spread_of_repetitions():
+    estimates = []
+    for _ in range(12):
+        u = torch.randn(4, 3, dtype=torch.float64) + torch.tensor([0.0, 0.0, 25.0])
+        estimates.append(lyapunov_exponents(rk4(lorenz63, 0.02), u, 0.02, 600, 1, every=10, transient=300))
+    spread = torch.stack([e.exponents[0] for e in estimates]).std()
+    stated = torch.stack([e.standard_error[0] for e in estimates]).mean()
+    assert 0.4 < float(stated / spread) < 2.5
+
+
+def test_a_step_object_and_a_function_are_the_same_to_it():
+    grid = Grid((32,), (22.0,))
+    step = etdrk(KuramotoSivashinsky(), grid, 0.1)
+    assert isinstance(step, Step)
+    u = torch.randn(2, 1, 32, dtype=torch.float64)
+    found = [
+        lyapunov_exponents(f, u, 0.1, 20, 2, blocks=2, generator=torch.Generator().manual_seed(1)).exponents
+        for f in (step, lambda u: step.decode(step.advance(step.encode(u))))
+    ]
+    assert torch.equal(*found)
+
+
+def test_bad_input_says_what_was_expected():
+    u = torch.ones(1, 3, dtype=torch.float64)
+    with pytest.raises(ValueError, match="between 1 and 3 exponents"):
+        lyapunov_exponents(torch.clone, u, 0.1, 10, n=4)
+    with pytest.raises(ValueError, match="multiples of every"):
+        lyapunov_exponents(torch.clone, u, 0.1, 101, every=10)
+    with pytest.raises(ValueError, match="float64 states"):
+        lyapunov_exponents(torch.clone, u.float(), 0.1, 10)
+    with pytest.raises(ValueError, match="bounded flow"):
+        lyapunov_exponents(lambda u: u**3 * 1e9, u, 0.1, 40)
+    with pytest.raises(ValueError, match="ask for more than 1 exponents"):
+        _ = lyapunov_exponents(lambda u: 1.5 * u, u, 0.1, 10).kaplan_yorke_dimension
