@@ -1,0 +1,1 @@
+"""From scores and a few forecasts to one HTML page that needs nothing else."""
