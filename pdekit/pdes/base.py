@@ -128,7 +128,7 @@ class SemilinearPDE(PDE):
         """All else that depends on u."""
         return 0.0 * u
 
-    def source(self, d: Calculus) -> Tensor | None:
+    def source(self, d: Calculus) -> Any:
         """A forcing that is constant in time, "channel *space" (or broadcastable), or None."""
         return None
 

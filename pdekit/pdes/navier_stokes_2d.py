@@ -63,7 +63,7 @@ class NavierStokes2D(SemilinearPDE):
         uv = u * v
         return d.yy(uv) - d.xx(uv) - d.xy(v * v - u * u)
 
-    def source(self, d: Calculus) -> Tensor | None:
+    def source(self, d: Calculus) -> Any:
         if self.unforced:
             return None
         return -self.forcing * self.wavenumber * torch.cos(self.wavenumber * d.coordinates[1])

@@ -1,0 +1,173 @@
+"""What coordinate nets have in common: points in, fields out, periodicity and scales built in.
+
+A coordinate net is a function of place and time, u = net(x, t). It is written with ordinary torch functions, so
+that the same `forward` serves tensors and whatever else carries derivatives through those functions.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from math import pi
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+ACTIVATIONS = {"tanh": torch.tanh, "sin": torch.sin, "gelu": functional.gelu}
+
+
+class Embedding(nn.Module):
+    """Features of a point: harmonics along periodic axes, the coordinate scaled to [-1, 1] along others.
+
+    A periodic axis of period P gives cos(2 pi m x / P) and sin(2 pi m x / P) for m = 1 ... harmonics, and nothing
+    else: whatever follows is periodic with all its derivatives (Dong and Ni 2021). Random features, if any, are
+    cos(B z) and sin(B z) of the features z so far, B normal with the given standard deviation and not trained
+    (Tancik et al. 2020).
+
+    Args:
+        lower, upper: ends of each coordinate, time last.
+        periodic: which coordinates are periodic.
+        harmonics: largest m.
+        random_features: rows of B; 0 for none.
+        random_scale: standard deviation of B.
+    """
+
+    def __init__(
+        self,
+        lower: Sequence[float],
+        upper: Sequence[float],
+        periodic: Sequence[bool],
+        harmonics: int = 1,
+        random_features: int = 0,
+        random_scale: float = 1.0,
+    ):
+        super().__init__()
+        if not len(lower) == len(upper) == len(periodic):
+            raise ValueError(
+                f"expected lower, upper and periodic for the same coordinates, got {lower}, {upper} and {periodic}"
+            )
+        if harmonics < 1 or random_features < 0:
+            raise ValueError(f"expected harmonics >= 1 and random_features >= 0, got {harmonics} and {random_features}")
+        self.lower, self.upper = tuple(map(float, lower)), tuple(map(float, upper))
+        self.periodic = tuple(bool(p) for p in periodic)
+        self.harmonics = harmonics
+        size = sum(2 * harmonics if p else 1 for p in self.periodic)
+        self.register_buffer("random", random_scale * torch.randn(random_features, size) if random_features else None)
+        self.size = 2 * random_features or size
+
+    def axis(self, coordinate: Any, axis: int) -> Any:
+        """Features of one coordinate, "point 1"."""
+        span = self.upper[axis] - self.lower[axis]
+        if not self.periodic[axis]:
+            return coordinate * (2 / span) + (-1 - 2 * self.lower[axis] / span)
+        phase = coordinate * (2 * pi / span)
+        waves = [phase if m == 1 else phase * m for m in range(1, self.harmonics + 1)]
+        return torch.cat([torch.cos(w) for w in waves] + [torch.sin(w) for w in waves], -1)
+
+    def forward(self, points: Float[Tensor, "point coordinate"] | Any) -> Any:
+        features = torch.cat([self.axis(points[:, i : i + 1], i) for i in range(len(self.periodic))], -1)
+        if self.random is None:
+            return features
+        projected = functional.linear(features, self.random)
+        return torch.cat((torch.cos(projected), torch.sin(projected)), -1)
+
+
+class FactorisedLinear(nn.Module):
+    """A linear layer with weights diag(exp(g)) V, which trains each neuron at a rate of its own.
+
+    Random weight factorisation (Wang et al. 2022): g is drawn normally, V so that the product is Glorot's start.
+
+    Args:
+        inputs, outputs: features.
+        mean: of g.
+        deviation: of g.
+    """
+
+    def __init__(self, inputs: int, outputs: int, mean: float = 1.0, deviation: float = 0.1):
+        super().__init__()
+        weight = torch.empty(outputs, inputs)
+        nn.init.xavier_normal_(weight)
+        log_scale = mean + deviation * torch.randn(outputs)
+        self.log_scale = nn.Parameter(log_scale)
+        self.direction = nn.Parameter(weight / torch.exp(log_scale).unsqueeze(-1))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, features: Any) -> Any:
+        return functional.linear(features, torch.exp(self.log_scale).unsqueeze(-1) * self.direction, self.bias)
+
+
+def dense(inputs: int, outputs: int, factorised: bool) -> nn.Module:
+    """A linear layer with Glorot's normal start and zero biases, factorised or not."""
+    if factorised:
+        return FactorisedLinear(inputs, outputs)
+    layer = nn.Linear(inputs, outputs)
+    nn.init.xavier_normal_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class CoordinateNet(nn.Module, ABC):
+    """A function of points.
+
+    Args (the same for every coordinate net, followed by options of its own):
+        lower, upper: ends of each coordinate, time last.
+        periodic: which coordinates are periodic (exactly, by construction).
+        out_channels: fields.
+        width: features of a layer.
+        depth: hidden layers, or blocks.
+        activation: tanh, sin or gelu.
+        harmonics, random_features, random_scale: of `Embedding`.
+        factorised: random weight factorisation of every layer.
+    """
+
+    def __init__(
+        self,
+        lower: Sequence[float],
+        upper: Sequence[float],
+        periodic: Sequence[bool],
+        out_channels: int,
+        width: int = 30,
+        depth: int = 3,
+        activation: str = "tanh",
+        harmonics: int = 1,
+        random_features: int = 0,
+        random_scale: float = 1.0,
+        factorised: bool = False,
+    ):
+        super().__init__()
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"expected an activation among {tuple(ACTIVATIONS)}, got {activation!r}")
+        if width < 1 or depth < 1:
+            raise ValueError(f"expected width >= 1 and depth >= 1, got {width} and {depth}")
+        self.embedding = Embedding(lower, upper, periodic, harmonics, random_features, random_scale)
+        self.activation = ACTIVATIONS[activation]
+        self.out_channels = out_channels
+        self.width, self.depth, self.factorised = width, depth, factorised
+        self.build()
+
+    @abstractmethod
+    def build(self) -> None:
+        """Make the layers."""
+
+    @abstractmethod
+    def features(self, points: Float[Tensor, "point coordinate"] | Any) -> Any:
+        """The last hidden layer, "point feature"."""
+
+    def forward(self, points: Float[Tensor, "point coordinate"] | Any) -> Any:
+        """Fields "point channel"."""
+        return self.last(self.features(points))
+
+    @torch.no_grad()
+    def fit_last(self, points: Float[Tensor, "point coordinate"], target: Float[Tensor, "point channel"]) -> None:
+        """Set the last layer so that the net starts as the least-squares fit of a target.
+
+        A physics-informed start (Wang et al. 2024, equation 5.4): of the initial state, at points of all times.
+        """
+        features = self.features(points)
+        columns = torch.cat((features, torch.ones_like(features[:, :1])), 1)
+        solution = torch.linalg.lstsq(columns, target).solution
+        self.last.weight.copy_(solution[:-1].mT)
+        self.last.bias.copy_(solution[-1])
