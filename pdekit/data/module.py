@@ -79,9 +79,11 @@ class DataModule(LightningDataModule):
         return self.loading.eval_batch_size or self.loading.batch_size
 
     def calibration_batches(self) -> Iterator[Trajectory]:
-        """The training windows once, in order: what a method takes its statistics from."""
-        sampler = EpochSampler(self.train, shuffle=False)
-        return iter(ResumableLoader(self.train, self._eval_batch_size, sampler))
+        """The training trajectories once, in order and whole, one at a time: what a method takes its statistics from.
+
+        Every frame counts once; reading windows that overlap would take a hundred times longer.
+        """
+        return (self.train.trajectories([i]) for i in range(self.train.n_trajectories))
 
     def train_dataloader(self) -> ResumableLoader:
         return self._loader(self.train, self.loading.batch_size, shuffle=True)

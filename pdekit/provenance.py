@@ -1,0 +1,63 @@
+"""Where a result comes from: versions, commit, machine, seeds, hashes, times."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pdekit.machine import describe_machine
+
+PACKAGES = ("pdekit", "torch", "lightning", "numpy", "neuraloperator", "hydra-core", "h5py", "xarray", "safetensors")
+
+
+def provenance(**known: Any) -> dict[str, Any]:
+    """Time, versions, commit and machine, and what the caller knows beside them (seed, data, seconds)."""
+    return {
+        "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "commit": commit(),
+        "machine": describe_machine(),
+        **known,
+    }
+
+
+def version(package: str) -> str | None:
+    """The installed version of a package, None if it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def commit() -> str | None:
+    """Commit of the checkout that this package runs from, with "-dirty" if files differ; None if it is installed."""
+    try:
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        head, changed = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return None  # no git, or not a checkout of this package
+    return f"{head}-dirty" if changed else head
+
+
+def _git(*command: str) -> str:
+    done = subprocess.run(
+        ["git", *command], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=True
+    )
+    return done.stdout.strip()
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n")

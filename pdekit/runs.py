@@ -1,0 +1,217 @@
+"""A run and its folder: what a training leaves behind, and how to use it again.
+
+runs/<date>-<model>-<data>/
+    config.yaml           the resolved configuration
+    weights.safetensors   parameters and statistics, with the model's configuration and the problem: no pickle
+    last.ckpt             to resume from
+    metrics.csv           losses by step
+    scores.nc, forecasts.nc, report.html
+    provenance.json       versions, commit, seeds, hashes, times
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Float
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from pdekit.data.plain import from_plain, to_plain
+from pdekit.fields import Problem, Trajectory
+from pdekit.labelled import to_dataset, to_tensor
+from pdekit.models.base import Surrogate
+
+WEIGHTS = "weights.safetensors"
+FORMAT = "pdekit run 1"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained surrogate and where it comes from.
+
+    Args:
+        path: the run folder.
+        name: of the method, as configured ("pde_refiner").
+        model: ready to forecast.
+        config: the resolved configuration, plain values.
+    """
+
+    path: Path
+    name: str
+    model: Surrogate
+    config: dict[str, Any]
+
+    @property
+    def problem(self) -> Problem:
+        return self.model.problem
+
+    def forecast(
+        self,
+        u0: Any,
+        t: Sequence[float],
+        params: Mapping[str, Any] | None = None,
+        coeffs: Mapping[str, Any] | None = None,
+        members: int = 1,
+        seed: int = 0,
+    ) -> xr.Dataset:
+        """Forecast from a user's own fields, in physical units.
+
+        Args:
+            u0: the state at t = 0: a NumPy array, tensor or xarray object of shape "channel *space" or
+                "sample channel *space", or "sample history channel *space" for a method that sees several frames;
+                "*space" alone if there is one field. A Dataset has one variable for each field. None if steady.
+            t: times wanted, after t = 0, in the problem's unit.
+            params: values of the problem's parameters, one number or one for each sample.
+            coeffs: input fields, "*space" or "sample *space", by name.
+            members: ensemble members; members of a deterministic method are equal.
+            seed: of the members.
+
+        Returns:
+            One variable for each field, with the dimensions (member, sample, time, x, y, z as far as they exist).
+
+        Raises:
+            ValueError: on a missing or unknown parameter, or a shape that is not the problem's.
+        """
+        given = self._given(u0, params or {}, coeffs or {})
+        times = torch.as_tensor(np.atleast_1d(np.asarray(t, dtype=float)))
+        generator = torch.Generator().manual_seed(seed)
+        u = self.model.forecast(given, times.expand(len(given), -1), members, generator)
+        return to_dataset(u, times, self.problem, ("member", "sample"))
+
+    def _given(self, u0: Any, params: Mapping[str, Any], coeffs: Mapping[str, Any]) -> Trajectory:
+        problem, history = self.problem, self.model.window[0]
+        shape = problem.grid.shape
+        for what, found, known in (
+            ("params", params, problem.params),
+            ("coeffs", coeffs, [field.name for field in problem.coeffs]),
+        ):
+            if set(found) != set(known):
+                raise ValueError(
+                    f"expected {what} {sorted(known)}, got {sorted(found)}; give {what}={{name: value}} for each"
+                )
+        fields = {name: torch.as_tensor(np.asarray(value), dtype=torch.float32) for name, value in coeffs.items()}
+        fields = {name: value.reshape(-1, *shape) for name, value in fields.items()}
+        if u0 is None:
+            if not problem.steady:
+                raise ValueError("expected the state u0 at t = 0, got None; only a steady problem needs none")
+            n = max((len(value) for value in fields.values()), default=1)
+            u = torch.zeros(n, 0, problem.n_channels, *shape)
+        else:
+            u = _frames(u0, problem, history)
+        n = len(u)
+        columns = [torch.as_tensor(np.asarray(params[name]), dtype=torch.float32).expand(n) for name in problem.params]
+        times = torch.arange(1 - u.shape[1], 1, dtype=torch.float64).expand(n, -1)
+        dt = columns[problem.params.index("dt")][:, None] if "dt" in problem.params else problem.dt or 0.0
+        return Trajectory(
+            u=u,
+            t=times * dt,
+            params=torch.stack(columns, 1) if columns else None,
+            coeffs=torch.stack([fields[f.name].expand(n, *shape) for f in problem.coeffs], 1) if fields else None,
+            index=torch.arange(n),
+        )
+
+
+def _frames(u0: Any, problem: Problem, history: int) -> Float[Tensor, "batch time channel *space"]:
+    """A user's state as "sample history channel *space"."""
+    ndim = problem.ndim
+    if isinstance(u0, (xr.Dataset, xr.DataArray)):
+        u0 = u0.transpose(..., *problem.grid.axes)
+    elif np.ndim(u0) == ndim and problem.n_channels == 1:
+        u0 = np.asarray(u0)[None]
+    u = to_tensor(u0, problem).float()
+    leading = u.ndim - 1 - ndim
+    if leading == 0:
+        u = u[None]
+    if leading <= 1:
+        u = u[:, None]
+    if leading > 2 or u.shape[1] != history:
+        raise ValueError(
+            f"expected u0 with {history} history frames (sample history channel *space), got shape {tuple(u.shape)}; "
+            f"give the last {history} frames"
+        )
+    return u
+
+
+def new_folder(root: str | Path, model: str, data: str, now: datetime | None = None) -> Path:
+    """Make ``<root>/<date>-<model>-<data>``, with a number behind it if that exists."""
+    stamp = (now or datetime.now()).strftime("%Y-%m-%d-%H%M%S")
+    name = Path(root) / f"{stamp}-{model}-{data}"
+    for attempt in range(1, 1000):
+        path = name if attempt == 1 else name.with_name(f"{name.name}-{attempt}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return path.resolve()
+    raise FileExistsError(f"expected a free name for a run like {name}, found a thousand; clear the folder")
+
+
+def save_weights(path: Path, model: Surrogate, name: str, config: Mapping[str, Any]) -> None:
+    """Write parameters and buffers, with all that is needed to build the model again.
+
+    Args:
+        path: the run folder.
+        model: trained.
+        name: of the method.
+        config: of the run; ``config["model"]`` names the method and its options.
+    """
+    tensors = {key: value.detach().cpu().contiguous().clone() for key, value in model.state_dict().items()}
+    header = {
+        "format": FORMAT,
+        "name": name,
+        "config": json.dumps(config),
+        "problem": json.dumps(to_plain(model.problem)),
+    }
+    partial_file = path / (WEIGHTS + ".partial")
+    save_file(tensors, partial_file, metadata=header)
+    os.replace(partial_file, path / WEIGHTS)
+
+
+def load(path: str | Path, trust: Sequence[str] = (), device: str = "cpu") -> Run:
+    """A trained run, ready to forecast.
+
+    Args:
+        path: the run folder.
+        trust: packages beside pdekit that its method, nets or equation may come from. Loading runs their code.
+        device: where the model lives.
+
+    Raises:
+        FileNotFoundError: if there are no weights.
+        ValueError: if they are not of this package, or name code outside it that is not trusted.
+    """
+    path = Path(path)
+    if not (path / WEIGHTS).exists():
+        raise FileNotFoundError(
+            f"expected {WEIGHTS} in {path}, found "
+            f"{sorted(p.name for p in path.iterdir()) if path.is_dir() else 'no such folder'}; give the folder of a "
+            "finished run (an unfinished one goes on with resume=RUN)"
+        )
+    try:
+        with safe_open(path / WEIGHTS, "pt", device="cpu") as stored:
+            header = stored.metadata() or {}
+            tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
+    except Exception as error:  # safetensors raises an error class of its own for a damaged file
+        raise ValueError(f"expected weights in {path / WEIGHTS}, found a damaged file: {error}; train again") from error
+    if header.get("format") != FORMAT:
+        raise ValueError(f"expected a {FORMAT!r} file, found {header.get('format')!r} in {path / WEIGHTS}; train again")
+    config = json.loads(header["config"])
+    model = build_model(config["model"], from_plain(json.loads(header["problem"]), trust), trust)
+    model = model.to(next((v.dtype for v in tensors.values() if v.is_floating_point()), torch.float32))
+    model.load_state_dict(tensors)
+    return Run(path, header["name"], model.to(device).eval(), config)
+
+
+def build_model(config: Mapping[str, Any], problem: Problem, trust: Sequence[str] = ()) -> Surrogate:
+    """The method that a configuration names, for a problem."""
+    return from_plain({**config, "_partial_": True}, trust)(problem)

@@ -1,0 +1,172 @@
+"""Train a method on a dataset, evaluate it, and write a run folder.
+
+    python -m pdekit.train model=pde_refiner data=kolmogorov
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pdekit import command_line
+from pdekit.command_line import listing, take
+
+USAGE = """\
+Train a surrogate on a dataset, evaluate it beside baselines and write a report.
+
+  python -m pdekit.train model=MODEL data=DATA [trainer=TRAINER] [key=value ...]
+  python -m pdekit.train resume=RUN                continue a run that was stopped
+
+models:
+{model}
+
+data sets (generated on first use):
+{data}
+
+trainers:
+{trainer}
+
+Frequent settings: training.steps=2000 training.lr=1e-3 loading.batch_size=16 seed=0 trainer.max_time=00:00:05:00
+--cfg job shows all of them, with their values. -m model=fno,unet seed=0,1,2 runs every combination.
+Your own code: hydra.searchpath=[file://FOLDER] finds your configurations, trust=PACKAGE lets them name your package.
+"""
+
+
+def main() -> None:
+    """The command line. Everything heavy is imported later."""
+    arguments = sys.argv[1:]
+    if not arguments or {"--help", "-h"} & set(arguments):
+        print(USAGE.format(**{group: listing(group) for group in ("model", "data", "trainer")}))
+        return
+    trust, resume = take(arguments, "trust"), take(arguments, "resume")
+    if resume:
+        command_line.run(lambda: resumed(Path(resume[-1]), arguments, trust))
+        return
+    import hydra
+    from omegaconf import DictConfig, OmegaConf
+
+    register_schema()
+
+    @hydra.main(config_path="configs", config_name="train", version_base="1.3")
+    def job(composed: DictConfig) -> None:
+        from hydra.core.hydra_config import HydraConfig
+
+        config = OmegaConf.to_container(composed, resolve=True)
+        chosen = dict(HydraConfig.get().runtime.choices)
+        config["choices"] = {group: chosen[group] for group in ("model", "data", "trainer")}
+        train(config, trust=trust)
+
+    sys.argv[1:] = arguments
+    command_line.run(job)
+
+
+def register_schema() -> None:
+    """Types of the settings, so that a wrong name or value is refused when it is typed."""
+    from hydra.core.config_store import ConfigStore
+
+    from pdekit.data.loading import Loading
+    from pdekit.settings import Engine, Training
+
+    node = {"training": Training, "loading": Loading, "trainer": Engine}
+    ConfigStore.instance().store("schema", {name: command_line.schema(cls) for name, cls in node.items()})
+
+
+def resumed(run: Path, arguments: Sequence[str], trust: Sequence[str]) -> None:
+    """Continue a run with its own settings; only those of the trainer may be given anew.
+
+    Raises:
+        FileNotFoundError: if there is no such run.
+        ValueError: if the arguments ask for something else than the run.
+    """
+    from omegaconf import OmegaConf
+
+    if not (run / "config.yaml").exists():
+        raise FileNotFoundError(f"expected a run at {run}, found no config.yaml there; give resume=<its folder>")
+    stored = OmegaConf.load(run / "config.yaml")
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if key.startswith("trainer."):
+            OmegaConf.update(stored, key, OmegaConf.from_dotlist([f"value={value}"]).value)
+            continue
+        wanted = OmegaConf.from_dotlist([f"value={value}"]).value
+        found = OmegaConf.select(stored, f"choices.{key}" if key in stored.choices else key)
+        if wanted != found:
+            raise ValueError(
+                f"expected the run's own {key}={found}, found {argument}; a run continues with its settings (only "
+                "trainer.* may change): leave it out, or start a new run"
+            )
+    train(OmegaConf.to_container(stored, resolve=True), trust, run.resolve())
+
+
+def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None = None) -> Path:
+    """Generate, train, evaluate, report.
+
+    Args:
+        config: resolved and plain, as in a run's ``config.yaml``.
+        trust: packages beside pdekit that it may name.
+        resume: folder of the run to continue.
+
+    Returns:
+        The run folder.
+    """
+    from pdekit import machine
+
+    machine.prepare()
+    seconds: dict[str, float] = {}
+    with timed(seconds, "imports"):
+        import torch
+        from omegaconf import OmegaConf
+
+        from pdekit.data.generation import generate
+        from pdekit.data.loading import Loading
+        from pdekit.data.module import DataModule
+        from pdekit.data.recipe import recipe_from
+        from pdekit.provenance import provenance, sha256, write_json
+        from pdekit.runs import WEIGHTS, build_model, new_folder, save_weights
+        from pdekit.settings import Engine, Training
+        from pdekit.training import fit
+
+    settings, engine, loading = Training(**config["training"]), Engine(**config["trainer"]), Loading(**config["loading"])
+    names, seed = config["choices"], config["seed"]
+    recipe = recipe_from(config["data"], trust)
+    with timed(seconds, "data"):
+        base = None if config["data_dir"] is None else Path(config["data_dir"])
+        data = DataModule.from_folder(generate(recipe, base), loading, trust)
+    torch.manual_seed(seed)
+    model = build_model(config["model"], data.problem, trust)
+    data.set_window(*model.window)
+    run = resume or new_folder(config["runs_dir"], names["model"], names["data"])
+    if not resume:
+        OmegaConf.save(config, run / "config.yaml")
+    n_parameters = sum(p.numel() for p in model.parameters())
+    print(f"{names['model']} on {names['data']}: {n_parameters:,} parameters, run {run}")
+    with timed(seconds, "calibration"):
+        model.calibrate(data.calibration_batches())
+    with timed(seconds, "training"):
+        outcome = fit(model, data, settings, engine, run, seed, resume is not None)
+    if outcome.interrupted:
+        print(f"stopped after {outcome.steps} steps. To go on: python -m pdekit.train resume={run}")
+        sys.exit(130)
+    save_weights(run, model, names["model"], config)
+    record = {"seed": seed, "steps": outcome.steps, "parameters": n_parameters, "seconds": seconds}
+    record |= {"data": {"name": recipe.name, "recipe": recipe.hash}, "weights": sha256(run / WEIGHTS)}
+    write_json(run / "provenance.json", provenance(**record))
+    return run
+
+
+@contextmanager
+def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Add the wall time of a block to a record."""
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        seconds[name] = round(seconds.get(name, 0.0) + time.monotonic() - began, 2)
+
+
+if __name__ == "__main__":
+    main()
