@@ -1,0 +1,28 @@
+"""Neural PDE surrogates trained, evaluated and honestly compared with numerical solvers.
+
+>>> import pdekit
+>>> pdekit.solve("ks", n_frames=3).u.dims
+('sample', 'time', 'x')
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Loaded when first used, so that `python -m pdekit.train --help` does not wait for torch.
+_HOMES = {"load": "pdekit.runs", "solve": "pdekit.simulate"}
+
+__all__ = ["__version__", "load", "solve"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pdekit' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,91 @@
+"""`pdekit.solve`: trajectories of a known equation in memory, with names and units."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from omegaconf import OmegaConf
+
+from pdekit.calculus.resample import resample
+from pdekit.data.recipe import Recipe, recipe_from
+from pdekit.data.simulation import setting
+from pdekit.labelled import to_dataset, to_tensor
+
+RECIPES = Path(__file__).parent / "configs" / "data"
+
+
+def recipe_named(name: str) -> Recipe:
+    """A recipe that ships with pdekit.
+
+    Raises:
+        ValueError: if there is none of that name; the message lists those that exist.
+    """
+    path = RECIPES / f"{name}.yaml"
+    if not path.is_file():
+        known = sorted(p.stem for p in RECIPES.glob("*.yaml"))
+        raise ValueError(f"expected the name of a dataset, got {name!r}; there are: {', '.join(known)}")
+    return recipe_from(OmegaConf.to_container(OmegaConf.load(path), resolve=True))
+
+
+@torch.no_grad()
+def solve(
+    name: str,
+    u0: xr.Dataset | xr.DataArray | np.ndarray | torch.Tensor | None = None,
+    n_frames: int | None = None,
+    n_trajectories: int = 1,
+    params: Mapping[str, float] | None = None,
+    shape: Sequence[int] | None = None,
+    seed: int | None = None,
+    device: str = "cpu",
+) -> xr.Dataset:
+    """Solve the equation of a dataset with its reference solver.
+
+    Args:
+        name: of a dataset, e.g. "ks" or "kolmogorov"; it says equation, box, solver, step and random starts.
+        u0: the starts, "sample channel *space" (or a dataset of named fields with those axes), in physical units;
+            None draws them as the dataset does, warm-up included.
+        n_frames: frames to return, the first one included; the dataset's test length if None.
+        n_trajectories: how many starts to draw; ignored with u0.
+        params: parameters of the equation that shall have another value.
+        shape: points of the grid that is solved on and returned; the dataset's if None.
+        seed: of the starts that are drawn; the dataset's if None.
+        device: "cpu" or "cuda".
+
+    Returns:
+        One variable for each field, dims (sample, time, x, y, z), in float64.
+
+    Raises:
+        ValueError: unknown dataset or parameter; u0 of a wrong shape.
+    """
+    recipe = recipe_named(name)
+    known = [item.name for item in dataclasses.fields(recipe.pde)]
+    wrong = sorted(set(params or {}) - set(known))
+    if wrong:
+        raise ValueError(f"expected parameters of {type(recipe.pde).__name__} among {known}, got {wrong}")
+    changes: dict[str, Any] = {}
+    if params:
+        changes["pde"] = dataclasses.replace(recipe.pde, **params)
+        changes["params"] = {key: draw for key, draw in recipe.params.items() if key not in params}
+    if shape is not None:
+        changes.update(grid=recipe.grid.resized(shape), solver_shape=None)
+    if seed is not None:
+        changes["seed"] = seed
+    recipe = dataclasses.replace(recipe, **changes)
+    problem = recipe.problem("test")
+    if u0 is not None:
+        u0 = to_tensor(u0, problem).to(device, torch.float64)
+        u0 = u0.unsqueeze(0) if u0.ndim == 1 + recipe.grid.ndim else u0
+        n_trajectories = len(u0)
+    chosen = setting(recipe, "test", range(n_trajectories), device)
+    start = chosen.start() if u0 is None else resample(u0, chosen.grid.shape)
+    n_frames = n_frames or recipe.n_frames["test"]
+    u = chosen.march(start, chosen.grid, n_frames, recipe.substeps)
+    t = torch.arange(n_frames, dtype=torch.float64)
+    steps = chosen.dt.cpu().reshape(-1, 1) if isinstance(chosen.dt, torch.Tensor) else chosen.dt
+    return to_dataset(u, t * steps, problem)

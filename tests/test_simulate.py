@@ -1,0 +1,41 @@
+"""`pdekit.solve` gives what the reference solver gives, with names."""
+
+import numpy as np
+import pytest
+import torch
+
+import pdekit
+from pdekit.fields import Grid
+from pdekit.pdes import KuramotoSivashinsky
+from pdekit.solvers import etdrk, integrate
+
+
+def test_a_start_of_ones_own_is_solved_on_the_grid_of_the_dataset():
+    x = Grid((256,), (64.0,)).coordinates(0)
+    u0 = torch.cos(2 * np.pi * x / 64).reshape(1, 1, -1)
+    data = pdekit.solve("ks", u0=u0, n_frames=3, params={"viscosity": 0.8})
+    step = etdrk(KuramotoSivashinsky(0.8), Grid((256,), (64.0,)), 0.8 / 32)
+    expected = integrate(step, u0, 3, 32)[:, :, 0]
+    np.testing.assert_allclose(data.u.values, expected, atol=1e-12)
+    assert data.time.values.tolist() == [0.0, 0.8, 1.6]
+
+
+def test_seeds_and_shapes():
+    first = pdekit.solve("ks", n_frames=2, n_trajectories=2, seed=1, shape=(64,))
+    again = pdekit.solve("ks", n_frames=2, n_trajectories=2, seed=1, shape=(64,))
+    other = pdekit.solve("ks", n_frames=2, n_trajectories=2, seed=2, shape=(64,))
+    assert first.u.shape == (2, 2, 64)
+    assert first.identical(again)
+    assert abs(first.u - other.u).max() > 0.1
+    assert abs(first.u[0] - first.u[1]).max() > 0.1
+
+
+def test_wrong_input_says_what_exists():
+    with pytest.raises(ValueError, match=r"there are: .*kolmogorov"):
+        pdekit.solve("kolmogorof")
+    with pytest.raises(ValueError, match="expected parameters of KuramotoSivashinsky"):
+        pdekit.solve("ks", params={"nu": 1.0})
+    with pytest.raises(ValueError, match="expected an array that ends in"):
+        pdekit.solve("ks", u0=np.zeros((1, 1, 100)))
+    with pytest.raises(AttributeError, match="it has"):
+        _ = pdekit.solved
