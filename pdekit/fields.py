@@ -27,6 +27,13 @@ class Equation(Protocol):
     def describe(self, params: dict[str, float]) -> str: ...
 
 
+@runtime_checkable
+class InitialState(Protocol):
+    """The state at t = 0 as a function of place: coordinates x, y, z -> one value for each field."""
+
+    def __call__(self, coordinates: Sequence[Any]) -> tuple[Any, ...]: ...
+
+
 @dataclass(frozen=True)
 class Grid:
     """A uniform box.
@@ -199,6 +206,7 @@ class Problem:
         pde: the equation, None if unknown.
         forcing: input fields that vary in time and are known over the forecast.
         has_mask: whether trajectories carry a mask that says where each field exists.
+        instance: the initial state as a function, if all trajectories are one and the same instance.
     """
 
     grid: Grid | Points
@@ -212,6 +220,7 @@ class Problem:
     pde: Equation | None = None
     forcing: tuple[Field, ...] = ()
     has_mask: bool = False
+    instance: InitialState | None = None
 
     def __post_init__(self):
         for name in ("fields", "coeffs", "params", "forcing", "boundary"):

@@ -61,6 +61,9 @@ class StageModule(LightningModule):
         self.index = index
         self.seed = seed
 
+    def on_train_batch_start(self, batch: Trajectory, batch_idx: int) -> None:
+        self.model.before_step(self.stage, self.global_step)
+
     def training_step(self, batch: Trajectory, batch_idx: int) -> Tensor:
         loss, numbers = self.model.loss(batch)
         if not torch.isfinite(loss):

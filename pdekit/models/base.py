@@ -66,6 +66,14 @@ class Surrogate(nn.Module, ABC):
         """How to train; none if there is nothing to learn."""
         return (adam_stage(settings),)
 
+    def before_step(self, stage: Stage, step: int) -> None:
+        """Called before each optimiser step of a stage, after the random seed of that step has been set.
+
+        The place to change what the loss depends on beside batch and parameters (collocation points, loss weights):
+        an optimiser may evaluate the loss several times within a step, and it must not change under it. What changes
+        belongs into buffers, so that a resumed run goes on from the same state. By default nothing.
+        """
+
     def batches(self, data) -> Iterable:
         """What to train on: by default the training loader of a data module."""
         return data.train_dataloader()
