@@ -26,6 +26,7 @@ WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 WHOLE_SUITE := -n $(WORKERS) --dist loadfile -m "not oracle and not network"
 
+BENCHMARKS := $(filter-out benchmarks/interleaved.py benchmarks/solver_peers.py,$(wildcard benchmarks/*.py))
 PIP_INSTALL := pip --disable-pip-version-check install --quiet
 
 # $(call environment,FOLDER,CONSTRAINTS,EXTRA): a stamp is written only when every step went well.
@@ -78,8 +79,9 @@ oracles: $(INSTALLED_ORACLES)
 docs: $(INSTALLED_DOCS)
 	$(BIN)/python -m sphinx -E -W --keep-going -b html docs docs/_build/html
 
-bench: $(INSTALLED)
-	for script in benchmarks/*.py; do $(BIN)/python $$script; done
+# the environment of the oracles has the peers; BENCH=--quick takes less time
+bench: $(INSTALLED_ORACLES)
+	for script in $(BENCHMARKS); do echo "== $$script"; $(ORACLES)/python $$script $(BENCH); done
 
 pins: $(INSTALLED_DOCS) $(INSTALLED_ORACLES)
 	for name in "" -oracles; do \
