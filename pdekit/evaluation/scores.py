@@ -43,7 +43,7 @@ def evaluate(
     n_trajectories: int | None = None,
     starts: Sequence[int] = (0,),
     measures: Sequence[Measure] = CATALOGUE,
-    floor: tuple[Sequence[float], np.ndarray] | None = None,
+    floor: tuple[Sequence[float], Sequence[float]] | None = None,
     n_kept: int = 3,
     attrs: Mapping[str, Any] | None = None,
     progress: bool = True,
@@ -68,7 +68,7 @@ def evaluate(
         n_trajectories: use only so many.
         starts: frames of each trajectory to begin at; every (trajectory, start) is a sample.
         measures: those that do not suit the problem are left out.
-        floor: lead times and "time field" nRMSE that the reference itself has, from its self-convergence.
+        floor: lead times and the nRMSE that the reference itself has at them, from its self-convergence.
         n_kept: samples whose forecasts are kept.
         attrs: what else to write into the files: provenance, description.
         progress: whether to draw a progress bar.
@@ -188,9 +188,7 @@ def _describe(archive: Archive, contenders: Sequence[Contender], floor, lead: np
     archive.put("seconds_per_forecast", ("model",), seconds, {"units": "s", "long_name": "one member of one sample"})
     archive.put("network_calls", ("model",), [max(c.calls) for c in contenders])
     if floor is not None:
-        t, values = np.asarray(floor[0], float), np.asarray(floor[1], float)
-        columns = [np.interp(lead, t, column) for column in values.T]
-        archive.put("nrmse_floor", ("time", "field"), np.stack(columns, -1))
+        archive.put("nrmse_floor", ("time",), np.interp(lead, *floor))
 
 
 def _last_time(given: Trajectory) -> Tensor | float:

@@ -10,10 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+import matplotlib
 import numpy as np
 
 # lightness, chroma and hue (degrees) in Oklab: evenly falling lightness to either side of a warm white
 ANCHORS = ((0.30, 0.10, 262), (0.64, 0.125, 250), (0.985, 0.004, 90), (0.64, 0.15, 38), (0.30, 0.10, 22))
+
+LEVELS = 120
+"""Colours of a map: as many as the eye tells apart, and few enough for two maps in one palette of 256, which makes
+lossless pictures small and quick."""
 
 TO_LMS = np.array(
     [[1, 0.3963377774, 0.2158037573], [1, -0.1055613458, -0.0638541728], [1, -0.0894841775, -1.291485548]]
@@ -29,11 +34,11 @@ TO_RGB = np.array(
 
 @dataclass(frozen=True)
 class Scale:
-    """How values become colours: 256 colours between two values.
+    """How values become colours: `LEVELS` colours between two values.
 
     Args:
         low, high: the values of the first and the last colour; what lies beyond takes these.
-        colours: "256 3", 0..255.
+        colours: "level 3", 0..255.
     """
 
     low: float
@@ -44,12 +49,12 @@ class Scale:
         """Colours "... 3" of values; what is not finite is grey."""
         finite = np.isfinite(values)
         share = (np.where(finite, values, self.low) - self.low) / (self.high - self.low)
-        picked = self.colours[np.clip(share * 255 + 0.5, 0, 255).astype(np.uint8)]
+        picked = self.colours[np.clip(share * LEVELS, 0, LEVELS - 1).astype(np.uint8)]
         return np.where(finite[..., None], picked, np.uint8(128))
 
     def css(self) -> str:
         """The colours as a CSS gradient from left to right."""
-        stops = ", ".join("#{:02x}{:02x}{:02x}".format(*self.colours[i]) for i in range(0, 256, 15))
+        stops = ", ".join("#{:02x}{:02x}{:02x}".format(*self.colours[i]) for i in range(0, LEVELS, 7))
         return f"linear-gradient(90deg, {stops})"
 
 
@@ -72,11 +77,11 @@ def scales(reference: np.ndarray) -> tuple[Scale, Scale]:
 
 @cache
 def diverging() -> np.ndarray:
-    """256 colours from blue over white to red."""
+    """Colours from blue over white to red."""
     lightness, chroma, hue = np.array(ANCHORS).T
     hue = np.deg2rad(hue)
     lab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], -1)
-    at = np.linspace(0, len(ANCHORS) - 1, 256)
+    at = np.linspace(0, len(ANCHORS) - 1, LEVELS)
     lab = np.stack([np.interp(at, np.arange(len(ANCHORS)), column) for column in lab.T], -1)
     linear = np.clip(((lab @ TO_LMS.T) ** 3) @ TO_RGB.T, 0, 1)
     srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
@@ -85,7 +90,5 @@ def diverging() -> np.ndarray:
 
 @cache
 def sequential() -> np.ndarray:
-    """The 256 colours of viridis."""
-    import matplotlib
-
-    return np.round(255 * matplotlib.colormaps["viridis"](np.arange(256))[:, :3]).astype(np.uint8)
+    """Colours of viridis."""
+    return np.round(255 * matplotlib.colormaps["viridis"](np.linspace(0, 1, LEVELS))[:, :3]).astype(np.uint8)

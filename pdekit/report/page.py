@@ -52,12 +52,19 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
     surrogates = [row.name for row in table.rows if row.kind == "surrogate"]
     seen = surrogates or [row.name for row in table.rows if row.kind != "absent"][:1]
     n_space = sum(axis in kept.sizes for axis in "xyz")
+    few = sorted({0, table.frames[table.compared], table.frames[-1]})
+    few_times = tuple(float(scores.time.values[n]) for n in few)
     samples = list(range(min(MOST_SAMPLES, kept.sizes["sample"])))
     moving = n_space >= 2 and kept.sizes["time"] > 1
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pdekit.report", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"number": summary.number, "time_text": summary.time_text, "size": size}
+    environment.filters |= {
+        "number": summary.number,
+        "time_text": summary.time_text,
+        "milliseconds": summary.milliseconds,
+        "size": size,
+    }
     style = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(
         style=style,
@@ -69,13 +76,14 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
         lyapunov=float(scores.attrs.get("lyapunov_exponent", 0.0)),
         scores=scores,
         shown=shown,
+        seen=seen,
         several_fields=scores.sizes["field"] > 1,
         errors=sections.error_charts(scores, shown),
-        spectra=sections.spectrum_charts(scores, shown, table.frames),
+        spectra=sections.spectrum_charts(scores, shown, few),
         movies=[v for m in seen for v in sections.movies(kept, m, samples if m == seen[0] else [0])] if moving else [],
         maps=sections.maps(kept, seen[:2], 0, table.times) if n_space >= 2 else [],
         space_times=sections.space_times(kept, seen[0], samples) if n_space == 1 and kept.sizes["time"] > 1 else [],
-        profiles=sections.profiles(kept, {m: shown[m] for m in seen}, 0, table.times) if n_space < 2 else [],
+        profiles=sections.profiles(kept, {m: shown[m] for m in seen}, 0, few_times) if n_space < 2 else [],
         cost=sections.cost_chart(table, shown),
         config=text_of(folder / "config.yaml"),
         provenance=provenance(folder, scores),

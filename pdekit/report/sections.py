@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from matplotlib.ticker import MaxNLocator
 
 from pdekit.metrics.horizon import quantile
 from pdekit.report import pictures
@@ -41,7 +42,7 @@ class View:
         rows: (label, pictures with what they show) from top to bottom.
         bars: colour bars.
         caption: what is seen, and how to read it.
-        ticks: labels below the columns, evenly spaced.
+        ticks: labels below the pictures, and where they stand, in percent of the width.
     """
 
     title: str
@@ -49,7 +50,7 @@ class View:
     rows: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     bars: tuple[Bar, ...]
     caption: str
-    ticks: tuple[str, ...] = field(default=())
+    ticks: tuple[tuple[str, float], ...] = ()
 
 
 def error_charts(scores: xr.Dataset, shown: dict[str, Line]) -> list[str]:
@@ -81,11 +82,11 @@ def _error_chart(scores, shown, measure, label, log, threshold) -> str:
         panel.axes.axhline(threshold, color=Line(0).hex, linewidth=0.7, linestyle=(0, (1, 2)))
         panel.axes.set_ylim(min(0.0, max(-0.3, panel.axes.get_ylim()[0])), 1.02)
     if measure == "nrmse" and "nrmse_floor" in scores:
-        panel.curve(t, scores.nrmse_floor.mean("field").values, Line(0, (1, 2)), 0.8)
+        panel.curve(t, scores.nrmse_floor.values, Line(0, (1, 2)), 0.8)
     return panel.svg()
 
 
-def spectrum_charts(scores: xr.Dataset, shown: dict[str, Line], frames: tuple[int, ...]) -> list[str]:
+def spectrum_charts(scores: xr.Dataset, shown: dict[str, Line], frames: list[int]) -> list[str]:
     """Energy spectra of each field, and the error of each shell, at a few times."""
     if "energy_spectrum" not in scores:
         return []
@@ -132,9 +133,12 @@ def cost_chart(summary: Summary, shown: dict[str, Line]) -> str:
         panel.axes.plot(*zip(*front, strict=True), color=line.hex, linewidth=1.2, alpha=0.7)
         panel.axes.scatter(*zip(*map(point, sweep), strict=True), color=line.hex, s=16, linewidth=0)
     for row in summary.rows:
-        if row.kind in ("surrogate", "baseline") and np.isfinite(point(row)[1]) and point(row)[1] > 0:
-            marker, size = ("D", 42) if row.kind == "surrogate" else ("s", 22)
-            panel.axes.scatter(*point(row), color=shown[row.name].hex, marker=marker, s=size, linewidth=0, zorder=3)
+        error = row.errors[summary.compared].median if row.errors else np.nan
+        if row.kind == "surrogate" and np.isfinite(error) and error > 0:
+            panel.axes.scatter(*point(row), color=shown[row.name].hex, marker="D", s=42, linewidth=0, zorder=3)
+        elif row.kind == "baseline" and np.isfinite(error) and error > 0:
+            line = shown[row.name]
+            panel.axes.axhline(error, color=line.hex, linestyle=line.style, linewidth=1)
     return panel.svg()
 
 
@@ -188,7 +192,8 @@ def space_times(kept: xr.Dataset, model: str, samples: list[int]) -> list[View]:
     """Reference, forecast and error over time and space (1-D)."""
     grid = json.loads(kept.attrs["grid"])
     t = kept.time.values
-    ticks = tuple(f"{value:.4g}" for value in np.linspace(t[0], t[-1], 6))
+    marks = [value for value in MaxNLocator(7).tick_values(t[0], t[-1]) if t[0] <= value <= t[-1]]
+    ticks = tuple((f"{value:g}", float(100 * (value - t[0]) / (t[-1] - t[0]))) for value in marks)
     views = []
     for sample in samples:
         for name in _fields(kept):

@@ -98,7 +98,10 @@ def summarise(scores: xr.Dataset) -> Summary:
     at = frames.index(compared)
     rows = {name: _row(scores, name, kind, frames) for name, kind in kinds.items()}
     solvers = tuple(row for row in rows.values() if row.kind == "solver")
-    chosen = _chosen_solvers(rows[judged], solvers, at) if surrogates and solvers else ()
+    chosen: tuple[Row, ...] = ()
+    if solvers:
+        best = min(solvers, key=lambda s: (s.errors[at].median, s.seconds))
+        chosen = _chosen_solvers(rows[judged], solvers, at) if surrogates else (_noted(best, "most accurate"),)
     missing = tuple(Row(name, "absent", reason) for name, reason in json.loads(scores.attrs["absent"]).items())
     ordinary = tuple(row for row in rows.values() if row.kind != "solver")
     times = tuple(float(t) for t in scores.time.values[list(frames)])
@@ -110,7 +113,7 @@ def _row(scores: xr.Dataset, name: str, kind: str, frames: tuple[int, ...]) -> R
     errors = tuple(Spread.of(error[:, frame]) for frame in frames)
     floors = [0.0] * len(frames)
     if "nrmse_floor" in scores:
-        floors = scores.nrmse_floor.mean("field").values[list(frames)].tolist()
+        floors = scores.nrmse_floor.values[list(frames)].tolist()
     time, censored = None, 0.0
     if "correlation" in scores:
         crossing = correlation_time_first_crossing(forecasts_of(scores, "correlation", name), _lead(scores, error))
@@ -204,13 +207,34 @@ def _verdict(summary: Summary, row: Row) -> str:
     return f" At no larger error at t = {t}, {theirs}."
 
 
-def number(value: float) -> str:
-    """Two or three significant digits; a diverged value by its name.
+def closing_lines(summary: Summary, scores: xr.Dataset) -> str:
+    """The table in a few lines of text, for a terminal."""
+    wide = max(len(row.name) for row in summary.rows)
+    times = ["one step", *(f"t = {t:.3g}" for t in summary.times[1:])]
+    head = ["nRMSE".ljust(wide), *times, "correlation time", "time"]
+    lines = [sentence(summary, scores), "", "  ".join(f"{cell:>10}" for cell in head)]
+    for row in summary.rows:
+        cells = [number(error.median) for error in row.errors]
+        if row.kind != "absent":
+            held = "" if row.correlation_time is None else time_text(row.correlation_time.median, row.censored)
+            cells += [held.rjust(16), milliseconds(row.seconds)]
+        line = "  ".join([f"{row.name:<{max(wide, 10)}}", *(f"{cell:>10}" for cell in cells)])
+        lines.append(line + (f"  {row.note}" if row.note else ""))
+    return "\n".join(lines)
 
-    >>> number(0.01234), number(float("inf")), number(123.4)
-    ('0.0123', 'diverged', '123')
+
+def number(value: float, digits: int = 3) -> str:
+    """So many significant digits; small numbers by their power of ten; a diverged value by its name.
+
+    >>> number(0.01234), number(123.4), number(0.0000567, 2), number(float("inf"))
+    ('0.0123', '123', '5.7e−5', 'diverged')
     """
-    return f"{value:.3g}" if np.isfinite(value) else "diverged"
+    if not np.isfinite(value):
+        return "diverged"
+    if value and abs(value) < 1e-3:
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+        return f"{mantissa}e{int(exponent)}".replace("-", "−")
+    return f"{value:.{digits}g}"
 
 
 def time_text(value: float, censored: float) -> str:
@@ -219,4 +243,9 @@ def time_text(value: float, censored: float) -> str:
 
 
 def milliseconds(seconds: float) -> str:
-    return f"{1000 * seconds:.3g} ms"
+    """A time per forecast.
+
+    >>> milliseconds(0.01234), milliseconds(1e-7)
+    ('12.3 ms', '< 0.01 ms')
+    """
+    return f"{1000 * seconds:.3g} ms" if seconds >= 1e-5 else "< 0.01 ms"

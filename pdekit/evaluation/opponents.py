@@ -1,0 +1,75 @@
+"""What a surrogate has to beat: every baseline that is defined for a problem, and numerical solvers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from pdekit.fields import Problem, Trajectory
+from pdekit.models.base import Surrogate
+from pdekit.models.mean import Mean
+from pdekit.models.persistence import Persistence
+from pdekit.models.solver import Solver
+
+SMALLEST = 8
+"""Points of an axis below which a solver is not worth a row."""
+
+
+def baselines(
+    problem: Problem, training: Callable[[], Iterable[Trajectory]]
+) -> tuple[dict[str, Surrogate], dict[str, str]]:
+    """Baselines by name, calibrated on the training split; and the reason for each that is not defined.
+
+    Args:
+        problem: what is forecast.
+        training: gives batches of the training split, once each time it is called.
+    """
+    defined: dict[str, Surrogate] = {}
+    absent: dict[str, str] = {}
+    for name, make in {"persistence": Persistence, "mean": Mean}.items():
+        try:
+            model = make(problem)
+        except ValueError as reason:
+            absent[name] = str(reason)
+            continue
+        model.calibrate(training())
+        defined[name] = model
+    return defined, absent
+
+
+def solvers(
+    problem: Problem, sizes: Sequence[float], steps: Sequence[int]
+) -> tuple[dict[str, Surrogate], dict[str, str]]:
+    """Solvers by name, on several grids with several steps; or the reason why there is none.
+
+    Args:
+        problem: what is forecast.
+        sizes: points of each axis, as shares of the data grid; rounded to even numbers of at least `SMALLEST`.
+        steps: solver steps between frames.
+    """
+    defined: dict[str, Surrogate] = {}
+    try:
+        Solver(problem)
+    except ValueError as reason:
+        return {}, {"solver": str(reason)}
+    shapes = dict.fromkeys(tuple(max(SMALLEST, 2 * round(size * n / 2)) for n in problem.grid.shape) for size in sizes)
+    for shape in shapes:
+        for n in dict.fromkeys(steps):
+            defined[f"solver {shape_text(shape)}, {_step_text(problem, n)}"] = Solver(problem, shape, problem.dt / n)
+    return defined, {}
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """A shape in as few signs as possible.
+
+    >>> shape_text((64,)), shape_text((64, 64)), shape_text((32, 32, 32)), shape_text((64, 128))
+    ('64', '64²', '32³', '64×128')
+    """
+    if len(set(shape)) == 1:
+        return f"{shape[0]}{('', '', '²', '³')[len(shape)]}"
+    return "×".join(map(str, shape))
+
+
+def _step_text(problem: Problem, n: int) -> str:
+    if "dt" in problem.params:
+        return f"{n} steps a frame"
+    return f"dt {problem.dt / n:.3g}"

@@ -1,0 +1,84 @@
+"""The evaluation of trained runs beside all that they have to beat, and its report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from pdekit.data.module import DataModule
+from pdekit.data.store import Split
+from pdekit.data.windows import Source
+from pdekit.evaluation.opponents import baselines, solvers
+from pdekit.evaluation.scores import evaluate
+from pdekit.evaluation.settings import Evaluation
+from pdekit.metrics.catalogue import MEASURES, Measure
+from pdekit.models.base import Surrogate
+from pdekit.report.page import write_report
+from pdekit.report.summary import closing_lines, summarise
+
+
+def evaluate_models(
+    models: Mapping[str, Surrogate],
+    data: DataModule,
+    folder: Path,
+    settings: Evaluation,
+    attrs: Mapping[str, Any] | None = None,
+) -> str:
+    """Score models on the test split beside baselines and solvers, and write the report.
+
+    Args:
+        models: trained surrogates by name, of one problem.
+        data: the baselines are calibrated on its training split, all are scored on its test split.
+        folder: where ``scores.nc``, ``forecasts.nc`` and ``report.html`` go.
+        settings: how.
+        attrs: what else is known, for the files: the name of the data set (``data``), provenance.
+
+    Returns:
+        A few lines that say how the models did, and where the report is.
+
+    Raises:
+        ValueError: if a model belongs to another problem, a measure is unknown, or the horizon is too long.
+    """
+    measures = [measure_named(name) for name in settings.measures]
+    source = data.sources["test"]
+    others, absent = baselines(source.problem, data.calibration_batches)
+    sweep, no_solver = solvers(source.problem, settings.sweep_sizes, settings.sweep_steps)
+    known = {"description": source.problem.pde.describe({})} if source.problem.pde is not None else {}
+    if settings.lyapunov_exponent is not None:
+        known["lyapunov_exponent"] = settings.lyapunov_exponent
+    scores = evaluate(
+        models, source, folder,
+        baselines=others, solvers=sweep, absent=absent | no_solver, horizon=settings.horizon,
+        members=settings.members, seed=settings.seed, batch_size=settings.batch_size,
+        n_trajectories=settings.n_trajectories, starts=settings.starts, measures=measures,
+        floor=floor_of(source), n_kept=settings.n_kept, attrs=known | dict(attrs or {}), progress=settings.progress,
+    )  # fmt: skip
+    with scores:
+        report = write_report(folder)
+        return closing_lines(summarise(scores), scores) + f"\nreport: {report}"
+
+
+def measure_named(name: str) -> Measure:
+    """A measure of the catalogue.
+
+    Raises:
+        ValueError: if there is none of this name.
+    """
+    if name not in MEASURES:
+        raise ValueError(f"expected measures among {', '.join(MEASURES)}, got {name!r}; correct measures=[...]")
+    return MEASURES[name]
+
+
+def floor_of(source: Source) -> tuple[list[float], list[float]] | None:
+    """Lead times and the reference's own nRMSE, from the self-convergence that is stored with generated data.
+
+    The larger of its two checks (half the step, finer space), in the median over their trajectories.
+    """
+    if not isinstance(source, Split) or "self_convergence" not in source.documents:
+        return None
+    found = source.documents["self_convergence"]
+    checks = xr.DataArray([found["error_step"], found["error_space"]], dims=("check", "trajectory", "time"))
+    return list(found["time"]), checks.max("check").median("trajectory").values.tolist()

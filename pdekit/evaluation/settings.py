@@ -1,0 +1,51 @@
+"""What can be set for an evaluation: plain values, so that an entry point can check them without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Evaluation:
+    """How to evaluate.
+
+    Args:
+        horizon: frames to forecast; null for all that the data have.
+        members: ensemble members of each surrogate.
+        n_trajectories: test trajectories; null for all.
+        starts: frames to begin at; every (trajectory, start) is a sample.
+        batch_size: trajectories forecast together, the same for all models; times are measured with it.
+        seed: of the members.
+        measures: names in pdekit.metrics.catalogue; those that do not suit the problem are left out.
+        sweep_sizes: solver grids, in points of each axis as shares of the data grid; none for no solvers.
+        sweep_steps: solver steps between frames.
+        n_kept: samples whose forecasts are kept and shown.
+        lyapunov_exponent: largest one, if known: correlation times are then also given in its units.
+        progress: whether to draw a bar.
+    """
+
+    horizon: int | None = None
+    members: int = 1
+    n_trajectories: int | None = None
+    starts: tuple[int, ...] = (0,)
+    batch_size: int = 16
+    seed: int = 0
+    measures: tuple[str, ...] = ("nrmse", "correlation")
+    sweep_sizes: tuple[float, ...] = (0.5, 0.75, 1.0, 1.5)
+    sweep_steps: tuple[int, ...] = (1, 2, 4, 8)
+    n_kept: int = 3
+    lyapunov_exponent: float | None = None
+    progress: bool = True
+
+    def __post_init__(self):
+        for name in ("horizon", "members", "n_trajectories", "batch_size", "n_kept"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"expected {name} >= 1, got {value}; set a positive number")
+        if not self.starts or min(self.starts) < 0:
+            raise ValueError(f"expected starts >= 0, at least one, got {self.starts}; set starts=[0]")
+        if any(size <= 0 for size in self.sweep_sizes) or any(n < 1 for n in self.sweep_steps):
+            raise ValueError(
+                f"expected positive sizes and steps of the sweep, got {self.sweep_sizes} and {self.sweep_steps}; "
+                "sizes are shares of the data grid, steps are whole numbers"
+            )
