@@ -1,0 +1,115 @@
+"""Fourier neural operator: Q u, then layers v = kernel * u + W u + b, u <- sigma(u + perceptron(sigma(v))), then P u.
+
+Li et al. 2021 (https://arxiv.org/abs/2010.08895), with the channel perceptron and its skip that neuraloperator adds
+to each layer (Kossaifi et al. 2024, https://arxiv.org/abs/2310.00120).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pdekit.nets.base import GridNet, bounded_coordinates
+from pdekit.nets.conditioning import ConditionEmbedding, Modulation
+from pdekit.nets.pointwise import Perceptron
+from pdekit.nets.spectral import SpectralConv
+
+
+class FourierLayer(nn.Module):
+    """v = gain (kernel * u + W u + b) + offset, y = sigma(u + perceptron(sigma(v))); the last layer has no sigma
+    outside its perceptron.
+
+    FiLM's gain and offset act on the coefficients of the kernel and on W instead of the field: the same numbers
+    without passes over it.
+    """
+
+    def __init__(self, width: int, modes: Sequence[int], features: int, last: bool):
+        super().__init__()
+        self.kernel = SpectralConv(width, width, modes)
+        self.weight = nn.Parameter((2 * torch.rand(width, width) - 1) * width**-0.5)
+        self.bias = nn.Parameter(torch.zeros(width))
+        self.perceptron = Perceptron(width, width // 2, width, activate=not last)
+        self.modulation = Modulation(features, width) if features else None
+
+    def forward(
+        self, u: Float[Tensor, "batch channel *space"], embedding: Float[Tensor, "batch feature"] | None
+    ) -> Float[Tensor, "batch channel *space"]:
+        gain, offset, skip = None, self.bias.expand(len(u), -1), self.weight.expand(len(u), -1, -1)
+        if self.modulation is not None:
+            gain, offset = self.modulation(embedding)
+            offset = offset + gain * self.bias
+            skip = gain[:, :, None] * self.weight
+        v = self.kernel(u, gain, offset, skip)
+        return self.perceptron(v, u.flatten(2)).unflatten(2, u.shape[2:])
+
+
+class FNO(GridNet):
+    """Fourier neural operator in one to three dimensions.
+
+    Equivariant to translations along periodic axes by whole grid steps. On another grid, odd or even, it is the
+    same function of a band-limited input as far as its pointwise nonlinearities are resolved.
+
+    Args:
+        ndim, in_channels, out_channels, n_conditions, periodic: see `GridNet`.
+        modes: highest wavenumber of the kernels, one for all axes or one for each.
+        width: channels of the hidden fields.
+        n_layers: number of Fourier layers.
+        padding: length added to the end of each bounded axis, as a fraction of the axis, and filled with zeros:
+            the transforms see a periodic box in which the two ends do not touch. Bounded axes also get their
+            coordinate as an input channel.
+
+    Conditions modulate every layer (FiLM). Differences from neuraloperator's FNO with n_modes = 2 modes: kernels
+    keep +modes as well as -modes and no Nyquist mode, periodic axes get no coordinates, and the skip of the channel
+    perceptron is the identity.
+
+    Limits: a mode that a coarse grid does not resolve is left out. Runs in the precision of its parameters and
+    leaves autocast aside (bfloat16 has no transforms).
+    """
+
+    def __init__(
+        self,
+        ndim: int,
+        in_channels: int,
+        out_channels: int,
+        n_conditions: int = 0,
+        periodic: Sequence[bool] | None = None,
+        modes: int | Sequence[int] = 12,
+        width: int = 32,
+        n_layers: int = 4,
+        padding: float = 0.125,
+    ):
+        super().__init__(ndim, in_channels, out_channels, n_conditions, periodic)
+        modes = (modes,) * ndim if isinstance(modes, int) else tuple(modes)
+        if len(modes) != ndim or min(modes) < 1:
+            raise ValueError(f"expected modes >= 1, one number or one for each of {ndim} axes, got {modes}")
+        if width < 2 or n_layers < 1 or padding < 0:
+            raise ValueError(f"expected width >= 2, n_layers >= 1, padding >= 0, got {width}, {n_layers}, {padding}")
+        self.padding = padding
+        features = 2 * width if n_conditions else 0
+        self.embedding = ConditionEmbedding(n_conditions, features) if n_conditions else None
+        n_bounded = self.periodic.count(False)
+        self.lifting = Perceptron(in_channels + n_bounded, 2 * width, width)
+        self.layers = nn.ModuleList([FourierLayer(width, modes, features, i == n_layers - 1) for i in range(n_layers)])
+        self.projection = Perceptron(width, 2 * width, out_channels)
+
+    def forward(
+        self, u: Float[Tensor, "batch channel *space"], condition: Float[Tensor, "batch scalar"] | None = None
+    ) -> Float[Tensor, "batch out *space"]:
+        self.check(u, condition)
+        dtype, shape = self.lifting.weight_in.dtype, u.shape[2:]
+        with torch.autocast(u.device.type, enabled=False):
+            embedding = None if self.embedding is None else self.embedding(condition.to(dtype))
+            u = bounded_coordinates(u.to(dtype), self.periodic)
+            u = self.lifting(u.flatten(2)).unflatten(2, shape)
+            extra = [0 if p else round(self.padding * n) for n, p in zip(shape, self.periodic, strict=True)]
+            if any(extra):
+                u = F.pad(u, [side for n in reversed(extra) for side in (0, n)])
+            for layer in self.layers:
+                u = layer(u, embedding)
+            for axis, n in enumerate(shape, start=2):
+                u = u.narrow(axis, 0, n)
+            return self.projection(u.flatten(2)).unflatten(2, shape)

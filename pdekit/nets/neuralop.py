@@ -1,0 +1,225 @@
+"""Architectures of the neuraloperator library (https://github.com/neuraloperator/neuraloperator) as grid nets.
+
+Three defects of its release 2.0.0 are mended here, on the instances that are built here and nowhere else:
+
+- its spectral convolution undoes `fftshift` with `fftshift`, which displaces the spectrum of every axis of odd size
+  but the last, and it does not resize the spectrum where a layer changes the resolution (UNO). `MendedConv` keeps
+  the library's weights and contraction and does the transforms with `pdekit.nets.spectral`;
+- its models write an entry ``_metadata`` that is not a tensor into the state of whatever contains them, which then
+  does not load. A hook removes it;
+- UNO prints while it is built.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pdekit.nets.base import GridNet, bounded_coordinates
+from pdekit.nets.spectral import Bands, analyse, synthesise
+
+
+class MendedConv(nn.Module):
+    """A spectral convolution of the library, right on grids of any size, even or odd, in and out.
+
+    Along a leading axis with M = n_modes it keeps -M/2 ... M/2 - 1 as the library does (less where a grid does not
+    resolve them); along the last one 0 ... M/2.
+    """
+
+    def __init__(self, conv: nn.Module):
+        super().__init__()
+        self.conv = conv
+
+    def transform(self, u: Tensor, output_shape: Sequence[int] | None = None) -> Tensor:
+        """The library's interpolation of the fields that pass a layer by."""
+        return self.conv.transform(u, output_shape=output_shape)
+
+    def forward(self, u: Tensor, output_shape: Sequence[int] | None = None) -> Tensor:
+        conv, shape = self.conv, tuple(u.shape[2:])
+        if output_shape is None:
+            factors = conv.resolution_scaling_factor or [1] * len(shape)
+            output_shape = [round(n * factor) for n, factor in zip(shape, factors, strict=True)]
+        bands, kept = self._bands(shape, tuple(output_shape))
+        axes = tuple(range(2, u.ndim - 1))
+        shifts = [-lowest for lowest, _ in bands[:-1]]
+        reverse = (0, 1, *reversed(range(2, u.ndim)))
+        u_hat = torch.roll(analyse(u, bands).permute(reverse), shifts, axes) if axes else analyse(u, bands)
+        y_hat = conv._contract(u_hat, conv.weight[kept], separable=conv.separable)
+        y_hat = torch.roll(y_hat, [-s for s in shifts], axes).permute(reverse) if axes else y_hat
+        mean = None if conv.bias is None else conv.bias.reshape(1, -1).expand(len(u), -1)
+        return synthesise(y_hat, tuple(output_shape), bands, mean).unflatten(2, tuple(output_shape))
+
+    def _bands(self, shape: tuple[int, ...], output_shape: tuple[int, ...]) -> tuple[Bands, tuple[slice, ...]]:
+        """The modes that the library's n_modes and both grids allow, and their place in the weights."""
+        bands, kept = [], [slice(None)] * (1 if self.conv.separable else 2)
+        for i, (n, n_out) in enumerate(zip(shape, output_shape, strict=True)):
+            # The Nyquist mode of an even grid means something on this grid only.
+            resolved = n if n == n_out else (min(n, n_out) - 1) // 2 * 2 + 1
+            if i < len(shape) - 1:
+                m = min(self.conv.n_modes[i], resolved)
+                centre = self.conv.max_n_modes[i] // 2
+                bands.append((-(m // 2), m - m // 2 - 1))
+                kept.append(slice(centre - m // 2, centre + m - m // 2))
+            else:
+                m = min(self.conv.n_modes[i], resolved // 2 + 1)
+                bands.append((0, m - 1))
+                kept.append(slice(0, m))
+        return tuple(bands), tuple(kept)
+
+
+class NeuralOperator(GridNet):
+    """A model of the library behind the signature of `GridNet`; built by `fno`, `tfno` and `uno`.
+
+    Conditions enter as constant channels, because the library's models have no other way in. Bounded axes get
+    their coordinate as a channel; periodic ones do not, so that FNO and TFNO are equivariant along them.
+
+    Limits: float32 only (the library fixes its complex weights to that precision), which excludes gradient
+    clipping by value too; not full-graph compilable. Use `pdekit.nets.fno.FNO` where that matters.
+    """
+
+    def __init__(
+        self,
+        core: nn.Module,
+        ndim: int,
+        in_channels: int,
+        out_channels: int,
+        n_conditions: int,
+        periodic: Sequence[bool] | None,
+    ):
+        super().__init__(ndim, in_channels, out_channels, n_conditions, periodic)
+        for module in list(core.modules()):
+            if type(module).__name__ == "FNOBlocks":
+                module.convs = nn.ModuleList([MendedConv(conv) for conv in module.convs])
+        self.core = core
+        self.register_state_dict_post_hook(_drop_metadata)
+
+    def forward(
+        self, u: Float[Tensor, "batch channel *space"], condition: Float[Tensor, "batch scalar"] | None = None
+    ) -> Float[Tensor, "batch out *space"]:
+        self.check(u, condition)
+        if u.dtype == torch.float64:
+            raise ValueError(
+                "expected float32 fields, got float64: neuraloperator's weights are complex64; "
+                "use pdekit.nets.fno.FNO for double precision"
+            )
+        with torch.autocast(u.device.type, enabled=False):
+            u = u.float()
+            if condition is not None:
+                constants = condition.float().reshape(*condition.shape, *(1,) * self.ndim)
+                u = torch.cat((u, constants.expand(-1, -1, *u.shape[2:])), 1)
+            return self.core(bounded_coordinates(u, self.periodic))
+
+
+def _drop_metadata(module: nn.Module, state: dict, prefix: str, local_metadata: dict) -> None:
+    state.pop("_metadata", None)
+
+
+def _input_channels(ndim: int, in_channels: int, n_conditions: int, periodic: Sequence[bool] | None) -> int:
+    return in_channels + n_conditions + (0 if periodic is None else list(periodic).count(False))
+
+
+def _domain_padding(padding: float, periodic: Sequence[bool] | None) -> list[float] | None:
+    return None if periodic is None else [0.0 if p else padding for p in periodic]
+
+
+def fno(
+    ndim: int,
+    in_channels: int,
+    out_channels: int,
+    n_conditions: int = 0,
+    periodic: Sequence[bool] | None = None,
+    modes: int = 12,
+    width: int = 32,
+    n_layers: int = 4,
+    padding: float = 0.125,
+) -> NeuralOperator:
+    """The library's FNO.
+
+    Args:
+        ndim, in_channels, out_channels, n_conditions, periodic: see `GridNet`.
+        modes: highest wavenumber; the library's n_modes is 2 modes in every axis.
+        width: its hidden_channels.
+        n_layers: number of Fourier layers.
+        padding: its domain_padding on bounded axes: length added at both ends, as a fraction of the axis.
+    """
+    from neuralop.models import FNO
+
+    core = FNO(
+        n_modes=(2 * modes,) * ndim,
+        in_channels=_input_channels(ndim, in_channels, n_conditions, periodic),
+        out_channels=out_channels,
+        hidden_channels=width,
+        n_layers=n_layers,
+        positional_embedding=None,
+        domain_padding=_domain_padding(padding, periodic),
+    )
+    return NeuralOperator(core, ndim, in_channels, out_channels, n_conditions, periodic)
+
+
+def tfno(
+    ndim: int,
+    in_channels: int,
+    out_channels: int,
+    n_conditions: int = 0,
+    periodic: Sequence[bool] | None = None,
+    modes: int = 12,
+    width: int = 32,
+    n_layers: int = 4,
+    padding: float = 0.125,
+    rank: float = 0.1,
+) -> NeuralOperator:
+    """The library's TFNO: an FNO whose weights are Tucker-factorised with about ``rank`` of the parameters
+    (Kossaifi et al. 2024, https://arxiv.org/abs/2310.00120). Other arguments as in `fno`."""
+    from neuralop.models import TFNO
+
+    core = TFNO(
+        n_modes=(2 * modes,) * ndim,
+        in_channels=_input_channels(ndim, in_channels, n_conditions, periodic),
+        out_channels=out_channels,
+        hidden_channels=width,
+        n_layers=n_layers,
+        positional_embedding=None,
+        domain_padding=_domain_padding(padding, periodic),
+        rank=rank,
+    )
+    return NeuralOperator(core, ndim, in_channels, out_channels, n_conditions, periodic)
+
+
+def uno(
+    ndim: int,
+    in_channels: int,
+    out_channels: int,
+    n_conditions: int = 0,
+    periodic: Sequence[bool] | None = None,
+    modes: int = 12,
+    width: int = 32,
+    padding: float = 0.125,
+) -> NeuralOperator:
+    """The library's UNO (Rahman et al. 2023, https://arxiv.org/abs/2204.11127) with five layers: three on a grid of
+    half the size, which keep half the modes and twice the width. Other arguments as in `fno`.
+
+    Limits: not equivariant, since the library resizes its skips by interpolation between fixed ends.
+    """
+    from neuralop.models import UNO
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        core = UNO(
+            in_channels=_input_channels(ndim, in_channels, n_conditions, periodic),
+            out_channels=out_channels,
+            hidden_channels=width,
+            lifting_channels=2 * width,
+            projection_channels=2 * width,
+            positional_embedding=None,
+            n_layers=5,
+            uno_out_channels=[width, 2 * width, 2 * width, 2 * width, width],
+            uno_n_modes=[[m] * ndim for m in (2 * modes, modes, modes, modes, 2 * modes)],
+            uno_scalings=[[factor] * ndim for factor in (1.0, 0.5, 1.0, 2.0, 1.0)],
+            channel_mlp_skip="linear",
+            domain_padding=_domain_padding(padding, periodic),
+        )
+    return NeuralOperator(core, ndim, in_channels, out_channels, n_conditions, periodic)
