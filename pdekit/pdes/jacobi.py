@@ -21,19 +21,6 @@ def quarter_period(m: float) -> float:
     return pi / (2 * a)
 
 
-def parameter_of_quarter_period(period: float) -> float:
-    """The m with K(m) = period, by bisection; period above pi/2.
-
-    >>> round(parameter_of_quarter_period(1.854074677301372), 12)
-    0.5
-    """
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if quarter_period(middle) < period else (low, middle)
-    return low
-
-
 def elliptic_sine(x: Float[Tensor, "*any"], m: float) -> Float[Tensor, "*any"]:
     """sn(x | m) of period 4 K(m), differentiable, by its Fourier series
 
