@@ -118,7 +118,9 @@ def _hll(pde: ConservationLaw, left: Averages, right: Averages, axis: int, d: Ca
     slow = torch.minimum(slow_left, slow_right).clamp(max=0.0)
     fast = torch.maximum(fast_left, fast_right).clamp(min=0.0)
     from_left, from_right = pde.flux(left, axis, d), pde.flux(right, axis, d)
-    return (fast * from_left - slow * from_right + slow * fast * (right - left)) / (fast - slow)
+    still = fast == slow  # no wave moves: both fluxes are the same
+    mean = (fast * from_left - slow * from_right + slow * fast * (right - left)) / torch.where(still, 1.0, fast - slow)
+    return torch.where(still, from_left, mean)
 
 
 Advance = Callable[[Tensor], Tensor]
