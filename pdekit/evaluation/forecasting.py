@@ -14,6 +14,7 @@ from pdekit.fields import Problem, Trajectory, n_values
 from pdekit.models.base import Stepper, Surrogate
 from pdekit.models.noise import derived_seed
 
+CPU = torch.device("cpu")
 VALUES = 2**23
 """Values of one stretch of frames, over batch, time, channels and space: 32 MiB in float32."""
 
@@ -27,17 +28,24 @@ class Contender:
         kind: "surrogate", "baseline" or "solver".
         seed: with the number of the member, the seed of its forecasts.
         members: ensemble members; baselines and solvers, which have no randomness, make one.
+        device: where it forecasts.
     """
 
-    def __init__(self, name: str, model: Surrogate, kind: str, seed: int, members: int):
-        self.name, self.kind = name, kind
-        self.model = model.eval()
+    def __init__(
+        self,
+        name: str,
+        model: Surrogate,
+        kind: str,
+        seed: int,
+        members: int,
+        device: torch.device = CPU,
+    ):
+        self.name, self.kind, self.device = name, kind, device
+        self.model = model.to(device).eval()
         self.members = members if kind == "surrogate" else 1
         self.generators = [torch.Generator().manual_seed(derived_seed(seed, m)) for m in range(self.members)]
         self.history = model.window[0]
         self.parameters = sum(p.numel() for p in model.parameters())
-        tensor = next(iter((*model.parameters(), *model.buffers())), None)
-        self.device = torch.device("cpu") if tensor is None else tensor.device
         self.seconds: list[float] = []
         self.calls: list[int] = []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from pdekit.metrics.catalogue import MEASURES, Measure
 from pdekit.models.base import Surrogate
 from pdekit.report.page import write_report
 from pdekit.report.summary import closing_lines, summarise
+
+NEEDED = ("nrmse", "correlation")
+"""Measures that the table of the report is made of."""
 
 
 def evaluate_models(
@@ -42,7 +45,7 @@ def evaluate_models(
     Raises:
         ValueError: if a model belongs to another problem, a measure is unknown, or the horizon is too long.
     """
-    measures = [measure_named(name) for name in settings.measures]
+    measures = chosen_measures(settings.measures)
     source = data.sources["test"]
     others, absent = baselines(source.problem, data.calibration_batches)
     sweep, no_solver = solvers(source.problem, settings.sweep_sizes, settings.sweep_steps)
@@ -61,15 +64,17 @@ def evaluate_models(
         return closing_lines(summarise(scores), scores) + f"\nreport: {report}"
 
 
-def measure_named(name: str) -> Measure:
-    """A measure of the catalogue.
+def chosen_measures(names: Sequence[str] | None) -> list[Measure]:
+    """Measures of the catalogue by name, all of them for None; those that the report needs are always there.
 
     Raises:
-        ValueError: if there is none of this name.
+        ValueError: if there is none of a name.
     """
-    if name not in MEASURES:
-        raise ValueError(f"expected measures among {', '.join(MEASURES)}, got {name!r}; correct measures=[...]")
-    return MEASURES[name]
+    for name in names or ():
+        if name not in MEASURES:
+            raise ValueError(f"expected measures among {', '.join(MEASURES)}, got {name!r}; correct measures=[...]")
+    wanted = set(MEASURES) if names is None else {*names, *NEEDED}
+    return [measure for name, measure in MEASURES.items() if name in wanted]
 
 
 def floor_of(source: Source) -> tuple[list[float], list[float]] | None:

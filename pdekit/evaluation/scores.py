@@ -17,7 +17,7 @@ from torch import Tensor
 from pdekit.data.windows import Source
 from pdekit.evaluation.archive import Archive
 from pdekit.evaluation.checks import check_horizon, check_problem
-from pdekit.evaluation.forecasting import VALUES, Contender, read
+from pdekit.evaluation.forecasting import CPU, VALUES, Contender, read
 from pdekit.evaluation.keeping import Kept
 from pdekit.fields import Problem, Trajectory, n_values
 from pdekit.metrics.catalogue import CATALOGUE, SHELL, Measure
@@ -56,7 +56,7 @@ def evaluate(
     baselines forecast the whole horizon at once, with a smaller batch if it is long.
 
     Args:
-        models: trained surrogates by name.
+        models: trained surrogates by name. Everything runs on the device of the first one.
         source: the trajectories to forecast; a split of a data module (``data.sources["test"]``).
         folder: where to write; files appear whole or not at all.
         baselines, solvers: more rows, scored alike. Of solvers the report shows the two that matter.
@@ -81,8 +81,9 @@ def evaluate(
         ValueError: if a model belongs to another problem, or the horizon does not fit into the data.
     """
     problem = source.problem
+    device = next((p.device for model in models.values() for p in model.parameters()), CPU)
     contenders = [
-        Contender(name, model, kind, seed, members)
+        Contender(name, model, kind, seed, members, device)
         for kind, group in (("surrogate", models), ("baseline", baselines or {}), ("solver", solvers or {}))
         for name, model in group.items()
     ]
@@ -113,7 +114,7 @@ def evaluate(
         "batch_size": batch_size,
         "seed": seed,
         "threads": torch.get_num_threads(),
-        "device": " ".join(sorted({str(c.device) for c in contenders})),
+        "device": str(device),
         "absent": json.dumps(dict(absent or {})),
         "n_space": len(problem.grid.shape),
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),

@@ -16,7 +16,7 @@ class Evaluation:
         starts: frames to begin at; every (trajectory, start) is a sample.
         batch_size: trajectories forecast together, the same for all models; times are measured with it.
         seed: of the members.
-        measures: names in pdekit.metrics.catalogue; those that do not suit the problem are left out.
+        measures: names in pdekit.metrics.catalogue; null for all. Those that do not suit the problem are left out.
         sweep_sizes: solver grids, in points of each axis as shares of the data grid; none for no solvers.
         sweep_steps: solver steps between frames.
         n_kept: samples whose forecasts are kept and shown.
@@ -30,7 +30,7 @@ class Evaluation:
     starts: tuple[int, ...] = (0,)
     batch_size: int = 16
     seed: int = 0
-    measures: tuple[str, ...] = ("nrmse", "correlation")
+    measures: tuple[str, ...] | None = None
     sweep_sizes: tuple[float, ...] = (0.5, 0.75, 1.0, 1.5)
     sweep_steps: tuple[int, ...] = (1, 2, 4, 8)
     n_kept: int = 3

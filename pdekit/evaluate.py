@@ -1,0 +1,126 @@
+"""Evaluate a trained run beside baselines and solvers, over any horizon.
+
+python -m pdekit.evaluate run=runs/2026-01-01-pde_refiner-kolmogorov horizon=200 members=8
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from pdekit import command_line
+from pdekit.command_line import CONFIGS, listing, take
+
+USAGE = """\
+Evaluate a trained run beside baselines and solvers, and write scores.nc, forecasts.nc and report.html.
+
+  python -m pdekit.evaluate run=PATH [horizon=FRAMES] [members=N] [key=value ...]
+
+The files of an earlier evaluation in the same folder are replaced.
+
+settings:
+  horizon=200               frames to forecast; as many as the test trajectories have if not given
+  members=8                 ensemble members, each scored by itself
+  n_trajectories=16         test trajectories; all if not given
+  starts=[0,20]             frames of each trajectory to begin at
+  batch_size=16             trajectories forecast together; times are measured with it
+  measures=[rmse,vrmse]     names in pdekit.metrics.catalogue; all that suit if not given
+  sweep_sizes=[0.5,1.0]     solver grids, as shares of the data grid; [] for no solvers
+  sweep_steps=[1,4]         solver steps between frames
+  lyapunov_exponent=0.087   correlation times also in Lyapunov times
+  data=NAME                 another dataset of the same problem
+  folder=PATH device=cuda seed=0 n_kept=3 data_dir=PATH progress=false trust=PACKAGE
+
+data sets:
+{data}
+"""
+
+
+def main() -> None:
+    """The command line. Everything heavy is imported later."""
+    arguments = sys.argv[1:]
+    if not arguments or {"--help", "-h"} & set(arguments):
+        print(USAGE.format(data=listing("data")))
+        return
+    trust = take(arguments, "trust")
+    import hydra
+    from omegaconf import DictConfig, OmegaConf
+
+    register_schema()
+
+    @hydra.main(config_path=str(CONFIGS), config_name="evaluate", version_base="1.3")
+    def job(composed: DictConfig) -> None:
+        from hydra.core.hydra_config import HydraConfig
+
+        missing = OmegaConf.missing_keys(composed)
+        if missing:
+            raise ValueError("expected run=PATH, the folder of a trained run, got none; give it")
+        name = HydraConfig.get().runtime.choices.get("data")
+        print(evaluate(OmegaConf.to_container(composed, resolve=True), name, trust))
+
+    sys.argv[1:] = arguments
+    command_line.run(job)
+
+
+def register_schema() -> None:
+    """Types of the settings, so that a wrong name or value is refused when it is typed."""
+    import dataclasses
+
+    from hydra.core.config_store import ConfigStore
+    from omegaconf import MISSING
+
+    from pdekit.evaluation.settings import Evaluation
+
+    @dataclasses.dataclass
+    class Command(Evaluation):
+        run: Any = MISSING
+        folder: str | None = None
+        device: str = "cpu"
+        data_dir: str | None = None
+        data: Any = None
+
+    ConfigStore.instance().store("schema", command_line.schema(Command))
+
+
+def evaluate(config: dict[str, Any], data_name: str | None = None, trust: list[str] | None = None) -> str:
+    """Load a run and its data, score it, write the report.
+
+    Args:
+        config: resolved and plain; the settings of `pdekit.evaluation.settings.Evaluation`, and run, folder, device,
+            data (a recipe, None for the run's own) and data_dir.
+        data_name: name of that recipe's configuration.
+        trust: packages beside pdekit that the run or the recipe may name.
+
+    Returns:
+        The closing lines.
+    """
+    from pdekit import machine
+
+    machine.prepare()
+    from pdekit.data.generation import generate
+    from pdekit.data.module import DataModule
+    from pdekit.data.plain import from_plain
+    from pdekit.data.recipe import recipe_from
+    from pdekit.evaluation.checks import check_problem
+    from pdekit.evaluation.run import evaluate_models
+    from pdekit.evaluation.settings import Evaluation
+    from pdekit.runs import load
+
+    config, trust = dict(config), trust or []
+    path, folder, device = Path(config.pop("run")), config.pop("folder"), config.pop("device")
+    other, data_dir = config.pop("data"), config.pop("data_dir")
+    settings = Evaluation(**from_plain(config))
+    run = load(path, trust, device)
+    recipe = recipe_from(other or run.config["data"], trust)
+    check_problem(run.name, run.problem, recipe.problem("train"))
+    base = data_dir or run.config["data_dir"]
+    data = DataModule.from_folder(generate(recipe, Path(base) if base else None), trust=trust)
+    data.set_window(*run.model.window)
+    name = data_name or run.config["choices"]["data"]
+    into = Path(folder) if folder else path / name if other else path
+    return evaluate_models({run.name: run.model}, data, into, settings, {"data": name})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""The evaluation command: a trained run scored again, and what is said when something does not fit."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from pdekit import evaluate as evaluation_command
+from pdekit import train as training_command
+
+SMALL = [
+    "model=fno", "data=ks", "data.grid.shape=[32]", "data.grid.extent=[22.0]", "data.warmup=0.8", "data.substeps=8",
+    "data.n_trajectories={train: 4, valid: 2, test: 3}", "data.n_frames={train: 6, valid: 6, test: 9}",
+    "training.steps=2", "model.net.width=4", "model.net.modes=4", "model.net.n_layers=1",
+    "evaluation.sweep_sizes=[1.0]", "evaluation.sweep_steps=[1]", "evaluation.progress=false",
+]  # fmt: skip
+QUICK = ["sweep_sizes=[1.0]", "sweep_steps=[4]", "progress=false"]
+
+
+def command(monkeypatch, entry_point, *arguments):
+    """Run a command in this process."""
+    monkeypatch.setattr(sys, "argv", ["command", *arguments])
+    threads = torch.get_num_threads()
+    try:
+        entry_point.main()
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of two training steps."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("PDEKIT_DATA", str(folder / "datasets"))
+        command(monkeypatch, training_command, *SMALL, f"runs_dir={folder / 'runs'}")
+        yield next((folder / "runs").iterdir())
+
+
+def failure(monkeypatch, *arguments) -> str:
+    with pytest.raises(SystemExit) as stop:
+        command(monkeypatch, evaluation_command, *arguments)
+    return str(stop.value)
+
+
+def test_training_leaves_scores_and_a_report(run):
+    assert {"scores.nc", "forecasts.nc", "report.html"} <= {path.name for path in run.iterdir()}
+    with xr.open_dataset(run / "scores.nc", engine="h5netcdf") as scores:
+        assert scores.model.values.tolist() == ["fno", "persistence", "mean", "solver 32, dt 0.8"]
+        assert scores.nrmse_floor.shape == (8,) and float(scores.nrmse_floor.max()) < 1
+
+
+def test_a_run_is_scored_again_elsewhere(run, tmp_path, monkeypatch, capsys):
+    options = [f"folder={tmp_path}", "horizon=5", "members=2", "starts=[0,2]", "n_trajectories=2", "seed=1"]
+    command(monkeypatch, evaluation_command, f"run={run}", *options, *QUICK, "lyapunov_exponent=0.05")
+    closing = capsys.readouterr().out
+    assert "persistence" in closing and f"report: {tmp_path / 'report.html'}" in closing
+    with xr.open_dataset(tmp_path / "scores.nc", engine="h5netcdf") as scores:
+        assert (scores.sizes["time"], scores.sizes["member"], scores.sizes["sample"]) == (5, 2, 4)
+        assert scores.attrs["data"] == "ks" and scores.attrs["lyapunov_exponent"] == 0.05
+        assert set(scores.kind.values) == {"surrogate", "baseline", "solver"}
+        solver = scores.nrmse.sel(model="solver 32, dt 0.2", member=0)
+        persistence = scores.nrmse.sel(model="persistence", member=0)
+        assert float(solver.max()) < 0.1 * float(persistence.min()), "a finer step is nearly the reference"
+
+
+def test_evaluating_again_gives_the_same_scores(run, tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        command(monkeypatch, evaluation_command, f"run={run}", f"folder={tmp_path / name}", "measures=[rmse]", *QUICK)
+    with (
+        xr.open_dataset(tmp_path / "a" / "scores.nc", engine="h5netcdf") as a,
+        xr.open_dataset(tmp_path / "b" / "scores.nc", engine="h5netcdf") as b,
+    ):
+        np.testing.assert_array_equal(a.rmse, b.rmse)
+        assert "nrmse" in a and "correlation" in a and "energy_spectrum" not in a
+
+
+class TestErrors:
+    def test_no_run(self, monkeypatch):
+        assert "expected run=PATH" in failure(monkeypatch, "horizon=3")
+
+    def test_a_folder_without_a_run(self, monkeypatch, tmp_path):
+        assert "expected weights.safetensors in" in failure(monkeypatch, f"run={tmp_path}")
+
+    def test_a_misspelt_setting(self, monkeypatch, run):
+        assert "did you mean 'horizon'?" in failure(monkeypatch, f"run={run}", "horizn=3")
+
+    def test_a_wrong_value(self, monkeypatch, run):
+        assert "horizon" in failure(monkeypatch, f"run={run}", "horizon=many")
+        assert "expected members >= 1, got 0" in failure(monkeypatch, f"run={run}", "members=0")
+
+    def test_an_unknown_measure(self, monkeypatch, run):
+        assert "expected measures among rmse, nrmse" in failure(monkeypatch, f"run={run}", "measures=[rms]")
+
+    def test_a_horizon_beyond_the_data(self, monkeypatch, run):
+        assert "expected a horizon of 1 to 8 frames" in failure(monkeypatch, f"run={run}", "horizon=100")
+
+    def test_data_of_another_problem(self, monkeypatch, run):
+        said = failure(monkeypatch, f"run={run}", "data=kolmogorov")
+        assert (
+            "expected data with the fields that 'fno' was made for" in said and "evaluate it on data of its own" in said
+        )
+
+
+def test_help_answers_without_torch():
+    code = (
+        "import sys; sys.argv = ['pdekit.evaluate', '--help']; import pdekit.evaluate as command; command.main(); "
+        "sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and "horizon=200" in done.stdout and "kolmogorov" in done.stdout
