@@ -27,7 +27,7 @@ LAYERS = {
     "nets": set(),
     "diffusion": set(),
     "optimisers": set(),
-    "models": {"settings", "nets", "diffusion"} | EQUATIONS,
+    "models": {"settings", "nets", "diffusion", "optimisers"} | EQUATIONS,
     "metrics": {"fields", "calculus"},
     "report": {"fields", "metrics"},
     "evaluation": {"data", "models", "metrics", "report", "labelled"} | EQUATIONS,

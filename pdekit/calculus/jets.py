@@ -77,8 +77,12 @@ class Jet:
         return self.values.shape[1:]
 
     @property
-    def ndim(self) -> int:
-        return self.values.ndim - 1
+    def dtype(self) -> torch.dtype:
+        return self.values.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.values.device
 
     def derivative(self, index: MultiIndex) -> Tensor:
         """D^index, "point feature"."""
@@ -156,6 +160,9 @@ class Jet:
 
     def __truediv__(self, other: Any) -> Jet:
         return self * (other.compose(Power(-1)) if isinstance(other, Jet) else 1 / other)
+
+    def __rtruediv__(self, other: Any) -> Jet:
+        return self.compose(Power(-1)) * other
 
     def __pow__(self, exponent: float) -> Jet:
         return self.compose(Power(exponent))

@@ -45,7 +45,8 @@ class QuasiNewton(Optimizer):
         c2: float = 0.9,
         max_evaluations: int = 25,
     ):
-        super().__init__(parameters, {"iterations": iterations, "c1": c1, "c2": c2})
+        # the learning rate of a quasi-Newton method is the step that its line search tries first
+        super().__init__(parameters, {"lr": 1.0, "iterations": iterations, "c1": c1, "c2": c2})
         self.max_evaluations = max_evaluations
         self.flat = [p for group in self.param_groups for p in group["params"]]
         self.n = sum(p.numel() for p in self.flat)
@@ -96,7 +97,7 @@ class QuasiNewton(Optimizer):
                 slope = float(gradient @ direction)
                 if not slope < 0:
                     break
-            length = 1.0 if inverse is not None else min(1.0, 1.0 / float(gradient.abs().sum()))
+            length = settings["lr"] if inverse is not None else min(1.0, 1.0 / float(gradient.abs().sum()))
             found = strong_wolfe(
                 lambda a, x=x, p=direction: evaluate(x + a * p),
                 direction,

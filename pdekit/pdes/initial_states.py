@@ -6,6 +6,7 @@ with ordinary torch functions, so that derivatives can be carried through them.
 
 from __future__ import annotations
 
+import cmath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import pi
@@ -138,8 +139,6 @@ def interpolated(u: Float[Tensor, "channel *space"], grid: Grid) -> Waves:
         once = modes[-1] == 0 or 2 * modes[-1] == n_last  # its conjugate is in the half spectrum, or itself
         signed = [m if 2 * m < n else m - n for m, n in zip(modes, grid.shape, strict=True)]
         wavenumber = tuple(2 * pi * m / float(length) for m, length in zip(signed, grid.extent, strict=True))
-        phase = torch.angle(torch.tensor(value)).item() - sum(
-            k * o for k, o in zip(wavenumber, grid.origin, strict=True)
-        )
+        phase = cmath.phase(value) - sum(k * o for k, o in zip(wavenumber, grid.origin, strict=True))
         waves.append(Wave(field, (1 if once else 2) * abs(value), wavenumber, phase))
     return Waves(len(u), tuple(waves))

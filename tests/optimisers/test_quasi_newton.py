@@ -29,7 +29,7 @@ def closure_of(function, parameters, optimiser, calls):
         optimiser.zero_grad()
         loss = function(torch.cat([p.reshape(-1) for p in parameters]))
         loss.backward()
-        calls.append(float(loss))
+        calls.append(loss.item())
         return loss
 
     return closure

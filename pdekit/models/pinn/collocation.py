@@ -1,0 +1,85 @@
+"""Where the equation is imposed: points in space and time, drawn anew now and then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+SAMPLING = ("uniform", "sobol", "rad")
+RAD_BLOCK = 4096  # points whose residual is evaluated at once
+
+
+@dataclass(frozen=True)
+class Collocation:
+    """How points are chosen.
+
+    - uniform: independent points.
+    - sobol: a scrambled low-discrepancy sequence.
+    - rad: of a uniform pool, points drawn without repetition with a probability proportional to
+      |r|^k / mean |r|^k + c with their residual r (Wu et al. 2023, equation 2).
+
+    Args:
+        n_points: how many.
+        sampling: one of the above.
+        every: steps between drawings; 0 keeps the first points. Quasi-Newton methods fit a fixed set too well.
+        pool: candidates for each point of rad.
+        k, c: of rad; large k follows the residual, large c is uniform.
+    """
+
+    n_points: int = 4096
+    sampling: str = "rad"
+    every: int = 100
+    pool: int = 4
+    k: float = 1.0
+    c: float = 1.0
+
+    def __post_init__(self):
+        if self.sampling not in SAMPLING:
+            raise ValueError(f"expected a sampling among {SAMPLING}, got {self.sampling!r}; correct it")
+        if self.n_points < 1 or self.every < 0 or self.pool < 2 or self.k < 0 or self.c < 0:
+            raise ValueError(
+                f"expected n_points >= 1, every >= 0, pool >= 2, k >= 0 and c >= 0, got {self.n_points}, {self.every}, "
+                f"{self.pool}, {self.k} and {self.c}"
+            )
+
+    def draw(
+        self,
+        lower: Float[Tensor, "coordinate"],
+        upper: Float[Tensor, "coordinate"],
+        residual: Callable[[Tensor], Tensor],
+    ) -> Float[Tensor, "point coordinate"]:
+        """Points in a box, with torch's random numbers.
+
+        Args:
+            lower, upper: corners; time last.
+            residual: points -> their residuals "point", not negative; used by rad.
+        """
+        if self.sampling == "sobol":
+            seed = int(torch.randint(2**31, ()))
+            engine = torch.quasirandom.SobolEngine(len(lower), scramble=True, seed=seed)
+            unit = engine.draw(self.n_points, dtype=torch.float64).to(lower)
+        else:
+            n = self.n_points * (self.pool if self.sampling == "rad" else 1)
+            unit = torch.rand(n, len(lower), dtype=lower.dtype).to(lower.device)
+        points = lower + unit * (upper - lower)
+        if self.sampling != "rad":
+            return points
+        values = torch.cat([residual(block) for block in points.split(RAD_BLOCK)])
+        return points[torch.multinomial(rad_density(values, self.k, self.c), self.n_points)]
+
+
+def rad_density(residual: Float[Tensor, "point"], k: float, c: float) -> Float[Tensor, "point"]:
+    """|r|^k / mean |r|^k + c; uniform where all residuals vanish or one is not finite.
+
+    >>> rad_density(torch.tensor([1.0, 3.0]), k=1.0, c=1.0)
+    tensor([1.5000, 2.5000])
+    """
+    powers = residual.abs() ** k
+    mean = powers.mean()
+    if not torch.isfinite(mean) or mean == 0:
+        return torch.ones_like(residual)
+    return powers / mean + c

@@ -1,0 +1,96 @@
+"""The stages of a PINN: for each time window Adam, then a method of second order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from pdekit.models.stages import Stage, adam_stage
+from pdekit.optimisers import BFGS, LevenbergMarquardt, SelfScaledBroyden
+from pdekit.settings import Training
+
+OPTIMISERS = ("auto", "adam", "self_scaled_broyden", "bfgs", "levenberg_marquardt")
+DOUBLE = "64-true"
+ADAM = "adam"
+DENSE = 12_000  # parameters up to which `auto` keeps a dense inverse Hessian (1.2 GB)
+
+
+@dataclass(frozen=True)
+class SecondOrder:
+    """The second stage.
+
+    Args:
+        optimiser: auto takes self_scaled_broyden for up to 12 000 parameters and stays with adam beyond.
+        steps: how often the points may change during it.
+        iterations: of each step, on fixed points.
+    """
+
+    optimiser: str = "auto"
+    steps: int = 20
+    iterations: int = 100
+
+    def __post_init__(self):
+        if self.optimiser not in OPTIMISERS:
+            raise ValueError(f"expected an optimiser among {OPTIMISERS}, got {self.optimiser!r}; correct it")
+        if self.steps < 1 or self.iterations < 1:
+            raise ValueError(f"expected steps and iterations >= 1, got {self.steps} and {self.iterations}")
+
+    def chosen(self, n_parameters: int) -> str:
+        if self.optimiser != "auto":
+            return self.optimiser
+        return "self_scaled_broyden" if n_parameters <= DENSE else "adam"
+
+
+def window_stages(
+    settings: Training,
+    second: SecondOrder,
+    window: int,
+    parameters: tuple[str, ...],
+    n_parameters: int,
+    linearise: Callable[[], tuple[Tensor, Tensor]],
+) -> tuple[Stage, ...]:
+    """Adam in float64, then the second stage, for the net of one window.
+
+    Args:
+        settings: steps and learning rate of Adam.
+        second: the second stage.
+        window: number of the window.
+        parameters: prefixes of what is trained in it.
+        n_parameters: how many numbers that is.
+        linearise: residuals and Jacobian, for Levenberg-Marquardt.
+    """
+    adam = adam_stage(settings)
+    name = second.chosen(n_parameters)
+    first = Stage(
+        steps=adam.steps,
+        optimiser=adam.optimiser,
+        schedule=adam.schedule,
+        parameters=parameters,
+        precision=DOUBLE,
+        name=f"{ADAM}, window {window}",
+    )
+    if name == "adam":
+        return (first,)
+
+    def optimiser(trained):
+        if name == "levenberg_marquardt":
+            return LevenbergMarquardt(trained, linearise, second.iterations)
+        return (BFGS if name == "bfgs" else SelfScaledBroyden)(trained, second.iterations)
+
+    last = Stage(
+        steps=second.steps,
+        optimiser=optimiser,
+        schedule=lambda step: 1.0,
+        parameters=parameters,
+        precision=DOUBLE,
+        name=f"{name}, window {window}",
+    )
+    return first, last
+
+
+def place_of(stage: Stage) -> tuple[int, bool]:
+    """(number of the window, whether it is the second stage) of a stage that `window_stages` made."""
+    name, _, window = stage.name.partition(", window ")
+    return int(window), name != ADAM

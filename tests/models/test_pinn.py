@@ -1,0 +1,289 @@
+"""The method: its loss, its stages, its state, what it refuses, and that it solves something."""
+
+import copy
+import math
+from functools import partial
+
+import pytest
+import torch
+from lightning.pytorch import LightningDataModule
+
+from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.models.pinn import PINN, Causality, Collocation, Inverse, SecondOrder
+from pdekit.nets.mlp import MLP
+from pdekit.nets.modified_mlp import ModifiedMLP
+from pdekit.nets.pirate_net import PirateNet
+from pdekit.nets.separable import Separable
+from pdekit.pdes.advection import Advection
+from pdekit.pdes.burgers import Burgers
+from pdekit.pdes.diffusion import Diffusion
+from pdekit.pdes.initial_states import Wave, Waves, sampled
+from pdekit.pdes.navier_stokes_2d import NavierStokes2D
+from pdekit.pdes.nonlinear_schroedinger import NonlinearSchroedinger
+from pdekit.settings import Engine, Training
+from pdekit.training import fit
+
+SINE = Waves(1, (Wave(0, -1.0, (math.pi,), -math.pi / 2),))
+TAYLOR_GREEN = Waves(1, (Wave(0, 0.5, (1.0, 1.0)), Wave(0, 0.5, (1.0, -1.0))))
+SMALL = Collocation(64, every=4)
+NET = partial(MLP, width=8, depth=2)
+
+
+def problem_of(pde, state=SINE, shape=(32,), length=2.0, layout="periodic", t_end=1.0) -> Problem:
+    n = len(shape)
+    grid = Grid(shape, (length,) * n, (-length / 2,) * n, (layout,) * n)
+    return Problem(grid, pde.fields, dt=t_end / 10, n_frames=11, pde=pde, instance=state)
+
+
+PROBLEMS = {
+    "burgers": problem_of(Burgers(viscosity=0.1)),
+    "schroedinger": problem_of(NonlinearSchroedinger(), Waves(2, SINE.waves)),
+    "flow": problem_of(NavierStokes2D(viscosity=0.1), TAYLOR_GREEN, (8, 8), 2 * math.pi),
+    "walls": problem_of(Diffusion(), layout="nodes"),
+}
+
+
+def own_batch(model: PINN) -> Trajectory:
+    return next(iter(model.batches(None)))
+
+
+def begun(problem: Problem, **options) -> PINN:
+    """A method in its first step, in float64."""
+    model = PINN(problem, options.pop("net", NET), **{"collocation": SMALL, **options}).double()
+    model.before_step(model.stages(Training(steps=2))[0], 0)
+    return model
+
+
+@pytest.mark.parametrize("net", [MLP, ModifiedMLP, PirateNet, Separable])
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_the_loss_is_finite_and_reaches_every_parameter(name, net):
+    model = begun(PROBLEMS[name], net=partial(net, width=6, depth=1), causality=Causality(n_chunks=4))
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(0.3 * torch.randn_like(p))
+    loss, numbers = model.loss(own_batch(model))
+    loss.backward()
+    assert torch.isfinite(loss) and 0 <= numbers["min_weight"] <= 1
+    for parameter_name, p in model.named_parameters():
+        if name == "flow" and p is model.solution.nets[0].last.bias:
+            continue  # a streamfunction may be shifted by a constant
+        assert p.grad is not None and p.grad.abs().max() > 0, parameter_name
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_both_kinds_of_derivatives_give_the_same_loss(name):
+    taylor = begun(PROBLEMS[name])
+    nested = begun(PROBLEMS[name], derivatives="nested")
+    nested.load_state_dict(taylor.state_dict())
+    first, second = (model.loss(own_batch(model))[0].item() for model in (taylor, nested))
+    assert first == pytest.approx(second, rel=1e-11)
+
+
+def test_the_exact_solution_has_no_loss():
+    """A net that gives what is missing to the travelling wave."""
+    problem = problem_of(Advection(velocity_x=0.5))
+
+    class Exact(torch.nn.Module):
+        def __init__(self, **sizes):
+            super().__init__()
+            self.one = torch.nn.Parameter(torch.ones(()))
+
+        def forward(self, p):
+            x, t = p[:, :1], p[:, 1:]
+            start, now = torch.sin(math.pi * x), torch.sin(math.pi * (x - 0.5 * t))
+            return (start - now) / t * self.one
+
+    model = begun(problem, net=Exact)
+    model.points[:, 1].clamp_(0.01)  # 0/0 at the start
+    assert model.loss(own_batch(model))[0] < 1e-20
+    u = model.forecast(Trajectory(sampled(SINE, problem.grid)[None, None], torch.zeros(1, 1)), torch.ones(1, 1))
+    shifted = Waves(1, (Wave(0, -1.0, (math.pi,), -math.pi / 2 - 0.5 * math.pi),))
+    assert torch.allclose(u[0, 0, 0], sampled(shifted, problem.grid), atol=1e-6)
+
+
+def test_a_soft_start_is_a_term_and_a_hard_one_is_exact():
+    soft = begun(PROBLEMS["burgers"], initial="soft", initial_weight=7.0)
+    _, numbers = soft.loss(own_batch(soft))
+    error = soft.solution.frames(torch.zeros(1)) - sampled(SINE, PROBLEMS["burgers"].grid)
+    assert numbers["initial"].item() == pytest.approx(7.0 * error.square().mean().item())
+    hard = begun(PROBLEMS["burgers"])
+    assert torch.equal(hard.solution.frames(torch.zeros(1))[0], sampled(SINE, PROBLEMS["burgers"].grid))
+
+
+def test_weights_and_points_rest_within_a_step_of_a_line_search():
+    model = begun(PROBLEMS["burgers"], causality=Causality((1.0,), n_chunks=4), balancing="residual")
+    last = model.stages(Training(steps=2))[-1]
+    model.before_step(last, 0)
+    buffers = {name: value.clone() for name, value in model.named_buffers()}
+    first = model.loss(own_batch(model))[0].item()
+    for _ in range(2):
+        assert model.loss(own_batch(model))[0].item() == first
+    assert all(torch.equal(value, buffers[name]) for name, value in model.named_buffers())
+    model.before_step(last, 1)
+    assert not torch.equal(model.points, buffers["points"])
+    assert (model.points[:, -1].diff() >= 0).all()
+
+
+def test_the_tolerance_rises_only_when_the_gate_is_open():
+    model = begun(PROBLEMS["burgers"], causality=Causality((1e-6, 1e3), n_chunks=4))
+    adam = model.stages(Training(steps=2))[0]
+    assert int(model.tolerance) == 0, "no weight is known yet"
+    model.loss(own_batch(model))
+    model.before_step(adam, 1)
+    assert int(model.tolerance) == 1
+    model.loss(own_batch(model))
+    assert model.causal.min() < 0.1
+
+
+def test_balancing_acts_on_terms():
+    model = begun(PROBLEMS["flow"], initial="soft", balancing="gradient_norm")
+    assert model.term_weights.unique().numel() > 1
+    loss, numbers = model.loss(own_batch(model))
+    terms = torch.stack([numbers[name] for name in ("equation", "streamfunction", "initial")])
+    assert loss.item() == pytest.approx((model.term_weights * terms).sum().item())
+
+
+def test_the_jacobian_is_that_of_the_residuals():
+    model = begun(PROBLEMS["flow"], second=SecondOrder("levenberg_marquardt"))
+    residual, jacobian = model.linearised()
+    loss, _ = model.loss(own_batch(model))
+    assert residual.square().sum().item() == pytest.approx(len(model.points) * loss.item(), rel=1e-12)
+    gradients = torch.autograd.grad(loss, list(model.parameters()))
+    expected = torch.cat([g.reshape(-1) for g in gradients])
+    found = 2 / len(model.points) * jacobian.mT @ residual
+    assert (found - expected).norm() < 1e-12 * expected.norm()
+
+
+@pytest.mark.parametrize("optimiser", ["auto", "adam", "bfgs", "levenberg_marquardt"])
+def test_stages_train_each_window_in_turn(optimiser):
+    model = PINN(PROBLEMS["burgers"], NET, second=SecondOrder(optimiser, 2, 3), n_windows=2, collocation=SMALL)
+    stages = model.stages(Training(steps=5))
+    assert len(stages) == (2 if optimiser == "adam" else 4)
+    for number, stage in enumerate(stages):
+        window = number // (len(stages) // 2)
+        trained = {id(p) for p in stage.trained(model)}
+        assert trained == {id(p) for p in model.solution.nets[window].parameters()}
+        assert stage.precision == "64-true"
+
+
+def test_a_window_starts_from_the_end_of_the_one_before():
+    model = begun(PROBLEMS["burgers"], n_windows=2)
+    model.before_step(model.stages(Training(steps=2))[-1], 0)
+    before, after = (model.solution.frames(torch.tensor([0.5]), window) for window in (0, 1))
+    assert (before - after).abs().max() < 1e-9  # modes below 1e-10 are dropped
+    assert model.points[:, 1].min() >= 0.5 and model.points[:, 1].max() > 1 - 0.1
+    restored = PINN(PROBLEMS["burgers"], NET, n_windows=2, collocation=SMALL).double()
+    restored.load_state_dict(model.state_dict())
+    t = torch.tensor([0.2, 0.5, 0.7, 1.0])
+    assert torch.equal(restored.solution.frames(t), model.solution.frames(t))
+
+
+class NoData(LightningDataModule):
+    """One trajectory to validate on."""
+
+    def __init__(self, problem):
+        super().__init__()
+        t = torch.arange(problem.n_frames) * problem.dt
+        u = sampled(problem.instance, problem.grid).float().expand(1, len(t), -1, *problem.grid.shape)
+        self.batch = Trajectory(u, t[None])
+
+    def val_dataloader(self):
+        return torch.utils.data.DataLoader([0], collate_fn=lambda _: self.batch)
+
+
+def fitted(folder, resume_after=None):
+    torch.manual_seed(0)
+    settings = Training(steps=6, lr=1e-2, ema=0, clip=None, validate_every=3, checkpoint_every=1)
+    options = dict(second=SecondOrder(steps=3, iterations=2), causality=Causality((0.01, 1.0), 0.5, 4))
+    model = PINN(PROBLEMS["burgers"], NET, collocation=SMALL, **options)
+    start = copy.deepcopy(model)
+    calls, loss = [0], model.loss
+
+    def interrupted(batch):
+        calls[0] += 1
+        if calls[0] == resume_after:
+            raise KeyError("killed")
+        return loss(batch)
+
+    model.loss = interrupted
+    data = NoData(PROBLEMS["burgers"])
+    try:
+        fit(model, data, settings, Engine(), folder, progress=False)
+    except KeyError:
+        model = start
+        fit(model, data, settings, Engine(), folder, resume=True, progress=False)
+    return model
+
+
+def test_a_run_that_was_killed_and_resumed_is_the_same(tmp_path):
+    whole = fitted(tmp_path / "whole").state_dict()
+    for place in (6, 14):  # in the middle of each stage
+        again = fitted(tmp_path / str(place), place).state_dict()
+        assert all(torch.equal(value, whole[name]) for name, value in again.items())
+
+
+def test_an_unknown_coefficient_is_a_parameter_like_the_weights():
+    problem = PROBLEMS["burgers"]
+    model = PINN(problem, NET, collocation=SMALL, inverse=Inverse({"viscosity": 0.5}, 50, 0.1)).double()
+    batch = NoData(problem).batch
+    model.calibrate([batch])
+    model.before_step(model.stages(Training(steps=2))[0], 0)
+    loss, numbers = model.loss(own_batch(model))
+    loss.backward()
+    assert numbers["viscosity"].item() == pytest.approx(0.5) and "data" in numbers
+    assert model.unknowns.logarithms["viscosity"].grad.abs() > 0
+    index = ((model.unknowns.places[:, 0] + 1) / 2 * 32).round().long()
+    noise = model.unknowns.observed[:, 0] - batch.u[0, 0, 0].double()[index]
+    assert 0.05 < noise.std() / batch.u[0, 0].std() < 0.2
+    with pytest.raises(ValueError, match="among the parameters"):
+        PINN(problem, NET, inverse=Inverse({"mass": 1.0}))
+
+
+def test_another_instance_and_times_beyond_the_span_are_refused():
+    model = begun(PROBLEMS["burgers"])
+    given = Trajectory(sampled(SINE, PROBLEMS["burgers"].grid).float()[None, None], torch.zeros(1, 1))
+    assert model.forecast(given, torch.tensor([[0.5, 1.0]]), members=2).shape == (2, 1, 2, 1, 32)
+    other = Trajectory(1.1 * given.u, given.t)
+    with pytest.raises(ValueError, match="one instance: train another"):
+        model.forecast(other, torch.ones(1, 1))
+    with pytest.raises(ValueError, match="beyond its span"):
+        model.forecast(given, torch.full((1, 1), 1.1))
+
+
+def test_problems_and_options_that_do_not_fit_are_refused():
+    good = PROBLEMS["burgers"]
+    varying = Problem(good.grid, good.fields, 0.1, 11, params=("viscosity",), pde=good.pde, instance=SINE)
+    for wrong, message in (
+        (Problem(good.grid, good.fields, 0.1, 11, pde=good.pde), "instance=published"),
+        (varying, "varying viscosity"),
+        (Problem(good.grid, good.fields, 0.1, 11, instance=SINE), "not defined"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            PINN(wrong, NET)
+    for options, message in (
+        ({"balancing": "luck"}, "balancing"),
+        ({"derivatives": "none"}, "derivatives"),
+        ({"n_windows": 0}, "n_windows"),
+        ({"causality": Causality(n_chunks=7)}, "7 chunks divide"),
+        ({"second": SecondOrder("levenberg_marquardt"), "initial": "soft"}, "levenberg_marquardt"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            PINN(good, NET, **options)
+    with pytest.raises(ValueError, match="among"):
+        SecondOrder("newton")
+
+
+@pytest.mark.slow
+def test_burgers_is_solved_on_a_laptop(tmp_path):
+    """Half a minute: relative L2 error of all space and time below 2e-3 (a tenth of what Adam alone reaches)."""
+    problem = problem_of(Burgers(), shape=(256,))
+    torch.manual_seed(0)
+    model = PINN(
+        problem, partial(MLP, width=20), collocation=Collocation(2048), second=SecondOrder(steps=8, iterations=100)
+    )
+    settings = Training(steps=300, lr=5e-3, ema=0, clip=None, validate_every=10_000)
+    fit(model, NoData(problem), settings, Engine(), tmp_path, progress=False)
+    t = torch.linspace(0.1, 1, 10, dtype=torch.float64)
+    exact = torch.stack([problem.pde.exact()[0].on(problem.grid, time)[0] for time in t.tolist()])
+    found = model.solution.frames(t)
+    assert (found - exact).norm() < 2e-3 * exact.norm()
