@@ -314,9 +314,11 @@ class FourierField:
 
     @classmethod
     def __torch_function__(cls, function, types, args=(), kwargs=None):
-        if function in _REFLECTED and not isinstance(args[0], FourierField):
+        if function in _REFLECTED and not kwargs and not isinstance(args[0], FourierField):
             return _REFLECTED[function](args[1], args[0])  # tensor * field: a parameter must not force a transform
-        field = next(a for a in args if isinstance(a, FourierField))
+        field = next((a for a in args if isinstance(a, FourierField)), None)
+        if field is None:
+            raise ValueError(f"expected a pointwise function of fields, got {function.__name__} of a list; use d.stack")
         values = [a.samples if isinstance(a, FourierField) else a for a in args]
         return FourierField(field._calculus, samples=function(*values, **(kwargs or {})))
 

@@ -70,9 +70,18 @@ def symbol(
         box lengths vary over it.
 
     Raises:
-        ValueError: if an operator depends on the coordinates or the time.
+        ValueError: if an operator depends on the coordinates or the time, or does not act on each mode alone.
     """
     d = Symbol(fourier)
     columns = [linear(d.unit(c, n_channels), d).spectrum for c in range(n_channels)]
+    squares = sum((m**2 for m in fourier.modes), start=torch.zeros((), dtype=torch.float64, device=fourier.device))
+    weights = 1 + 1 / (1 + squares)  # a linear operator with constant coefficients commutes with these
+    for c, column in enumerate(columns):
+        again = linear(fourier.from_spectrum(d.unit(c, n_channels).spectrum * weights), d).spectrum
+        if not torch.allclose(again, column * weights, rtol=1e-6, atol=1e-8 * float(column.abs().max())):
+            raise ValueError(
+                f"expected linear() to multiply each Fourier mode by a number, got products, constants or coefficients "
+                f"that vary in space (in channel {c}); move them to nonlinear() or source()"
+            )
     full = torch.broadcast_shapes(*(c.shape for c in columns))
     return torch.stack([c.expand(full) for c in columns], dim=2)
