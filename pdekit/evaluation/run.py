@@ -48,6 +48,7 @@ def evaluate_models(
     measures = chosen_measures(settings.measures)
     source = data.sources["test"]
     others, absent = baselines(source.problem, data.calibration_batches)
+    others = {name: model for name, model in others.items() if name not in models}
     sweep, no_solver = solvers(source.problem, settings.sweep_sizes, settings.sweep_steps)
     known = {"description": source.problem.pde.describe({})} if source.problem.pde is not None else {}
     if settings.lyapunov_exponent is not None:

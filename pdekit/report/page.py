@@ -94,7 +94,9 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
 
 def title(scores: xr.Dataset, seen: list[str]) -> str:
     data = scores.attrs.get("data", "")
-    return f"{' and '.join(seen[:3])}{' on ' + data if data else ''}"
+    names = seen if len(seen) < 4 else [*seen[:2], f"{len(seen) - 2} others"]
+    said = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
+    return f"{said} on {data}" if data else said
 
 
 def provenance(folder: Path, scores: xr.Dataset) -> dict[str, str]:

@@ -1,0 +1,79 @@
+"""Lay evaluated runs side by side.
+
+python -m pdekit.compare runs='[runs/A,runs/B]' folder=comparison
+"""
+
+from __future__ import annotations
+
+import glob
+import sys
+from pathlib import Path
+
+from pdekit.command_line import did_you_mean, take
+
+USAGE = """\
+Lay evaluated runs of one data set side by side: one table, overlaid curves, tables for Markdown and LaTeX.
+
+  python -m pdekit.compare runs='[PATH,PATH,...]' [folder=comparison]
+  python -m pdekit.compare runs='runs/*-ks'
+
+Writes scores.nc, forecasts.nc, report.html, table.md and table.tex into the folder. Baselines and solvers are those
+of the first run. Runs are compared over the shortest of their horizons; they must have been evaluated on the same
+test trajectories.
+"""
+
+
+def main() -> None:
+    """The command line. Everything heavy is imported later."""
+    arguments = sys.argv[1:]
+    if not arguments or {"--help", "-h"} & set(arguments):
+        print(USAGE)
+        return
+    patterns, folder = take(arguments, "runs"), take(arguments, "folder")
+    if arguments:
+        key = arguments[0].partition("=")[0]
+        sys.exit(
+            f"error: expected runs=[...] and folder=PATH, got {arguments[0]!r}; {did_you_mean(key, ['runs', 'folder'])}"
+        )
+    try:
+        print(compare(found(patterns), Path(folder[-1] if folder else "comparison")))
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f"error: {error}")
+
+
+def found(patterns: list[str]) -> list[Path]:
+    """Folders of runs: each pattern in alphabetical order, none twice.
+
+    Raises:
+        FileNotFoundError: if a pattern matches no folder.
+    """
+    runs: dict[Path, None] = {}
+    for pattern in patterns:
+        matching = [Path(path) for path in sorted(glob.glob(pattern)) if Path(path).is_dir()]
+        if not matching:
+            raise FileNotFoundError(f"expected folders of runs at {pattern!r}, found none; correct runs=[...]")
+        runs |= dict.fromkeys(matching)
+    if not runs:
+        raise FileNotFoundError("expected runs=[PATH,...], got none; give the folders of evaluated runs")
+    return list(runs)
+
+
+def compare(runs: list[Path], folder: Path) -> str:
+    """Merge the scores of runs, write report and tables into a folder; the closing lines."""
+    import xarray as xr
+
+    from pdekit.evaluation.merging import merge
+    from pdekit.report.page import write_report
+    from pdekit.report.summary import closing_lines, summarise
+    from pdekit.report.tables import latex, markdown
+
+    merge(runs, folder)
+    with xr.open_dataset(folder / "scores.nc", engine="h5netcdf") as scores:
+        table = summarise(scores)
+        (folder / "table.md").write_text(markdown(table), encoding="utf-8")
+        (folder / "table.tex").write_text(latex(table), encoding="utf-8")
+        return closing_lines(table, scores) + f"\nreport: {write_report(folder)}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Scores of several runs as one: their surrogates side by side, with the baselines and solvers of the first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+SETTINGS = ("device", "threads", "batch_size")
+"""What a measured time depends on."""
+
+
+def merge(runs: Sequence[Path], folder: Path) -> None:
+    """Write ``scores.nc`` and ``forecasts.nc`` of all runs into a folder.
+
+    Runs must have been scored on the same trajectories; the horizon is the shortest of theirs. A surrogate keeps its
+    name where that is unique, and has the name of its run's folder behind it otherwise.
+
+    Raises:
+        FileNotFoundError: if a run has no scores.
+        ValueError: if runs were scored on other fields, trajectories or times.
+    """
+    for run in runs:
+        if not (run / "scores.nc").is_file():
+            raise FileNotFoundError(
+                f"expected scores.nc in {run}, found none; evaluate it first: python -m pdekit.evaluate run={run}"
+            )
+    scores = [_read(run / "scores.nc") for run in runs]
+    kept = [_read(run / "forecasts.nc") for run in runs]
+    horizon = min(one.sizes["time"] for one in scores)
+    scores = [one.isel(time=slice(0, horizon)) for one in scores]
+    for run, one in zip(runs, scores, strict=True):
+        check_same(runs[0], scores[0], run, one)
+    names = _names(runs, scores)
+    shared = {name for one in scores for name in one.data_vars if "model" in one[name].dims}
+    columns = [_surrogates(one, names[run])[sorted(shared)] for run, one in zip(runs, scores, strict=True)]
+    others = scores[0].isel(model=np.flatnonzero(scores[0].kind.values != "surrogate"))[sorted(shared)]
+    whole = xr.concat([*columns, others], "model", join="outer", coords="minimal", compat="override")
+    rest = [name for name in scores[0].data_vars if name not in shared]
+    whole = whole.assign(scores[0][rest]).assign_attrs(scores[0].attrs)
+    differing = [key for key in SETTINGS if len({str(one.attrs[key]) for one in scores}) > 1]
+    if differing:
+        whole.attrs["caution"] = f"Runs were timed with different {', '.join(differing)}: their times do not compare."
+    whole.attrs["runs"] = ", ".join(run.name for run in runs)
+    _write(whole, folder / "scores.nc")
+
+    frames = [one.sel(model=[name for name in one.model.values if name in names[run]]) for run, one in
+              zip(runs, kept, strict=True)]  # fmt: skip
+    frames = [one.assign_coords(model=[names[run][name] for name in one.model.values])
+              for run, one in zip(runs, frames, strict=True)]  # fmt: skip
+    given = kept[0].sel(model=[name for name in kept[0].model.values if name not in names[runs[0]]])
+    _write(xr.concat([*frames, given], "model", join="inner", combine_attrs="override"), folder / "forecasts.nc")
+
+
+def check_same(first_run: Path, first: xr.Dataset, run: Path, found: xr.Dataset) -> None:
+    """Whether two runs were scored on the same trajectories at the same times.
+
+    Raises:
+        ValueError: if not.
+    """
+    for name in ("field", "trajectory", "start", "time"):
+        ours, theirs = first[name].values, found[name].values
+        same = ours.shape == theirs.shape and (
+            np.allclose(ours, theirs, rtol=1e-9) if ours.dtype.kind == "f" else (ours == theirs).all()
+        )
+        if not same:
+            raise ValueError(
+                f"expected the {name} of {first_run.name}, {_short(ours)}, found {_short(theirs)} in {run.name}; "
+                "evaluate both with the same data, n_trajectories and starts"
+            )
+    for name in set(first.model.values[first.kind.values == "baseline"]) & set(found.model.values):
+        ours, theirs = (one.nrmse.sel(model=name, member=0).values for one in (first, found))
+        if not np.allclose(ours, theirs, rtol=1e-3):
+            raise ValueError(
+                f"expected the same error of {name} in {first_run.name} and {run.name}, found others: they were scored "
+                "on different trajectories; evaluate both with data=NAME of one dataset"
+            )
+
+
+def _read(path: Path) -> xr.Dataset:
+    with xr.open_dataset(path, engine="h5netcdf") as data:
+        return data.load()
+
+
+def _surrogates(scores: xr.Dataset, names: dict[str, str]) -> xr.Dataset:
+    chosen = scores.sel(model=list(names))
+    return chosen.assign_coords(model=[names[name] for name in chosen.model.values])
+
+
+def _names(runs: Sequence[Path], scores: Sequence[xr.Dataset]) -> dict[Path, dict[str, str]]:
+    """For each run, its surrogates and what they are called beside the others."""
+    found = {
+        run: one.model.values[one.kind.values == "surrogate"].tolist() for run, one in zip(runs, scores, strict=True)
+    }
+    every = [name for names in found.values() for name in names]
+    return {
+        run: {name: name if every.count(name) == 1 else f"{name} ({run.name})" for name in names}
+        for run, names in found.items()
+    }
+
+
+def _short(values: np.ndarray) -> str:
+    text = ", ".join(f"{v:g}" if values.dtype.kind in "fiu" else str(v) for v in values[:4])
+    return f"[{text}{', ...' if len(values) > 4 else ''}] ({len(values)})"
+
+
+def _write(data: xr.Dataset, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for variable in data.variables.values():
+        variable.encoding.clear()
+    partial = path.with_name(path.name + ".part")
+    data.to_netcdf(partial, engine="h5netcdf")
+    os.replace(partial, path)

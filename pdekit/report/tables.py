@@ -1,0 +1,66 @@
+"""The table of a report in Markdown and in LaTeX."""
+
+from __future__ import annotations
+
+from pdekit.report.summary import Row, Spread, Summary, milliseconds, number, time_text
+
+ESCAPES = {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "²": "$^2$", "³": "$^3$", "×": r"$\times$", "≥": r"$\ge$",
+           "<": "$<$", "−": "$-$"}  # fmt: skip
+
+
+def heads(summary: Summary) -> list[str]:
+    """Titles of the columns."""
+    times = [f"nRMSE, t = {t:.3g}" for t in summary.times]
+    if summary.frames[0] == 0 and len(times) > 1:
+        times[0] = "nRMSE, one step"
+    correlation = ["correlation time"] if summary.rows[0].correlation_time is not None else []
+    return ["model", *times, *correlation, "diverged", "time per forecast", "network calls", "parameters"]
+
+
+def cells(row: Row, n_columns: int) -> list[str]:
+    """One row as text: medians with quartiles."""
+    if row.kind == "absent":
+        return [row.name, row.note, *[""] * (n_columns - 2)]
+    errors = ["< floor" if low else _spread(error) for error, low in zip(row.errors, row.floored, strict=True)]
+    held = []
+    if row.correlation_time is not None:
+        held = [time_text(row.correlation_time.median, row.censored)]
+        if row.censored < 0.5:
+            held = [_spread(row.correlation_time)]
+    name = f"{row.name} ({row.note})" if row.note else row.name
+    cost = [f"{100 * row.diverged:.0f} %", milliseconds(row.seconds), str(row.calls or "–"), str(row.parameters or "–")]
+    return [name, *errors, *held, *cost]
+
+
+def markdown(summary: Summary) -> str:
+    """A table for a README.
+
+    Medians, quartiles in brackets.
+    """
+    titles = heads(summary)
+    lines = [titles, ["---", *["--:"] * (len(titles) - 1)], *(cells(row, len(titles)) for row in summary.rows)]
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines) + "\n"
+
+
+def latex(summary: Summary) -> str:
+    """A table for a paper; it needs the package booktabs."""
+    titles = heads(summary)
+    rows = [[_escaped(cell) for cell in cells(row, len(titles))] for row in summary.rows]
+    lines = [
+        rf"\begin{{tabular}}{{l{'r' * (len(titles) - 1)}}}",
+        r"\toprule",
+        " & ".join(_escaped(title) for title in titles) + r" \\",
+        r"\midrule",
+        *(" & ".join(row) + r" \\" for row in rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _spread(spread: Spread) -> str:
+    return f"{number(spread.median)} [{number(spread.lower, 2)}, {number(spread.upper, 2)}]"
+
+
+def _escaped(text: str) -> str:
+    return "".join(ESCAPES.get(sign, sign) for sign in text.replace("–", "--"))
