@@ -17,6 +17,7 @@ from pdekit.solvers.spectral import (
     Operator,
     SpectralForm,
     diagonal,
+    keep_real,
     mode_operator,
     spectral_form,
     step_size,
@@ -24,7 +25,7 @@ from pdekit.solvers.spectral import (
 from pdekit.solvers.step import Step
 from pdekit.solvers.traced import traced
 
-VERSION = 2
+VERSION = 3
 Exact = Callable[[Tensor], Apply]
 Weighted = Callable[[Tensor], Operator]
 
@@ -70,7 +71,7 @@ def etdrk(
         return Step(form.encode, exact(phi[0]), form.decode)
     stages = {1: _order_1, 2: _order_2, 3: _order_3, 4: _order_4}[order]
     advance = stages(form.nonlinear, phi, _functions(form, dt / 2, 2), exact, weighted)
-    return Step(form.encode, traced(advance), form.decode)
+    return Step(form.encode, traced(keep_real(form, advance)), form.decode)
 
 
 def _functions(form: SpectralForm, dt: Any, n: int) -> list[Tensor]:

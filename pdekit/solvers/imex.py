@@ -11,12 +11,12 @@ from torch import Tensor
 from pdekit.fields import Grid
 from pdekit.pdes.base import SemilinearPDE
 from pdekit.solvers.runge_kutta import weighted_sum
-from pdekit.solvers.spectral import Operator, SpectralForm, diagonal, mode_operator, spectral_form, step_size
+from pdekit.solvers.spectral import Operator, SpectralForm, diagonal, keep_real, mode_operator, spectral_form, step_size
 from pdekit.solvers.step import Step
 from pdekit.solvers.tableaux import IMEX
 from pdekit.solvers.traced import traced
 
-VERSION = 1
+VERSION = 2
 
 
 def imex(
@@ -68,7 +68,7 @@ def imex(
             stiff.append(linear(value) if weighs_stiff[i] else None)
         return weighted_sum(weighted_sum(u_hat, tableau.explicit_b, slopes), tableau.implicit_b, stiff)
 
-    return Step(form.encode, traced(advance), form.decode)
+    return Step(form.encode, traced(keep_real(form, advance)), form.decode)
 
 
 def _used(rows: Sequence[Sequence[float]], weights: Sequence[float]) -> list[bool]:

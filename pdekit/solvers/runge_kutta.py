@@ -10,12 +10,12 @@ from torch import Tensor
 
 from pdekit.fields import Grid
 from pdekit.pdes.base import SemilinearPDE
-from pdekit.solvers.spectral import diagonal, mode_operator, spectral_form, step_size
+from pdekit.solvers.spectral import diagonal, keep_real, mode_operator, spectral_form, step_size
 from pdekit.solvers.step import Step
 from pdekit.solvers.tableaux import EXPLICIT
 from pdekit.solvers.traced import traced
 
-VERSION = 1
+VERSION = 2
 
 
 def runge_kutta(
@@ -64,7 +64,7 @@ def runge_kutta(
             slopes.append(slope(weighted_sum(u_hat, row, slopes)))
         return weighted_sum(u_hat, tableau.b, slopes)
 
-    return Step(form.encode, traced(advance), form.decode)
+    return Step(form.encode, traced(keep_real(form, advance)), form.decode)
 
 
 def weighted_sum(start: Tensor, weights: Sequence[float], terms: Sequence[Tensor | None]) -> Tensor:
