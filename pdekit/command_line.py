@@ -65,18 +65,20 @@ def run(job: Callable[[], Any]) -> Any:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    trace = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    before = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors come here instead of being printed
     try:
         return job()
     except (HydraException, OmegaConfBaseException) as error:
-        if trace:
+        if before == "1":
             raise
         sys.exit(explain(error))
     except (ValueError, FileNotFoundError) as error:
-        if trace:
+        if before == "1":
             raise
         sys.exit(f"error: {error}\n(HYDRA_FULL_ERROR=1 shows where)")
+    finally:
+        os.environ["HYDRA_FULL_ERROR"] = before or "0"
 
 
 def explain(error: BaseException) -> str:

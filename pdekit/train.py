@@ -1,6 +1,6 @@
 """Train a method on a dataset, evaluate it, and write a run folder.
 
-    python -m pdekit.train model=pde_refiner data=kolmogorov
+python -m pdekit.train model=pde_refiner data=kolmogorov
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main() -> None:
 
     register_schema()
 
-    @hydra.main(config_path="configs", config_name="train", version_base="1.3")
+    @hydra.main(config_path=str(command_line.CONFIGS), config_name="train", version_base="1.3")
     def job(composed: DictConfig) -> None:
         from hydra.core.hydra_config import HydraConfig
 
@@ -69,9 +69,10 @@ def register_schema() -> None:
     from hydra.core.config_store import ConfigStore
 
     from pdekit.data.loading import Loading
+    from pdekit.evaluation.settings import Evaluation
     from pdekit.settings import Engine, Training
 
-    node = {"training": Training, "loading": Loading, "trainer": Engine}
+    node = {"training": Training, "loading": Loading, "trainer": Engine, "evaluation": Evaluation}
     ConfigStore.instance().store("schema", {name: command_line.schema(cls) for name, cls in node.items()})
 
 
@@ -124,20 +125,24 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
         from pdekit.data.generation import generate
         from pdekit.data.loading import Loading
         from pdekit.data.module import DataModule
+        from pdekit.data.plain import from_plain
         from pdekit.data.recipe import recipe_from
+        from pdekit.evaluation.run import evaluate_models
+        from pdekit.evaluation.settings import Evaluation
         from pdekit.provenance import provenance, sha256, write_json
         from pdekit.runs import WEIGHTS, build_model, new_folder, save_weights
         from pdekit.settings import Engine, Training
         from pdekit.training import fit
 
-    settings, engine, loading = Training(**config["training"]), Engine(**config["trainer"]), Loading(**config["loading"])
+    settings, engine = Training(**config["training"]), Engine(**config["trainer"])
+    loading, evaluation = Loading(**config["loading"]), Evaluation(**from_plain(config["evaluation"]))
     names, seed = config["choices"], config["seed"]
     recipe = recipe_from(config["data"], trust)
+    torch.manual_seed(seed)
+    model = build_model(config["model"], recipe.problem("train"), trust)  # what it refuses, it refuses before the wait
     with timed(seconds, "data"):
         base = None if config["data_dir"] is None else Path(config["data_dir"])
         data = DataModule.from_folder(generate(recipe, base), loading, trust)
-    torch.manual_seed(seed)
-    model = build_model(config["model"], data.problem, trust)
     data.set_window(*model.window)
     run = resume or new_folder(config["runs_dir"], names["model"], names["data"])
     if not resume:
@@ -155,6 +160,11 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
     record = {"seed": seed, "steps": outcome.steps, "parameters": n_parameters, "seconds": seconds}
     record |= {"data": {"name": recipe.name, "recipe": recipe.hash}, "weights": sha256(run / WEIGHTS)}
     write_json(run / "provenance.json", provenance(**record))
+    with timed(seconds, "evaluation"):
+        closing = evaluate_models({names["model"]: model.eval()}, data, run, evaluation, {"data": names["data"]})
+    write_json(run / "provenance.json", provenance(**record))
+    print(closing)
+    print(f"run: {run} (in Python: pdekit.load({str(run)!r}))")
     return run
 
 

@@ -24,7 +24,7 @@ from pdekit.models.base import Surrogate
 from pdekit.models.noise import derived_seed
 from pdekit.models.stages import Stage
 from pdekit.settings import Engine, Training
-from pdekit.training_callbacks import MetricsFile, SaveLast, SeedBySteps, StepProgress, ema
+from pdekit.training_callbacks import Interrupted, MetricsFile, SaveLast, SeedBySteps, StepProgress, ema
 
 DOUBLE = "64-true"
 VALIDATION = 1  # keeps the seeds of validation apart from those of training
@@ -158,14 +158,16 @@ def fit(
                 ckpt_path=None if done is None else checkpoint,
                 weights_only=True,
             )
+        except Interrupted:
+            return Outcome(False, True, offset + trainer.global_step, time.monotonic() - began)
         except Diverged as error:
             kept = _restore_good(model, save, start)
             raise Diverged(
                 f"{error}; the model keeps {kept}. Lower training.lr, raise training.warmup or look at the data"
             ) from None
         offset, done = offset + trainer.global_step, None
-        if save.interrupted or _out_of_time(trainer):
-            return Outcome(False, save.interrupted, offset, time.monotonic() - began)
+        if _out_of_time(trainer):
+            return Outcome(False, False, offset, time.monotonic() - began)
     return Outcome(True, False, offset, time.monotonic() - began)
 
 
@@ -201,6 +203,7 @@ def _trainer(
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
         logging.getLogger(name).setLevel(logging.ERROR)  # advice about other products
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # reading is not the bottleneck
+    warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", module="lightning.*")
     precision = stage.precision or engine.precision
     return Trainer(

@@ -47,6 +47,10 @@ def ema(decay: float) -> WeightAveraging:
     return WeightAveraging(use_buffers=False, multi_avg_fn=update)
 
 
+class Interrupted(Exception):
+    """Somebody asked the training to stop; its checkpoint is written."""
+
+
 class SaveLast(Checkpoint):
     """Writes ``last.ckpt`` every so many steps, at the last step, and when the person at the keyboard says stop.
 
@@ -63,9 +67,9 @@ class SaveLast(Checkpoint):
         self.every = every
         self.saved_step: int | None = None
         self.interrupted = False
+        self._previous = None
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        self._previous = None
         if threading.current_thread() is threading.main_thread():
             self._previous = signal.signal(signal.SIGINT, self._on_interrupt)
 
@@ -77,11 +81,11 @@ class SaveLast(Checkpoint):
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
         if trainer.world_size > 1:
             self.interrupted = trainer.strategy.reduce_boolean_decision(self.interrupted, all=False)
-        if self.interrupted:
-            trainer.should_stop = True
         step = trainer.global_step
-        if step % self.every == 0 or step == trainer.max_steps or trainer.should_stop:
+        if step % self.every == 0 or step == trainer.max_steps or trainer.should_stop or self.interrupted:
             self._save(trainer, module)
+        if self.interrupted:
+            raise Interrupted
 
     def _save(self, trainer: Trainer, module: LightningModule) -> None:
         if not all(bool(torch.isfinite(p).all()) for p in module.parameters()):
@@ -93,7 +97,7 @@ class SaveLast(Checkpoint):
         self.saved_step = trainer.global_step
 
     def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
-        if getattr(self, "_previous", None) is not None:
+        if self._previous is not None:
             signal.signal(signal.SIGINT, self._previous)
             self._previous = None
 
@@ -155,6 +159,9 @@ class MetricsFile(Logger):
 class StepProgress(Callback):
     """One bar over all steps of a stage, with the latest losses and the time left."""
 
+    def __init__(self):
+        self.bar: Progress | None = None
+
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         self.bar = Progress(
             TextColumn("{task.description}"),
@@ -176,4 +183,5 @@ class StepProgress(Callback):
             self.bar.update(self.task, completed=trainer.global_step, numbers="  ".join(shown))
 
     def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
-        self.bar.stop()
+        if self.bar is not None:  # there may have been nothing left to train
+            self.bar.stop()

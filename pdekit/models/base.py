@@ -93,6 +93,10 @@ class Stepper(Surrogate):
             raise ValueError(
                 f"expected a problem on a uniform grid, got {type(problem.grid).__name__}; grid nets need one"
             )
+        if not problem.ndim:
+            raise ValueError(
+                "expected a problem with one to three axes, got a system without space; grid nets need axes"
+            )
         if problem.forcing:
             raise ValueError(
                 f"expected a problem without forcing in time, got {[f.name for f in problem.forcing]}; "
