@@ -9,18 +9,22 @@ import torch
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
+PATIENCE = 100
+
 
 def traced(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """The same function, recorded once for each shape and then replayed by the TorchScript interpreter.
+    """The same function, recorded for each shape at call `PATIENCE` and then replayed by the TorchScript interpreter.
 
     The lazy fields of the Fourier calculus decide in Python which transforms are needed; the decisions are the
-    same at every step, so they are taken once (20 to 70 ms). Where a gradient is wanted, with respect to the state
+    same at every step, so that one recording serves. It takes 20 to 70 ms and saves 0.03 to 0.13 ms a step, hence
+    the patience; results are the same to the last bit. Where a gradient is wanted, with respect to the state
     or to a parameter inside, or where the recording meets a Python decision that depends on values, the function
     itself runs.
 
     Limits: a function whose operations change from call to call for the same shape (a step counter, say) must not
     be traced.
     """
+    calls: dict[tuple, int] = {}
     recorded: dict[tuple, Callable[[Tensor], Tensor]] = {}
 
     def run(u: Tensor) -> Tensor:
@@ -28,6 +32,9 @@ def traced(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
             return function(u)
         key = (u.shape, u.dtype, u.device, torch.is_grad_enabled())
         if key not in recorded:
+            calls[key] = calls.get(key, 0) + 1
+            if calls[key] < PATIENCE:
+                return function(u)
             recorded[key] = _record(function, u)
         return recorded[key](u)
 
@@ -39,7 +46,7 @@ def _record(function: Callable[[Tensor], Tensor], u: Tensor) -> Callable[[Tensor
 
     TorchScript alone would follow the shapes as values and stumble over every Python decision about them.
     """
-    if function(u).requires_grad:  # this call also fills caches outside the recording
+    if function(u).requires_grad:
         return function
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
