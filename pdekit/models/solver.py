@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -13,25 +14,29 @@ from pdekit.calculus.resample import resample
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.base import Surrogate, steps_to, time_steps
 from pdekit.models.stages import Stage
-from pdekit.pdes.base import SemilinearPDE
+from pdekit.pdes.base import PDE, ConservationLaw, SemilinearPDE
 from pdekit.settings import Training
-from pdekit.solvers import etdrk
+from pdekit.solvers import Step, etdrk, finite_volume, stable_dt
+from pdekit.solvers.remap import remap
 
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 
 class Solver(Surrogate):
-    """Integrates the last frame given with ETDRK on a grid, a step and a precision of its own.
+    """Integrates the last frame given on a grid, a step and a precision of its own.
 
-    The frame is restricted to the solver's grid spectrally, integrated, and interpolated back, so that it is scored
-    on the data grid like everything else. Parameters, box lengths and time steps that vary are read from the sample.
+    The frame is brought to the solver's grid, integrated, and brought back, so that it is scored on the data grid like
+    everything else: semilinear equations by ETDRK, spectrally restricted and interpolated; conservation laws by finite
+    volumes (MUSCL), with averages over cells. Parameters, box lengths and time steps that vary are read from the
+    sample.
 
     Args:
-        problem: with a semilinear equation on a periodic grid.
+        problem: with a semilinear equation or a conservation law on a periodic grid.
         shape: points of each axis; one number for all axes; None for the data grid.
-        dt: largest time step; the frame step is divided into equal parts not longer than this. None: frame step.
+        dt: largest time step; the frame step is divided into equal parts not longer than this. None: the frame step.
+            The step of a conservation law is never longer than `stable_dt` of the frame given.
         precision: "float32" or "float64".
-        order: of ETDRK, 1 to 4.
+        order: of the time stepping: of ETDRK 1 to 4, of finite volumes at most 3.
 
     Raises:
         ValueError: if the problem has no equation, or one that this solver does not integrate.
@@ -49,29 +54,28 @@ class Solver(Surrogate):
             raise ValueError(
                 "expected a problem with an equation, found none; the solver baseline is not defined for it"
             )
-        if (
-            not isinstance(problem.pde, SemilinearPDE)
-            or not isinstance(problem.grid, Grid)
-            or not problem.grid.periodic
-        ):
+        known = isinstance(problem.pde, (SemilinearPDE, ConservationLaw))
+        if not known or not isinstance(problem.grid, Grid) or not problem.grid.periodic:
             raise ValueError(
-                f"expected a semilinear equation on a periodic grid, found {type(problem.pde).__name__} on "
-                f"{problem.grid}; the solver baseline is not defined for it"
+                f"expected a semilinear equation or a conservation law on a periodic grid, found "
+                f"{type(problem.pde).__name__} on {problem.grid}; the solver baseline is not defined for it"
             )
         if precision not in PRECISIONS:
             raise ValueError(f"expected a precision among {tuple(PRECISIONS)}, got {precision!r}; set model.precision")
-        names, known = [f.name for f in problem.fields], [f.name for f in problem.pde.fields]
-        if names != known:
+        if [f.name for f in problem.fields] != [f.name for f in problem.pde.fields]:
             raise ValueError(
-                f"expected the fields {known} of the equation, found {names}; the solver needs all of them"
+                f"expected the fields {[f.name for f in problem.pde.fields]} of the equation, found "
+                f"{[f.name for f in problem.fields]}; the solver needs all of them"
             )
         super().__init__(problem, (1, 1))
         if shape is None:
             shape = problem.grid.shape
         self.shape = (shape,) * problem.ndim if isinstance(shape, int) else tuple(shape)
-        self.largest_dt = dt
+        self.largest_dt = math.inf if dt is None else dt
         self.dtype = PRECISIONS[precision]
         self.order = order
+        self.averages = isinstance(problem.pde, ConservationLaw)
+        self.to_grid = remap if self.averages else resample
 
     def calibrate(self, batches: Iterable[Trajectory]) -> None:
         """Nothing to read."""
@@ -93,20 +97,34 @@ class Solver(Surrogate):
         steps, _ = steps_to(t, given.t[:, -1], time_steps(self.problem, given))
         params = None if given.params is None else given.params.double()
         pde, grid, dt = self.problem.at(params)
-        n = self.substeps(float(torch.as_tensor(dt).max()))
-        step = etdrk(pde, grid.resized(self.shape), dt / n, self.order, self.dtype, given.u.device)
-        state, frames, done = step.encode(resample(given.u[:, -1].double(), self.shape)), [], 0
+        u = self.to_grid(given.u[:, -1].double(), self.shape)
+        step, n = self.step(pde, grid.resized(self.shape), dt, u)
+        state, frames, done = step.encode(u), [], 0
         for wanted in steps.tolist():
             for _ in range((wanted - done) * n):
                 state = step.advance(state)
             done = wanted
-            frames.append(resample(step.decode(state), self.problem.grid.shape).to(given.u.dtype))
+            frames.append(self.to_grid(step.decode(state), self.problem.grid.shape).to(given.u.dtype))
         out = torch.stack(frames, 1)
         return out.expand(members, *out.shape)
 
-    def substeps(self, dt: float) -> int:
-        """Steps between frames."""
-        return 1 if self.largest_dt is None else max(1, math.ceil(dt / self.largest_dt * (1 - 1e-9)))
+    def step(self, pde: PDE, grid: Grid, dt: Any, u: Tensor) -> tuple[Step, int]:
+        """A step of the solver, and how many of them lie between frames."""
+        frame = float(torch.as_tensor(dt).max())
+        if not self.averages:
+            n = substeps(frame, self.largest_dt)
+            return etdrk(pde, grid, dt / n, self.order, self.dtype, u.device), n
+        n = substeps(frame, min(self.largest_dt, stable_dt(pde, u, grid)))
+        return finite_volume(pde, grid, dt / n, order=min(self.order, 3), dtype=self.dtype, device=u.device), n
 
     def stages(self, settings: Training) -> Sequence[Stage]:
         return ()
+
+
+def substeps(dt: float, largest: float) -> int:
+    """How many equal steps, none longer than the largest one, lie in dt.
+
+    >>> [substeps(0.5, largest) for largest in (1.0, 0.5, 0.3, 0.1)]
+    [1, 1, 2, 5]
+    """
+    return max(1, math.ceil(dt / largest * (1 - 1e-9)))
