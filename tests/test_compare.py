@@ -9,10 +9,13 @@ import xarray as xr
 
 from pdekit import compare as comparison
 from pdekit.data.arrays import Arrays
+from pdekit.evaluation.merging import merge
 from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.models.base import Stepper
 from pdekit.models.persistence import Persistence
+from pdekit.report.summary import summarise
+from pdekit.report.tables import latex
 
 PROBLEM = Problem(Grid((16,), (1.0,)), (Field("u"),), dt=0.5, n_frames=9)
 
@@ -86,19 +89,21 @@ def test_two_runs(runs, tmp_path, monkeypatch, capsys):
     assert "report: " in capsys.readouterr().out
 
 
-def test_a_glob_and_names_that_differ(tmp_path, monkeypatch, capsys):
+def test_a_glob_and_names_that_differ(tmp_path):
     scored(tmp_path / "x1", 1.1)
     scored(tmp_path / "x2", 1.2, name="unet_1")
-    command(monkeypatch, f"runs={tmp_path}/x*", f"folder={tmp_path / 'out'}")
+    runs = comparison.found([f"{tmp_path}/x*", str(tmp_path / "x1")])
+    assert [run.name for run in runs] == ["x1", "x2"]
+    merge(runs, tmp_path / "out")
     with xr.open_dataset(tmp_path / "out" / "scores.nc", engine="h5netcdf") as scores:
         assert scores.model.values.tolist() == ["fno", "unet_1", "persistence"]
-    assert r"unet\_1" in (tmp_path / "out" / "table.tex").read_text()
+        assert r"unet\_1 &" in latex(summarise(scores))
 
 
-def test_times_that_do_not_compare_are_said_to(tmp_path, monkeypatch):
-    runs = [scored(tmp_path / "a", 1.1), scored(tmp_path / "b", 1.2, batch_size=1)]
-    command(monkeypatch, f"runs=[{runs[0]},{runs[1]}]", f"folder={tmp_path / 'out'}")
-    assert "different batch_size: their times do not compare" in (tmp_path / "out" / "report.html").read_text()
+def test_times_that_do_not_compare_are_said_to(tmp_path):
+    merge([scored(tmp_path / "a", 1.1), scored(tmp_path / "b", 1.2, batch_size=1)], tmp_path / "out")
+    with xr.open_dataset(tmp_path / "out" / "scores.nc", engine="h5netcdf") as scores:
+        assert "different batch_size: their times do not compare" in scores.attrs["caution"]
 
 
 class TestErrors:

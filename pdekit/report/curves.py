@@ -67,8 +67,8 @@ class Panel:
     def __init__(self, title: str, x: str, y: str, log: str = "", size: tuple[float, float] = (3.7, 2.6)):
         self.title = title
         with matplotlib.rc_context(STYLE):
-            self.figure = Figure(figsize=size, layout="constrained")
-            self.axes = self.figure.add_subplot()
+            self.figure = Figure(figsize=size)
+            self.axes = self.figure.add_axes((0.165, 0.185, 0.82, 0.79))  # the same in all charts, so that they align
             self.axes.set(xlabel=x, ylabel=y)
             self.axes.set_axisbelow(True)
         self.log = log
