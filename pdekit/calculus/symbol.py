@@ -78,7 +78,7 @@ def symbol(
     weights = 1 + 1 / (1 + squares)  # a linear operator with constant coefficients commutes with these
     for c, column in enumerate(columns):
         again = linear(fourier.from_spectrum(d.unit(c, n_channels).spectrum * weights), d).spectrum
-        if not torch.allclose(again, column * weights, rtol=1e-6, atol=1e-8 * float(column.abs().max())):
+        if not torch.allclose(again, column * weights, rtol=1e-6, atol=1e-8 * float(column.detach().abs().max())):
             raise ValueError(
                 f"expected linear() to multiply each Fourier mode by a number, got products, constants or coefficients "
                 f"that vary in space (in channel {c}); move them to nonlinear() or source()"

@@ -32,6 +32,6 @@ def elliptic_sine(x: Float[Tensor, "*any"], m: float) -> Float[Tensor, "*any"]:
     k, k_prime = quarter_period(m), quarter_period(1 - m)
     n_terms = int(asinh(1e17) * k / (pi * k_prime)) + 2
     odd = [2 * n + 1 for n in range(n_terms)]
-    amplitudes = torch.tensor([pi / (sqrt(m) * k * sinh(j * pi * k_prime / (2 * k))) for j in odd], dtype=x.dtype)
-    numbers = torch.tensor(odd, dtype=x.dtype) * (pi / (2 * k))
+    amplitudes = x.new_tensor([pi / (sqrt(m) * k * sinh(j * pi * k_prime / (2 * k))) for j in odd])
+    numbers = x.new_tensor(odd) * (pi / (2 * k))
     return (amplitudes * torch.sin(x.unsqueeze(-1) * numbers)).sum(dim=-1)

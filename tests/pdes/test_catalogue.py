@@ -91,6 +91,16 @@ def test_closed_forms_satisfy_their_equation(key):
         )
 
 
+@pytest.mark.parametrize("key", SOLUTIONS)
+def test_closed_forms_are_computed_where_their_coordinates_are(key):
+    """On the device "meta", which refuses tensors of another device as a GPU does."""
+    _, solution = SOLUTIONS[key]
+    *x, t = (torch.ones(8, 1, dtype=torch.float64, device="meta") for _ in range(solution.ndim + 1))
+    auxiliary = solution.auxiliary(tuple(x), t).values() if solution.auxiliary else ()
+    for channel in (*solution.evaluate(tuple(x), t), *auxiliary):
+        assert channel.device.type == "meta" and channel.expand(8, 1).shape == (8, 1)
+
+
 @pytest.mark.parametrize("key", FOLLOWED)
 def test_the_solver_follows_closed_forms(key):
     name, solution = SOLUTIONS[key]
