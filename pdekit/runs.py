@@ -207,7 +207,8 @@ def load(path: str | Path, trust: Sequence[str] = (), device: str = "cpu") -> Ru
         raise ValueError(f"expected a {FORMAT!r} file, found {header.get('format')!r} in {path / WEIGHTS}; train again")
     config = json.loads(header["config"])
     model = build_model(config["model"], from_plain(json.loads(header["problem"]), trust), trust)
-    model = model.to(next((v.dtype for v in tensors.values() if v.is_floating_point()), torch.float32))
+    if any(value.dtype == torch.float64 for value in tensors.values()):
+        model = model.double()
     model.load_state_dict(tensors)
     return Run(path, header["name"], model.to(device).eval(), config)
 

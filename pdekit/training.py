@@ -149,7 +149,8 @@ def fit(
             loggers.append(TensorBoardLogger(folder, "tensorboard", ""))
         trainer = _trainer(stage, settings, engine, loggers, [SeedBySteps(derived_seed(seed, index)), save], progress)
         double = (stage.precision or engine.precision) == DOUBLE
-        module = StageModule(model.to(torch.float64 if double else torch.float32), stage, index, seed)
+        # not .to(dtype), which would make complex weights real
+        module = StageModule(model.double() if double else model.float(), stage, index, seed)
         start = {name: value.detach().clone() for name, value in model.state_dict().items()}
         try:
             trainer.fit(
