@@ -165,13 +165,22 @@ def _declare(archive: Archive, measures: Sequence[Measure], problem: Problem, sa
 
 def _score(archive: Archive, measures, wanted: Trajectory, problem: Problem, where: tuple, u: Tensor) -> None:
     *place, frames = where
-    mask = None if wanted.mask is None else wanted.mask.to(u.device)
+    mask = mask_of(wanted)
+    mask = None if mask is None else mask.to(u.device)
     for part in _parts(u):
         among_all = slice(frames.start + part.start, frames.start + part.stop)
         reference = wanted.u[:, among_all].to(u.device)
         for measure in measures:
             values = measure.function(u[:, part], reference, problem, mask)
             archive.write(measure.name, (*place, among_all), values.float().cpu().numpy())
+
+
+def mask_of(batch: Trajectory) -> Tensor | None:
+    """Where fields exist, "batch field *space": the mask, and on a mesh the points that are no padding."""
+    if batch.point_mask is None:
+        return batch.mask
+    real = batch.point_mask.unsqueeze(1)
+    return real if batch.mask is None else batch.mask * real
 
 
 def _parts(u: Tensor) -> list[slice]:

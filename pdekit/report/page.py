@@ -83,7 +83,9 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
         movies=[v for m in seen for v in sections.movies(kept, m, samples if m == seen[0] else [0])] if moving else [],
         maps=sections.maps(kept, seen[:2], 0, table.times) if n_space >= 2 else [],
         space_times=sections.space_times(kept, seen[0], samples) if n_space == 1 and kept.sizes["time"] > 1 else [],
-        profiles=sections.profiles(kept, {m: shown[m] for m in seen}, 0, few_times) if n_space < 2 else [],
+        profiles=sections.profiles(kept, {m: shown[m] for m in seen}, 0, few_times)
+        if n_space < 2 and "point" not in kept.sizes
+        else [],
         cost=sections.cost_chart(table, shown),
         config=text_of(folder / "config.yaml"),
         provenance=provenance(folder, scores),

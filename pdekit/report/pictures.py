@@ -28,8 +28,8 @@ WRAP = 4
 
 def animation(
     panels: Sequence[tuple[np.ndarray, Scale]], times: np.ndarray, periodic: Sequence[bool], height: int = 256
-) -> str:
-    """Panels side by side, moving together, as a data URI.
+) -> tuple[str, str]:
+    """Panels side by side, moving together; and their first frame for those who want nothing to move. Data URIs.
 
     Args:
         panels: fields "time x y", each with its scale.
@@ -46,7 +46,9 @@ def animation(
     frames[0].save(
         out, "WEBP", save_all=True, append_images=frames[1:], duration=pause, loop=0, lossless=True, method=3
     )
-    return data_uri(out.getvalue(), "webp")
+    still = io.BytesIO()
+    frames[0].save(still, "WEBP", lossless=True, method=3)
+    return data_uri(out.getvalue(), "webp"), data_uri(still.getvalue(), "webp")
 
 
 def map_of(field: np.ndarray, scale: Scale, periodic: Sequence[bool], height: int = 224) -> str:

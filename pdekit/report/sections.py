@@ -42,6 +42,7 @@ class View:
         rows: (label, pictures with what they show) from top to bottom.
         bars: colour bars.
         caption: what is seen, and how to read it.
+        still: what stands for a moving picture where motion is not wanted.
         ticks: labels below the pictures, and where they stand, in percent of the width.
     """
 
@@ -50,6 +51,7 @@ class View:
     rows: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     bars: tuple[Bar, ...]
     caption: str
+    still: str = ""
     ticks: tuple[tuple[str, float], ...] = ()
 
 
@@ -150,7 +152,7 @@ def movies(kept: xr.Dataset, model: str, samples: list[int]) -> list[View]:
     for sample in samples:
         for name in _fields(kept):
             reference, forecast, scale, error_scale, unit, where = _pair(kept, name, model, sample)
-            moving = pictures.animation(
+            moving, still = pictures.animation(
                 [(reference, scale), (forecast, scale), (forecast - reference, error_scale)],
                 kept.time.values, periodic,
             )  # fmt: skip
@@ -159,6 +161,7 @@ def movies(kept: xr.Dataset, model: str, samples: list[int]) -> list[View]:
                 View(
                     f"{name}{where}, sample {sample}", ("reference", model, "difference"), (("", ((moving, words),)),),
                     _bars(scale, error_scale, name, unit), f"{space[0]} to the right, {space[1]} up; {_box(grid)}.",
+                    still,
                 )
             )  # fmt: skip
     return views
@@ -211,7 +214,7 @@ def space_times(kept: xr.Dataset, model: str, samples: list[int]) -> list[View]:
             views.append(
                 View(
                     f"{name}, sample {sample}", (), rows, _bars(scale, error_scale, name, unit),
-                    f"Time to the right, x up; {_box(grid)}.", ticks,
+                    f"Time to the right, x up; {_box(grid)}.", "", ticks,
                 )
             )  # fmt: skip
     return views

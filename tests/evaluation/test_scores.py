@@ -10,12 +10,13 @@ import xarray as xr
 
 from pdekit.evaluation import forecasting
 from pdekit.evaluation.scores import evaluate
-from pdekit.fields import Field, Grid, Problem, Trajectory
+from pdekit.fields import Field, Grid, Points, Problem, Trajectory
 from pdekit.metrics.catalogue import MEASURES
 from pdekit.metrics.pointwise import nrmse
 from pdekit.models.base import Stepper, Surrogate
 from pdekit.models.mean import Mean
 from pdekit.models.persistence import Persistence
+from pdekit.report.page import write_report
 
 DT, N_FRAMES, N_TRAJECTORIES = 0.1, 13, 5
 PROBLEM = Problem(Grid((16,), (2 * math.pi,)), (Field("u", "m/s"), Field("v", "K")), dt=DT, n_frames=N_FRAMES)
@@ -215,6 +216,39 @@ def test_a_steady_problem(tmp_path):
     with evaluate({}, source, tmp_path, baselines={"mean": mean}, progress=False) as scores:
         assert scores.time.values.tolist() == [0] and float(scores.nrmse.max()) < 1e-6
         assert "energy_spectrum" in scores
+
+
+def test_padding_of_a_mesh_does_not_count(tmp_path):
+    problem = Problem(Points(2, 6), (Field("p", "Pa"),), dt=1.0, n_frames=3)
+
+    def read(trajectory, frames):
+        u = torch.arange(3.0).reshape(1, 3, 1, 1) * torch.tensor([1.0, 2, 2, 1, 0, 0])
+        u[..., 4:] = math.nan
+        inside = torch.tensor([[1.0, 1, 1, 1, 0, 0]])
+        t = torch.arange(3.0, dtype=torch.float64)[None]
+        return Trajectory(u=u[:, frames] + 1, t=t[:, frames], points=torch.zeros(1, 6, 2), point_mask=inside)
+
+    source = SimpleNamespace(problem=problem, n_trajectories=2, read=read)
+    baselines = {"persistence": Persistence(problem)}
+    with evaluate({}, source, tmp_path, baselines=baselines, progress=False) as scores:
+        np.testing.assert_allclose(scores.rmse[0, 0, 0, :, 0], math.sqrt(2.5) * np.array([1, 2]), rtol=1e-6)
+        assert "energy_spectrum" not in scores
+    with xr.open_dataset(tmp_path / "forecasts.nc", engine="h5netcdf") as kept:
+        assert kept.p.dims == ("model", "sample", "time", "point")
+
+
+def test_a_system_without_space(tmp_path):
+    problem = Problem(Grid((), ()), (Field("x"), Field("y")), dt=0.5, n_frames=4)
+
+    def read(trajectory, frames):
+        u = (1.0 + torch.arange(4.0)).reshape(1, 4, 1) * torch.tensor([1.0, -2.0])
+        return Trajectory(u=u[:, frames], t=(0.5 * torch.arange(4.0, dtype=torch.float64))[None, frames])
+
+    source = SimpleNamespace(problem=problem, n_trajectories=2, read=read)
+    with evaluate({}, source, tmp_path, baselines={"persistence": Persistence(problem)}, progress=False) as scores:
+        np.testing.assert_allclose(scores.nrmse[0, 0, 0, :, 1], [1 / 2, 2 / 3, 3 / 4], rtol=1e-6)
+        assert "correlation" not in scores and "rmse" in scores
+    assert "lead time" in write_report(tmp_path).read_text(encoding="utf-8")
 
 
 class TestMismatch:

@@ -59,11 +59,12 @@ def test_an_animation_is_lossless_and_moves():
     rng = np.random.default_rng(0)
     fields = rng.normal(size=(5, 64, 64))
     scale, error_scale = scales(fields)
-    uri = animation(
+    moving, still = animation(
         [(fields, scale), (fields + 0.1, scale), (0 * fields, error_scale)], 0.5 * np.arange(5), (True, True)
     )
-    movie = opened(uri)
+    movie = opened(moving)
     assert movie.format == "WEBP" and movie.n_frames == 5 and movie.size == (3 * 256 + 2 * 8, 256)
+    assert opened(still).n_frames == 1
     for n in range(5):
         movie.seek(n)
         rgb = np.asarray(movie.convert("RGB"))
@@ -75,4 +76,4 @@ def test_an_animation_is_lossless_and_moves():
 
 def test_long_animations_are_thinned():
     fields = np.random.default_rng(0).normal(size=(150, 4, 4))
-    assert opened(animation([(fields, RAMP)], np.arange(150.0), (True, True), height=64)).n_frames == 50
+    assert opened(animation([(fields, RAMP)], np.arange(150.0), (True, True), height=64)[0]).n_frames == 50
