@@ -99,9 +99,9 @@ def evaluate(config: dict[str, Any], data_name: str | None = None, trust: list[s
 
     machine.prepare()
     from pdekit.data.generation import generate
+    from pdekit.data.instance import instance_from
     from pdekit.data.module import DataModule
     from pdekit.data.plain import from_plain
-    from pdekit.data.recipe import recipe_from
     from pdekit.evaluation.checks import check_problem
     from pdekit.evaluation.run import evaluate_models
     from pdekit.evaluation.settings import Evaluation
@@ -112,7 +112,7 @@ def evaluate(config: dict[str, Any], data_name: str | None = None, trust: list[s
     other, data_dir = config.pop("data"), config.pop("data_dir")
     settings = Evaluation(**from_plain(config))
     run = load(path, trust, device)
-    recipe = recipe_from(other or run.config["data"], trust)
+    recipe = instance_from(other or run.config["data"], None if other else run.config.get("instance"), trust)
     check_problem(run.name, run.problem, recipe.problem("train"))
     base = data_dir or run.config["data_dir"]
     data = DataModule.from_folder(generate(recipe, Path(base) if base else None), trust=trust)

@@ -45,10 +45,10 @@ def _run_hydra(arguments: list[str], trust: list[str]) -> None:
         from omegaconf import OmegaConf
 
         from pdekit.data.generation import generate
-        from pdekit.data.recipe import recipe_from
+        from pdekit.data.instance import instance_from
 
         plain = OmegaConf.to_container(config, resolve=True)
-        recipe = recipe_from(plain["data"], trust)
+        recipe = instance_from(plain["data"], plain["instance"], trust)
         base = Path(plain["data_dir"]) if plain["data_dir"] else None
         try:
             generate(recipe, base, plain["workers"], plain["device"], progress=sys.stdout.isatty())

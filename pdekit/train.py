@@ -5,6 +5,7 @@ python -m pdekit.train model=pde_refiner data=kolmogorov
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,8 @@ from typing import Any
 
 from pdekit import command_line
 from pdekit.command_line import listing, take
+
+RUN = "PDEKIT_RUN"  # environment variable in which the first of several processes tells the others its folder
 
 USAGE = """\
 Train a surrogate on a dataset, evaluate it beside baselines and write a report.
@@ -58,9 +61,10 @@ def main() -> None:
         config = OmegaConf.to_container(composed, resolve=True)
         chosen = dict(HydraConfig.get().runtime.choices)
         config["choices"] = {group: chosen[group] for group in ("model", "data", "trainer")}
+        sys.argv[1:] = typed  # several processes are started with the same command line
         train(config, trust=trust)
 
-    sys.argv[1:] = arguments
+    typed, sys.argv[1:] = sys.argv[1:], arguments
     command_line.run(job)
 
 
@@ -123,39 +127,51 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
         from omegaconf import OmegaConf
 
         from pdekit.data.generation import generate
+        from pdekit.data.instance import instance_from
         from pdekit.data.loading import Loading
         from pdekit.data.module import DataModule
         from pdekit.data.plain import from_plain
-        from pdekit.data.recipe import recipe_from
         from pdekit.evaluation.run import evaluate_models
         from pdekit.evaluation.settings import Evaluation
         from pdekit.provenance import provenance, sha256, write_json
         from pdekit.runs import WEIGHTS, build_model, new_folder, save_weights
         from pdekit.settings import Engine, Training
-        from pdekit.training import fit
+        from pdekit.training import Diverged, fit
 
     settings, engine = Training(**config["training"]), Engine(**config["trainer"])
     loading, evaluation = Loading(**config["loading"]), Evaluation(**from_plain(config["evaluation"]))
     names, seed = config["choices"], config["seed"]
-    recipe = recipe_from(config["data"], trust)
+    recipe = instance_from(config["data"], config.get("instance"), trust)
     torch.manual_seed(seed)
     model = build_model(config["model"], recipe.problem("train"), trust)  # what it refuses, it refuses before the wait
     with timed(seconds, "data"):
         base = None if config["data_dir"] is None else Path(config["data_dir"])
         data = DataModule.from_folder(generate(recipe, base), loading, trust)
     data.set_window(*model.window)
-    run = resume or new_folder(config["runs_dir"], names["model"], names["data"])
-    if not resume:
-        OmegaConf.save(config, run / "config.yaml")
+    helper = int(os.environ.get("LOCAL_RANK", 0)) > 0  # one of several processes; the first one makes the folder
+    run = resume or (Path(os.environ[RUN]) if helper else new_folder(config["runs_dir"], names["model"], names["data"]))
+    os.environ[RUN] = str(run)
     n_parameters = sum(p.numel() for p in model.parameters())
-    print(f"{names['model']} on {names['data']}: {n_parameters:,} parameters, run {run}")
+    if not helper:
+        print(f"{names['model']} on {names['data']}: {n_parameters:,} parameters, run {run}")
+        if not resume:
+            OmegaConf.save(config, run / "config.yaml")
     with timed(seconds, "calibration"):
         model.calibrate(data.calibration_batches())
-    with timed(seconds, "training"):
-        outcome = fit(model, data, settings, engine, run, seed, resume is not None)
+    try:
+        with timed(seconds, "training"):
+            outcome = fit(model, data, settings, engine, run, seed, resume is not None)
+    except Diverged as error:
+        save_weights(run, model, names["model"], config)
+        sys.exit(f"error: {error}")
+    if helper:
+        return run
+    again = f"To go on: python -m pdekit.train resume={run}"
     if outcome.interrupted:
-        print(f"stopped after {outcome.steps} steps. To go on: python -m pdekit.train resume={run}")
+        print(f"stopped after {outcome.steps} steps. {again}")
         sys.exit(130)
+    if not outcome.finished:
+        print(f"out of time after {outcome.steps} steps. {again} trainer.max_time=null")
     save_weights(run, model, names["model"], config)
     record = {"seed": seed, "steps": outcome.steps, "parameters": n_parameters, "seconds": seconds}
     record |= {"data": {"name": recipe.name, "recipe": recipe.hash}, "weights": sha256(run / WEIGHTS)}

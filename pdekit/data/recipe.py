@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from pdekit.data.initial.fixed import Fixed
 from pdekit.data.plain import from_plain, to_plain, versions
 from pdekit.fields import Grid, Problem
-from pdekit.pdes import PDE
+from pdekit.pdes import PDE, ConservationLaw
 
 SPLITS = ("train", "valid", "test")
 DTYPES = ("float32", "float64")
@@ -50,7 +51,7 @@ class Recipe:
         n_trajectories: of each split (train, valid, test).
         n_frames: of each split.
         solver_shape: points of the solver's grid, the stored grid's if None; frames are brought to the stored grid
-            exactly for the modes that it holds (means of blocks on cells).
+            exactly for the modes that it holds (as averages of an odd number of cells for a conservation law).
         substeps: steps of the solver between frames.
         warmup: time before the first frame, in units of the nominal dt where that varies.
         params: what varies, by name: parameters of the equation, and ``length_x|y|z`` and ``dt``.
@@ -118,7 +119,13 @@ class Recipe:
             params=tuple(self.params),
             has_text=self.text,
             pde=self.pde,
+            instance=self.initial.state if isinstance(self.initial, Fixed) else None,
         )
+
+    @property
+    def averages(self) -> bool:
+        """Whether values are averages over cells (conservation laws), and not samples of a band-limited field."""
+        return isinstance(self.pde, ConservationLaw)
 
     def generator(self, split: str, trajectory: int, use: int) -> np.random.Generator:
         """The random numbers of one trajectory: the same whatever else is generated, where and when."""
@@ -137,12 +144,12 @@ class Recipe:
 
 
 def recipe_from(config: Mapping[str, Any], trust: Sequence[str] = ()) -> Recipe:
-    """The recipe of a configuration (plain values), see pdekit/configs/data.
+    """The recipe of a configuration (plain values), see pdekit/configs/data; its instances are left aside.
 
     Raises:
         ValueError: if it is no recipe, or a value in it is wrong.
     """
-    recipe = from_plain(dict(config), trust)
+    recipe = from_plain({key: value for key, value in config.items() if key != "instances"}, trust)
     if not isinstance(recipe, Recipe):
         raise ValueError(
             f"expected a recipe (_target_: pdekit.data.recipe.Recipe), got {type(recipe).__name__} with "

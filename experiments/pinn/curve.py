@@ -1,0 +1,136 @@
+"""Error of a PINN against CPU time, one thread.
+
+    python experiments/pinn/curve.py PROBLEM SEED [budget=SECONDS] [name=VARIANT] [key=value ...]
+
+Trains one of problems.yaml (further key=value as on the command line of pdekit.train) and appends rows to
+results/curves.csv: the relative L2 error over all space and time beside a float64 reference on the grid of the data,
+whose own error (half the step; finer grid) is printed and stored first. The time of the evaluations is not counted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+import yaml
+from hydra import compose, initialize_config_dir
+from lightning.pytorch import LightningDataModule
+from omegaconf import OmegaConf
+
+from pdekit.calculus.resample import resample
+from pdekit.command_line import CONFIGS
+from pdekit.data.instance import instance_from
+from pdekit.data.plain import from_plain
+from pdekit.data.recipe import Recipe
+from pdekit.data.simulation import setting
+from pdekit.fields import Trajectory
+from pdekit.models.pinn import PINN
+from pdekit.models.stages import Stage
+from pdekit.settings import Engine, Training
+from pdekit.train import register_schema
+from pdekit.training import fit
+
+HERE = Path(__file__).parent
+ADAM_STEPS = 100  # between rows
+COLUMNS = ("problem", "variant", "seed", "stage", "step", "cpu_seconds", "error", "min_weight", "reference_error")
+
+
+class Spent(Exception):
+    """The budget of CPU time is used up."""
+
+
+class Watch:
+    """Writes rows while a model trains."""
+
+    def __init__(self, labels: dict, reference: torch.Tensor, t: torch.Tensor, budget: float):
+        self.labels, self.reference, self.t, self.budget = labels, reference, t, budget
+        self.began, self.rows = time.process_time(), []
+
+    def look(self, model: PINN, stage: str, step: int) -> None:
+        now = time.process_time()
+        u = model.solution.frames(self.t).to(self.reference)
+        error = float((u - self.reference).norm() / self.reference.norm())
+        row = {"stage": stage, "step": step, "cpu_seconds": round(now - self.began, 1), "error": f"{error:.4g}"}
+        row["min_weight"] = f"{float(model.causal.min()):.3g}"
+        self.rows.append(self.labels | row)
+        print(" ".join(f"{key}={value}" for key, value in row.items()), flush=True)
+        self.began += time.process_time() - now
+        if now - self.began > self.budget:
+            raise Spent
+
+
+class WatchedPINN(PINN):
+    """A PINN that is looked at before some of its steps."""
+
+    def before_step(self, stage: Stage, step: int) -> None:
+        if not stage.name.startswith("adam") or step % ADAM_STEPS == 0:
+            self.watch.look(self, stage.name, step)
+        super().before_step(stage, step)
+
+
+class OneTrajectory(LightningDataModule):
+    def __init__(self, batch: Trajectory):
+        super().__init__()
+        self.batch = batch
+
+    def val_dataloader(self):
+        return torch.utils.data.DataLoader([0], collate_fn=lambda _: self.batch)
+
+
+def reference_of(recipe: Recipe) -> tuple[torch.Tensor, float]:
+    """The reference, "time channel *space" in float64, and its own relative error."""
+    chosen, n = setting(recipe, "test", [0]), recipe.n_frames["test"]
+    u = chosen.march(chosen.start(), chosen.grid, n, recipe.substeps)
+    fine = chosen.grid.resized(tuple(2 * round(0.75 * m) for m in chosen.grid.shape))
+    finer = chosen.march(chosen.sample(fine), fine, n, 2 * recipe.substeps)
+    return u[0], float((u - resample(finer.flatten(0, 1), recipe.grid.shape).view_as(u)).norm() / u.norm())
+
+
+def configuration(problem: str, overrides: list[str]) -> dict:
+    """What pdekit.train would run."""
+    register_schema()
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return OmegaConf.to_container(compose("train", ["model=pinn", *overrides]), resolve=True)
+
+
+def main(arguments: list[str]) -> None:
+    problem, seed, *rest = arguments
+    known = yaml.safe_load((HERE / "problems.yaml").read_text())[problem]
+    own = {
+        key: next((a.partition("=")[2] for a in rest if a.startswith(f"{key}=")), None) for key in ("budget", "name")
+    }
+    rest = [a for a in rest if not a.startswith(("budget=", "name="))]
+    config = configuration(problem, [*known["overrides"], *rest, "model.second.steps=100000"])
+    recipe = instance_from(config["data"], config["instance"])
+    torch.set_num_threads(1)
+    reference, own_error = reference_of(recipe)
+    print(f"{problem}: reference {tuple(reference.shape)}, its own error {own_error:.1e}")
+    torch.manual_seed(int(seed))
+    options = from_plain({**config["model"], "_partial_": True}).keywords
+    model = WatchedPINN(recipe.problem("test"), **options)
+    t = torch.arange(len(reference), dtype=torch.float64) * recipe.dt
+    batch = Trajectory(reference[None].float(), t[None])
+    model.calibrate([batch])
+    labels = {"problem": problem, "variant": own["name"] or "default", "seed": seed}
+    labels["reference_error"] = f"{own_error:.1e}"
+    model.watch = Watch(labels, reference, t, float(own["budget"] or known["budget"]))
+    settings = Training(**{**config["training"], "validate_every": 10**9, "checkpoint_every": 10**9})
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Spent):
+        fit(model, OneTrajectory(batch), settings, Engine(threads=1), Path(folder), int(seed), progress=False)
+    path = HERE / "results" / "curves.csv"
+    path.parent.mkdir(exist_ok=True)
+    new = not path.exists()
+    with path.open("a", newline="") as lines:
+        writer = csv.DictWriter(lines, COLUMNS)
+        if new:
+            writer.writeheader()
+        writer.writerows(model.watch.rows)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
