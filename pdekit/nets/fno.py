@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from pdekit.nets.base import GridNet, bounded_coordinates
 from pdekit.nets.conditioning import ConditionEmbedding, Modulation
 from pdekit.nets.pointwise import Perceptron
-from pdekit.nets.spectral import SpectralConv
+from pdekit.nets.spectral_conv import SpectralConv
 
 
 class FourierLayer(nn.Module):
@@ -44,7 +44,7 @@ class FourierLayer(nn.Module):
             offset = offset + gain * self.bias
             skip = gain[:, :, None] * self.weight
         v = self.kernel(u, gain, offset, skip)
-        return self.perceptron(v, u.flatten(2)).unflatten(2, u.shape[2:])
+        return self.perceptron(v.flatten(2), u.flatten(2)).unflatten(2, u.shape[2:])
 
 
 class FNO(GridNet):

@@ -51,8 +51,8 @@ class MendedConv(nn.Module):
         u_hat = torch.roll(analyse(u, bands).permute(reverse), shifts, axes) if axes else analyse(u, bands)
         y_hat = conv._contract(u_hat, conv.weight[kept], separable=conv.separable)
         y_hat = torch.roll(y_hat, [-s for s in shifts], axes).permute(reverse) if axes else y_hat
-        mean = None if conv.bias is None else conv.bias.reshape(1, -1).expand(len(u), -1)
-        return synthesise(y_hat, tuple(output_shape), bands, mean).unflatten(2, tuple(output_shape))
+        v = synthesise(y_hat, output_shape, bands)
+        return v if conv.bias is None else v + conv.bias
 
     def _bands(self, shape: tuple[int, ...], output_shape: tuple[int, ...]) -> tuple[Bands, tuple[slice, ...]]:
         """The modes that the library's n_modes and both grids allow, and their place in the weights."""

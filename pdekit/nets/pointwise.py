@@ -30,9 +30,11 @@ class Perceptron(nn.Module):
     def forward(
         self, u: Float[Tensor, "batch channel point"], skip: Float[Tensor, "batch out point"] | None = None
     ) -> Float[Tensor, "batch out point"]:
+        n = len(u)
         u = F.gelu(u) if self.activate else u
-        hidden = F.gelu(torch.baddbmm(self.bias_in[:, None], self.weight_in.expand(len(u), -1, -1), u))
-        weight, bias = self.weight_out.expand(len(u), -1, -1), self.bias_out[:, None]
-        # In place on a fresh product, whose backward pass does not need its value.
-        y = torch.bmm(weight, hidden).add_(bias) if skip is None else torch.baddbmm(skip, weight, hidden).add_(bias)
+        # Biases are added in place to fresh products, whose backward passes do not need their values.
+        hidden = F.gelu(torch.bmm(self.weight_in.expand(n, -1, -1), u).add_(self.bias_in[:, None]))
+        weight = self.weight_out.expand(n, -1, -1)
+        y = torch.bmm(weight, hidden) if skip is None else torch.baddbmm(skip, weight, hidden)
+        y = y.add_(self.bias_out[:, None])
         return F.gelu(y) if self.activate else y
