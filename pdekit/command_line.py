@@ -77,6 +77,9 @@ def run(job: Callable[[], Any]) -> Any:
         if before == "1":
             raise
         sys.exit(f"error: {error}\n(HYDRA_FULL_ERROR=1 shows where)")
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
     finally:
         os.environ["HYDRA_FULL_ERROR"] = before or "0"
 

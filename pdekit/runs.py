@@ -24,7 +24,7 @@ import torch
 import xarray as xr
 from jaxtyping import Float
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from pdekit.data.plain import from_plain, to_plain
@@ -174,7 +174,7 @@ def save_weights(path: Path, model: Surrogate, name: str, config: Mapping[str, A
         "problem": json.dumps(to_plain(model.problem)),
     }
     partial_file = path / (WEIGHTS + ".partial")
-    save_file(tensors, partial_file, metadata=header)
+    partial_file.write_bytes(save(tensors, metadata=header))
     os.replace(partial_file, path / WEIGHTS)
 
 

@@ -143,6 +143,10 @@ def fit(
     if not resume:
         (folder / "metrics.csv").unlink(missing_ok=True)
     for index, stage in enumerate(stages[first:], first):
+        if done == stage.steps:  # stopped after its last step: Lightning would not run, nor take the average
+            _load_weights(model, checkpoint)
+            offset, done = offset + stage.steps, None
+            continue
         save = SaveLast(checkpoint, settings.checkpoint_every)
         loggers: list[Logger] = [MetricsFile(folder / "metrics.csv", offset, done or 0)]
         if engine.tensorboard:
@@ -239,6 +243,13 @@ def _restore_good(model: Surrogate, save: SaveLast, start: dict[str, Tensor]) ->
     if save.saved_step is None:
         model.load_state_dict(start)
         return "the weights that this stage began with"
-    weights = load_checkpoint(save.path)["state_dict"]
-    model.load_state_dict({name.removeprefix("model."): value for name, value in weights.items()})
+    _load_weights(model, save.path)
     return f"the weights of step {save.saved_step} (also in {save.path})"
+
+
+def _load_weights(model: Surrogate, checkpoint: Path) -> None:
+    """The weights of a checkpoint: their running average, if there is one."""
+    weights = {n.removeprefix("model."): value for n, value in load_checkpoint(checkpoint)["state_dict"].items()}
+    if any(value.dtype == torch.float64 for value in weights.values()):
+        model.double()
+    model.load_state_dict(weights)

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -174,6 +175,48 @@ def test_a_run_goes_on_where_it_was(monkeypatch, tmp_path, small_run, capfd):
     assert all(torch.equal(value, found[name]) for name, value in expected.items())
     with (run / "metrics.csv").open() as lines:
         assert [int(row["step"]) for row in csv.DictReader(lines) if row["name"] == "valid/loss"] == [5, 11]
+
+
+def test_a_finished_run_is_evaluated_again_when_resumed(monkeypatch, tmp_path, small_run):
+    run = shutil.copytree(small_run[0], tmp_path / "copy")
+    for name in ("weights.safetensors", "scores.nc", "report.html"):
+        (run / name).unlink()
+    command(monkeypatch, tmp_path, f"resume={run}")
+    assert (run / "report.html").exists()
+    expected, found = load(small_run[0]).model.state_dict(), load(run).model.state_dict()
+    assert all(torch.equal(value, found[name]) for name, value in expected.items())
+
+
+def test_a_divergence_ends_with_a_sentence_and_the_last_good_weights(monkeypatch, tmp_path):
+    found = failure(monkeypatch, tmp_path, *SMALL, *FNO, "training.lr=1e30", "training.clip=null")
+    assert "expected a finite training loss" in found and "Lower training.lr" in found
+    assert all(torch.isfinite(value).all() for value in load(only_run(tmp_path)).model.state_dict().values())
+
+
+def test_a_time_limit_says_how_to_go_on(monkeypatch, tmp_path, capsys):
+    command(monkeypatch, tmp_path, *SMALL, *FNO, "training.steps=100000", "trainer.max_time=00:00:00:01")
+    run = only_run(tmp_path)
+    printed = capsys.readouterr().out
+    assert "out of time after" in printed and f"resume={run} trainer.max_time=null" in printed
+    assert (run / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_several_processes_share_a_run(tmp_path):
+    """Two processes on the CPU: one folder, weights like those of any run."""
+    arguments = [*SMALL, *FNO, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-m", "pdekit.train", *arguments],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    run = load(only_run(tmp_path))
+    assert all(torch.isfinite(value).all() for value in run.model.state_dict().values())
+    assert done.stdout.count("run: ") == 1
 
 
 def forked(function, *arguments) -> int:

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import multiprocessing
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -95,6 +96,13 @@ def test_a_killed_run_resumes_bit_for_bit(undisturbed, tmp_path, step):
     assert_equal_weights(model, undisturbed[0])
     assert outcome.finished and outcome.steps == 24
     assert metrics(tmp_path) == metrics(undisturbed[2])
+
+
+def test_a_run_that_had_taken_its_last_step_resumes_with_the_average(undisturbed, tmp_path):
+    shutil.copy(undisturbed[2] / "last.ckpt", tmp_path)
+    model, outcome = train(tmp_path, resume=True)
+    assert_equal_weights(model, undisturbed[0])
+    assert outcome.finished and outcome.steps == 24
 
 
 def interrupted(folder, queue):
@@ -247,18 +255,30 @@ def test_stages_follow_one_another(tmp_path):
     assert load_checkpoint(tmp_path / "last.ckpt")["stage"] == 1
 
 
-def test_a_run_resumes_in_its_stage(tmp_path):
-    class Killed(TwoStages):
-        def loss(self, batch):
-            if torch.is_grad_enabled():
-                self.n_losses = getattr(self, "n_losses", 0) + 1
-                if self.n_losses == self.at:
-                    kill()
-            return super().loss(batch)
+class Killed(TwoStages):
+    def loss(self, batch):
+        if torch.is_grad_enabled():
+            self.n_losses = getattr(self, "n_losses", 0) + 1
+            if self.n_losses == self.at:
+                kill()
+        return super().loss(batch)
 
+
+def test_a_run_resumes_in_its_stage(tmp_path):
     settings = dataclasses.replace(SETTINGS, checkpoint_every=2)
     expected, _ = train(tmp_path / "whole", method=Killed, settings=settings)
     assert forked(train, tmp_path / "killed", 9, kill, False, settings, Killed) == -signal.SIGKILL
+    model, outcome = train(tmp_path / "killed", resume=True, method=Killed, settings=settings)
+    assert_equal_weights(model, expected)
+    assert outcome.steps == 11
+
+
+def test_a_run_resumes_between_stages(tmp_path):
+    settings = dataclasses.replace(SETTINGS, checkpoint_every=100)
+    expected, _ = train(tmp_path / "whole", method=TwoStages, settings=settings)
+    assert forked(train, tmp_path / "killed", 6, kill, False, settings, Killed) == -signal.SIGKILL
+    found = load_checkpoint(tmp_path / "killed" / "last.ckpt")
+    assert (found["stage"], found["global_step"]) == (0, 5)
     model, outcome = train(tmp_path / "killed", resume=True, method=Killed, settings=settings)
     assert_equal_weights(model, expected)
     assert outcome.steps == 11

@@ -31,8 +31,7 @@ class Path:
     def at(self, level: Int[Tensor, "batch"], like: Tensor) -> tuple[Tensor, Tensor]:
         """(signal, sigma) of each sample's level, shaped to broadcast over ``like`` "batch ..."."""
         shape = (-1,) + (1,) * (like.ndim - 1)
-        index = level.to(self.sigma.device)
-        return tuple(table[index].reshape(shape).to(like) for table in (self.signal, self.sigma))
+        return tuple(table.to(like)[level].reshape(shape) for table in (self.signal, self.sigma))
 
     def noisy(self, clean: Tensor, noise: Tensor, level: Int[Tensor, "batch"]) -> Tensor:
         """z = signal y + sigma e."""
