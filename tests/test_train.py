@@ -137,7 +137,7 @@ def test_a_run_leaves_everything_behind(small_run):
     run, printed = small_run
     files = {path.name for path in run.iterdir()}
     assert {"config.yaml", "weights.safetensors", "last.ckpt", "metrics.csv", "provenance.json"} <= files
-    assert run.name.endswith("-fno-ks")
+    assert run.name.endswith("-fno-ks") and {path.name for path in run.parents[1].iterdir()} == {"runs"}
     assert str(run) in printed
     config = OmegaConf.load(run / "config.yaml")
     assert config.model.net.width == 4 and config.training.lr == 3e-3
