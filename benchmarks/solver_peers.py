@@ -173,7 +173,7 @@ BUILD = {"pdekit": pdekit, "exponax": exponax, "torch-cfd": torch_cfd, "jax-cfd"
 
 
 def serve(library: str, precision: str) -> None:
-    """Commands: prepare (problem, n, dt, start: a .npy file), time (seconds), solve (steps, end: a .npy file)."""
+    """Commands: prepare (problem, n, dt, start: a .npy file, warmup: steps), time (seconds), solve (steps, end: a file)."""
     run = state = decode = None
     for line in sys.stdin:
         command = json.loads(line)
@@ -181,7 +181,7 @@ def serve(library: str, precision: str) -> None:
         if command["do"] == "prepare":
             encode, run, decode = BUILD[library](command["problem"], command["n"], command["dt"], precision)
             state = encode(np.load(command["start"]))
-            run(state, 2)
+            run(state, command.get("warmup", 2))
         elif command["do"] == "time":
             state, steps, start = run(state, 1), 0, time.process_time()
             chunk = 1
