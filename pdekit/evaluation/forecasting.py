@@ -15,8 +15,8 @@ from pdekit.models.base import Stepper, Surrogate
 from pdekit.models.noise import derived_seed
 
 CPU = torch.device("cpu")
-VALUES = 2**23
-"""Values of one stretch of frames, over batch, time, channels and space: 32 MiB in float32."""
+VALUES = 2**20
+"""Values of one stretch of frames (batch, time, channels, space): 4 MiB in float32, small enough for a cache."""
 
 
 class Contender:

@@ -11,10 +11,10 @@ import numpy as np
 from torch import Tensor
 
 from pdekit.evaluation.archive import Archive
-from pdekit.evaluation.forecasting import VALUES, Contender
+from pdekit.evaluation.forecasting import Contender
 from pdekit.fields import Grid, Problem, n_values
 
-MOST_VALUES = 8 * VALUES
+MOST_VALUES = 2**26
 """Values of all forecasts that are kept: 256 MiB in float32, before compression."""
 MOST_FRAMES = 200
 

@@ -24,8 +24,8 @@ from pdekit.metrics.catalogue import CATALOGUE, SHELL, Measure
 from pdekit.metrics.spectra import energy_spectrum, wavenumbers
 from pdekit.models.base import Surrogate
 
-REFERENCE_VALUES = 8 * VALUES
-"""Values of the reference and of a solver's forecast held at once: 256 MiB in float32."""
+REFERENCE_VALUES = 2**25
+"""Values of the reference and of a solver's forecast held at once: 128 MiB in float32."""
 
 
 def evaluate(
