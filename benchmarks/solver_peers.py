@@ -173,7 +173,7 @@ BUILD = {"pdekit": pdekit, "exponax": exponax, "torch-cfd": torch_cfd, "jax-cfd"
 
 
 def serve(library: str, precision: str) -> None:
-    """Commands: prepare (problem, n, dt, start: a .npy file, warmup: steps), time (seconds), solve (steps, end: a file)."""
+    """Commands: prepare (problem, n, dt, start: a .npy file, warmup: steps), time (seconds), solve (steps, end)."""
     run = state = decode = None
     for line in sys.stdin:
         command = json.loads(line)
