@@ -74,6 +74,7 @@ class Solver(Surrogate):
         self.largest_dt = math.inf if dt is None else dt
         self.dtype = PRECISIONS[precision]
         self.order = order
+        self.steps: dict[torch.device, Step] = {}
         self.averages = isinstance(problem.pde, ConservationLaw)
         self.to_grid = remap if self.averages else resample
 
@@ -109,11 +110,18 @@ class Solver(Surrogate):
         return out.expand(members, *out.shape)
 
     def step(self, pde: PDE, grid: Grid, dt: Any, u: Tensor) -> tuple[Step, int]:
-        """A step of the solver, and how many of them lie between frames."""
+        """A step of the solver, and how many of them lie between frames.
+
+        Where no parameter varies the step is made once and kept: its coefficients are set-up, not forecast.
+        """
         frame = float(torch.as_tensor(dt).max())
         if not self.averages:
             n = substeps(frame, self.largest_dt)
-            return etdrk(pde, grid, dt / n, self.order, self.dtype, u.device), n
+            if self.problem.params:
+                return etdrk(pde, grid, dt / n, self.order, self.dtype, u.device), n
+            if u.device not in self.steps:
+                self.steps[u.device] = etdrk(pde, grid, dt / n, self.order, self.dtype, u.device)
+            return self.steps[u.device], n
         n = substeps(frame, min(self.largest_dt, stable_dt(pde, u, grid)))
         return finite_volume(pde, grid, dt / n, order=min(self.order, 3), dtype=self.dtype, device=u.device), n
 
