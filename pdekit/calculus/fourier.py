@@ -374,8 +374,13 @@ def _merge(first: tuple, second: tuple) -> tuple:
 
 
 def _sum_terms(calculus: Fourier, terms: tuple) -> Tensor:
+    """Terms without a multiplier first, so that each of the others is one fused multiply-add."""
     total = None
-    for base, factors in terms:
-        value = base * calculus.multiplier(factors) if factors else base
-        total = value if total is None else total + value
+    for base, factors in sorted(terms, key=lambda term: bool(term[1])):
+        if not factors:
+            total = base if total is None else total + base
+        elif total is None:
+            total = base * calculus.multiplier(factors)
+        else:
+            total = torch.addcmul(total, base, calculus.multiplier(factors))
     return total

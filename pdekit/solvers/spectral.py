@@ -76,8 +76,8 @@ def spectral_form(
     if pde.degree > 1:
 
         def nonlinear(u_hat: Tensor) -> Tensor:
-            value = pde.nonlinear(fourier.from_spectrum(u_hat), fourier).spectrum
-            return value if source is None else value + source
+            value = pde.nonlinear(fourier.from_spectrum(u_hat), fourier)
+            return (value if source is None else value + fourier.from_spectrum(source)).spectrum
 
     elif source is not None:
 
