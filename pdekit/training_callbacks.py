@@ -165,7 +165,7 @@ class StepProgress(Callback):
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         self.bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=16),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[numbers]}"),
@@ -174,13 +174,20 @@ class StepProgress(Callback):
         )
         self.bar.start()
         self.task = self.bar.add_task(
-            f"training ({module.stage.name})", total=trainer.max_steps, completed=trainer.global_step, numbers=""
+            f"training {module.stage.name}".removesuffix(" train"),
+            total=trainer.max_steps,
+            completed=trainer.global_step,
+            numbers="",
         )
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
         if trainer.global_step % 10 == 0 or trainer.global_step == trainer.max_steps:
-            shown = [f"{name} {float(value):.3g}" for name, value in sorted(trainer.progress_bar_metrics.items())]
-            self.bar.update(self.task, completed=trainer.global_step, numbers="  ".join(shown))
+            latest = trainer.progress_bar_metrics
+            shown = {name.removeprefix("train/"): value for name, value in latest.items() if name.startswith("train/")}
+            if "valid/nrmse" in latest:
+                shown["valid nrmse"] = latest["valid/nrmse"]
+            numbers = "  ".join(f"{name} {float(value):.3g}" for name, value in shown.items())
+            self.bar.update(self.task, completed=trainer.global_step, numbers=numbers)
 
     def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
         if self.bar is not None:  # there may have been nothing left to train

@@ -94,7 +94,6 @@ class Normaliser(nn.Module):
             self.register_buffer(f"{name}mean", torch.zeros(size))
             self.register_buffer(f"{name}scale", torch.ones(size))
         self.register_buffer("change_scale", torch.ones(len(self.fields)))
-        self.register_buffer("calibrated", torch.tensor(False))
 
     def calibrate(self, batches: Iterable[Trajectory]) -> None:
         """Read the statistics of a training split, batch after batch.
@@ -131,7 +130,6 @@ class Normaliser(nn.Module):
             mean, scale = mean_and_scale(moments, names)
             getattr(self, f"{name}_mean").copy_(mean)
             getattr(self, f"{name}_scale").copy_(scale)
-        self.calibrated.fill_(True)
 
     def encode(self, u: Float[Tensor, "batch time channel *space"]) -> Float[Tensor, "batch time channel *space"]:
         """Physical to normalised."""
