@@ -82,11 +82,12 @@ class Setting:
         step = self.step(grid, substeps)
         stored = self.recipe.grid.shape
         state = step.encode(u)
-        frames = [restrict(step.decode(state), grid, stored)]
+        averages = self.recipe.averages
+        frames = [restrict(step.decode(state), grid, stored, averages)]
         for _ in range(n_frames - 1):
             for _ in range(substeps):
                 state = step.advance(state)
-            frames.append(restrict(step.decode(state), grid, stored))
+            frames.append(restrict(step.decode(state), grid, stored, averages))
             tick(len(u) * substeps)
         return torch.stack(frames, 1).cpu()
 
@@ -143,12 +144,13 @@ def _check_finite(recipe: Recipe, chosen: Setting, u: Tensor, t: Tensor) -> None
 
 
 def restrict(
-    u: Float[Tensor, "batch channel *space"], grid: Grid, shape: Sequence[int]
+    u: Float[Tensor, "batch channel *space"], grid: Grid, shape: Sequence[int], averages: bool = False
 ) -> Float[Tensor, "batch channel *new"]:
     """The field on a coarser grid of the same box.
 
     Periodic axes keep the modes that the coarser grid holds (nothing is aliased), cells are averaged (nothing is lost
-    of a conserved quantity), nodes are taken where they coincide.
+    of a conserved quantity), nodes are taken where they coincide. With ``averages``, the values on a periodic axis are
+    averages over cells centred at its points; an odd number of them makes one cell of the coarser grid.
 
     Raises:
         ValueError: if cells or nodes of the two grids do not fit.
@@ -156,20 +158,20 @@ def restrict(
     for axis, (n, m, layout) in enumerate(zip(grid.shape, shape, grid.layout, strict=True), start=2):
         if n == m:
             continue
-        if layout == "periodic":
-            sizes = [m if a == axis else size for a, size in enumerate(u.shape)][2:]
-            u = resample(u, sizes)
+        if layout == "periodic" and not averages:
+            u = resample(u, [m if a == axis else size for a, size in enumerate(u.shape)][2:])
             continue
-        intervals, wanted = (n, m) if layout == "cells" else (n - 1, m - 1)
-        if wanted < 1 or intervals % wanted:
+        intervals, wanted = (n - 1, m - 1) if layout == "nodes" else (n, m)
+        centred = layout == "periodic"
+        if wanted < 1 or intervals % wanted or (centred and intervals // wanted % 2 == 0):
             raise ValueError(
-                f"expected {layout} of the solver's grid that fit those of the stored grid, got {n} and {m} points; "
-                "choose a multiple"
+                f"expected {layout} points of the solver's grid that fit those of the stored grid, got {n} and {m}; "
+                f"choose an {'odd ' if centred else ''}integer ratio"
             )
         ratio = intervals // wanted
-        u = (
-            u.unflatten(axis, (m, ratio)).mean(axis + 1)
-            if layout == "cells"
-            else u.index_select(axis, torch.arange(0, n, ratio, device=u.device))
-        )
+        if layout == "nodes":
+            u = u.index_select(axis, torch.arange(0, n, ratio, device=u.device))
+        else:
+            u = u.roll(ratio // 2, axis) if centred else u
+            u = u.unflatten(axis, (m, ratio)).mean(axis + 1)
     return u

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from pdekit.data.layout import FORMAT, OPTIONAL, OURS, TEXT, Placement, datasets, problem_from_plain
-from pdekit.fields import Trajectory
+from pdekit.fields import Problem, Trajectory
 
 
 def open_hdf5(path: Path) -> h5py.File:
@@ -47,8 +47,7 @@ class Split:
 
     def __init__(self, path: Path, trust: Sequence[str] = ()):
         self.path = Path(path)
-        self._file: h5py.File | None = None
-        self._process = -1
+        self._opened: Opened | None = None
         with open_hdf5(self.path) as file:
             if OURS not in file or "problem" not in file[OURS]:
                 raise ValueError(
@@ -66,68 +65,79 @@ class Split:
                 for key, item in file[OURS].items()
                 if isinstance(item, h5py.Dataset) and item.shape == () and item.dtype == TEXT
             }
-            self._parts = tuple(part for part in OPTIONAL if part in file[OURS])
         self.problem = problem_from_plain(self.documents.pop("problem"), trust)
-        self._datasets = datasets(self.problem)
 
     def __getstate__(self) -> dict:
-        return {**self.__dict__, "_file": None, "_process": -1}
+        return {**self.__dict__, "_opened": None}
 
     @property
-    def file(self) -> h5py.File:
+    def opened(self) -> Opened:
         """The open file of this process."""
-        if self._file is None or self._process != os.getpid():
-            self._file = open_hdf5(self.path)
-            self._process = os.getpid()
-        return self._file
+        if self._opened is None or self._opened.process != os.getpid():
+            self._opened = Opened(self.path, self.problem)
+        return self._opened
 
     def close(self) -> None:
-        if self._file is not None and self._process == os.getpid():
-            self._file.close()
-        self._file = None
+        """Close the file; the next read opens it again."""
+        if self._opened is not None and self._opened.process == os.getpid():
+            self._opened.file.close()
+        self._opened = None
 
     def read(self, trajectory: int, frames: slice = slice(None)) -> Trajectory:
         """Some frames of one trajectory: a batch of one, fields and params float32, times float64.
 
         Only the frames asked for are read; coeffs, mask and points are read whole.
         """
-        file, problem = self.file, self.problem
-        time = file["dimensions/time"]
-        row = time[trajectory, frames] if time.ndim == 2 else time[frames]
-        group = file[OURS]
-        parts = {part: torch.from_numpy(group[part][trajectory][None]) for part in self._parts}
+        problem, opened = self.problem, self.opened
         return Trajectory(
-            u=_unpack(file, self._datasets.u, trajectory, frames, problem.n_channels),
-            t=torch.from_numpy(row)[None],
-            coeffs=_unpack(file, self._datasets.coeffs, trajectory, None, len(problem.coeffs)),
-            forcing=_unpack(file, self._datasets.forcing, trajectory, frames, len(problem.forcing)),
-            params=self._params(trajectory),
-            text=(group["text"].asstr()[trajectory],) if problem.has_text else None,
+            u=_unpack(opened.u, trajectory, frames, problem.n_channels),
+            t=opened.t[trajectory if len(opened.t) > 1 else 0, frames][None],
+            coeffs=_unpack(opened.coeffs, trajectory, None, len(problem.coeffs)),
+            forcing=_unpack(opened.forcing, trajectory, frames, len(problem.forcing)),
+            params=None if opened.params is None else opened.params[trajectory : trajectory + 1],
+            text=(opened.text.asstr()[trajectory],) if problem.has_text else None,
             index=torch.tensor([trajectory]),
-            **parts,
+            **{part: torch.from_numpy(column[trajectory][None]) for part, column in opened.parts.items()},
         )
 
-    def _params(self, trajectory: int) -> torch.Tensor | None:
-        if not self.problem.params:
-            return None
-        values = [self.file["scalars"][name][trajectory] for name in self.problem.params]
-        return torch.tensor([values], dtype=torch.float32)
+
+class Opened:
+    """A file that is open in one process: its datasets, looked up once (a look-up costs more than reading a window).
+
+    Args:
+        path: of the file.
+        problem: what it holds.
+    """
+
+    def __init__(self, path: Path, problem: Problem):
+        self.process = os.getpid()
+        self.file = open_hdf5(path)
+        found = datasets(problem)
+        self.u, self.coeffs, self.forcing = (
+            tuple((place, self.file[place.path]) for place in places)
+            for places in (found.u, found.coeffs, found.forcing)
+        )
+        self.t = torch.from_numpy(np.atleast_2d(self.file["dimensions/time"][...]))
+        columns = [self.file["scalars"][name][...] for name in problem.params]
+        self.params = torch.from_numpy(np.stack(columns, 1)).float() if columns else None
+        group = self.file[OURS]
+        self.text = group["text"] if problem.has_text else None
+        self.parts = {part: group[part] for part in OPTIONAL if part in group}
 
 
 def _unpack(
-    file: h5py.File, places: tuple[Placement, ...], trajectory: int, frames: slice | None, n_channels: int
+    columns: tuple[tuple[Placement, h5py.Dataset], ...], trajectory: int, frames: slice | None, n_channels: int
 ) -> torch.Tensor | None:
     """Channels of one trajectory: "1 time channel *space", or "1 channel *space" where frames is None."""
-    if not places:
+    if not columns:
         return None
+    where = trajectory if frames is None else (trajectory, frames)
     axis = 0 if frames is None else 1
-    if n_channels == 1:
-        values = file[places[0].path][trajectory] if frames is None else file[places[0].path][trajectory, frames]
-        values = values[..., 0] if places[0].group == "t1_fields" else values
-        return torch.from_numpy(np.expand_dims(values, axis))[None]
     channels: list[np.ndarray] = [np.empty(0)] * n_channels
-    for place in places:
-        values = file[place.path][trajectory] if frames is None else file[place.path][trajectory, frames]
+    for place, column in columns:
+        values = column[where]
         for component, channel in enumerate(place.channels):
             channels[channel] = values[..., component] if place.group == "t1_fields" else values
+    if n_channels == 1:
+        return torch.from_numpy(np.expand_dims(channels[0], axis))[None]
     return torch.from_numpy(np.stack(channels, axis))[None]

@@ -210,8 +210,22 @@ def test_restriction_of_cells_and_nodes():
     torch.testing.assert_close(found, u.unflatten(2, (4, 3)).mean(3)[..., ::2])
     torch.testing.assert_close(found[..., 0].mean(2), u[..., 0].mean(2))  # conserved
     for shape in ((5, 9), (12, 4)):
-        with pytest.raises(ValueError, match="choose a multiple"):
+        with pytest.raises(ValueError, match="choose an integer ratio"):
             restrict(u, grid, shape)
+
+
+def test_averages_over_cells_centred_at_points():
+    """Three cells around each point of the coarse grid: conserved, and to second order the value there."""
+    grid = Grid((192,), (2 * torch.pi,))
+    (x,) = grid.mesh()
+    found = restrict(torch.sin(x)[None, None], grid, (64,), averages=True)[0, 0]
+    (coarse,) = grid.resized((64,)).mesh()
+    h = 2 * torch.pi / 192
+    torch.testing.assert_close(found, torch.sin(coarse) * (1 + 2 * np.cos(h)) / 3)
+    u = torch.rand(1, 1, 192, dtype=torch.float64)
+    torch.testing.assert_close(restrict(u, grid, (64,), averages=True).mean(), u.mean())
+    with pytest.raises(ValueError, match="choose an odd integer ratio"):
+        restrict(u, grid, (96,), averages=True)
 
 
 # How far the reference can be trusted
@@ -229,7 +243,7 @@ def test_the_check_sees_the_error_of_step_and_space():
         n_frames={"train": 2, "valid": 2, "test": 26},
     )
     good = self_convergence(made)
-    coarse = self_convergence(dataclasses.replace(made, grid=Grid((72,), (64.0,)), substeps=4))
+    coarse = self_convergence(dataclasses.replace(made, grid=Grid((72,), (64.0,)), substeps=2))
     assert len(good["error_step"]) == 4 and len(good["error_step"][0]) == len(good["time"]) == 26
     assert good["error_step"][0][0] == 0 and good["finer_shape"] == [192]
     assert good["time_of_error_step"] == [None] * 4  # agrees to t = 50
@@ -240,16 +254,24 @@ def test_the_check_sees_the_error_of_step_and_space():
 
 
 def test_errors_and_times_of_agreement():
+    pair = (Field("u", vector="velocity"), Field("v", vector="velocity"))
+    apart = (Field("u"), Field("v"))
     reference = torch.randn(2, 3, 2, 16, dtype=torch.float64)
-    torch.testing.assert_close(relative_error(1.1 * reference, reference), torch.full((2, 3), 0.1, dtype=torch.float64))
-    torch.testing.assert_close(lowest_correlation(3 * reference + 1, reference), torch.ones(2, 3, dtype=torch.float64))
-    uniform = torch.ones(1, 2, 1, 8, dtype=torch.float64)
-    assert lowest_correlation(uniform, uniform).tolist() == [[1.0, 1.0]]
-    silent = torch.zeros(1, 2, 1, 8, dtype=torch.float64)
-    assert relative_error(silent, silent).tolist() == [[0.0, 0.0]]
+    tenth = torch.full((2, 3), 0.1, dtype=torch.float64)
+    torch.testing.assert_close(relative_error(1.1 * reference, reference, apart), tenth)
+    torch.testing.assert_close(relative_error(1.1 * reference, reference, pair), tenth)
+    ones = torch.ones(2, 3, dtype=torch.float64)
+    torch.testing.assert_close(lowest_correlation(3 * reference + 1, reference, apart), ones)
+    small = reference * torch.tensor([1.0, 1e-2]).reshape(2, 1)  # one component is small: it counts with its group
+    wrong = small + torch.tensor([0.0, 1e-2]).reshape(2, 1)
+    assert relative_error(wrong, small, pair).max() < 0.02 and relative_error(wrong, small, apart).min() > 0.5
+    uniform = torch.ones(1, 2, 2, 8, dtype=torch.float64)
+    assert lowest_correlation(uniform, uniform, apart).tolist() == [[1.0, 1.0]]
+    assert relative_error(0 * uniform, 0 * uniform, apart).tolist() == [[0.0, 0.0]]
     time = torch.tensor([0.0, 0.5, 1.0])
     assert first_time(time, torch.tensor([[False, True, False], [False, False, False]])) == [0.5, None]
     assert refined(Grid((32, 10, 5), (1.0,) * 3, layout=("periodic", "cells", "nodes"))) == (48, 20, 9)
+    assert refined(Grid((96,), (1.0,)), stored=Grid((32,), (1.0,))) == (160,)
 
 
 def test_fields_come_from_the_equation():

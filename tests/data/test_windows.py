@@ -89,10 +89,10 @@ def test_reading_a_window_reads_no_more(tmp_path):
     path = tmp_path / "a.hdf5"
     write_split(path, problem, counted_batch(problem, 20), "a")
     split = Split(path)
-    before = split.file["t0_fields/u"].id.get_offset() + 7 * 40 * 512 * 4 + 3 * 512 * 4
+    before = split.opened.file["t0_fields/u"].id.get_offset() + 7 * 40 * 512 * 4 + 3 * 512 * 4
     whole = path.read_bytes()
     with open(path, "r+b") as file:  # spoil every byte of the field but frames 3 and 4 of trajectory 7
-        start = split.file["t0_fields/u"].id.get_offset()
+        start = split.opened.file["t0_fields/u"].id.get_offset()
         file.seek(start)
         file.write(b"\xff" * (before - start))
         file.write(whole[before : before + 2 * 512 * 4])

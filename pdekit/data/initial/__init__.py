@@ -5,7 +5,7 @@ the same state. ``generator`` is NumPy's and holds the whole randomness; ``versi
 the numbers. Axes are periodic or cells.
 """
 
-from pdekit.data.initial.channels import Channels, Constant
+from pdekit.data.initial.channels import Channels, Constant, RandomConstant
 from pdekit.data.initial.filtered_velocity import FilteredVelocity
 from pdekit.data.initial.fourier_series import RandomFourierSeries
 from pdekit.data.initial.gaussian_bumps import GaussianBumps
@@ -24,6 +24,7 @@ __all__ = [
     "KdVSolitons",
     "McWilliams",
     "PerlinPatches",
+    "RandomConstant",
     "RandomFourierSeries",
     "SchroedingerSolitons",
     "Seeds",

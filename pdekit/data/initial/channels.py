@@ -48,3 +48,21 @@ class Constant:
 
     def __call__(self, grid: Grid, fields: tuple[Field, ...], generator: np.random.Generator) -> Tensor:
         return torch.full((len(fields), *grid.shape), self.value, dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class RandomConstant:
+    """For each field a normal number, the same everywhere: starts of systems without space.
+
+    Args:
+        mean, std: of the numbers.
+    """
+
+    mean: float = 0.0
+    std: float = 1.0
+
+    version: ClassVar[int] = 1
+
+    def __call__(self, grid: Grid, fields: tuple[Field, ...], generator: np.random.Generator) -> Tensor:
+        values = torch.from_numpy(self.mean + self.std * generator.standard_normal(len(fields)))
+        return values.reshape(-1, *[1] * grid.ndim).expand(-1, *grid.shape).clone()
