@@ -22,6 +22,7 @@ from hydra import compose, initialize_config_dir
 from lightning.pytorch import LightningDataModule
 from omegaconf import OmegaConf
 
+from pdekit import machine
 from pdekit.calculus.resample import resample
 from pdekit.command_line import CONFIGS
 from pdekit.data.instance import instance_from
@@ -107,6 +108,7 @@ def main(arguments: list[str]) -> None:
     rest = [a for a in rest if not a.startswith(("budget=", "name="))]
     config = configuration(problem, [*known["overrides"], *rest, "model.second.steps=100000"])
     recipe = instance_from(config["data"], config["instance"])
+    machine.prepare()
     torch.set_num_threads(1)
     reference, own_error = reference_of(recipe)
     print(f"{problem}: reference {tuple(reference.shape)}, its own error {own_error:.1e}")

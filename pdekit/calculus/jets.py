@@ -221,22 +221,35 @@ class Compose(torch.autograd.Function):
         values, *basis = ctx.saved_tensors
         order = max((k for terms in ctx.plan for k, _ in terms), default=0)
         f = ctx.f.derivatives(tuple(basis), order + 1)
-        result = torch.zeros_like(values)
-        result[0] = gradient[0] * f[1]
+        result = torch.empty_like(values)
+        torch.mul(gradient[0], f[1], out=result[0])
+        written = {0}
+
+        def accumulate(position: int, left: Tensor, right: Tensor) -> None:
+            if position in written:
+                result[position].addcmul_(left, right)
+            else:
+                written.add(position)
+                torch.mul(left, right, out=result[position])
+
         for g, terms in zip(gradient[1:], ctx.plan, strict=True):
             for k, products in terms:
-                g_f = g * f[k]
-                inner = None
+                g_f, inner = g * f[k], None
                 for multiplicity, positions in products:
                     term = _product(values, multiplicity, positions)
                     inner = term if inner is None else inner + term
-                    for place, position in enumerate(positions):
-                        others = positions[:place] + positions[place + 1 :]
+                    for position in dict.fromkeys(positions):
+                        # the derivative of a product by a factor that occurs n times has n equal terms
+                        others = list(positions)
+                        others.remove(position)
+                        count = multiplicity * positions.count(position)
                         if others:
-                            result[position].addcmul_(g_f, _product(values, multiplicity, others))
+                            accumulate(position, g_f, _product(values, count, others))
                         else:
-                            result[position].add_(g_f, alpha=multiplicity)
-                result[0].addcmul_(g * f[k + 1], inner)
+                            accumulate(position, g, f[k])
+                accumulate(0, g * f[k + 1], inner)
+        for position in set(range(len(values))) - written:
+            result[position].zero_()
         return result, None, None
 
 
@@ -257,12 +270,35 @@ def _composed(values: Tensor, plan: Plan, f: Pointwise, basis: tuple[Tensor, ...
     return out
 
 
+class Affine(torch.autograd.Function):
+    """W z + b of a jet, b being added to the value alone: without copies, forward or backward."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(values, weight)
+        out = values @ weight.mT
+        if bias is not None:
+            out[0] += bias
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        values, weight = ctx.saved_tensors
+        for_values, for_weight, for_bias = ctx.needs_input_grad
+        return (
+            gradient @ weight if for_values else None,
+            gradient.flatten(0, -2).mT @ values.flatten(0, -2) if for_weight else None,
+            gradient[0].sum(0) if for_bias else None,
+        )
+
+
 def _linear(jet: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
     """A linear layer; a weight "point out in" gives every point weights of its own."""
-    values = torch.einsum("spi,poi->spo", jet.values, weight) if weight.ndim == 3 else jet.values @ weight.mT
-    if bias is not None:
-        values = torch.cat((values[:1] + bias, values[1:]))
-    return jet.like(values)
+    if weight.ndim == 3:
+        values = torch.einsum("spi,poi->spo", jet.values, weight)
+        return jet.like(values if bias is None else torch.cat((values[:1] + bias, values[1:])))
+    return jet.like(Affine.apply(jet.values, weight, bias))
 
 
 def _cat(jets: Sequence[Jet], dim: int = -1) -> Jet:

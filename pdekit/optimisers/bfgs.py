@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
-from pdekit.optimisers.quasi_newton import QuasiNewton
+from pdekit.optimisers.quasi_newton import QuasiNewton, Update
 
 
 class BFGS(QuasiNewton):
@@ -14,9 +11,5 @@ class BFGS(QuasiNewton):
     Source: Nocedal and Wright, Numerical Optimization (2006), equation 6.17.
     """
 
-    def update(self, inverse: Tensor, s: Tensor, y: Tensor, step: float, gradient: Tensor) -> None:
-        hy = inverse @ y
-        r = 1 / float(y @ s)
-        coefficients = hy.new_tensor([[r + r * r * float(y @ hy), -r], [-r, 0.0]])
-        pair = torch.stack((s, hy), dim=1)
-        inverse.addmm_(pair @ coefficients, pair.mT)
+    def coefficients(self, r: float, q: float, b: float) -> Update:
+        return 1.0, (r + r * r * q, -r, 0.0)

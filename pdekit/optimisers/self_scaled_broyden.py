@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import math
 
-import torch
-from torch import Tensor
-
-from pdekit.optimisers.quasi_newton import QuasiNewton
+from pdekit.optimisers.quasi_newton import QuasiNewton, Update
 
 
 class SelfScaledBroyden(QuasiNewton):
@@ -27,15 +24,9 @@ class SelfScaledBroyden(QuasiNewton):
     Source: Al-Baali (1998); as used for physics-informed networks by Urban, Stefanou and Pons (2025, JCP 523).
     """
 
-    def update(self, inverse: Tensor, s: Tensor, y: Tensor, step: float, gradient: Tensor) -> None:
-        hy = inverse @ y
-        r, q = 1 / float(y @ s), float(y @ hy)
-        phi, tau = member(h=r * q, b=-step * r * float(s @ gradient), n=self.n)
-        coefficients = hy.new_tensor(
-            [[r + phi * q * r * r / tau, -phi * r / tau], [-phi * r / tau, (phi - 1) / (q * tau)]]
-        )
-        pair = torch.stack((s, hy), dim=1)
-        inverse.addmm_(pair @ coefficients, pair.mT, beta=1 / tau)
+    def coefficients(self, r: float, q: float, b: float) -> Update:
+        phi, tau = member(h=r * q, b=b, n=self.n)
+        return 1 / tau, (r + phi * q * r * r / tau, -phi * r / tau, (phi - 1) / (q * tau))
 
 
 def member(h: float, b: float, n: int) -> tuple[float, float]:

@@ -97,7 +97,10 @@ def test_an_update_satisfies_the_secant_equation(method):
     step = 0.7
     s = -step * inverse @ gradient
     y = 2 * s + 0.1 * torch.randn(n, dtype=torch.float64)
-    optimiser.update(inverse, s, y, step, gradient)
+    old, b = inverse.clone(), -step * float(s @ gradient) / float(y @ s)
+    assert b == pytest.approx(float(s @ torch.linalg.solve(old, s)) / float(y @ s), rel=1e-9)
+    h_gradient = optimiser._update(inverse, s, y, s / step, gradient + y, b)
+    assert (h_gradient - inverse @ (gradient + y)).norm() < 1e-11 * h_gradient.norm()
     assert (inverse @ y - s).norm() < 1e-12 * s.norm()
     assert torch.linalg.eigvalsh(inverse).min() > 0, "positive definite stays so"
 
