@@ -1,0 +1,58 @@
+"""Every problem of the study composes, is built, and has a finite loss with all its terms."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from pdekit.command_line import CONFIGS, choices
+from pdekit.data.instance import instance_from
+from pdekit.models.pinn import PINN
+from pdekit.pdes.initial_states import sampled
+from pdekit.runs import build_model
+from pdekit.settings import Training
+from pdekit.train import register_schema
+
+STUDY = yaml.safe_load((Path(__file__).parents[2] / "experiments" / "pinn" / "problems.yaml").read_text())
+
+
+def composed(overrides: list[str]) -> dict:
+    register_schema()
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return OmegaConf.to_container(compose("train", ["model=pinn", *overrides]), resolve=True)
+
+
+@pytest.mark.parametrize("problem", STUDY)
+def test_the_problems_of_the_study_are_built(problem):
+    config = composed([*STUDY[problem]["overrides"], "model.collocation.n_points=64"])
+    recipe = instance_from(config["data"], config["instance"])
+    model = build_model(config["model"], recipe.problem("test")).double()
+    assert isinstance(model, PINN)
+    stages = model.stages(Training(**config["training"]))
+    model.before_step(stages[0], 0)
+    loss, numbers = model.loss(next(iter(model.batches(None))))
+    assert torch.isfinite(loss) and set(recipe.pde.auxiliary) <= set(numbers)
+    assert stages[-1].name.startswith("self_scaled_broyden")
+
+
+@pytest.mark.parametrize("data", choices("data"))
+def test_every_instance_of_every_dataset_is_a_state_of_its_equation(data):
+    config = composed([f"data={data}"])["data"]
+    for name in config.get("instances", {}):
+        recipe = instance_from(config, name)
+        problem = recipe.problem("test")
+        u = sampled(problem.instance, problem.grid)
+        assert u.shape == (problem.n_channels, *problem.grid.shape) and torch.isfinite(u).all()
+        assert problem.pde.dims == (1, 2, 3) or problem.ndim in problem.pde.dims
+
+
+def test_settings_of_nested_parts_can_be_given_on_the_command_line():
+    causality = "model.causality={_target_: pdekit.models.pinn.Causality, tolerances: [0.1, 1]}"
+    inverse = "model.inverse={_target_: pdekit.models.pinn.Inverse, start: {viscosity: 0.05}}"
+    config = composed(["data=burgers", causality, inverse])
+    model = build_model(config["model"], instance_from(config["data"], "published").problem("test"))
+    assert model.causality.tolerances == (0.1, 1.0)
+    assert set(model.unknowns.values()) == {"viscosity"}
