@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from pdekit.nets.base import GridNet, bounded_coordinates
 from pdekit.nets.conditioning import ConditionEmbedding, Modulation
-from pdekit.nets.pointwise import Perceptron
+from pdekit.nets.pointwise import Perceptron, affine, is_wide
 from pdekit.nets.spectral_conv import SpectralConv
 
 
@@ -38,13 +38,15 @@ class FourierLayer(nn.Module):
     def forward(
         self, u: Float[Tensor, "batch channel *space"], embedding: Float[Tensor, "batch feature"] | None
     ) -> Float[Tensor, "batch channel *space"]:
-        gain, offset, skip = None, self.bias.expand(len(u), -1), self.weight.expand(len(u), -1, -1)
+        points, skip = u.flatten(2), self.weight.expand(len(u), -1, -1)
         if self.modulation is not None:
             gain, offset = self.modulation(embedding)
-            offset = offset + gain * self.bias
-            skip = gain[:, :, None] * self.weight
-        v = self.kernel(u, gain, offset, skip)
-        return self.perceptron(v.flatten(2), u.flatten(2)).unflatten(2, u.shape[2:])
+            v = self.kernel(u, gain, offset + gain * self.bias, gain[:, :, None] * skip).flatten(2)
+        elif is_wide(self.weight):
+            v = affine(points, self.weight, self.bias).add_(self.kernel(u).flatten(2))
+        else:
+            v = self.kernel(u, None, self.bias.expand(len(u), -1), skip).flatten(2)
+        return self.perceptron(v, points).unflatten(2, u.shape[2:])
 
 
 class FNO(GridNet):

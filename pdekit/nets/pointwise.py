@@ -1,4 +1,4 @@
-"""A perceptron over the channels of every point: y = sigma_out(skip + B sigma(A sigma_in(u) + a) + b), sigma = GELU."""
+"""Maps of the channels of a point: W u + b, and y = sigma(skip + B sigma(A sigma(u) + a) + b), sigma the exact GELU."""
 
 from __future__ import annotations
 
@@ -7,12 +7,27 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+WIDE = 2048  # numbers of a matrix from which a convolution of width one beats a batched product on CPUs
+
+
+def is_wide(weight: Tensor) -> bool:
+    """Whether `affine` convolves. On CPUs the batched product is 5 to 13 % faster for 32 channels, forward and
+    backward, the convolution 20 to 40 % for 64 and more; on GPUs convolutions round to TF32 by default."""
+    return weight.device.type == "cpu" and weight.numel() >= WIDE
+
+
+def affine(
+    u: Float[Tensor, "batch channel point"], weight: Float[Tensor, "out channel"], bias: Float[Tensor, " out"]
+) -> Float[Tensor, "batch out point"]:
+    """W u + b at every point."""
+    if is_wide(weight):
+        return F.conv1d(u, weight[:, :, None], bias)
+    # In place on a fresh product, whose backward pass does not need its value.
+    return torch.bmm(weight.expand(len(u), -1, -1), u).add_(bias[:, None])
+
 
 class Perceptron(nn.Module):
     """Two pointwise affine maps with the exact GELU between them.
-
-    Each map is one batched matrix product on "batch channel point", which is faster on CPUs than a convolution of
-    width one, forward and backward.
 
     Args:
         in_channels, hidden, out_channels: channels before, between and after the two maps.
@@ -30,11 +45,7 @@ class Perceptron(nn.Module):
     def forward(
         self, u: Float[Tensor, "batch channel point"], skip: Float[Tensor, "batch out point"] | None = None
     ) -> Float[Tensor, "batch out point"]:
-        n = len(u)
         u = F.gelu(u) if self.activate else u
-        # Biases are added in place to fresh products, whose backward passes do not need their values.
-        hidden = F.gelu(torch.bmm(self.weight_in.expand(n, -1, -1), u).add_(self.bias_in[:, None]))
-        weight = self.weight_out.expand(n, -1, -1)
-        y = torch.bmm(weight, hidden) if skip is None else torch.baddbmm(skip, weight, hidden)
-        y = y.add_(self.bias_out[:, None])
+        y = affine(F.gelu(affine(u, self.weight_in, self.bias_in)), self.weight_out, self.bias_out)
+        y = y if skip is None else y.add_(skip)
         return F.gelu(y) if self.activate else y

@@ -94,6 +94,15 @@ def test_conditioning_acts_as_gain_and_offset_before_the_first_nonlinearity():
     assert (layer(u, embedding) - expected).abs().max() < 1e-12
 
 
+@pytest.mark.parametrize("width", [4, 48])  # the second one convolves with its skip
+def test_a_layer_without_conditions_is_kernel_plus_skip_plus_bias(width):
+    layer = FourierLayer(width, (3,), 0, last=False).double()
+    torch.nn.init.normal_(layer.bias)
+    u = torch.randn(2, width, 16, dtype=torch.float64)
+    expected = layer.perceptron(layer.kernel(u) + layer.weight @ u + layer.bias[:, None], u)
+    assert (layer(u, None) - expected).abs().max() < 1e-12
+
+
 def test_modes_may_differ_between_axes():
     net = FNO(2, 1, 1, modes=(2, 5), width=4)
     assert net.layers[0].kernel.weight.shape == (6, 5, 4, 4, 2)

@@ -4,13 +4,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pdekit.nets.pointwise import Perceptron
+from pdekit.nets.pointwise import Perceptron, is_wide
 
 
 @pytest.mark.parametrize("activate", [True, False])
 @pytest.mark.parametrize("with_skip", [True, False])
-def test_is_two_linear_layers_at_every_point(activate, with_skip):
-    net = Perceptron(3, 7, 4, activate).double()
+@pytest.mark.parametrize("hidden", [7, 700])  # the second one convolves
+def test_is_two_linear_layers_at_every_point(activate, with_skip, hidden):
+    net = Perceptron(3, hidden, 4, activate).double()
+    assert is_wide(net.weight_in) == is_wide(net.weight_out) == (hidden == 700)
     u, skip = torch.randn(2, 3, 11, dtype=torch.float64), torch.randn(2, 4, 11, dtype=torch.float64)
 
     def sigma(v):  # GELU by its definition, v times the normal distribution function of v
