@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
 from pdekit.data.initial import RandomFourierSeries
 from pdekit.data.initial.fixed import Fixed
