@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from pdekit.data.formats import open_source
 from pdekit.data.writer import write_split
 from pdekit.fields import Field, Grid, Problem, Trajectory
 
@@ -82,3 +83,21 @@ def test_a_periodic_box_is_periodic_to_them(tmp_path):
     from the_well.data.datasets import BoundaryCondition
 
     assert (dataset[0]["boundary_conditions"] == BoundaryCondition.PERIODIC.value).all()
+
+
+def test_we_read_what_they_write(tmp_path):
+    """The file that The Well makes for its own tests."""
+    from the_well.utils.dummy_data import write_dummy_data
+
+    write_dummy_data(str(tmp_path / "dummy.hdf5"))
+    ours = open_source([tmp_path / "dummy.hdf5"])
+    theirs = the_well.WellDataset(path=str(tmp_path), n_steps_input=3, n_steps_output=2, use_normalization=False)
+    assert [field.name for field in ours.problem.fields] == ["field_x", "field_y"]
+    assert ours.problem.grid.periodic and ours.n_trajectories == 2
+    window = theirs[7]  # trajectory 1, from frame 1 on
+    found = ours.read(1, slice(1, 6))
+    both = torch.cat((window["input_fields"], window["output_fields"]))
+    torch.testing.assert_close(found.u[0].movedim(1, -1), both, rtol=0, atol=0)
+    torch.testing.assert_close(found.coeffs[0].movedim(0, -1), window["constant_fields"], rtol=0, atol=0)
+    scalars = torch.cat((window["input_scalars"], window["output_scalars"]))[:, 0]
+    torch.testing.assert_close(found.forcing[0, :, 0, 0, 0], scalars.float())
