@@ -1,0 +1,36 @@
+"""Grid nets on a GPU beside the same nets on the CPU."""
+
+import copy
+
+import pytest
+import torch
+
+from pdekit.nets.dilated_resnet import DilatedResNet
+from pdekit.nets.fno import FNO
+from pdekit.nets.unet import UNet
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("periodic", [(True, True), (True, False)])
+@pytest.mark.parametrize(
+    ("net", "options"),
+    [
+        (FNO, {"modes": 5, "width": 48}),
+        (FNO, {"modes": 5, "width": 8}),
+        (UNet, {"width": 8}),
+        (DilatedResNet, {"width": 8}),
+    ],
+)
+def test_values_and_gradients_are_those_of_the_cpu(net, options, periodic):
+    model = net(2, 2, 1, 1, periodic, **options).double()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    u, condition = torch.randn(3, 2, 32, 28, dtype=torch.float64), torch.rand(3, 1, dtype=torch.float64)
+    results = []
+    for device in ("cpu", "cuda"):
+        moved = copy.deepcopy(model).to(device)
+        y = moved(u.to(device), condition.to(device))
+        y.square().mean().backward()
+        results.append([y.detach().cpu(), *(p.grad.cpu() for p in moved.parameters())])
+    for ours, reference in zip(*results, strict=True):
+        assert (ours - reference).abs().max() < 1e-10 * max(1.0, reference.abs().max())
