@@ -8,6 +8,7 @@ from __future__ import annotations
 import glob
 import sys
 from pathlib import Path
+from typing import Any
 
 from pdekit.command_line import did_you_mean, take
 
@@ -18,9 +19,14 @@ Lay evaluated runs of one data set side by side: one table, overlaid curves, tab
   python -m pdekit.compare runs='runs/*-ks'
 
 Writes scores.nc, forecasts.nc, report.html, table.md and table.tex into the folder. Baselines and solvers are those
-of the first run. Runs are compared over the shortest of their horizons; they must have been evaluated on the same
+of the first run. Runs that differ in their seed only get a row of their own: the median and the best and worst seed.
+Runs are compared over the shortest of their horizons; they must have been evaluated on the same
 test trajectories.
 """
+
+
+APART = ("seed", "runs_dir", "data_dir", "evaluation")
+"""What may differ between runs of one method."""
 
 
 def main() -> None:
@@ -67,12 +73,24 @@ def compare(runs: list[Path], folder: Path) -> str:
     from pdekit.report.summary import closing_lines, summarise
     from pdekit.report.tables import latex, markdown
 
-    merge(runs, folder)
+    merge(runs, folder, {run: configuration(run) for run in runs})
     with xr.open_dataset(folder / "scores.nc", engine="h5netcdf") as scores:
         table = summarise(scores)
         (folder / "table.md").write_text(markdown(table), encoding="utf-8")
         (folder / "table.tex").write_text(latex(table), encoding="utf-8")
         return closing_lines(table, scores) + f"\nreport: {write_report(folder)}"
+
+
+def configuration(run: Path) -> dict[str, Any] | None:
+    """What a run was configured with, but for its seeds and where its files go; None if that is not known."""
+    from omegaconf import OmegaConf
+
+    path = run / "config.yaml"
+    if not path.is_file():
+        return None
+    found = OmegaConf.to_container(OmegaConf.load(path))
+    loading = {key: value for key, value in (found.get("loading") or {}).items() if key != "seed"}
+    return {key: value for key, value in found.items() if key not in APART} | {"loading": loading}
 
 
 if __name__ == "__main__":

@@ -28,6 +28,9 @@ settings:
   measures=[rmse,vrmse]     names in pdekit.metrics.catalogue; all that suit if not given
   sweep_sizes=[0.5,1.0]     solver grids, as shares of the data grid; [] for no solvers
   sweep_steps=[1,4]         solver steps between frames
+  sweep_precisions=[float64]  of the solvers; float32 and float64 if not given
+  timing_batches=[1,64]     batches with which forecasts are timed beside batch_size
+  compare_at=20             lead time at which surrogates and solvers are compared
   lyapunov_exponent=0.087   correlation times also in Lyapunov times
   data=NAME                 another dataset of the same problem
   folder=PATH device=cuda seed=0 n_kept=3 data_dir=PATH progress=false trust=PACKAGE
@@ -119,7 +122,7 @@ def evaluate(config: dict[str, Any], data_name: str | None = None, trust: list[s
     data.set_window(*run.model.window)
     name = data_name or run.config["choices"]["data"]
     into = Path(folder) if folder else path / name if other else path
-    return evaluate_models({run.name: run.model}, data, into, settings, {"data": name})
+    return evaluate_models({run.name: run.model}, data, into, settings, {"data": name}, path)
 
 
 if __name__ == "__main__":

@@ -106,6 +106,20 @@ def test_times_that_do_not_compare_are_said_to(tmp_path):
         assert "different batch_size: their times do not compare" in scores.attrs["caution"]
 
 
+def test_seeds_of_one_configuration_are_one_method(tmp_path, monkeypatch, capsys):
+    runs = [scored(tmp_path / name, factor) for name, factor in (("a", 1.1), ("b", 1.2), ("c", 1.4))]
+    for seed, run in enumerate(runs):
+        width = 8 if run.name == "c" else 4
+        (run / "config.yaml").write_text(f"seed: {seed}\nloading: {{seed: {seed}}}\nmodel: {{width: {width}}}\n")
+    command(monkeypatch, f"runs=[{','.join(map(str, runs))}]", f"folder={tmp_path / 'out'}")
+    with xr.open_dataset(tmp_path / "out" / "scores.nc", engine="h5netcdf") as scores:
+        assert scores.method.values.tolist() == ["fno (a)", "fno (a)", "fno (c)", ""]
+        row = summarise(scores).rows[0]
+        assert row.name == "fno (a), 2 seeds" and row.errors[0].median == pytest.approx(0.15, rel=1e-4)
+    table = (tmp_path / "out" / "table.md").read_text()
+    assert "fno (a), 2 seeds (median, best and worst seed) | 0.15 [0.1, 0.2]" in table
+
+
 class TestErrors:
     def test_other_trajectories(self, runs, tmp_path, monkeypatch):
         other = scored(tmp_path / "c", 1.1, waves(seed=1))

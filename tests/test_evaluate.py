@@ -15,9 +15,9 @@ SMALL = [
     "model=fno", "data=ks", "data.grid.shape=[32]", "data.grid.extent=[22.0]", "data.warmup=0.8", "data.substeps=8",
     "data.n_trajectories={train: 4, valid: 2, test: 3}", "data.n_frames={train: 6, valid: 6, test: 9}",
     "training.steps=2", "model.net.width=4", "model.net.modes=4", "model.net.n_layers=1",
-    "evaluation.sweep_sizes=[1.0]", "evaluation.sweep_steps=[1]", "evaluation.progress=false",
+    "evaluation.sweep_sizes=[1.0]", "evaluation.sweep_steps=[1]", "evaluation.sweep_precisions=[float64]", "evaluation.progress=false",
 ]  # fmt: skip
-QUICK = ["sweep_sizes=[1.0]", "sweep_steps=[4]", "progress=false"]
+QUICK = ["sweep_sizes=[1.0]", "sweep_steps=[4]", "sweep_precisions=[float64]", "progress=false"]
 
 
 def command(monkeypatch, entry_point, *arguments):
@@ -51,6 +51,7 @@ def test_training_leaves_scores_and_a_report(run):
     with xr.open_dataset(run / "scores.nc", engine="h5netcdf") as scores:
         assert scores.model.values.tolist() == ["fno", "persistence", "mean", "solver 32, dt 0.8"]
         assert scores.nrmse_floor.shape == (8,) and float(scores.nrmse_floor.max()) < 1
+        assert float(scores.training_seconds.sel(model="fno")) > 0 and scores.attrs["data_seconds"] > 0
 
 
 def test_a_run_is_scored_again_elsewhere(run, tmp_path, monkeypatch, capsys):
@@ -91,6 +92,11 @@ class TestErrors:
     def test_a_wrong_value(self, monkeypatch, run):
         assert "horizon" in failure(monkeypatch, f"run={run}", "horizon=many")
         assert "expected members >= 1, got 0" in failure(monkeypatch, f"run={run}", "members=0")
+
+    def test_an_unknown_precision(self, monkeypatch, run):
+        assert "expected sweep_precisions among float32" in failure(
+            monkeypatch, f"run={run}", "sweep_precisions=[half]"
+        )
 
     def test_an_unknown_measure(self, monkeypatch, run):
         assert "expected measures among rmse, nrmse" in failure(monkeypatch, f"run={run}", "measures=[rms]")

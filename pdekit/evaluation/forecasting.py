@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pdekit.data.windows import Source, collate
+from pdekit.evaluation.memory import peak_bytes
 from pdekit.fields import Problem, Trajectory, n_values
 from pdekit.models.base import Stepper, Surrogate
 from pdekit.models.noise import derived_seed
@@ -27,7 +28,8 @@ class Contender:
         model: calibrated, trained.
         kind: "surrogate", "baseline" or "solver".
         seed: with the number of the member, the seed of its forecasts.
-        members: ensemble members; baselines and solvers, which have no randomness, make one.
+        members: ensemble members; baselines and solvers, which have no randomness, make one, and so does a surrogate
+            that is found to have none.
         device: where it forecasts.
     """
 
@@ -48,6 +50,7 @@ class Contender:
         self.parameters = sum(p.numel() for p in model.parameters())
         self.seconds: list[float] = []
         self.calls: list[int] = []
+        self.peak_bytes = 0
 
     def stretch(self, problem: Problem, batch_size: int) -> int:
         """Frames of one call: as many as memory allows for a stepper, as many as it was made for otherwise.
@@ -62,8 +65,27 @@ class Contender:
         return max(1, problem.n_frames - self.history) if target == "all" else int(target)
 
     def warm_up(self, given: Trajectory, t: Tensor, forcing: Tensor | None) -> None:
-        """One short forecast that is not timed: the first call compiles, plans and fills caches."""
-        next(self.forecast(given, t[:, :1], forcing))
+        """Short forecasts that are not timed: the first call compiles, plans and fills caches.
+
+        If all members come out equal the model has no randomness, and one member is enough. One more frame of one
+        sample shows how much memory a forecast takes.
+        """
+        _, forecasts = next(self.forecast(given, t[:, :1], forcing))
+        if all(torch.equal(other, forecasts[0]) for other in forecasts[1:]):
+            self.members = 1
+            self.generators = self.generators[:1]
+        one = slice(0, 1)
+        alone = None if forcing is None else forcing[one]
+        self.peak_bytes = peak_bytes(lambda: next(self.forecast(given.samples(one), t[one, :1], alone)), self.device)
+
+    def seconds_with(self, size: int, given: Trajectory, t: Tensor, forcing: Tensor | None) -> float:
+        """Seconds of one forecast when ``size`` of them are made together (samples are repeated if there are fewer)."""
+        which = torch.arange(size) % len(given)
+        together = None if forcing is None else forcing[which]
+        for _ in self.forecast(given.samples(which), t[which], together):
+            pass
+        self.calls.pop()
+        return self.seconds.pop()
 
     def forecast(self, given: Trajectory, t: Tensor, forcing: Tensor | None) -> Iterator[tuple[slice, list[Tensor]]]:
         """Consecutive stretches of frames, and the forecast of each member: "batch time channel *space".

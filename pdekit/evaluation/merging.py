@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-SETTINGS = ("device", "threads", "batch_size")
+SETTINGS = ("device", "threads", "batch_size", "horizon")
 """What a measured time depends on."""
 
 
-def merge(runs: Sequence[Path], folder: Path) -> None:
+def merge(runs: Sequence[Path], folder: Path, configs: Mapping[Path, Any] | None = None) -> None:
     """Write ``scores.nc`` and ``forecasts.nc`` of all runs into a folder.
+
+    Runs with the same configuration (seeds apart) are one method: they share a name in the variable ``method``.
 
     Runs must have been scored on the same trajectories; the horizon is the shortest of theirs. A surrogate keeps its
     name where that is unique, and has the name of its run's folder behind it otherwise.
@@ -41,9 +44,11 @@ def merge(runs: Sequence[Path], folder: Path) -> None:
     whole = xr.concat([*columns, others], "model", join="outer", coords="minimal", compat="override")
     rest = [name for name in scores[0].data_vars if name not in shared]
     whole = whole.assign(scores[0][rest]).assign_attrs(scores[0].attrs)
-    differing = [key for key in SETTINGS if len({str(one.attrs[key]) for one in scores}) > 1]
+    differing = [key for key in SETTINGS if len({str(one.attrs.get(key)) for one in scores}) > 1]
     if differing:
         whole.attrs["caution"] = f"Runs were timed with different {', '.join(differing)}: their times do not compare."
+    labels = methods(runs, names, configs or {})
+    whole["method"] = ("model", [labels.get(name, "") for name in whole.model.values.tolist()])
     whole.attrs["runs"] = ", ".join(run.name for run in runs)
     _write(whole, folder / "scores.nc")
 
@@ -100,6 +105,23 @@ def _names(runs: Sequence[Path], scores: Sequence[xr.Dataset]) -> dict[Path, dic
         run: {name: name if every.count(name) == 1 else f"{name} ({run.name})" for name in names}
         for run, names in found.items()
     }
+
+
+def methods(
+    runs: Sequence[Path], names: Mapping[Path, Mapping[str, str]], configs: Mapping[Path, Any]
+) -> dict[str, str]:
+    """The method of each surrogate, by what it is called beside the others: the same for runs that differ in their seed
+    only, "" where a configuration is not known. Another configuration of a method has the first of its runs behind it.
+    """
+    known = {run: configs.get(run) for run in runs}
+    labels = {}
+    for run in runs:
+        for name, called in names[run].items():
+            namesakes = [other for other in runs if name in names[other]]
+            alike = [other for other in namesakes if known[other] is not None and known[other] == known[run]]
+            label = name if len(alike) == len(namesakes) else f"{name} ({alike[0].name})" if alike else ""
+            labels[called] = label
+    return labels
 
 
 def _short(values: np.ndarray) -> str:

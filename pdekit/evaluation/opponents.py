@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 
 from pdekit.fields import Problem, Trajectory
@@ -37,14 +38,15 @@ def baselines(
 
 
 def solvers(
-    problem: Problem, sizes: Sequence[float], steps: Sequence[int]
+    problem: Problem, sizes: Sequence[float], steps: Sequence[int], precisions: Sequence[str] = ("float64",)
 ) -> tuple[dict[str, Surrogate], dict[str, str]]:
-    """Solvers by name, on several grids with several steps; or the reason why there is none.
+    """Solvers by name, on several grids with several steps and precisions; or the reason why there is none.
 
     Args:
         problem: what is forecast.
         sizes: points of each axis, as shares of the data grid; rounded to even numbers of at least `SMALLEST`.
         steps: solver steps between frames.
+        precisions: "float32" and "float64", the latter being what is meant where a name says nothing.
     """
     defined: dict[str, Surrogate] = {}
     try:
@@ -53,8 +55,10 @@ def solvers(
         return {}, {"solver": str(reason)}
     shapes = dict.fromkeys(tuple(max(SMALLEST, 2 * round(size * n / 2)) for n in problem.grid.shape) for size in sizes)
     for shape in shapes:
-        for n in dict.fromkeys(steps):
-            defined[f"solver {shape_text(shape)}, {_step_text(problem, n)}"] = Solver(problem, shape, problem.dt / n)
+        for n, precision in itertools.product(dict.fromkeys(steps), dict.fromkeys(precisions)):
+            name = f"solver {shape_text(shape)}, {_step_text(problem, n)}"
+            name += ", float32" if precision == "float32" else ""
+            defined[name] = Solver(problem, shape, problem.dt / n, precision)
     return defined, {}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ def evaluate_models(
     folder: Path,
     settings: Evaluation,
     attrs: Mapping[str, Any] | None = None,
+    run: Path | None = None,
 ) -> str:
     """Score models on the test split beside baselines and solvers, and write the report.
 
@@ -38,6 +41,7 @@ def evaluate_models(
         folder: where ``scores.nc``, ``forecasts.nc`` and ``report.html`` go.
         settings: how.
         attrs: what else is known, for the files: the name of the data set (``data``), provenance.
+        run: folder whose ``provenance.json`` says how long the training took; ``folder`` if None.
 
     Returns:
         A few lines that say how the models did, and where the report is.
@@ -49,16 +53,19 @@ def evaluate_models(
     source = data.sources["test"]
     others, absent = baselines(source.problem, data.calibration_batches)
     others = {name: model for name, model in others.items() if name not in models}
-    sweep, no_solver = solvers(source.problem, settings.sweep_sizes, settings.sweep_steps)
+    sweep, no_solver = solvers(source.problem, settings.sweep_sizes, settings.sweep_steps, settings.sweep_precisions)
     known = {"description": source.problem.pde.describe({})} if source.problem.pde is not None else {}
-    if settings.lyapunov_exponent is not None:
-        known["lyapunov_exponent"] = settings.lyapunov_exponent
+    for name in ("lyapunov_exponent", "compare_at"):
+        if getattr(settings, name) is not None:
+            known[name] = getattr(settings, name)
     scores = evaluate(
         models, source, folder,
         baselines=others, solvers=sweep, absent=absent | no_solver, horizon=settings.horizon,
         members=settings.members, seed=settings.seed, batch_size=settings.batch_size,
         n_trajectories=settings.n_trajectories, starts=settings.starts, measures=measures,
-        floor=floor_of(source), n_kept=settings.n_kept, attrs=known | dict(attrs or {}), progress=settings.progress,
+        floor=floor_of(source), n_kept=settings.n_kept,
+        timing_batches=settings.timing_batches, spent=training_seconds(run or folder, list(models)),
+        data_seconds=data_seconds(source), attrs=known | dict(attrs or {}), progress=settings.progress,
     )  # fmt: skip
     with scores:
         report = write_report(folder)
@@ -88,3 +95,20 @@ def floor_of(source: Source) -> tuple[list[float], list[float]] | None:
     found = source.documents["self_convergence"]
     checks = xr.DataArray([found["error_step"], found["error_space"]], dims=("check", "trajectory", "time"))
     return list(found["time"]), checks.max("check").median("trajectory").values.tolist()
+
+
+def training_seconds(run: Path, names: Sequence[str]) -> dict[str, float]:
+    """Seconds of training of a run's surrogate, from its ``provenance.json``; nothing if they are not known."""
+    path = Path(run) / "provenance.json"
+    if len(names) != 1 or not path.is_file():
+        return {}
+    seconds = json.loads(path.read_text(encoding="utf-8")).get("seconds", {})
+    return {names[0]: float(seconds["training"])} if "training" in seconds else {}
+
+
+def data_seconds(source: Source) -> float:
+    """Seconds that it took to generate the data, times the processes that did; NaN for data from elsewhere."""
+    if not isinstance(source, Split) or "seconds" not in source.documents.get("provenance", {}):
+        return math.nan
+    found = source.documents["provenance"]
+    return float(found["seconds"]) * int(found.get("workers", 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +22,8 @@ from pdekit.evaluation.forecasting import CPU, VALUES, Contender, read
 from pdekit.evaluation.keeping import Kept
 from pdekit.fields import Problem, Trajectory, n_values
 from pdekit.metrics.catalogue import CATALOGUE, SHELL, Measure
-from pdekit.metrics.spectra import energy_spectrum, wavenumbers
+from pdekit.metrics.pair import Known, Pair
+from pdekit.metrics.spectra import wavenumbers
 from pdekit.models.base import Surrogate
 
 REFERENCE_VALUES = 2**25
@@ -45,6 +47,9 @@ def evaluate(
     measures: Sequence[Measure] = CATALOGUE,
     floor: tuple[Sequence[float], Sequence[float]] | None = None,
     n_kept: int = 3,
+    timing_batches: Sequence[int] = (1,),
+    spent: Mapping[str, float] | None = None,
+    data_seconds: float = math.nan,
     attrs: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
@@ -70,12 +75,15 @@ def evaluate(
         measures: those that do not suit the problem are left out.
         floor: lead times and the nRMSE that the reference itself has at them, from its self-convergence.
         n_kept: samples whose forecasts are kept.
+        timing_batches: sizes of batches with which one more forecast is timed, beside ``batch_size``.
+        spent: seconds of training by name of the model, as far as they are known.
+        data_seconds: what it took to generate the data, NaN if that is not known.
         attrs: what else to write into the files: provenance, description.
         progress: whether to draw a progress bar.
 
     Returns:
         The scores, read lazily from the file (close it, or use ``with``): dims model, member, sample, time, field and
-        shell; time is counted from the last given frame. Baselines and solvers fill member 0.
+        shell; time is counted from the last given frame. Models without randomness fill member 0 only.
 
     Raises:
         ValueError: if a model belongs to another problem, or the horizon does not fit into the data.
@@ -117,34 +125,45 @@ def evaluate(
         "device": str(device),
         "absent": json.dumps(dict(absent or {})),
         "n_space": len(problem.grid.shape),
+        "horizon": horizon,
+        "data_seconds": data_seconds,
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
         **(attrs or {}),
     }
+    coords["batch"] = sorted({*timing_batches, batch_size})
+    seconds = np.full((len(contenders), len(coords["batch"])), math.nan)
     folder = Path(folder)
     kept = Kept(folder, problem, contenders, min(n_kept, len(samples)), lead, attributes)
     with Archive(folder / "scores.nc", coords, attributes) as archive, kept.archive, _bar(progress) as bar:
         _declare(archive, suitable, problem, samples)
-        task = bar.add_task("evaluate", total=len(batches) * horizon * sum(c.members for c in contenders))
+        task = bar.add_task("evaluate")
         for number, batch in enumerate(batches):
             rows = slice(number * batch_size, number * batch_size + len(batch))
             whole = read(source, *zip(*batch, strict=True), slice(0, history + horizon))
             given, wanted = whole.frames(slice(0, history)), whole.frames(slice(history, history + horizon))
+            references = References(wanted, problem)
             archive.write("lead_time", (rows,), (wanted.t - _last_time(given)).numpy())
             if "shell" in coords:
                 for part in _parts(wanted.u):
-                    spectrum = energy_spectrum(wanted.u[:, part], None, problem)
+                    spectrum = references.part(part, CPU).power / 2
                     archive.write("energy_spectrum_reference", (rows, part), spectrum.numpy())
             kept.write_reference(rows.start, wanted.u)
             for row, contender in enumerate(contenders):
                 bar.update(task, description=contender.name)
                 if number == 0:
                     contender.warm_up(given, wanted.t, whole.forcing)
+                    for place, size in enumerate(coords["batch"]):
+                        if size != batch_size:
+                            seconds[row, place] = contender.seconds_with(size, given, wanted.t, whole.forcing)
+                    bar.update(task, total=len(batches) * horizon * sum(c.members for c in contenders))
                 for frames, forecasts in contender.forecast(given, wanted.t, whole.forcing):
                     for member, u in enumerate(forecasts):
-                        _score(archive, suitable, wanted, problem, (row, member, rows, frames), u)
+                        _score(archive, suitable, references, (row, member, rows, frames), u)
                         kept.write(row, member, rows.start, frames, u)
                         bar.advance(task, frames.stop - frames.start)
-        _describe(archive, contenders, floor, lead)
+        seconds[:, coords["batch"].index(batch_size)] = [np.median(c.seconds) for c in contenders]
+        archive.put("seconds_by_batch", ("model", "batch"), seconds, {"units": "s"})
+        _describe(archive, contenders, floor, lead, spent or {})
     return xr.open_dataset(folder / "scores.nc", engine="h5netcdf")
 
 
@@ -163,16 +182,28 @@ def _declare(archive: Archive, measures: Sequence[Measure], problem: Problem, sa
     archive.put("group", ("field",), [field.group for field in problem.fields])
 
 
-def _score(archive: Archive, measures, wanted: Trajectory, problem: Problem, where: tuple, u: Tensor) -> None:
+class References:
+    """The reference of a batch, in parts of a size that fits into a cache; what is computed of a part is kept."""
+
+    def __init__(self, wanted: Trajectory, problem: Problem):
+        self.u, self.problem, self.mask = wanted.u, problem, mask_of(wanted)
+        self._known: dict[tuple[int, int, torch.device], Known] = {}
+
+    def part(self, frames: slice, device: torch.device) -> Known:
+        key = (frames.start, frames.stop, device)
+        if key not in self._known:
+            mask = None if self.mask is None else self.mask.to(device)
+            self._known[key] = Known(self.u[:, frames].to(device), self.problem, mask)
+        return self._known[key]
+
+
+def _score(archive: Archive, measures: Sequence[Measure], references: References, where: tuple, u: Tensor) -> None:
     *place, frames = where
-    mask = mask_of(wanted)
-    mask = None if mask is None else mask.to(u.device)
     for part in _parts(u):
         among_all = slice(frames.start + part.start, frames.start + part.stop)
-        reference = wanted.u[:, among_all].to(u.device)
+        pair = Pair(u[:, part], references.part(among_all, u.device))
         for measure in measures:
-            values = measure.function(u[:, part], reference, problem, mask)
-            archive.write(measure.name, (*place, among_all), values.float().cpu().numpy())
+            archive.write(measure.name, (*place, among_all), measure.of_pair(pair).float().cpu().numpy())
 
 
 def mask_of(batch: Trajectory) -> Tensor | None:
@@ -190,8 +221,11 @@ def _parts(u: Tensor) -> list[slice]:
     return [slice(start, min(start + size, n_frames)) for start in range(0, n_frames, size)]
 
 
-def _describe(archive: Archive, contenders: Sequence[Contender], floor, lead: np.ndarray) -> None:
+def _describe(archive: Archive, contenders: Sequence[Contender], floor, lead: np.ndarray, spent) -> None:
     """What is known of each model when all is done."""
+    training = [spent.get(c.name, math.nan) if c.kind == "surrogate" else 0.0 for c in contenders]
+    archive.put("training_seconds", ("model",), training, {"units": "s"})
+    archive.put("peak_bytes", ("model",), [c.peak_bytes for c in contenders], {"long_name": "one frame of one sample"})
     archive.put("kind", ("model",), [c.kind for c in contenders])
     archive.put("parameters", ("model",), [c.parameters for c in contenders])
     seconds = [float(np.median(c.seconds)) for c in contenders]

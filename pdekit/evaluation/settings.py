@@ -19,6 +19,10 @@ class Evaluation:
         measures: names in pdekit.metrics.catalogue; null for all. Those that do not suit the problem are left out.
         sweep_sizes: solver grids, in points of each axis as shares of the data grid; none for no solvers.
         sweep_steps: solver steps between frames.
+        sweep_precisions: of the solvers, "float32" and "float64".
+        timing_batches: batches with which forecasts are timed beside ``batch_size``; 1 is the latency of one forecast.
+        compare_at: lead time at which surrogates and solvers are compared; null for the last time at which the
+            surrogate is useful (median correlation above 0.8).
         n_kept: samples whose forecasts are kept and shown.
         lyapunov_exponent: largest one, if known: correlation times are then also given in its units.
         progress: whether to draw a bar.
@@ -33,6 +37,9 @@ class Evaluation:
     measures: tuple[str, ...] | None = None
     sweep_sizes: tuple[float, ...] = (0.5, 0.75, 1.0, 1.5)
     sweep_steps: tuple[int, ...] = (1, 2, 4, 8)
+    sweep_precisions: tuple[str, ...] = ("float32", "float64")
+    timing_batches: tuple[int, ...] = (1,)
+    compare_at: float | None = None
     n_kept: int = 3
     lyapunov_exponent: float | None = None
     progress: bool = True
@@ -44,6 +51,13 @@ class Evaluation:
                 raise ValueError(f"expected {name} >= 1, got {value}; set a positive number")
         if not self.starts or min(self.starts) < 0:
             raise ValueError(f"expected starts >= 0, at least one, got {self.starts}; set starts=[0]")
+        if any(size < 1 for size in self.timing_batches):
+            raise ValueError(f"expected timing_batches >= 1, got {self.timing_batches}; set timing_batches=[1]")
+        if not {*self.sweep_precisions} <= {"float32", "float64"} or not self.sweep_precisions:
+            raise ValueError(
+                f"expected sweep_precisions among float32 and float64, at least one, got {self.sweep_precisions}; "
+                "set sweep_sizes=[] for no solvers"
+            )
         if any(size <= 0 for size in self.sweep_sizes) or any(n < 1 for n in self.sweep_steps):
             raise ValueError(
                 f"expected positive sizes and steps of the sweep, got {self.sweep_sizes} and {self.sweep_steps}; "

@@ -6,10 +6,32 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from pdekit.fields import Grid, Problem
 from pdekit.metrics.correlation import correlation, correlation_all
-from pdekit.metrics.pointwise import mae, max_error, nrmse, rmse, vrmse
-from pdekit.metrics.spectra import energy_spectrum, log_spectral_distance, spectral_nrmse
+from pdekit.metrics.pair import Pair
+from pdekit.metrics.pointwise import (
+    bias,
+    boundary_rmse,
+    mae,
+    max_error,
+    nrmse,
+    relative_l1,
+    rmse,
+    symmetric_nrmse,
+    vrmse,
+)
+from pdekit.metrics.spectra import (
+    coherence,
+    energy_spectrum,
+    log_spectral_distance,
+    relative_h1,
+    rmse_high,
+    rmse_low,
+    rmse_middle,
+    spectral_nrmse,
+)
 
 FRAME = ("member", "sample", "time", "field")
 SHELL = (*FRAME, "shell")
@@ -29,6 +51,7 @@ class Measure:
         worst: the value of a diverged forecast.
         whole_box: whether it needs every point of a box: neither mesh nor mask.
         spatial: whether it compares patterns in space, and so needs some.
+        axes: "any"; "periodic" if all axes must be, "bounded" if at least one must not.
     """
 
     function: Callable
@@ -39,6 +62,11 @@ class Measure:
     worst: float = math.inf
     whole_box: bool = False
     spatial: bool = False
+    axes: str = "any"
+
+    def of_pair(self, pair: Pair) -> Tensor:
+        """The measure of a pair, which keeps what other measures need of it."""
+        return self.function.of_pair(pair)
 
     @property
     def name(self) -> str:
@@ -47,7 +75,11 @@ class Measure:
     def suits(self, problem: Problem, masked: bool = False) -> bool:
         """Whether the measure is defined for a problem, with or without a mask."""
         if not problem.grid.shape:
-            return not (self.spatial or self.whole_box)
+            return not (self.spatial or self.whole_box) and self.axes == "any"
+        if self.axes != "any" and (
+            not isinstance(problem.grid, Grid) or problem.grid.periodic != (self.axes == "periodic")
+        ):
+            return False
         return not self.whole_box or (isinstance(problem.grid, Grid) and not masked)
 
 
@@ -55,12 +87,21 @@ CATALOGUE = (
     Measure(rmse, perfect=0.0, unit_power=1, ten_percent=0.1),
     Measure(nrmse, perfect=0.0, unit_power=0, ten_percent=0.1),
     Measure(vrmse, perfect=0.0, unit_power=0, ten_percent=0.1, spatial=True),
+    Measure(symmetric_nrmse, perfect=0.0, unit_power=0, ten_percent=0.2 / 2.1),
     Measure(mae, perfect=0.0, unit_power=1, ten_percent=0.1),
+    Measure(relative_l1, perfect=0.0, unit_power=0, ten_percent=0.1),
     Measure(max_error, perfect=0.0, unit_power=1, ten_percent=0.1),
+    Measure(bias, perfect=0.0, unit_power=1, ten_percent=0.0),
+    Measure(boundary_rmse, perfect=0.0, unit_power=1, ten_percent=0.1, spatial=True, axes="bounded"),
+    Measure(relative_h1, perfect=0.0, unit_power=0, ten_percent=0.1, whole_box=True, axes="periodic"),
     Measure(correlation, perfect=1.0, unit_power=0, ten_percent=1.0, worst=-math.inf, spatial=True),
     Measure(correlation_all, perfect=1.0, unit_power=0, ten_percent=1.0, worst=-math.inf, spatial=True),
     Measure(energy_spectrum, perfect=None, unit_power=2, ten_percent=1.21 / 2, dims=SHELL, whole_box=True),
     Measure(spectral_nrmse, perfect=0.0, unit_power=0, ten_percent=0.1, dims=SHELL, whole_box=True),
+    Measure(coherence, perfect=1.0, unit_power=0, ten_percent=1.0, dims=SHELL, worst=-math.inf, whole_box=True),
+    Measure(rmse_low, perfect=0.0, unit_power=1, ten_percent=0.1, whole_box=True),
+    Measure(rmse_middle, perfect=0.0, unit_power=1, ten_percent=0.0, whole_box=True),
+    Measure(rmse_high, perfect=0.0, unit_power=1, ten_percent=0.0, whole_box=True),
     Measure(log_spectral_distance, perfect=0.0, unit_power=0, ten_percent=2 * math.log10(1.1), whole_box=True),
 )
 """All field measures, in the order of docs/metrics.md."""

@@ -1,4 +1,4 @@
-"""Pointwise errors of e = u - reference: RMSE, nRMSE, VRMSE, MAE and the maximum.
+"""Pointwise errors of e = u - reference: RMSE, its relative forms, MAE, the maximum, the bias and the boundary.
 
 Shapes, quadrature and joint values of vector fields: `pdekit.metrics.quadrature`. A forecast with NaN or Inf
 has the error +inf at that time; so does one whose square overflows its floating type.
@@ -12,20 +12,24 @@ import torch
 from torch import Tensor
 
 from pdekit.fields import Problem
-from pdekit.metrics.quadrature import average, centred, diverged_as, joint, ratio, space_dims
+from pdekit.metrics.pair import Pair, measure
+from pdekit.metrics.quadrature import diverged_as, joint, ratio, space_dims
 
 
-def rmse(u: Tensor, reference: Tensor, problem: Problem, mask: Tensor | None = None) -> Tensor:
+@measure
+def rmse(pair: Pair) -> Tensor:
     """Root mean square error sqrt(<e^2>), in the unit of the field."""
-    return diverged_as(math.inf, average((u - reference) ** 2, problem, mask).sqrt())
+    return diverged_as(math.inf, pair.square_of_channels.sqrt())
 
 
-def nrmse(u: Tensor, reference: Tensor, problem: Problem, mask: Tensor | None = None) -> Tensor:
+@measure
+def nrmse(pair: Pair) -> Tensor:
     """Normalised RMSE sqrt(<e^2> / <reference^2>) = ||e||_2 / ||reference||_2, one value for each sample and time.
 
-    The reference's mean counts in its norm: for a field with an offset (kelvin) take `vrmse`. Where the whole
-    reference is zero, a zero error gives 0 and any other +inf. Differs from torchmetrics' "l2" normalisation,
-    which is too small by the square root of the number of values (APEBench sums over channels, we do not).
+    Also called the relative L2 error. The reference's mean counts in its norm: for a field with an offset (kelvin) take
+    `vrmse`. Where the whole reference is zero, a zero error gives 0 and any other +inf. Differs from torchmetrics' "l2"
+    normalisation, which is too small by the square root of the number of values (APEBench sums over channels, we do
+    not).
 
     >>> from pdekit.fields import Field, Grid
     >>> problem = Problem(Grid((4,), (1.0,)), (Field("u"),), dt=1.0, n_frames=2)
@@ -33,31 +37,83 @@ def nrmse(u: Tensor, reference: Tensor, problem: Problem, mask: Tensor | None = 
     >>> nrmse(reference + torch.tensor([0.0, 0.5, 0.0, 0.0]), reference, problem).item()
     0.10000000149011612
     """
-    error = joint(average((u - reference) ** 2, problem, mask), problem)
-    norm = joint(average(reference**2, problem, mask), problem)
-    return diverged_as(math.inf, ratio(error.sqrt(), norm.sqrt()))
+    return diverged_as(math.inf, ratio(pair.square.sqrt(), pair.known.square.sqrt()))
 
 
-def vrmse(u: Tensor, reference: Tensor, problem: Problem, mask: Tensor | None = None) -> Tensor:
+@measure
+def vrmse(pair: Pair) -> Tensor:
     """RMSE over the standard deviation of the reference in space: 1 for a forecast of its mean.
 
     As in The Well (Ohana et al. 2024), without its additive 1e-7. A reference that is constant in space has no
     scale: a zero error gives 0 and any other +inf.
     """
-    error = joint(average((u - reference) ** 2, problem, mask), problem)
-    variance = joint(average(centred(reference, problem, mask) ** 2, problem, mask), problem)
-    return diverged_as(math.inf, ratio(error.sqrt(), variance.sqrt()))
+    return diverged_as(math.inf, ratio(pair.square.sqrt(), pair.known.variation.sqrt()))
 
 
-def mae(u: Tensor, reference: Tensor, problem: Problem, mask: Tensor | None = None) -> Tensor:
+@measure
+def symmetric_nrmse(pair: Pair) -> Tensor:
+    """2 ||e|| / (||u|| + ||reference||), 0..2: 2 where one of the two is zero (APEBench's sRMSE, Koehler et al. 2024).
+
+    >>> from pdekit.fields import Field, Grid
+    >>> problem = Problem(Grid((2,), (1.0,)), (Field("u"),), dt=1.0, n_frames=2)
+    >>> one = torch.ones(1, 1, 1, 2)
+    >>> symmetric_nrmse(0 * one, one, problem).item(), symmetric_nrmse(3 * one, one, problem).item()
+    (2.0, 1.0)
+    """
+    size = pair.joint_mean_of(pair.u**2).sqrt() + pair.known.square.sqrt()
+    return diverged_as(math.inf, ratio(2 * pair.square.sqrt(), size))
+
+
+@measure
+def mae(pair: Pair) -> Tensor:
     """Mean absolute error <|e|>, in the unit of the field."""
-    return diverged_as(math.inf, average((u - reference).abs(), problem, mask))
+    return diverged_as(math.inf, pair.absolute)
 
 
-def max_error(u: Tensor, reference: Tensor, problem: Problem, mask: Tensor | None = None) -> Tensor:
+@measure
+def relative_l1(pair: Pair) -> Tensor:
+    """<|e|> / <|reference|>, components of a vector added before they are divided."""
+    size = pair.joint_mean_of(pair.known.u.abs())
+    return diverged_as(math.inf, ratio(joint(pair.absolute, pair.problem), size))
+
+
+@measure
+def max_error(pair: Pair) -> Tensor:
     """Largest absolute error at a grid point, in the unit of the field; it grows with the number of points."""
-    error = (u - reference).abs()
-    if mask is not None:
-        error = torch.where((mask > 0).unsqueeze(1), error, torch.zeros_like(error))
-    space = space_dims(problem)
-    return diverged_as(math.inf, error.amax(space) if space else error)
+    space = space_dims(pair.problem)
+    return diverged_as(math.inf, pair.size.amax(space) if space else pair.size)
+
+
+@measure
+def bias(pair: Pair) -> Tensor:
+    """<e>, signed, in the unit of the field; +inf for a diverged forecast.
+
+    Of a conserved field, <e> times the volume is the amount that was made or lost: the root of its mean square over
+    samples is PDEBench's cRMSE (`pdekit.metrics.summaries.conserved_rmse`).
+    """
+    return diverged_as(math.inf, pair.bias)
+
+
+@measure
+def boundary_rmse(pair: Pair) -> Tensor:
+    """RMSE of the points next to the boundary: the end nodes, or the outermost cells, of the axes that have ends.
+
+    All of them count alike, corners once (PDEBench's bRMSE without its double corners). Where a mask leaves no point
+    of the edge the value is 0.
+    """
+    edge = _edge(pair.problem, pair.error)
+    inside = edge if pair.mask is None else edge * (pair.mask > 0).unsqueeze(1).to(edge)
+    space = space_dims(pair.problem)
+    square = torch.where(inside > 0, pair.error**2, pair.error.new_zeros(())).sum(space)
+    count = inside.expand(*inside.shape).sum(space).clamp_min(1)
+    return diverged_as(math.inf, (square / count).sqrt())
+
+
+def _edge(problem: Problem, like: Tensor) -> Tensor:
+    """1 at the points next to an end of a bounded axis, "*space"."""
+    grid = problem.grid
+    edge = torch.zeros(grid.shape, dtype=like.dtype, device=like.device)
+    for axis, layout in enumerate(grid.layout):
+        if layout != "periodic":
+            edge.index_fill_(axis, torch.tensor([0, grid.shape[axis] - 1], device=like.device), 1)
+    return edge

@@ -12,6 +12,7 @@ import jinja2
 import xarray as xr
 
 from pdekit.report import sections, summary
+from pdekit.report.cost_charts import cost_charts
 from pdekit.report.curves import lines
 
 MOST_SAMPLES = 2
@@ -48,9 +49,9 @@ def write_report(folder: Path | str) -> Path:
 def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
     """The page as text."""
     table = summary.summarise(scores)
-    shown = lines([(row.name, row.kind) for row in table.rows if row.kind != "absent"])
+    shown = lines([(row.name, row.kind) for row in table.rows if row.kind not in ("absent", "seeds")])
     surrogates = [row.name for row in table.rows if row.kind == "surrogate"]
-    seen = surrogates or [row.name for row in table.rows if row.kind != "absent"][:1]
+    seen = surrogates or list(shown)[:1]
     n_space = sum(axis in kept.sizes for axis in "xyz")
     few = sorted({0, table.frames[table.compared], table.frames[-1]})
     few_times = tuple(float(scores.time.values[n]) for n in few)
@@ -64,6 +65,8 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
         "time_text": summary.time_text,
         "milliseconds": summary.milliseconds,
         "size": size,
+        "memory": memory,
+        "duration": duration,
     }
     style = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(
@@ -86,7 +89,7 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
         profiles=sections.profiles(kept, {m: shown[m] for m in seen}, 0, few_times)
         if n_space < 2 and "point" not in kept.sizes
         else [],
-        cost=sections.cost_chart(table, shown),
+        costs=cost_charts(table, shown),
         config=text_of(folder / "config.yaml"),
         provenance=provenance(folder, scores),
         version=metadata.version("pdekit"),
@@ -136,3 +139,28 @@ def size(count: int) -> str:
     if count >= 1_000_000:
         return f"{count / 1e6:.3g} M"
     return f"{count / 1e3:.3g} k" if count >= 1000 else str(count or "–")
+
+
+def memory(count: int) -> str:
+    """Bytes.
+
+    >>> memory(0), memory(2048), memory(3_500_000_000)
+    ('–', '2.05 kB', '3.5 GB')
+    """
+    for power, unit in ((9, "GB"), (6, "MB"), (3, "kB")):
+        if count >= 10**power:
+            return f"{count / 10**power:.3g} {unit}"
+    return f"{count} B" if count else "–"
+
+
+def duration(seconds: float) -> str:
+    """A time that somebody waited.
+
+    >>> duration(float("nan")), duration(0.5), duration(90), duration(7200)
+    ('not known', '0.5 s', '1.5 min', '2 h')
+    """
+    if seconds != seconds:
+        return "not known"
+    if seconds >= 3600:
+        return f"{seconds / 3600:.3g} h"
+    return f"{seconds / 60:.3g} min" if seconds >= 60 else f"{seconds:.3g} s"

@@ -13,7 +13,7 @@ from pdekit.metrics.horizon import quantile
 from pdekit.report import pictures
 from pdekit.report.colours import Scale, scales
 from pdekit.report.curves import Line, Panel
-from pdekit.report.summary import THRESHOLD, Row, Summary, forecasts_of, number
+from pdekit.report.summary import THRESHOLD, forecasts_of, number
 
 
 @dataclass(frozen=True)
@@ -109,39 +109,6 @@ def spectrum_charts(scores: xr.Dataset, shown: dict[str, Line], frames: list[int
             panel.axes.set_ylim(reference[filled].min() / 3, reference[filled].max() * 3)
             charts.append(panel.svg())
     return charts
-
-
-def cost_chart(summary: Summary, shown: dict[str, Line]) -> str:
-    """Time per forecast against error at the compared time: the sweep of solvers, and everything else."""
-    t = summary.times[summary.compared]
-    panel = Panel(
-        f"nRMSE at t = {t:.3g} against the time of one forecast",
-        "time per forecast (ms)",
-        f"nRMSE at t = {t:.3g}",
-        "xy",
-    )
-
-    def point(row: Row) -> tuple[float, float]:
-        return 1000 * row.seconds, row.errors[summary.compared].median
-
-    sweep = [row for row in summary.solvers if np.isfinite(point(row)[1]) and point(row)[1] > 0]
-    if sweep:
-        front, best = [], np.inf
-        for x, y in sorted(point(row) for row in sweep):
-            if y < best:
-                front.append((x, y))
-                best = y
-        line = Line(6)
-        panel.axes.plot(*zip(*front, strict=True), color=line.hex, linewidth=1.2, alpha=0.7)
-        panel.axes.scatter(*zip(*map(point, sweep), strict=True), color=line.hex, s=16, linewidth=0)
-    for row in summary.rows:
-        error = row.errors[summary.compared].median if row.errors else np.nan
-        if row.kind == "surrogate" and np.isfinite(error) and error > 0:
-            panel.axes.scatter(*point(row), color=shown[row.name].hex, marker="D", s=42, linewidth=0, zorder=3)
-        elif row.kind == "baseline" and np.isfinite(error) and error > 0:
-            line = shown[row.name]
-            panel.axes.axhline(error, color=line.hex, linestyle=line.style, linewidth=1)
-    return panel.svg()
 
 
 def movies(kept: xr.Dataset, model: str, samples: list[int]) -> list[View]:

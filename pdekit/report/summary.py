@@ -7,12 +7,13 @@ the quartiles over forecasts are taken; a diverged forecast counts as +inf.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
 
 from pdekit.metrics.horizon import correlation_time_first_crossing, diverged, quantile
+from pdekit.report.cost import Front, Verdict, judge
 
 THRESHOLD = 0.8
 
@@ -44,6 +45,10 @@ class Row:
         censored: share of forecasts that never crossed.
         diverged: share of forecasts with a value that is not finite.
         seconds, calls, parameters: cost of one forecast, network evaluations in it, size.
+        seconds_alone: cost of one forecast that is made alone, NaN if not measured.
+        fastest: cost of one forecast in the batch that suits the model best, and the size of that batch.
+        peak_bytes: memory that one frame of one sample takes, 0 if not measured.
+        verdict: what the front of the solvers says of a surrogate.
     """
 
     name: str
@@ -57,6 +62,10 @@ class Row:
     seconds: float = 0.0
     calls: int = 0
     parameters: int = 0
+    seconds_alone: float = np.nan
+    fastest: tuple[float, int] = (np.nan, 0)
+    peak_bytes: int = 0
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True)
@@ -68,8 +77,10 @@ class Summary:
         solvers: all of the sweep.
         frames: indices of the times of ``errors``; the first is one step.
         times: lead times of these frames.
-        compared: index among ``frames`` at which surrogate and solvers are compared: the last time at which the first
-            surrogate's median correlation exceeds the threshold, or the end where that is not defined.
+        compared: index among ``frames`` at which surrogate and solvers are compared: the time that was asked for, else
+            the last time at which the first surrogate's median correlation exceeds the threshold, or the end where that
+            is not defined.
+        front: of the solvers, at that time.
     """
 
     rows: tuple[Row, ...]
@@ -77,6 +88,11 @@ class Summary:
     frames: tuple[int, ...]
     times: tuple[float, ...]
     compared: int
+    front: Front
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        return tuple(row.verdict for row in self.rows if row.verdict is not None)
 
 
 def forecasts_of(scores: xr.Dataset, measure: str, model: str) -> np.ndarray:
@@ -91,13 +107,17 @@ def summarise(scores: xr.Dataset) -> Summary:
     kinds = dict(zip(scores.model.values.tolist(), scores.kind.values.tolist(), strict=True))
     surrogates = [name for name, kind in kinds.items() if kind == "surrogate"]
     judged = surrogates[0] if surrogates else next(iter(kinds))
-    compared = _useful_frame(scores, judged)
+    compared = _compared_frame(scores, judged)
     n = scores.sizes["time"]
     frames = tuple(sorted({0, compared, (n - 1) // 4, (n - 1) // 2, n - 1}))
     frames = _thinned(frames, {0, compared, n - 1})
     at = frames.index(compared)
     rows = {name: _row(scores, name, kind, frames) for name, kind in kinds.items()}
     solvers = tuple(row for row in rows.values() if row.kind == "solver")
+    floor = float(scores.nrmse_floor[compared]) if "nrmse_floor" in scores else 0.0
+    front = Front.of(((s.seconds, s.errors[at].median) for s in solvers), floor)
+    for name in surrogates if solvers else ():
+        rows[name] = _judged(scores, rows[name], at, front, floor)
     chosen: tuple[Row, ...] = ()
     if solvers:
         best = min(solvers, key=lambda s: (s.errors[at].median, s.seconds))
@@ -105,7 +125,44 @@ def summarise(scores: xr.Dataset) -> Summary:
     missing = tuple(Row(name, "absent", reason) for name, reason in json.loads(scores.attrs["absent"]).items())
     ordinary = tuple(row for row in rows.values() if row.kind != "solver")
     times = tuple(float(t) for t in scores.time.values[list(frames)])
-    return Summary(ordinary + chosen + missing, solvers, frames, times, at)
+    return Summary(_seeds(scores, ordinary) + ordinary + chosen + missing, solvers, frames, times, at, front)
+
+
+def _judged(scores: xr.Dataset, row: Row, at: int, front: Front, floor: float) -> Row:
+    training = float(scores.training_seconds.sel(model=row.name)) if "training_seconds" in scores else np.nan
+    data = float(scores.attrs.get("data_seconds", np.nan))
+    verdict = judge(row.name, row.seconds, row.errors[at].median, front, floor, training, data)
+    return replace(row, verdict=verdict)
+
+
+def _seeds(scores: xr.Dataset, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """One row for each method that was trained with several seeds: medians over seeds of medians over forecasts.
+
+    The spread is from the best to the worst seed; a diverged seed counts as +inf.
+    """
+    if "method" not in scores:
+        return ()
+    methods = dict(zip(scores.model.values.tolist(), scores.method.values.tolist(), strict=True))
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.kind == "surrogate" and methods[row.name]:
+            groups.setdefault(methods[row.name], []).append(row)
+    return tuple(_over_seeds(method, seeds) for method, seeds in groups.items() if len(seeds) > 1)
+
+
+def _over_seeds(method: str, seeds: list[Row]) -> Row:
+    def over(values: list[float]) -> Spread:
+        return Spread(float(quantile(np.array(values), 0.5)), min(values), max(values))
+
+    errors = tuple(over([row.errors[n].median for row in seeds]) for n in range(len(seeds[0].errors)))
+    times = [row.correlation_time.median for row in seeds if row.correlation_time is not None]
+    return replace(
+        seeds[0], name=f"{method}, {len(seeds)} seeds", kind="seeds", note="median, best and worst seed", errors=errors,
+        floored=tuple(all(row.floored[n] for row in seeds) for n in range(len(errors))),
+        correlation_time=over(times) if times else None, censored=float(np.mean([row.censored for row in seeds])),
+        diverged=float(np.mean([row.diverged for row in seeds])),
+        seconds=float(np.median([row.seconds for row in seeds])), verdict=None,
+    )  # fmt: skip
 
 
 def _row(scores: xr.Dataset, name: str, kind: str, frames: tuple[int, ...]) -> Row:
@@ -119,10 +176,15 @@ def _row(scores: xr.Dataset, name: str, kind: str, frames: tuple[int, ...]) -> R
         crossing = correlation_time_first_crossing(forecasts_of(scores, "correlation", name), _lead(scores, error))
         time, censored = Spread.of(crossing.time), float(crossing.censored.mean())
     known = scores.sel(model=name)
+    alone, fastest = np.nan, (float(known.seconds_per_forecast), int(scores.attrs.get("batch_size", 0)))
+    if "seconds_by_batch" in scores:
+        by_batch = {int(n): float(s) for n, s in zip(known.batch, known.seconds_by_batch, strict=True) if s == s}
+        alone = by_batch.get(1, np.nan)
+        fastest = min(((s, n) for n, s in by_batch.items()), default=fastest)
     return Row(
         name, kind, "", errors, tuple(e.median < f for e, f in zip(errors, floors, strict=True)), time, censored,
         float(diverged(error).mean()), float(known.seconds_per_forecast), int(known.network_calls),
-        int(known.parameters),
+        int(known.parameters), alone, fastest, int(known.peak_bytes) if "peak_bytes" in scores else 0,
     )  # fmt: skip
 
 
@@ -132,8 +194,10 @@ def _lead(scores: xr.Dataset, error: np.ndarray) -> np.ndarray:
     return np.tile(lead, (len(error) // len(lead), 1))
 
 
-def _useful_frame(scores: xr.Dataset, name: str) -> int:
+def _compared_frame(scores: xr.Dataset, name: str) -> int:
     n = scores.sizes["time"]
+    if "compare_at" in scores.attrs:
+        return int(np.abs(scores.time.values - scores.attrs["compare_at"]).argmin())
     if "correlation" not in scores or n == 1:
         return n - 1
     above = quantile(forecasts_of(scores, "correlation", name), 0.5) >= THRESHOLD
@@ -167,7 +231,7 @@ def _chosen_solvers(surrogate: Row, solvers: tuple[Row, ...], at: int) -> tuple[
 
 
 def _noted(row: Row, note: str) -> Row:
-    return Row(**{**vars(row), "note": note})
+    return replace(row, note=note)
 
 
 def sentence(summary: Summary, scores: xr.Dataset) -> str:
@@ -193,18 +257,36 @@ def sentence(summary: Summary, scores: xr.Dataset) -> str:
 
 
 def _verdict(summary: Summary, row: Row) -> str:
-    if not summary.solvers:
+    verdict = row.verdict
+    if verdict is None:
         return ""
     at, t = summary.compared, f"{summary.times[summary.compared]:.3g}"
-    error = row.errors[at].median
-    not_worse = min((s for s in summary.solvers if s.errors[at].median <= error), key=lambda s: s.seconds, default=None)
     ours = milliseconds(row.seconds)
-    if not_worse is None:
+    if verdict.dominated:
+        error = max(row.errors[at].median, summary.front.errors[-1])
+        better = min((s for s in summary.solvers if s.errors[at].median <= error), key=lambda s: s.seconds)
+        return (
+            f" It is dominated: at no larger error at t = {t}, {better.name} takes {milliseconds(better.seconds)} a "
+            f"forecast where it takes {ours}."
+        )
+    if verdict.more_accurate:
         return f" No solver of the sweep is as accurate at t = {t}."
-    theirs = f"{not_worse.name} takes {milliseconds(not_worse.seconds)} a forecast where it takes {ours}"
-    if not_worse.seconds <= row.seconds:
-        return f" It is dominated: at no larger error at t = {t}, {theirs}."
-    return f" At no larger error at t = {t}, {theirs}."
+    if verdict.at_equal_error is None:
+        return f" Every solver of the sweep is more accurate at t = {t} and takes longer: there is no equal error."
+    ratio = verdict.speed_up
+    return (
+        f" At equal error at t = {t} a solver takes {milliseconds(verdict.at_equal_error)} a forecast where it takes "
+        f"{ours}: it is {number(max(ratio, 1 / ratio), 2)} times {'faster' if ratio > 1 else 'slower'}"
+        f"{_payment(verdict)}."
+    )
+
+
+def _payment(verdict: Verdict) -> str:
+    if verdict.break_even is None:
+        return ""
+    if np.isinf(verdict.break_even):
+        return ", and never pays"
+    return f", and pays after {verdict.break_even:.3g} forecasts"
 
 
 def closing_lines(summary: Summary, scores: xr.Dataset) -> str:

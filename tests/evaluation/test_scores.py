@@ -1,6 +1,7 @@
 """Evaluation end to end on surrogates whose errors are known."""
 
 import math
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,8 @@ import torch
 import xarray as xr
 
 from pdekit.evaluation import forecasting
+from pdekit.evaluation.memory import peak_bytes
+from pdekit.evaluation.opponents import solvers
 from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Points, Problem, Trajectory
 from pdekit.metrics.catalogue import MEASURES
@@ -16,6 +19,8 @@ from pdekit.metrics.pointwise import nrmse
 from pdekit.models.base import Stepper, Surrogate
 from pdekit.models.mean import Mean
 from pdekit.models.persistence import Persistence
+from pdekit.pdes import Advection
+from pdekit.pdes.burgers import Burgers
 from pdekit.report.page import write_report
 
 DT, N_FRAMES, N_TRAJECTORIES = 0.1, 13, 5
@@ -89,7 +94,8 @@ def run(folder, models, **options):
 
 def test_known_errors(tmp_path):
     with run(tmp_path, {"exact": Shift(PROBLEM), "growing": Shift(PROBLEM, growth=0.1)}, horizon=4) as scores:
-        assert dict(scores.sizes) == {"model": 2, "member": 1, "sample": 5, "time": 4, "field": 2, "shell": 9}
+        sizes = {"model": 2, "member": 1, "sample": 5, "time": 4, "field": 2, "shell": 9, "batch": 2}
+        assert dict(scores.sizes) == sizes
         np.testing.assert_allclose(scores.time, DT * np.arange(1, 5), rtol=1e-9)
         assert float(scores.nrmse.sel(model="exact").max()) < 1e-6
         assert float(scores.correlation.sel(model="exact").min()) == pytest.approx(1, abs=1e-6)
@@ -133,8 +139,8 @@ def test_every_model_forecasts_the_same_frames_with_its_own_history(tmp_path):
         assert scores.sizes["time"] == N_FRAMES - 3
         assert float(scores.nrmse.max()) < 1e-6
     assert set(long.seen) == {3} and set(short.seen) == {1}
-    # after the warm-up: four frames at a time, each stretch from its own last two frames
-    assert whole.asked[1:] == [(2, 4, 0.2), (2, 4, 0.6), (2, 2, 1.0)]
+    # after the warm-up: four frames at a time, each stretch from its own last two frames; once more for the time alone
+    assert whole.asked[2:] == 2 * [(2, 4, 0.2), (2, 4, 0.6), (2, 2, 1.0)]
 
 
 def test_starts_are_samples(tmp_path):
@@ -159,10 +165,50 @@ def test_baselines_and_what_is_known_of_a_model(tmp_path):
         assert scores.parameters.values.tolist() == [2, 0, 0]
         assert scores.network_calls.values.tolist() == [12, 0, 0]
         assert (scores.seconds_per_forecast > 0).all()
+        assert scores.batch.values.tolist() == [1, 5] and (scores.seconds_by_batch > 0).all()
+        np.testing.assert_array_equal(scores.seconds_by_batch.sel(batch=5), scores.seconds_per_forecast)
         assert scores.absent == '{"solver": "no equation"}'
         assert scores.rmse.sel(model="mean", member=1).isnull().all() and scores.rmse.sel(member=0).notnull().all()
         first = float(scores.nrmse.sel(model="persistence", field="u").isel(time=0, member=0).mean())
         assert first == pytest.approx(2 * math.sin(math.pi / 16), rel=1e-5)  # |sin(x) - sin(x - h)| by sum formula
+
+
+def test_members_of_a_model_without_randomness_are_forecast_once(tmp_path):
+    models = {"exact": Shift(PROBLEM), "noisy": Shift(PROBLEM, noise=0.1)}
+    with run(tmp_path, models, horizon=3, members=3) as scores:
+        assert scores.rmse.sel(model="exact", member=[1, 2]).isnull().all()
+        assert (
+            scores.rmse.sel(model="noisy").notnull().all() and scores.rmse.sel(model="exact", member=0).notnull().all()
+        )
+        assert scores.network_calls.values.tolist() == [3, 3]
+    assert len(models["exact"].seen) < len(models["noisy"].seen)
+
+
+def test_costs(tmp_path):
+    class Slow(Shift):
+        def step(self, frames, given, noise):
+            time.sleep(0.002)
+            return super().step(frames, given, noise)
+
+    options = {"timing_batches": (1, 10), "batch_size": 5, "spent": {"slow": 12.0}, "data_seconds": 3.0, "horizon": 4}
+    with run(tmp_path, {"slow": Slow(PROBLEM)}, baselines={"persistence": Persistence(PROBLEM)}, **options) as scores:
+        assert scores.batch.values.tolist() == [1, 5, 10]
+        per_call = scores.seconds_by_batch.sel(model="slow") * scores.batch
+        assert (per_call > 4 * 0.002).all() and (scores.seconds_by_batch.sel(model="slow").diff("batch") < 0).all()
+        assert scores.training_seconds.values.tolist() == [12, 0] and scores.attrs["data_seconds"] == 3
+        one_frame = 2 * 16 * 4
+        assert one_frame <= int(scores.peak_bytes.sel(model="slow")) <= 20 * one_frame
+
+
+def test_the_peak_of_memory_counts_what_lives_at_once():
+    def chain():
+        u = torch.zeros(1000, dtype=torch.float64)
+        for _ in range(5):
+            u = u.view(10, 100).reshape(-1) * 2  # views are no memory, and each result replaces the one before
+        u += 1  # in place
+        return u
+
+    assert peak_bytes(chain, torch.device("cpu")) == 16_000
 
 
 def test_forecasts_are_kept(tmp_path):
@@ -278,3 +324,21 @@ class TestMismatch:
 def test_measures_can_be_chosen(tmp_path):
     with run(tmp_path, {"exact": Shift(PROBLEM)}, measures=[MEASURES["nrmse"]]) as scores:
         assert "nrmse" in scores and "rmse" not in scores and "shell" not in scores.dims
+
+
+def test_solvers_of_both_precisions(tmp_path):
+    problem = Problem(Grid((16,), (2 * math.pi,)), Advection().fields, dt=0.1, n_frames=3, pde=Advection())
+    found, _ = solvers(problem, (1.0,), (1, 2), ("float32", "float64"))
+    assert list(found) == [
+        "solver 16, dt 0.1, float32", "solver 16, dt 0.1", "solver 16, dt 0.05, float32", "solver 16, dt 0.05",
+    ]  # fmt: skip
+    assert [model.dtype for model in found.values()] == 2 * [torch.float32, torch.float64]
+
+
+def test_memory_of_a_solver_that_is_recorded_while_it_is_watched():
+    problem = Problem(Grid((16,), (2 * math.pi,)), Burgers().fields, dt=0.1, n_frames=3, pde=Burgers())
+    (solver,) = solvers(problem, (1.0,), (150,))[0].values()
+    given = Trajectory(u=torch.sin(problem.grid.coordinates(0)).float().reshape(1, 1, 1, 16), t=torch.zeros(1, 1))
+    contender = forecasting.Contender("solver", solver, "solver", 0, 1)
+    contender.warm_up(given, torch.full((1, 1), 0.1, dtype=torch.float64), None)
+    assert contender.peak_bytes > 16 * 8

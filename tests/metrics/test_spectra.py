@@ -8,8 +8,22 @@ import pytest
 import torch
 
 from pdekit.fields import Field, Grid, Problem
+from pdekit.metrics import shells
+from pdekit.metrics.pair import Known, Pair
+from pdekit.metrics.pointwise import rmse
 from pdekit.metrics.quadrature import average
-from pdekit.metrics.spectra import energy_spectrum, log_spectral_distance, spectral_nrmse, wavenumbers
+from pdekit.metrics.spectra import (
+    coherence,
+    energy_spectrum,
+    log_spectral_distance,
+    relative_h1,
+    rmse_high,
+    rmse_low,
+    rmse_middle,
+    sobolev_norm,
+    spectral_nrmse,
+    wavenumbers,
+)  # fmt: skip
 
 TWO_PI = 2 * math.pi
 GRIDS = [
@@ -111,3 +125,99 @@ def test_log_spectral_distance():
     assert distance(0 * x) == math.inf
     assert log_spectral_distance(one(x), one(0 * x), problem).isinf().all()
     assert (log_spectral_distance(one(0 * x), one(0 * x), problem) == 0).all()
+
+
+@pytest.mark.parametrize("grid", [g for g in GRIDS if "nodes" not in g.layout], ids=lambda g: f"{g.shape} {g.layout}")
+def test_the_squares_of_the_bands_add_up(grid):
+    u, reference = torch.randn(2, 2, 3, 2, *grid.shape, dtype=torch.float64)
+    bands = sum(band(u, reference, problem_on(grid)) ** 2 for band in (rmse_low, rmse_middle, rmse_high))
+    torch.testing.assert_close(bands.sqrt(), rmse(u, reference, problem_on(grid)), rtol=1e-12, atol=0)
+
+
+def pdebench_bands(error):
+    """PDEBench's band errors of a square field as its code has them: wavenumbers from 0 to n/2 along both axes only."""
+    n = len(error)
+    power = torch.fft.fft2(error).abs() ** 2
+    bins = torch.zeros(n // 2, dtype=torch.float64)
+    for i, j in itertools.product(range(n // 2), repeat=2):
+        k = math.floor(math.hypot(i, j))
+        if k < n // 2:
+            bins[k] += power[i, j]
+    bins = bins.sqrt() / n**2
+    return [part.mean().item() for part in (bins[:4], bins[4:12], bins[12:])]
+
+
+def test_an_error_of_mixed_sign_is_seen_where_pdebench_sees_none():
+    grid = Grid((32, 32), (1.0, 1.0))
+    x, y = grid.mesh()
+    for sign in (1, -1):
+        error = torch.cos(TWO_PI * (x + sign * y))
+        ours = [band(one(error), one(0 * error), problem_on(grid)).max().item() for band in
+                (rmse_low, rmse_middle, rmse_high)]  # fmt: skip
+        assert ours == pytest.approx([math.sqrt(0.5), 0, 0], abs=1e-12)
+        assert (max(pdebench_bands(error)) > 0.1) == (sign == 1)
+
+
+def test_coherence_is_the_cosine_of_a_phase_error_at_its_scale():
+    grid = Grid((32,), (TWO_PI,))
+    x, problem = grid.coordinates(0), problem_on(grid)
+    reference = torch.cos(2 * x) + 0.1 * torch.cos(5 * x) + torch.cos(7 * x)
+    u = torch.cos(2 * x) + 0.7 * torch.cos(5 * x + 1.0)  # too strong and shifted; nothing at 7
+    value = coherence(one(u), one(reference), problem)[0, 0, 0]
+    assert value[[2, 5]].tolist() == pytest.approx([1, math.cos(1.0)], abs=1e-12)
+    # where only the reference has energy the spectrum of the forecast is rounding
+    assert coherence(one(0 * u), one(reference), problem)[0, 0, 0, 7] == 0
+
+
+def test_coherence_of_noise_falls_as_the_noise_does_not():
+    grid, generator = Grid((64, 64), (1.0, 1.0)), torch.Generator().manual_seed(0)
+    noise = torch.randn(2, 40, 1, 2, 64, 64, dtype=torch.float64, generator=generator)
+    value = coherence((noise[0] + noise[1])[None], noise[0], problem_on(grid))
+    assert value[..., 5:40].mean().item() == pytest.approx(1 / math.sqrt(2), abs=0.01)
+
+
+@pytest.mark.parametrize("order", [-2, -1, 0, 1, 2])
+def test_sobolev_norms_of_waves(order):
+    # (1 + k^2)^(s/2); torch-cfd takes the root twice, and halves the order
+    grid = Grid((64,), (1.0,))
+    norms = []
+    for m in (1, 2, 4, 8):
+        wave = one(torch.cos(TWO_PI * m * grid.coordinates(0)))
+        expected = math.sqrt(0.5) * (1 + (TWO_PI * m) ** 2) ** (order / 2)
+        assert sobolev_norm(wave, problem_on(grid), order).max().item() == pytest.approx(expected, rel=1e-12)
+        norms.append(expected)
+    assert norms[3] / norms[2] == pytest.approx(2**order, rel=2e-3)
+
+
+def test_relative_h1_is_that_of_the_exact_gradient():
+    grid = Grid((16, 20), (1.0, 2.0))
+    x, y = (TWO_PI * v for v in grid.mesh())
+    reference, error = torch.sin(3 * x) * torch.cos(2 * y), 0.01 * torch.cos(x + y)
+    # y has period 2: cos(2 pi m y) has m = 1/2 waves on a unit, and |grad|^2 is that of the two factors
+    norms = [0.25 * (1 + TWO_PI**2 * (9 + 4)), 0.5e-4 * (1 + TWO_PI**2 * 2)]
+    value = relative_h1(one(reference + error), one(reference), problem_on(grid))[0, 0, 0].item()
+    assert value == pytest.approx(math.sqrt(norms[1] / norms[0]), rel=1e-10)
+
+
+def test_sums_by_matrix_and_one_by_one_agree(monkeypatch):
+    grid = GRIDS[4]
+    u = torch.randn(2, 3, 2, *grid.shape, dtype=torch.float64)
+    modes = shells.Shells(grid)
+    by_matrix = modes.sums(modes.transform(u))
+    monkeypatch.setattr(shells, "LARGEST_MATRIX", 0)
+    torch.testing.assert_close(modes.sums(modes.transform(u)), by_matrix, rtol=1e-13, atol=1e-15)
+
+
+def test_a_model_costs_one_transform(monkeypatch):
+    counted, grid = [], GRIDS[3]
+    reference, *forecasts = torch.randn(3, 2, 4, 2, *grid.shape, dtype=torch.float64)
+    measures = (energy_spectrum, spectral_nrmse, coherence, log_spectral_distance, rmse_low, relative_h1)
+    expected = [[measure(u, reference, problem_on(grid)) for measure in measures] for u in forecasts]
+    transform = shells.Shells.transform
+    monkeypatch.setattr(shells.Shells, "transform", lambda self, u: counted.append(1) or transform(self, u))
+    known = Known(reference, problem_on(grid))
+    for u, values in zip(forecasts, expected, strict=True):
+        pair = Pair(u, known)
+        for measure, value in zip(measures, values, strict=True):
+            torch.testing.assert_close(measure.of_pair(pair), value, rtol=1e-9, atol=1e-12)
+    assert len(counted) == 1 + len(forecasts)

@@ -72,10 +72,49 @@ def test_where_no_solver_will_do_the_row_says_so():
     assert "No solver of the sweep is as accurate" in sentence(summarise(scores), scores)
 
 
-def test_a_solver_that_is_dearer_is_not_said_to_dominate():
+def test_faster_and_slower_are_said_at_equal_error_only():
+    # the cheapest solver that is not worse takes 20 ms, but one of equal error, 0.5 between 0.6 and 0.4, takes 5.6 ms
     scores = scores_of(MODELS, KINDS, [0.010, 0, 0.001, 0.002, 0.020, 0.100])
     text = sentence(summarise(scores), scores)
-    assert "dominated" not in text and "c takes 20 ms a forecast where it takes 10 ms" in text
+    assert "dominated" not in text and "At equal error at t = 4 a solver takes 5.63 ms" in text
+    assert "it is 1.8 times slower, and never pays." in text
+    quick = scores_of(MODELS, KINDS, [0.003, 0, 0.001, 0.002, 0.020, 0.100])
+    assert "it is 1.9 times faster." in sentence(summarise(quick), quick)
+
+
+def test_what_is_cheaper_and_less_accurate_than_all_solvers_is_not_called_faster():
+    scores = scores_of(MODELS | {"fno": FLAT}, KINDS, [0.0005, 0, 0.001, 0.002, 0.020, 0.100])
+    text = sentence(summarise(scores), scores)
+    assert "Every solver of the sweep is more accurate at t = 4 and takes longer" in text and "faster" not in text
+
+
+def test_a_surrogate_pays_when_training_and_data_are_earned():
+    scores = scores_of(MODELS, KINDS, [0.003, 0, 0.001, 0.002, 0.020, 0.100])
+    scores["training_seconds"] = ("model", [30.0, 0, 0, 0, 0, 0])
+    scores.attrs["data_seconds"] = 10.0
+    summary = summarise(scores)
+    (verdict,) = summary.verdicts
+    gain = 0.002 * 10 ** (math.log(0.6 / 0.5) / math.log(0.6 / 0.4)) - 0.003
+    assert verdict.break_even == math.ceil(40 / gain)
+    assert "and pays after 1.52e+04 forecasts" in sentence(summary, scores)
+
+
+def test_the_time_of_comparison_can_be_chosen():
+    scores = scores_of(MODELS, KINDS, [1.0] * 6)
+    scores.attrs["compare_at"] = 2.2
+    summary = summarise(scores)
+    assert summary.times[summary.compared] == 2
+
+
+def test_several_seeds_have_a_row_of_medians_in_which_a_diverged_seed_counts():
+    errors = {f"fno ({seed})": level * FLAT for seed, level in zip("abc", (0.1, 0.3, np.inf), strict=True)}
+    scores = scores_of(errors | {"unet": FLAT}, ["surrogate"] * 4, [0.01, 0.02, 0.03, 0.01])
+    scores["method"] = ("model", ["fno", "fno", "fno", "unet"])
+    row = summarise(scores).rows[0]
+    assert (row.name, row.kind, row.note) == ("fno, 3 seeds", "seeds", "median, best and worst seed")
+    assert (row.errors[0].median, row.errors[0].lower, row.errors[0].upper) == (0.3, 0.1, math.inf)
+    assert row.diverged == pytest.approx(1 / 3) and row.seconds == 0.02
+    assert [r.name for r in summarise(scores).rows[1:]] == ["fno (a)", "fno (b)", "fno (c)", "unet"]
 
 
 def test_medians_quartiles_and_divergence():
