@@ -17,8 +17,9 @@ class LyapunovSpectrum:
 
     Args:
         exponents: largest first, per unit time.
-        standard_error: one standard deviation of each, from independent blocks; it does not cover a transient
-            that was chosen too short.
+        standard_error: one standard deviation of each, from pieces taken to be independent: trajectories where there
+            are at least `blocks` of them, else blocks of them. It does not cover a transient that was chosen too
+            short, nor two attractors that coexist (look at `growth` by trajectory).
         growth: local exponents of every interval, whose mean the exponents are.
     """
 
@@ -78,13 +79,18 @@ def lyapunov_exponents(
         transient: steps before, in which states reach the attractor and perturbations their directions.
         size: of the perturbations, relative. The error of an exponent is about size per unit time from the
             nonlinearity and 1e-16 / size from rounding.
-        blocks: of time per state, for the standard error; each should be longer than the correlation time.
+        blocks: of time per state, for the standard error of fewer states than that; each should be longer than the
+            correlation time.
         generator: of the first directions.
 
     Raises:
         ValueError: sizes that do not fit together, float32 states, or a state that diverges.
 
     Source: Benettin et al. (1980), with QR as in Eckmann and Ruelle (1985), section V.C.
+
+    >>> found = lyapunov_exponents(lambda u: 1.1 * u, torch.ones(1, 3, dtype=torch.float64), dt=0.1, n_steps=20)
+    >>> round(float(found.exponents[0]), 4)  # log(1.1) / 0.1
+    0.9531
     """
     dimension = u[0].numel()
     if not 1 <= n <= dimension:
@@ -106,7 +112,8 @@ def lyapunov_exponents(
     kept = torch.stack(growth[transient // every :], dim=1)
     if not kept.isfinite().all():
         raise ValueError("expected a bounded flow, got a state or difference that vanishes or diverges; check dt")
-    means = torch.stack([part.mean(dim=1) for part in kept.tensor_split(blocks, dim=1)], dim=1).flatten(0, 1)
+    pieces = (kept,) if len(u) >= blocks else kept.tensor_split(blocks, dim=1)
+    means = torch.cat([piece.mean(dim=1) for piece in pieces])
     return LyapunovSpectrum(kept.mean(dim=(0, 1)), means.std(dim=0) / sqrt(len(means)), kept)
 
 

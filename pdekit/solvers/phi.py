@@ -19,6 +19,9 @@ def phi_scalar(z: Complex[Tensor, "*any"], n: int) -> list[Complex[Tensor, "*any
 
     Source: Kassam and Trefethen (2005), section 3, with the full circle, and only where it is needed: on one of
     radius 1 around every z, a z near the unit circle can put a point of it on the pole.
+
+    >>> [round(f.real.item(), 6) for f in phi_scalar(torch.tensor(0j, dtype=torch.complex128), 3)]  # 1/j!
+    [1.0, 1.0, 0.5, 0.166667]
     """
     small = z.abs() <= 1
     centre = torch.where(small, z, 0)

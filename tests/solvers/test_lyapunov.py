@@ -72,17 +72,37 @@ def kuramoto_sivashinsky(batch, n_steps, transient, n=1):
 
 def test_kuramoto_sivashinsky_is_chaotic_at_the_known_rate():
     found = kuramoto_sivashinsky(batch=16, n_steps=2000, transient=500)
-    assert 0.002 < found.standard_error[0] * 2 < 0.02
+    assert 0.001 < found.standard_error[0] < 0.01
     assert abs(float(found.exponents[0]) - 0.0875) < 0.008
 
 
 @pytest.mark.slow
 def test_kuramoto_sivashinsky_at_length_64_has_its_known_exponent():
-    """0.086 to 0.089 per unit time, within two standard errors that are below 0.001."""
-    found = kuramoto_sivashinsky(batch=64, n_steps=10000, transient=1000)
-    error = float(found.standard_error[0])
-    assert error < 1e-3
-    assert 0.086 - 2 * error < float(found.exponents[0]) < 0.089 + 2 * error
+    """0.086 to 0.089 per unit time, within two standard errors of about 0.0007, over trajectories that stay chaotic.
+
+    Some in a hundred settle into eight steady cells (see the next test) within 1000 units.
+    """
+    found = kuramoto_sivashinsky(batch=96, n_steps=10000, transient=1000)
+    exponents = found.growth[..., 0].mean(dim=1)
+    chaotic = exponents[exponents > 0.06]
+    error = float(chaotic.std()) / len(chaotic) ** 0.5
+    assert len(chaotic) >= 86 and error < 1e-3
+    assert 0.086 - 2 * error < float(chaotic.mean()) < 0.089 + 2 * error
+
+
+def test_eight_cells_at_length_64_are_stable():
+    """Cells of wavenumber 0.77 to 0.84 are stable (Frisch, She and Thual 1986); 2 pi 8/64 = 0.785.
+
+    Chaos at this length is a long transient. The leading exponents of the cells are 0: of their translation, and of a
+    change of the mean, which makes them drift, so that a difference grows like t and its exponent falls like 1/t.
+    """
+    grid = Grid((64,), (64.0,))
+    u = torch.cos(16 * torch.pi * grid.coordinates(0) / 64).reshape(1, 1, 64) + 0.01 * torch.randn(1, 1, 64).double()
+    step = etdrk(KuramotoSivashinsky(), grid, 0.2)
+    u = integrate(step, u, 2, 2500)[:, -1]
+    amplitudes = torch.fft.rfft(u[0, 0]).abs() / 64
+    assert amplitudes[8] > 1 and amplitudes[1:7].max() < 1e-3
+    assert abs(float(lyapunov_exponents(step, u, 0.2, 1000, every=10, transient=500).exponents[0])) < 0.01
 
 
 def test_the_stated_error_is_the_spread_of_repetitions():
