@@ -142,6 +142,11 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
     loading, evaluation = Loading(**config["loading"]), Evaluation(**from_plain(config["evaluation"]))
     names, seed = config["choices"], config["seed"]
     recipe = instance_from(config["data"], config.get("instance"), trust)
+    if config.setdefault("recipe", recipe.hash) != recipe.hash:
+        raise ValueError(
+            f"expected the dataset {config['recipe']} that the run began with, found {recipe.hash}: the equation, the "
+            "solver or the recipe has another version now; start a new run"
+        )
     torch.manual_seed(seed)
     model = build_model(config["model"], recipe.problem("train"), trust)  # what it refuses, it refuses before the wait
     with timed(seconds, "data"):
@@ -160,7 +165,7 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
         model.calibrate(data.calibration_batches())
     try:
         with timed(seconds, "training"):
-            outcome = fit(model, data, settings, engine, run, seed, resume is not None)
+            outcome = fit(model, data, settings, engine, run, seed, resume is not None and (run / "last.ckpt").exists())
     except Diverged as error:
         save_weights(run, model, names["model"], config)
         sys.exit(f"error: {error}")

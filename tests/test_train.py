@@ -194,6 +194,24 @@ def test_a_finished_run_is_evaluated_again_when_resumed(monkeypatch, tmp_path, s
     assert all(torch.equal(value, found[name]) for name, value in expected.items())
 
 
+def test_a_run_that_was_stopped_before_its_first_step_begins_anew(monkeypatch, unevaluated, tmp_path, small_run):
+    run = tmp_path / "begun"
+    run.mkdir()
+    shutil.copy(small_run[0] / "config.yaml", run)
+    command(monkeypatch, tmp_path, f"resume={run}")
+    expected, found = load(small_run[0]).model.state_dict(), load(run).model.state_dict()
+    assert all(torch.equal(value, found[name]) for name, value in expected.items())
+
+
+def test_a_run_does_not_go_on_with_other_data(monkeypatch, tmp_path, small_run):
+    run = shutil.copytree(small_run[0], tmp_path / "copy")
+    config = OmegaConf.load(run / "config.yaml")
+    config.recipe = "0123456789ab"
+    OmegaConf.save(config, run / "config.yaml")
+    found = failure(monkeypatch, tmp_path, f"resume={run}")
+    assert "expected the dataset 0123456789ab that the run began with" in found and "start a new run" in found
+
+
 def test_a_divergence_ends_with_a_sentence_and_the_last_good_weights(monkeypatch, tmp_path):
     found = failure(monkeypatch, tmp_path, *SMALL, *FNO, "training.lr=1e30", "training.clip=null")
     assert "expected a finite training loss" in found and "Lower training.lr" in found
