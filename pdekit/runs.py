@@ -124,13 +124,8 @@ class Run:
 
 def _frames(u0: Any, problem: Problem, history: int) -> Float[Tensor, "batch time channel *space"]:
     """A user's state as "sample history channel *space"."""
-    ndim = problem.ndim
-    if isinstance(u0, (xr.Dataset, xr.DataArray)):
-        u0 = u0.transpose(..., *problem.grid.axes)
-    elif np.ndim(u0) == ndim and problem.n_channels == 1:
-        u0 = np.asarray(u0)[None]
     u = to_tensor(u0, problem).float()
-    leading = u.ndim - 1 - ndim
+    leading = u.ndim - 1 - problem.ndim
     if leading == 0:
         u = u[None]
     if leading <= 1:

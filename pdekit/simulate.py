@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from pdekit.calculus.resample import resample
 from pdekit.data.recipe import Recipe, recipe_from
@@ -30,7 +30,14 @@ def recipe_named(name: str) -> Recipe:
     if not path.is_file():
         known = sorted(p.stem for p in RECIPES.glob("*.yaml"))
         raise ValueError(f"expected the name of a dataset, got {name!r}; there are: {', '.join(known)}")
-    return recipe_from(OmegaConf.to_container(OmegaConf.load(path), resolve=True))
+    return recipe_from(OmegaConf.to_container(_composed(path), resolve=True))
+
+
+def _composed(path: Path) -> DictConfig:
+    """A recipe file upon the files that its ``defaults`` name, as Hydra composes them."""
+    config = OmegaConf.load(path)
+    bases = [base for base in config.pop("defaults", []) if base != "_self_"]
+    return OmegaConf.merge(*(_composed(path.with_name(f"{base}.yaml")) for base in bases), config)
 
 
 @torch.no_grad()
@@ -48,8 +55,8 @@ def solve(
 
     Args:
         name: of a dataset, e.g. "ks" or "kolmogorov"; it says equation, box, solver, step and random starts.
-        u0: the starts, "sample channel *space" (or a dataset of named fields with those axes), in physical units;
-            None draws them as the dataset does, warm-up included.
+        u0: the starts, "sample channel *space" (or one of them; "*space" alone if there is one field; or an xarray
+            object with those axes), in physical units; None draws them as the dataset does, warm-up included.
         n_frames: frames to return, the first one included; the dataset's test length if None.
         n_trajectories: how many starts to draw; ignored with u0.
         params: parameters of the equation that shall have another value.
@@ -58,11 +65,13 @@ def solve(
         device: "cpu" or "cuda".
 
     Returns:
-        One variable for each field, dims (sample, time, x, y, z), in float64.
+        One variable for each field, dims (sample, time, x, y, z), in the precision of the dataset's solver.
 
     Raises:
-        ValueError: unknown dataset or parameter; u0 of a wrong shape.
+        ValueError: unknown dataset or parameter; numbers below one; u0 of a wrong shape, or with NaN or Inf.
     """
+    if n_trajectories < 1 or (n_frames is not None and n_frames < 1):
+        raise ValueError(f"expected n_frames and n_trajectories >= 1, got {n_frames} and {n_trajectories}")
     recipe = recipe_named(name)
     known = [item.name for item in dataclasses.fields(recipe.pde)]
     wrong = sorted(set(params or {}) - set(known))
@@ -81,10 +90,15 @@ def solve(
     if u0 is not None:
         u0 = to_tensor(u0, problem).to(device, torch.float64)
         u0 = u0.unsqueeze(0) if u0.ndim == 1 + recipe.grid.ndim else u0
+        if u0.ndim != 2 + recipe.grid.ndim or not u0.isfinite().all():
+            raise ValueError(
+                f'expected finite starts "sample channel *space", got shape {tuple(u0.shape)}, of which '
+                f"{int((~u0.isfinite()).sum())} values are NaN or Inf; give one state for each sample, and mend them"
+            )
         n_trajectories = len(u0)
     chosen = setting(recipe, "test", range(n_trajectories), device)
     start = chosen.start() if u0 is None else resample(u0, chosen.grid.shape)
-    n_frames = n_frames or recipe.n_frames["test"]
+    n_frames = recipe.n_frames["test"] if n_frames is None else n_frames
     u = chosen.march(start, chosen.grid, n_frames, recipe.substeps)
     t = torch.arange(n_frames, dtype=torch.float64)
     steps = chosen.dt.cpu().reshape(-1, 1) if isinstance(chosen.dt, torch.Tensor) else chosen.dt

@@ -37,3 +37,15 @@ def test_wrong_input_says_what_was_expected():
         to_tensor(np.zeros((3, 4, 6)), PROBLEM)
     with pytest.raises(ValueError, match="expected u with the dimensions"):
         to_dataset(torch.zeros(3, 2, 4, 6), torch.arange(3), PROBLEM)
+    with pytest.raises(ValueError, match="add or rename \\['y'\\]"):
+        to_tensor(to_dataset(torch.zeros(2, 3, 2, 4, 6), torch.arange(3), PROBLEM).rename(y="z"), PROBLEM)
+
+
+def test_axes_in_another_order_are_put_in_theirs():
+    u = torch.randn(2, 3, 2, 4, 6)
+    turned = to_dataset(u, torch.arange(3), PROBLEM).transpose("y", "sample", "x", "time")
+    assert torch.equal(to_tensor(turned.transpose("sample", "time", "y", "x"), PROBLEM), u)
+    alone = Problem(PROBLEM.grid, PROBLEM.fields[:1], dt=0.5, n_frames=3)
+    height = to_dataset(u[:, :, :1], torch.arange(3), alone)["height"]
+    assert torch.equal(to_tensor(height.transpose("sample", "time", "y", "x"), alone), u[:, :, :1])
+    assert torch.equal(to_tensor(u[0, 0, 0], alone), u[0, 0, :1])

@@ -39,3 +39,35 @@ def test_wrong_input_says_what_exists():
         pdekit.solve("ks", u0=np.zeros((1, 1, 100)))
     with pytest.raises(AttributeError, match="it has"):
         _ = pdekit.solved
+
+
+def test_recipes_that_build_on_others_can_be_solved():
+    data = pdekit.solve("ks_varying", n_frames=2, n_trajectories=2, shape=(64,))
+    assert data.u.shape == (2, 2, 64)
+    steps = data.time_of_sample[:, 1].values
+    assert steps[0] != steps[1] and all(0.72 <= dt <= 0.88 for dt in steps)
+
+
+def test_a_start_may_be_one_field_or_named_axes():
+    x = Grid((32, 32), (2 * np.pi, 2 * np.pi)).mesh()
+    u0 = torch.cos(x[0]) * torch.sin(2 * x[1])
+    plain = pdekit.solve("kolmogorov", u0=u0[None, None], n_frames=2)
+    assert plain.identical(pdekit.solve("kolmogorov", u0=u0.numpy(), n_frames=2))
+    first = plain.isel(time=0)
+    turned = first.transpose("y", "sample", "x")
+    for start in (first, turned, turned["vorticity"]):
+        again = pdekit.solve("kolmogorov", u0=start, n_frames=2)
+        np.testing.assert_allclose(again.vorticity, plain.vorticity, atol=1e-5)  # the data are made in float32
+
+
+@pytest.mark.parametrize(
+    "change", [{"n_frames": 0}, {"n_trajectories": 0}, {"u0": np.full(256, np.nan)}, {"u0": np.zeros((1, 2, 1, 256))}]
+)
+def test_impossible_wishes_are_refused(change):
+    with pytest.raises(ValueError, match="expected"):
+        pdekit.solve("ks", **change)
+
+
+def test_the_package_of_data_is_found_without_importing_it(monkeypatch):
+    monkeypatch.delattr(pdekit, "data", raising=False)
+    assert callable(pdekit.data.from_arrays)
