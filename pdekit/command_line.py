@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import errno
 import os
 import sys
 import typing
@@ -73,15 +74,29 @@ def run(job: Callable[[], Any]) -> Any:
         if before == "1":
             raise
         sys.exit(explain(error))
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:  # OSError: no such file, a full disk, a folder that may not be written
         if before == "1":
             raise
-        sys.exit(f"error: {error}\n(HYDRA_FULL_ERROR=1 shows where)")
+        sys.exit(f"error: {sentence(error)}\n(HYDRA_FULL_ERROR=1 shows where)")
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(130)
     finally:
         os.environ["HYDRA_FULL_ERROR"] = before or "0"
+
+
+def sentence(error: Exception) -> str:
+    """What an error says, without the number that the system gives it.
+
+    >>> sentence(OSError(28, "No space left on device", "runs/last.ckpt"))
+    'No space left on device: runs/last.ckpt; free some, or choose another disk, and go on with resume=RUN'
+    """
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    where = "".join(f": {name}" for name in (error.filename2 or error.filename,) if name)
+    own = str(error.strerror).startswith("expected")  # says what to do already
+    full = error.errno == errno.ENOSPC and not own
+    return f"{error.strerror}{where}" + full * "; free some, or choose another disk, and go on with resume=RUN"
 
 
 def explain(error: BaseException) -> str:

@@ -50,10 +50,7 @@ def _run_hydra(arguments: list[str], trust: list[str]) -> None:
         plain = OmegaConf.to_container(config, resolve=True)
         recipe = instance_from(plain["data"], plain["instance"], trust)
         base = Path(plain["data_dir"]) if plain["data_dir"] else None
-        try:
-            generate(recipe, base, plain["workers"], plain["device"], progress=sys.stdout.isatty())
-        except OSError as error:  # a full disk, a folder that may not be written
-            sys.exit(f"error: {error.strerror or error}")
+        generate(recipe, base, plain["workers"], plain["device"], progress=sys.stdout.isatty())
 
     before, sys.argv = sys.argv, ["pdekit.generate", *arguments]
     try:

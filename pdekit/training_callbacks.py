@@ -91,7 +91,11 @@ class SaveLast(Checkpoint):
         if not all(bool(torch.isfinite(p).all()) for p in module.parameters()):
             return
         partial = self.path.with_suffix(".partial")
-        trainer.save_checkpoint(partial, weights_only=False)
+        try:
+            trainer.save_checkpoint(partial, weights_only=False)
+        except OSError:  # a full disk: the checkpoint before it stays
+            partial.unlink(missing_ok=True)
+            raise
         if trainer.is_global_zero:
             os.replace(partial, self.path)
         self.saved_step = trainer.global_step
