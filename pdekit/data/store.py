@@ -107,12 +107,23 @@ class Opened:
     Args:
         path: of the file.
         problem: what it holds.
+
+    Raises:
+        ValueError: if a dataset is absent or has another shape than the problem says.
     """
 
     def __init__(self, path: Path, problem: Problem):
         self.process = os.getpid()
         self.file = open_hdf5(path)
         found = datasets(problem)
+        for place in found.all:
+            expected = stored_shape(place, problem, int(self.file.attrs["n_trajectories"]))
+            shape = self.file[place.path].shape if place.path in self.file else "none"
+            if shape != expected:
+                raise ValueError(
+                    f"expected {place.path} of shape {expected}, as the problem in {path} says, found {shape}; the "
+                    "file was changed: generate it again"
+                )
         self.u, self.coeffs, self.forcing = (
             tuple((place, self.file[place.path]) for place in places)
             for places in (found.u, found.coeffs, found.forcing)
@@ -123,6 +134,12 @@ class Opened:
         group = self.file[OURS]
         self.text = group["text"] if problem.has_text else None
         self.parts = {part: group[part] for part in OPTIONAL if part in group}
+
+
+def stored_shape(place: Placement, problem: Problem, n_trajectories: int) -> tuple[int, ...]:
+    """Shape of a dataset of ``n_trajectories`` trajectories; components of a vector come last."""
+    shape = (n_trajectories, problem.n_frames) if place.time_varying else (n_trajectories,)
+    return shape + tuple(problem.grid.shape) + ((len(place.channels),) if place.group == "t1_fields" else ())
 
 
 def _unpack(

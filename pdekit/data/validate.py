@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from pdekit.data.layout import OURS, datasets
-from pdekit.data.store import Split, open_hdf5
+from pdekit.data.store import Split, open_hdf5, stored_shape
 from pdekit.fields import Problem
 
 ROOT = ("dataset_name", "grid_type", "n_spatial_dims", "n_trajectories", "simulation_parameters")
@@ -92,8 +92,7 @@ def _shape_faults(file: h5py.File, problem: Problem) -> list[str]:
             found.append(f"expected the dataset {place.path} of the problem, found {sorted(file[place.group])}")
             continue
         column = file[place.path]
-        shape = (n, problem.n_frames) if place.time_varying else (n,)
-        shape += space + ((len(place.channels),) if place.group == "t1_fields" else ())
+        shape = stored_shape(place, problem, n)
         if column.shape != shape:
             found.append(f"expected {place.path} of shape {shape}, found {column.shape}")
         for flag, expected in (("sample_varying", True), ("time_varying", place.time_varying)):

@@ -276,6 +276,19 @@ def test_faults_are_found(tmp_path, edit, sentence):
         check(edited(tmp_path, edit))
 
 
+@pytest.mark.parametrize(
+    "edit, sentence",
+    [
+        (shorter, r"expected t0_fields/pump of shape \(5, 6, 8, 6\), as the problem in .* found \(5, 3, 8, 6\)"),
+        (no_dataset, r"expected t1_fields/velocity of shape \(5, 6, 8, 6, 2\), .* found none"),
+    ],
+)
+def test_what_is_not_as_the_file_says_of_itself_is_not_read(tmp_path, edit, sentence):
+    split = Split(edited(tmp_path, edit))
+    with pytest.raises(ValueError, match=sentence):
+        split.read(0)
+
+
 def test_all_faults_are_listed(tmp_path):
     def both(file):
         shorter(file)
