@@ -125,6 +125,8 @@ class Run:
 def _frames(u0: Any, problem: Problem, history: int) -> Float[Tensor, "batch time channel *space"]:
     """A user's state as "sample history channel *space"."""
     u = to_tensor(u0, problem).float()
+    if not torch.isfinite(u).all():
+        raise ValueError("expected a finite state u0, found NaN or Inf in it; fill or remove those values")
     leading = u.ndim - 1 - problem.ndim
     if leading == 0:
         u = u[None]

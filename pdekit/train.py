@@ -131,7 +131,7 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
         from pdekit.data.loading import Loading
         from pdekit.data.module import DataModule
         from pdekit.data.plain import from_plain
-        from pdekit.evaluation.run import evaluate_models
+        from pdekit.evaluation.run import chosen_measures, evaluate_models
         from pdekit.evaluation.settings import Evaluation
         from pdekit.provenance import provenance, sha256, write_json
         from pdekit.runs import WEIGHTS, build_model, new_folder, save_weights
@@ -148,7 +148,8 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
             "solver or the recipe has another version now; start a new run"
         )
     torch.manual_seed(seed)
-    model = build_model(config["model"], recipe.problem("train"), trust)  # what it refuses, it refuses before the wait
+    chosen_measures(evaluation.measures)  # what is refused, is refused before the wait
+    model = build_model(config["model"], recipe.problem("train"), trust)
     with timed(seconds, "data"):
         base = None if config["data_dir"] is None else Path(config["data_dir"])
         data = DataModule.from_folder(generate(recipe, base), loading, trust)

@@ -120,6 +120,12 @@ def test_a_state_of_a_wrong_shape_is_refused(tmp_path, shape, message):
         load(tmp_path).forecast(np.zeros(shape), [0.5])
 
 
+def test_a_state_that_is_not_finite_is_refused(tmp_path):
+    saved(tmp_path, ks_problem())
+    with pytest.raises(ValueError, match="expected a finite state u0"):
+        load(tmp_path).forecast(np.full((1, 16), np.nan), [0.5])
+
+
 def test_a_folder_without_weights_is_refused(tmp_path):
     (tmp_path / "config.yaml").touch()
     with pytest.raises(FileNotFoundError, match=r"found \['config.yaml'\]"):

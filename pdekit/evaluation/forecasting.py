@@ -151,12 +151,26 @@ class Contender:
 
 
 def read(source: Source, trajectories: Sequence[int], starts: Sequence[int], frames: slice) -> Trajectory:
-    """Frames of several trajectories, each counted from its own start, as one batch."""
+    """Frames of several trajectories, each counted from its own start, as one batch.
+
+    Raises:
+        ValueError: on NaN or Inf in a reference, outside a mask: nothing can be scored against it.
+    """
     pieces = [
         source.read(trajectory, slice(start + frames.start, start + frames.stop))
         for trajectory, start in zip(trajectories, starts, strict=True)
     ]
-    return collate(pieces)
+    batch = collate(pieces)
+    bad = ~torch.isfinite(batch.u)
+    if batch.mask is not None:
+        bad &= batch.mask[:, None] > 0
+    if bad.any():
+        row, frame = (int(i) for i in bad.flatten(2).any(-1).nonzero()[0])
+        raise ValueError(
+            f"expected a finite reference, found NaN or Inf in test trajectory {trajectories[row]} at "
+            f"t = {float(batch.t[row, frame]):g}; remove that trajectory, or mask the points where the field does not exist"
+        )
+    return batch
 
 
 def _last(given: Trajectory, history: int) -> Trajectory:
