@@ -168,7 +168,7 @@ def read(source: Source, trajectories: Sequence[int], starts: Sequence[int], fra
         row, frame = (int(i) for i in bad.flatten(2).any(-1).nonzero()[0])
         raise ValueError(
             f"expected a finite reference, found NaN or Inf in test trajectory {trajectories[row]} at "
-            f"t = {float(batch.t[row, frame]):g}; remove that trajectory, or mask the points where the field does not exist"
+            f"t = {float(batch.t[row, frame]):g}; remove it, or mask the points where the field does not exist"
         )
     return batch
 
