@@ -38,11 +38,11 @@ def merge(runs: Sequence[Path], folder: Path, configs: Mapping[Path, Any] | None
     for run, one in zip(runs, scores, strict=True):
         check_same(runs[0], scores[0], run, one)
     names = _names(runs, scores)
-    shared = {name for one in scores for name in one.data_vars if "model" in one[name].dims}
+    shared = set.intersection(*({name for name in one.data_vars if "model" in one[name].dims} for one in scores))
     columns = [_surrogates(one, names[run])[sorted(shared)] for run, one in zip(runs, scores, strict=True)]
     others = scores[0].isel(model=np.flatnonzero(scores[0].kind.values != "surrogate"))[sorted(shared)]
     whole = xr.concat([*columns, others], "model", join="outer", coords="minimal", compat="override")
-    rest = [name for name in scores[0].data_vars if name not in shared]
+    rest = [name for name in scores[0].data_vars if "model" not in scores[0][name].dims]
     whole = whole.assign(scores[0][rest]).assign_attrs(scores[0].attrs)
     differing = [key for key in SETTINGS if len({str(one.attrs.get(key)) for one in scores}) > 1]
     if differing:

@@ -18,11 +18,14 @@ from torch import Tensor
 from pdekit.data.windows import Source
 from pdekit.evaluation.archive import Archive
 from pdekit.evaluation.checks import check_horizon, check_problem
-from pdekit.evaluation.forecasting import CPU, VALUES, Contender, read
+from pdekit.evaluation.ensembles import Ensembles
+from pdekit.evaluation.forecasting import CPU, Contender, read
 from pdekit.evaluation.keeping import Kept
+from pdekit.evaluation.physics import Physics
+from pdekit.evaluation.references import References, parts_of
 from pdekit.fields import Problem, Trajectory, n_values
 from pdekit.metrics.catalogue import CATALOGUE, SHELL, Measure
-from pdekit.metrics.pair import Known, Pair
+from pdekit.metrics.pair import Pair
 from pdekit.metrics.spectra import wavenumbers
 from pdekit.models.base import Surrogate
 
@@ -111,6 +114,7 @@ def evaluate(
     coords = {
         "model": [c.name for c in contenders],
         "member": np.arange(members),
+        **({"rank": np.arange(members + 1)} if members > 1 else {}),
         "sample": np.arange(len(samples)),
         "time": lead,
         "field": [f.name for f in problem.fields],
@@ -130,12 +134,17 @@ def evaluate(
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
         **(attrs or {}),
     }
+    integrals = Physics.integrals_of(problem, first)
+    if integrals:
+        coords["integral"] = integrals
     coords["batch"] = sorted({*timing_batches, batch_size})
     seconds = np.full((len(contenders), len(coords["batch"])), math.nan)
     folder = Path(folder)
     kept = Kept(folder, problem, contenders, min(n_kept, len(samples)), lead, attributes)
     with Archive(folder / "scores.nc", coords, attributes) as archive, kept.archive, _bar(progress) as bar:
         _declare(archive, suitable, problem, samples)
+        ensembles = Ensembles(archive, contenders, problem)
+        physics = Physics(archive, contenders, problem, integrals)
         task = bar.add_task("evaluate")
         for number, batch in enumerate(batches):
             rows = slice(number * batch_size, number * batch_size + len(batch))
@@ -144,9 +153,10 @@ def evaluate(
             references = References(wanted, problem)
             archive.write("lead_time", (rows,), (wanted.t - _last_time(given)).numpy())
             if "shell" in coords:
-                for part in _parts(wanted.u):
+                for part in parts_of(wanted.u):
                     spectrum = references.part(part, CPU).power / 2
                     archive.write("energy_spectrum_reference", (rows, part), spectrum.numpy())
+            physics.begin(rows, given, wanted)
             kept.write_reference(rows.start, wanted.u)
             for row, contender in enumerate(contenders):
                 bar.update(task, description=contender.name)
@@ -157,10 +167,15 @@ def evaluate(
                             seconds[row, place] = contender.seconds_with(size, given, wanted.t, whole.forcing)
                     bar.update(task, total=len(batches) * horizon * sum(c.members for c in contenders))
                 for frames, forecasts in contender.forecast(given, wanted.t, whole.forcing):
+                    if len(forecasts) > 1:
+                        ensembles.score(row, rows, frames, forecasts, references)
                     for member, u in enumerate(forecasts):
                         _score(archive, suitable, references, (row, member, rows, frames), u)
+                        if member == 0:
+                            physics.score(row, rows, frames, u)
                         kept.write(row, member, rows.start, frames, u)
                         bar.advance(task, frames.stop - frames.start)
+        ensembles.finish()
         seconds[:, coords["batch"].index(batch_size)] = [np.median(c.seconds) for c in contenders]
         archive.put("seconds_by_batch", ("model", "batch"), seconds, {"units": "s"})
         _describe(archive, contenders, floor, lead, spent or {})
@@ -182,43 +197,13 @@ def _declare(archive: Archive, measures: Sequence[Measure], problem: Problem, sa
     archive.put("group", ("field",), [field.group for field in problem.fields])
 
 
-class References:
-    """The reference of a batch, in parts of a size that fits into a cache; what is computed of a part is kept."""
-
-    def __init__(self, wanted: Trajectory, problem: Problem):
-        self.u, self.problem, self.mask = wanted.u, problem, mask_of(wanted)
-        self._known: dict[tuple[int, int, torch.device], Known] = {}
-
-    def part(self, frames: slice, device: torch.device) -> Known:
-        key = (frames.start, frames.stop, device)
-        if key not in self._known:
-            mask = None if self.mask is None else self.mask.to(device)
-            self._known[key] = Known(self.u[:, frames].to(device), self.problem, mask)
-        return self._known[key]
-
-
 def _score(archive: Archive, measures: Sequence[Measure], references: References, where: tuple, u: Tensor) -> None:
     *place, frames = where
-    for part in _parts(u):
+    for part in parts_of(u):
         among_all = slice(frames.start + part.start, frames.start + part.stop)
         pair = Pair(u[:, part], references.part(among_all, u.device))
         for measure in measures:
             archive.write(measure.name, (*place, among_all), measure.of_pair(pair).float().cpu().numpy())
-
-
-def mask_of(batch: Trajectory) -> Tensor | None:
-    """Where fields exist, "batch field *space": the mask, and on a mesh the points that are no padding."""
-    if batch.point_mask is None:
-        return batch.mask
-    real = batch.point_mask.unsqueeze(1)
-    return real if batch.mask is None else batch.mask * real
-
-
-def _parts(u: Tensor) -> list[slice]:
-    """Frames of "batch time ..." in parts of at most `VALUES` values."""
-    n_frames = u.shape[1]
-    size = max(1, VALUES * n_frames // u.numel())
-    return [slice(start, min(start + size, n_frames)) for start in range(0, n_frames, size)]
 
 
 def _describe(archive: Archive, contenders: Sequence[Contender], floor, lead: np.ndarray, spent) -> None:

@@ -14,6 +14,7 @@ import xarray as xr
 from pdekit.report import sections, summary
 from pdekit.report.cost_charts import cost_charts
 from pdekit.report.curves import lines
+from pdekit.report.ensemble import ensemble_charts, physics_charts, physics_words
 
 MOST_SAMPLES = 2
 
@@ -69,8 +70,10 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
         "duration": duration,
     }
     style = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
+    script = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(
         style=style,
+        script=script,
         title=title(scores, seen),
         description=scores.attrs.get("description", ""),
         sentence=summary.sentence(table, scores),
@@ -81,6 +84,9 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
         shown=shown,
         seen=seen,
         several_fields=scores.sizes["field"] > 1,
+        ensembles=ensemble_charts(scores, shown),
+        physics=physics_charts(scores, shown, surrogates),
+        physics_words=physics_words(scores),
         errors=sections.error_charts(scores, shown),
         spectra=sections.spectrum_charts(scores, shown, few),
         movies=[v for m in seen for v in sections.movies(kept, m, samples if m == seen[0] else [0])] if moving else [],

@@ -9,13 +9,14 @@ import pytest
 import torch
 import xarray as xr
 
-from pdekit.evaluation import forecasting
+from pdekit.evaluation import forecasting, references
 from pdekit.evaluation.memory import peak_bytes
 from pdekit.evaluation.opponents import solvers
 from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Points, Problem, Trajectory
 from pdekit.metrics.catalogue import MEASURES
 from pdekit.metrics.pointwise import nrmse
+from pdekit.metrics.probabilistic import crps
 from pdekit.models.base import Stepper, Surrogate
 from pdekit.models.mean import Mean
 from pdekit.models.persistence import Persistence
@@ -182,6 +183,66 @@ def test_members_of_a_model_without_randomness_are_forecast_once(tmp_path):
         )
         assert scores.network_calls.values.tolist() == [3, 3]
     assert len(models["exact"].seen) < len(models["noisy"].seen)
+
+
+def test_ensembles_are_scored_together(tmp_path):
+    noisy = Shift(PROBLEM, noise=0.1)
+    models = {"exact": Shift(PROBLEM), "noisy": noisy}
+    with run(tmp_path, models, horizon=3, members=4, seed=7, batch_size=2) as scores:
+        assert scores.crps.dims == ("model", "sample", "time", "field")
+        assert scores.crps.sel(model="exact").isnull().all() and scores.rank_histogram.sel(model="exact").isnull().all()
+        # of independent errors of standard deviation 0.1 sqrt(n), spread and skill are these, and ranks are not flat
+        grown = 0.1 * np.sqrt([1, 2, 3])
+        for name in ("spread", "rmse"):
+            found = scores[name].sel(model="noisy").mean([d for d in scores[name].dims if d not in ("time", "model")])
+            np.testing.assert_allclose(found, grown, rtol=0.15)
+        assert float(scores.agreement.sel(model="noisy", field="u")[:, 0].mean()) == pytest.approx(1 / 1.02, abs=0.01)
+        np.testing.assert_allclose(scores.rank_histogram.sel(model="noisy").sum("rank"), 1)
+        generators = forecasting.Contender("noisy", noisy, "surrogate", 7, 4).generators
+        wanted = Waves().read(4, slice(1, 4))
+        u = torch.cat([noisy.forecast(Waves().read(4, slice(0, 1)), wanted.t, generator=g) for g in generators])
+        np.testing.assert_allclose(scores.crps[1, 4], crps(u, wanted.u, PROBLEM)[0], rtol=1e-5)
+    with run(tmp_path, {"noisy": Shift(PROBLEM, noise=0.1)}, horizon=3) as scores:
+        assert "crps" not in scores and "rank" not in scores.dims
+
+
+def test_residuals_and_integrals_in_stretches_beside_the_floor(tmp_path, monkeypatch):
+    problem = Problem(Grid((16,), (2 * math.pi,)), Advection().fields, dt=0.01, n_frames=9, pde=Advection())
+    x, t = problem.grid.coordinates(0), 0.01 * torch.arange(9.0, dtype=torch.float64)
+    waves = torch.sin(x - Advection().velocity_x * t[:, None]) + 2
+
+    def read(trajectory, frames):
+        u = ((1 + trajectory) * waves)[None, frames, None].float()
+        return Trajectory(u=u, t=t[None, frames], index=torch.tensor([trajectory]))
+
+    class Fading(Shift):
+        def step(self, frames, given, noise):
+            (now,) = solvers(problem, (1.0,), (1,))[0].values()
+            on = Trajectory(u=frames[:, -1:], t=torch.zeros(len(frames), 1, dtype=torch.float64))
+            return 0.99 * now.forecast(on, torch.full((len(frames), 1), 0.01, dtype=torch.float64))[0, :, 0]
+
+    source = SimpleNamespace(problem=problem, n_trajectories=2, read=read)
+
+    def found(name):
+        with evaluate({"fading": Fading(problem)}, source, tmp_path / name, progress=False) as scores:
+            return scores.load()
+
+    at_once = found("a")
+    assert at_once.integral.values.tolist() == ["mass", "square"]
+    mass = at_once.integral_value.sel(model="fading", integral="mass") / (4 * math.pi)
+    np.testing.assert_allclose(mass, np.outer([1, 2], 0.99 ** np.arange(1, 9)), rtol=1e-5)
+    np.testing.assert_allclose(
+        at_once.integral_reference.sel(integral="mass") / (4 * math.pi), [[1] * 8, [2] * 8], rtol=1e-6
+    )
+    floor, scale = at_once.residual_floor[:, :-1], at_once.residual_scale[:, :-1]
+    assert at_once.residual_floor[:, -1].isnull().all() and floor.notnull().all() and (floor < 1e-2 * scale).all()
+    # fading by 1 % in 0.01 is u_t = -ln(0.99)/0.01 (u, mean included): the residual beside <u^2> = 4.5
+    expected = 1.005 * math.sqrt(4.5) * np.outer([1, 2], 0.99 ** np.arange(1, 8))
+    np.testing.assert_allclose(at_once.residual_norm.sel(model="fading")[:, :-1], expected, rtol=2e-3)
+    monkeypatch.setattr(forecasting, "VALUES", 3 * 2 * 16)
+    monkeypatch.setattr(references, "VALUES", 2 * 2 * 16)
+    for name in ("residual_norm", "residual_floor", "integral_value"):
+        np.testing.assert_allclose(found("b")[name], at_once[name], rtol=1e-3)
 
 
 def test_costs(tmp_path):

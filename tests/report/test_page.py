@@ -27,6 +27,16 @@ addEventListener("load", () => {
   };
   const ids = [...document.querySelectorAll("[id]")].map(e => e.id);
   found.ids = ids.length - new Set(ids).size;
+  const seen = (section) => [...section.querySelectorAll("figure")].filter(f => f.offsetHeight > 0).length;
+  found.choosers = [...document.querySelectorAll(".chooser")].map(chooser => {
+    const section = chooser.closest("section"), select = chooser.querySelector("select"), counts = [seen(section)];
+    for (const value of ["1", "all"]) {
+      select.value = value;
+      select.dispatchEvent(new Event("change"));
+      counts.push(seen(section));
+    }
+    return counts;
+  });
   document.body.dataset.found = JSON.stringify(found);
 });
 </script>
@@ -63,6 +73,8 @@ def test_in_a_browser(pages, tmp_path, name, pictures):
     assert found["broken"] == 0 and found["unnamed"] == 0 and found["empty"] == 0 and found["ids"] == 0
     assert found["pictures"] == pictures and found["charts"] >= 5
     assert found["strokes"] >= 4, "charts must be coloured"
+    # one view at first, another one when it is chosen, then all
+    assert found["choosers"] == {"flow": [[1, 1, 3]], "line": [[1, 1, 2]], "block": []}[name]
 
 
 @needs_browser
@@ -95,7 +107,15 @@ def test_says_what_is_known(pages):
         "vorticity (1/s)",
     ):
         assert expected in text, expected
-    assert "<b>" not in text and "<script>" not in text
+    assert "<b>" not in text and "<script>alert" not in text
+    for expected in (
+        "Uncertainty",
+        "CRPS of vorticity",
+        "Physics",
+        "circulation of the field",
+        "solver at<br>equal error",
+    ):
+        assert expected in text, expected
 
 
 def test_a_report_without_a_surrogate_or_with_slices(pages):
