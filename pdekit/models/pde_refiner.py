@@ -58,7 +58,7 @@ class PDERefiner(Stepper):
         net: Callable[..., nn.Module],
         n_refinements: int = 3,
         sigma_min: float = 4e-7**0.5,
-        variant: str = "v_prediction",
+        variant: str = "paper",
         history: int = 1,
         target: str = "change",
     ):
