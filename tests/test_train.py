@@ -103,6 +103,7 @@ def test_help_is_quick_and_lists_what_there_is():
         (["model=fno", "data=ks", "loading.batch_size=0"], ["expected batch_size >= 1, got 0"]),
         (["model=fno", "data=ks", "model.target=delta"], ["target among ('state', 'change'), got 'delta'"]),
         (["model=fno", "data=ks", "data.dt=-1"], ["dt > 0"]),
+        (["model=fno", "data=ks", "evaluation.measures=[rmsee]"], ["rmsee", "vrmse"]),
         (["resume=nowhere"], ["expected a run at nowhere", "resume=<its folder>"]),
     ],
 )
