@@ -15,7 +15,8 @@ SMALL = [
     "model=fno", "data=ks", "data.grid.shape=[32]", "data.grid.extent=[22.0]", "data.warmup=0.8", "data.substeps=8",
     "data.n_trajectories={train: 4, valid: 2, test: 3}", "data.n_frames={train: 6, valid: 6, test: 9}",
     "training.steps=2", "model.net.width=4", "model.net.modes=4", "model.net.n_layers=1",
-    "evaluation.sweep_sizes=[1.0]", "evaluation.sweep_steps=[1]", "evaluation.sweep_precisions=[float64]", "evaluation.progress=false",
+    "evaluation.sweep_sizes=[1.0]", "evaluation.sweep_steps=[1]", "evaluation.sweep_precisions=[float64]",
+    "evaluation.progress=false",
 ]  # fmt: skip
 QUICK = ["sweep_sizes=[1.0]", "sweep_steps=[4]", "sweep_precisions=[float64]", "progress=false"]
 
