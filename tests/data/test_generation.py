@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import pytest
 
-from pdekit.data import generation
+from pdekit.data import generation, workers
 from pdekit.data.generation import chunks, data_dir, folder_of, generate
 from pdekit.data.module import DataModule
 from pdekit.data.plain import to_plain
@@ -272,6 +272,15 @@ def test_an_error_in_a_worker_reaches_the_one_who_asked(tmp_path):
         make(made, tmp_path)
     with pytest.raises(ValueError, match="expected workers >= 1"):
         make(dataclasses.replace(made, seed=1), tmp_path, workers=0)
+
+
+def test_a_bar_shows_the_work_and_the_time_left(capsys):
+    def half(tick):
+        tick(5)
+
+    workers.run_tasks([workers.Task(half, ()), workers.Task(half, ())], 1, True, "generating x", total=20, done=10)
+    shown = capsys.readouterr().out
+    assert "generating x" in shown and "100%" in shown and "left" in shown
 
 
 def test_the_data_directory(monkeypatch, tmp_path):
