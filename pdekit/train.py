@@ -154,11 +154,11 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
         base = None if config["data_dir"] is None else Path(config["data_dir"])
         data = DataModule.from_folder(generate(recipe, base), loading, trust)
     data.set_window(*model.window)
-    follower = int(os.environ.get("LOCAL_RANK", 0)) > 0  # one of several processes; the first one makes the folder
-    run = resume or (Path(os.environ[RUN]) if follower else new_folder(config["runs_dir"], names["model"], names["data"]))
+    worker = int(os.environ.get("LOCAL_RANK", 0)) > 0  # one of several processes; the first one makes the folder
+    run = resume or (Path(os.environ[RUN]) if worker else new_folder(config["runs_dir"], names["model"], names["data"]))
     os.environ[RUN] = str(run)
     n_parameters = sum(p.numel() for p in model.parameters())
-    if not follower:
+    if not worker:
         print(f"{names['model']} on {names['data']}: {n_parameters:,} parameters, run {run}")
         if not resume:
             OmegaConf.save(config, run / "config.yaml")
@@ -170,7 +170,7 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
     except Diverged as error:
         save_weights(run, model, names["model"], config)
         sys.exit(f"error: {error}")
-    if follower:
+    if worker:
         return run
     again = f"To go on: python -m pdekit.train resume={run}"
     if outcome.interrupted:
