@@ -164,6 +164,8 @@ def read(source: Source, trajectories: Sequence[int], starts: Sequence[int], fra
     bad = ~torch.isfinite(batch.u)
     if batch.mask is not None:
         bad &= batch.mask[:, None] > 0
+    if batch.point_mask is not None:
+        bad &= batch.point_mask[:, None, None] > 0
     if bad.any():
         row, frame = (int(i) for i in bad.flatten(2).any(-1).nonzero()[0])
         raise ValueError(

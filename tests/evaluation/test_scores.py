@@ -10,7 +10,6 @@ import torch
 import xarray as xr
 
 from pdekit.evaluation import forecasting, references
-from pdekit.evaluation.memory import peak_bytes
 from pdekit.evaluation.opponents import solvers
 from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Points, Problem, Trajectory
@@ -21,7 +20,6 @@ from pdekit.models.base import Stepper, Surrogate
 from pdekit.models.mean import Mean
 from pdekit.models.persistence import Persistence
 from pdekit.pdes import Advection
-from pdekit.pdes.burgers import Burgers
 from pdekit.report.page import write_report
 
 DT, N_FRAMES, N_TRAJECTORIES = 0.1, 13, 5
@@ -261,17 +259,6 @@ def test_costs(tmp_path):
         assert one_frame <= int(scores.peak_bytes.sel(model="slow")) <= 20 * one_frame
 
 
-def test_the_peak_of_memory_counts_what_lives_at_once():
-    def chain():
-        u = torch.zeros(1000, dtype=torch.float64)
-        for _ in range(5):
-            u = u.view(10, 100).reshape(-1) * 2  # views are no memory, and each result replaces the one before
-        u += 1  # in place
-        return u
-
-    assert peak_bytes(chain, torch.device("cpu")) == 16_000
-
-
 def test_forecasts_are_kept(tmp_path):
     with run(tmp_path, {"exact": Shift(PROBLEM)}, n_kept=2, batch_size=1):
         pass
@@ -394,12 +381,3 @@ def test_solvers_of_both_precisions(tmp_path):
         "solver 16, dt 0.1, float32", "solver 16, dt 0.1", "solver 16, dt 0.05, float32", "solver 16, dt 0.05",
     ]  # fmt: skip
     assert [model.dtype for model in found.values()] == 2 * [torch.float32, torch.float64]
-
-
-def test_memory_of_a_solver_that_is_recorded_while_it_is_watched():
-    problem = Problem(Grid((16,), (2 * math.pi,)), Burgers().fields, dt=0.1, n_frames=3, pde=Burgers())
-    (solver,) = solvers(problem, (1.0,), (150,))[0].values()
-    given = Trajectory(u=torch.sin(problem.grid.coordinates(0)).float().reshape(1, 1, 1, 16), t=torch.zeros(1, 1))
-    contender = forecasting.Contender("solver", solver, "solver", 0, 1)
-    contender.warm_up(given, torch.full((1, 1), 0.1, dtype=torch.float64), None)
-    assert contender.peak_bytes > 16 * 8

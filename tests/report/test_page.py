@@ -74,7 +74,7 @@ def test_in_a_browser(pages, tmp_path, name, pictures):
     assert found["pictures"] == pictures and found["charts"] >= 5
     assert found["strokes"] >= 4, "charts must be coloured"
     # one view at first, another one when it is chosen, then all
-    assert found["choosers"] == {"flow": [[1, 1, 3]], "line": [[1, 1, 2]], "block": []}[name]
+    assert found["choosers"] == {"flow": [[1, 1, 3]], "line": [[1, 1, 2]], "block": [[1, 1, 2]]}[name]
 
 
 @needs_browser
