@@ -131,6 +131,7 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
         from pdekit.data.loading import Loading
         from pdekit.data.module import DataModule
         from pdekit.data.plain import from_plain
+        from pdekit.evaluation.checks import check_horizon
         from pdekit.evaluation.run import chosen_measures, evaluate_models
         from pdekit.evaluation.settings import Evaluation
         from pdekit.provenance import provenance, sha256, write_json
@@ -150,6 +151,8 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
     torch.manual_seed(seed)
     chosen_measures(evaluation.measures)  # what is refused, is refused before the wait
     model = build_model(config["model"], recipe.problem("train"), trust)
+    if evaluation.horizon is not None:
+        check_horizon(evaluation.horizon, model.window[0], max(evaluation.starts), recipe.problem("test"))
     with timed(seconds, "data"):
         base = None if config["data_dir"] is None else Path(config["data_dir"])
         data = DataModule.from_folder(generate(recipe, base), loading, trust)

@@ -104,6 +104,7 @@ def test_help_is_quick_and_lists_what_there_is():
         (["model=fno", "data=ks", "model.target=delta"], ["target among ('state', 'change'), got 'delta'"]),
         (["model=fno", "data=ks", "data.dt=-1"], ["dt > 0"]),
         (["model=fno", "data=ks", "evaluation.measures=[rmsee]"], ["rmsee", "vrmse"]),
+        (["model=fno", "data=ks", "evaluation.horizon=9999"], ["expected a horizon of 1 to", "got 9999"]),
         (["resume=nowhere"], ["expected a run at nowhere", "resume=<its folder>"]),
     ],
 )
