@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -52,7 +53,7 @@ class Interrupted(Exception):
 
 
 class SaveLast(Checkpoint):
-    """Writes ``last.ckpt`` every so many steps, at the last step, and when the person at the keyboard says stop.
+    """Writes ``last.ckpt`` every so many steps, at the last step, and when somebody says stop (Ctrl-C, SIGTERM).
 
     It runs after every other callback, so that the file holds the state after the step. It is replaced whole, and
     never by weights that are not finite: after a divergence it holds the last good ones.
@@ -67,11 +68,13 @@ class SaveLast(Checkpoint):
         self.every = every
         self.saved_step: int | None = None
         self.interrupted = False
-        self._previous = None
+        self._previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGINT, self._on_interrupt)
+            # a person, and a cluster that takes the machine back
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._on_interrupt)
 
     def _on_interrupt(self, number, frame) -> None:
         if self.interrupted:
@@ -101,9 +104,9 @@ class SaveLast(Checkpoint):
         self.saved_step = trainer.global_step
 
     def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
-            self._previous = None
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}
 
 
 class MetricsFile(Logger):

@@ -105,14 +105,15 @@ def test_a_run_that_had_taken_its_last_step_resumes_with_the_average(undisturbed
     assert outcome.finished and outcome.steps == 24
 
 
-def interrupted(folder, queue):
-    _, outcome = train(folder, 17, interrupt)
+def interrupted(folder, number, queue):
+    _, outcome = train(folder, 17, lambda: os.kill(os.getpid(), number))
     queue.put((outcome.interrupted, outcome.finished, outcome.steps))
 
 
-def test_ctrl_c_saves_the_step_and_resumes_bit_for_bit(undisturbed, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_the_step_and_the_run_resumes_bit_for_bit(undisturbed, tmp_path, number):
     queue = multiprocessing.get_context("fork").SimpleQueue()
-    assert forked(interrupted, tmp_path, queue) == 0
+    assert forked(interrupted, tmp_path, number, queue) == 0
     assert queue.get() == (True, False, 17)
     assert load_checkpoint(tmp_path / "last.ckpt")["global_step"] == 17
     assert_equal_weights(train(tmp_path, resume=True)[0], undisturbed[0])
