@@ -63,7 +63,7 @@ test: lint
 	$(PYTEST) $(WHOLE_SUITE)
 
 test-fast: lint
-	$(PYTEST)
+	$(PYTEST) -n $(WORKERS) --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
