@@ -186,10 +186,6 @@ class Field:
         return self.vector or self.complex or self.name
 
 
-def periodic_boundary(ndim: int) -> tuple[tuple[str, str], ...]:
-    return (("periodic", "periodic"),) * ndim
-
-
 @dataclass(frozen=True)
 class Problem:
     """Everything a model may know before it sees data.

@@ -60,4 +60,5 @@ def sha256(path: Path) -> str:
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write plain values, readable by a person."""
     path.write_text(json.dumps(value, indent=2) + "\n")

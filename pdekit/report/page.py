@@ -104,6 +104,7 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
 
 
 def title(scores: xr.Dataset, seen: list[str]) -> str:
+    """What the page is called: the models, and the data set if it is known."""
     data = scores.attrs.get("data", "")
     names = seen if len(seen) < 4 else [*seen[:2], f"{len(seen) - 2} others"]
     said = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
@@ -133,6 +134,7 @@ def flat(document: dict, prefix: str = "") -> dict[str, str]:
 
 
 def text_of(path: Path) -> str:
+    """The content of a file; nothing if there is none."""
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 

@@ -81,6 +81,7 @@ def smoothed(field: np.ndarray, periodic: Sequence[bool]) -> np.ndarray:
 
 
 def data_uri(content: bytes, kind: str) -> str:
+    """A picture as an address that holds the picture itself; kind is its format, e.g. "webp"."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
