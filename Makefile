@@ -18,6 +18,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ORACLES := .venv-oracles/bin
 INSTALLED := .venv/installed
+COMMA := ,
 INSTALLED_DOCS := .venv/installed-docs
 INSTALLED_ORACLES := .venv-oracles/installed
 
@@ -47,7 +48,7 @@ endef
 .PHONY: demo test test-fast oracles docs lint format bench pins clean distclean
 
 $(INSTALLED): pyproject.toml constraints.txt
-	$(call environment,.venv,constraints.txt,dev)
+	$(call environment,.venv,constraints.txt,dev$(COMMA)fem)
 
 $(INSTALLED_DOCS): $(INSTALLED)
 	$(BIN)/python -m $(PIP_INSTALL) --no-build-isolation -c constraints.txt -e '.[docs]'

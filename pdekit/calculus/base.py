@@ -9,6 +9,8 @@ multiply, divide, and take powers, numbers and parameters shaped "batch 1 *1"; p
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -21,6 +23,17 @@ class Calculus(ABC):
     """What `d` means. Subclasses say what a partial derivative, a component and a Poisson solve are."""
 
     ndim: int
+    # known fields of one channel by name: permeability, a source, a mask
+    coeffs: Mapping[str, Any] = MappingProxyType({})
+
+    def coeff(self, name: str) -> Any:
+        """A known field, see `coeffs`."""
+        if name not in self.coeffs:
+            raise ValueError(
+                f"expected the coefficient {name!r} among those given, got {sorted(self.coeffs)}; pass coeffs=... to "
+                "the calculus"
+            )
+        return self.coeffs[name]
 
     @abstractmethod
     def partial(self, u: Any, orders: tuple[int, ...]) -> Any:

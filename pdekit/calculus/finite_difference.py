@@ -27,6 +27,7 @@ class FiniteDifference(Calculus):
         time: the time of the frames, for equations that depend on it explicitly.
         auxiliary: values of auxiliary unknowns, by name. Their equations are then residuals too:
             `auxiliary_residuals` holds laplacian(value) - rhs after an equation has been read.
+        coeffs: known fields "batch 1 *space", by name.
     """
 
     def __init__(
@@ -37,12 +38,14 @@ class FiniteDifference(Calculus):
         dt: Any = None,
         time: Any = None,
         auxiliary: Mapping[str, Tensor] | None = None,
+        coeffs: Mapping[str, Tensor] | None = None,
     ):
         if order not in (2, 4, 6):
             raise ValueError(f"expected an accuracy order of 2, 4 or 6, got {order}")
         self.grid, self.order, self.ndim = grid, order, grid.ndim
         self.frames, self.dt, self._time = frames, dt, time
         self.auxiliary = dict(auxiliary or {})
+        self.coeffs = dict(coeffs or {})
         self.auxiliary_residuals: dict[str, Tensor] = {}
         self._like = torch.empty(0, dtype=torch.float64)
 

@@ -2,7 +2,7 @@
 
 from pdekit.pdes.advection import Advection
 from pdekit.pdes.allen_cahn import AllenCahn
-from pdekit.pdes.base import PDE, ConservationLaw, ExactSolution, SemilinearPDE
+from pdekit.pdes.base import PDE, ConservationLaw, ExactSolution, SemilinearPDE, SteadyPDE
 from pdekit.pdes.burgers import Burgers
 from pdekit.pdes.cahn_hilliard import CahnHilliard
 from pdekit.pdes.diffusion import Diffusion
@@ -37,6 +37,7 @@ __all__ = [
     "SemilinearPDE",
     "ShallowWater",
     "SineGordon",
+    "SteadyPDE",
     "SwiftHohenberg",
     "Wave",
 ]

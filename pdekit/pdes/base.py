@@ -167,6 +167,17 @@ class ConservationLaw(PDE):
         return total
 
 
+@dataclass(frozen=True)
+class SteadyPDE(PDE):
+    """residual(u) = 0 in a bounded domain, for one or several coupled fields; inputs are coefficient fields.
+
+    `coeffs` names the input fields; an equation reads them as `d.coeff(name)`. Where a material property is given by
+    the geometry, parameters fix it.
+    """
+
+    coeffs: ClassVar[tuple[Field, ...]] = ()
+
+
 def integral(u: Float[Tensor, "batch *space"], grid: Grid) -> Float[Tensor, "batch"]:
     """The integral over the box; lengths may vary over the batch."""
     unit = Grid(grid.shape, (1.0,) * grid.ndim, layout=grid.layout)
