@@ -3,6 +3,8 @@
     D^a (f g)  = sum over b <= a of binomial(a, b) D^b f D^(a-b) g
     D^a f(z)   = sum over partitions of a into b_1 ... b_k of f^(k)(z) D^b_1 z ... D^b_k z
 
+Loops instead of `max` and `prod` of generators: compilers of graphs follow the former only.
+
 A multi-index counts derivatives along each coordinate: with coordinates (x, t), (2, 1) is u_xxt.
 """
 
@@ -12,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import product
-from math import comb, prod
+from math import comb
 
 MultiIndex = tuple[int, ...]
 MAX_ORDER = 4
@@ -37,7 +39,9 @@ def closure(indices: Iterable[MultiIndex]) -> tuple[MultiIndex, ...]:
         ValueError: for a derivative of order above 4.
     """
     found = {b for index in indices for b in below(index)}
-    highest = max((sum(index) for index in found), default=0)
+    highest = 0
+    for index in found:
+        highest = max(highest, sum(index))
     if highest > MAX_ORDER:
         raise ValueError(
             f"expected derivatives up to order {MAX_ORDER} in Taylor mode, found order {highest}; "
@@ -52,7 +56,10 @@ def binomial(index: MultiIndex, part: MultiIndex) -> int:
     >>> binomial((2, 1), (1, 0))
     2
     """
-    return prod(comb(n, k) for n, k in zip(index, part, strict=True))
+    count = 1
+    for n, k in zip(index, part, strict=True):
+        count *= comb(n, k)
+    return count
 
 
 @cache

@@ -198,6 +198,15 @@ def composition_plan(
     return tuple(kept), tuple(plan)
 
 
+def _order(plan: Plan) -> int:
+    """The highest derivative of f in a plan; a loop, which a compiler of graphs understands."""
+    order = 0
+    for terms in plan:
+        for k, _ in terms:
+            order = max(order, k)
+    return order
+
+
 def _product(values: Tensor, multiplicity: int, positions: Sequence[int]) -> Tensor:
     total = values[positions[0]]
     for position in positions[1:]:
@@ -219,8 +228,7 @@ class Compose(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         values, *basis = ctx.saved_tensors
-        order = max((k for terms in ctx.plan for k, _ in terms), default=0)
-        f = ctx.f.derivatives(tuple(basis), order + 1)
+        f = ctx.f.derivatives(tuple(basis), _order(ctx.plan) + 1)
         result = torch.empty_like(values)
         torch.mul(gradient[0], f[1], out=result[0])
         written = {0}
@@ -254,8 +262,7 @@ class Compose(torch.autograd.Function):
 
 
 def _composed(values: Tensor, plan: Plan, f: Pointwise, basis: tuple[Tensor, ...]) -> Tensor:
-    order = max((k for terms in plan for k, _ in terms), default=0)
-    derivatives = f.derivatives(basis, order)
+    derivatives = f.derivatives(basis, _order(plan))
     out = values.new_empty((len(plan) + 1, *values.shape[1:]))
     out[0] = derivatives[0]
     for row, terms in enumerate(plan, start=1):

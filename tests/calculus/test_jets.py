@@ -1,6 +1,8 @@
 """Taylor mode beside nested reverse-mode differentiation, which is slow and right."""
 
 import itertools
+import subprocess
+import sys
 from math import pi
 
 import pytest
@@ -140,6 +142,34 @@ def test_the_hand_written_backward_pass_is_right():
     values = torch.randn(len(FOURTH_ORDER), 3, 2, dtype=torch.float64, requires_grad=True)
     for f in (Tanh(), Sin(), Gelu()):
         assert torch.autograd.gradcheck(lambda v, f=f: Jet(v, FOURTH_ORDER, FOURTH_ORDER).compose(f).values, values)
+
+
+COMPILED = """
+import torch
+from pdekit.calculus.jets import Jet
+from pdekit.calculus.taylor import Taylor, jet_derivatives, required
+from pdekit.nets.mlp import MLP
+from pdekit.pdes import KuramotoSivashinsky, NavierStokes2D
+
+for pde, ndim in ((KuramotoSivashinsky(), 1), (NavierStokes2D(viscosity=0.1), 2)):
+    net = MLP([0.0] * (ndim + 1), [1.0] * (ndim + 1), [True] * ndim + [False], 1 + len(pde.auxiliary), width=4, depth=1)
+    points, wanted = torch.rand(5, ndim + 1), required(pde.residual, ndim, 1, pde.auxiliary)
+
+    def loss(points):
+        d = Taylor(points.split(1, 1), jet_derivatives(net(Jet.of_points(points, wanted))), 1, pde.auxiliary)
+        return pde.residual(d.field, d).value.square().mean()
+
+    compiled = torch.compile(loss, backend="aot_eager", fullgraph=True)
+    found, expected = (torch.autograd.grad(f(points), net.layers[0].weight)[0] for f in (compiled, loss))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=0)
+"""
+
+
+@pytest.mark.slow
+def test_a_residual_is_one_graph_for_a_compiler():
+    """In a process of its own: the run-time type checks of the tests are not traceable."""
+    done = subprocess.run([sys.executable, "-c", COMPILED], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_a_separable_net_gives_the_same_on_its_grid_as_at_scattered_points():
