@@ -135,6 +135,25 @@ def test_the_tolerance_rises_only_when_the_gate_is_open():
     assert model.causal.min() < 0.1
 
 
+def test_loaded_points_and_states_are_used():
+    """What is kept of the points and of the start of a window belongs to those before the loading."""
+    first, other = (begun(PROBLEMS["burgers"], n_windows=2) for _ in range(2))
+    expected = first.loss(own_batch(first))[0].item()
+    assert other.loss(own_batch(other))[0].item() != pytest.approx(expected, rel=1e-3)
+    other.load_state_dict(first.state_dict())
+    assert other.loss(own_batch(other))[0].item() == expected
+    for model in (first, other):
+        model.before_step(model.stages(Training(steps=2))[-1], 0)
+        with torch.no_grad():
+            model.solution.nets[0].last.bias.add_(torch.rand(1))
+        model.solution.enter(1)
+    t = torch.tensor([0.7], dtype=torch.float64)
+    before = other.solution.frames(t)
+    other.load_state_dict(first.state_dict())
+    expected = first.solution.frames(t)
+    assert torch.equal(other.solution.frames(t), expected) and not torch.equal(before, expected)
+
+
 def test_balancing_acts_on_terms():
     model = begun(PROBLEMS["flow"], initial="soft", balancing="gradient_norm")
     assert model.term_weights.unique().numel() > 1

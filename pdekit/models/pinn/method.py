@@ -98,7 +98,8 @@ class PINN(Surrogate):
         self.register_buffer("tolerance", torch.zeros((), dtype=torch.long))
         self.register_buffer("window_now", torch.zeros((), dtype=torch.long))
         self._fixed = False  # whether weights are fixed within a step, for a line search
-        self._known: Known | None = None
+        self._known: Known | None = None  # of the points; loaded ones are others
+        self.register_load_state_dict_post_hook(lambda module, keys: setattr(module, "_known", None))
 
     def calibrate(self, batches: Iterable[Trajectory]) -> None:
         """Nothing is read, unless a coefficient is to be found: then observations are."""

@@ -76,6 +76,7 @@ class Solution(nn.Module):
         self.orders = required(problem.pde.residual, ndim, n, self.auxiliary)
         self.register_buffer("starts", start.repeat(n_windows, *[1] * (ndim + 1)))
         self._ansatz: dict[int, Ansatz] = {}
+        self.register_load_state_dict_post_hook(lambda module, keys: module._ansatz.clear())
 
     def end(self, window: int) -> float:
         """Up to where a window's net is trained."""
