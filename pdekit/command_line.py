@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 CONFIGS = Path(__file__).parent / "configs"
+OPEN = ("data.", "model.", "instance.")  # whose options are those of the class that their file names
 
 
 def choices(group: str, folder: Path = CONFIGS) -> dict[str, str]:
@@ -48,6 +49,17 @@ def take(arguments: list[str], key: str) -> list[str]:
     return [value.strip().strip("'\"") for part in values for value in part if value.strip()]
 
 
+def open_options(arguments: Sequence[str]) -> list[str]:
+    """Arguments in which options of the data and of the model may be ones that their file leaves at the default.
+
+    Hydra would refuse them; whoever builds the recipe or the model knows all of them, and refuses what does not exist.
+
+    >>> open_options(["model=fno", "data.warmup=3", "training.lr=1e-3"])
+    ['model=fno', '++data.warmup=3', 'training.lr=1e-3']
+    """
+    return [f"++{argument}" if argument.startswith(OPEN) else argument for argument in arguments]
+
+
 def schema(settings: type) -> type:
     """A class with the fields, types and defaults of a dataclass that a composed configuration is checked with.
 
@@ -59,7 +71,7 @@ def schema(settings: type) -> type:
 
 
 def run(job: Callable[[], Any]) -> Any:
-    """Run a Hydra job; end with a sentence instead of a stack trace if the person who typed can mend it.
+    """Run a Hydra job; a configuration that Hydra refuses ends with a sentence and what exists instead.
 
     HYDRA_FULL_ERROR=1 in the environment shows the trace.
     """
@@ -74,15 +86,25 @@ def run(job: Callable[[], Any]) -> Any:
         if before == "1":
             raise
         sys.exit(explain(error))
+    finally:
+        os.environ["HYDRA_FULL_ERROR"] = before or "0"
+
+
+def tell(work: Callable[[], Any]) -> Any:
+    """Do the work of a command; end with a sentence instead of a stack trace if the person who typed can mend it.
+
+    Called within a Hydra job, it ends before Hydra prints lines of its own. PDEKIT_FULL_ERROR=1 in the environment
+    shows the trace.
+    """
+    try:
+        return work()
     except (ValueError, OSError) as error:  # OSError: no such file, a full disk, a folder that may not be written
-        if before == "1":
+        if os.environ.get("PDEKIT_FULL_ERROR") == "1":
             raise
-        sys.exit(f"error: {sentence(error)}\n(HYDRA_FULL_ERROR=1 shows where)")
+        sys.exit(f"error: {sentence(error)}\n(PDEKIT_FULL_ERROR=1 shows where)")
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(130)
-    finally:
-        os.environ["HYDRA_FULL_ERROR"] = before or "0"
 
 
 def sentence(error: Exception) -> str:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pdekit.command_line import did_you_mean, take
+from pdekit.command_line import did_you_mean, take, tell
 
 USAGE = """\
 Lay evaluated runs of one data set side by side: one table, overlaid curves, tables for Markdown and LaTeX.
@@ -41,10 +41,7 @@ def main() -> None:
         sys.exit(
             f"error: expected runs=[...] and folder=PATH, got {arguments[0]!r}; {did_you_mean(key, ['runs', 'folder'])}"
         )
-    try:
-        print(compare(found(patterns), Path(folder[-1] if folder else "comparison")))
-    except (ValueError, FileNotFoundError) as error:
-        sys.exit(f"error: {error}")
+    tell(lambda: print(compare(found(patterns), Path(folder[-1] if folder else "comparison"))))
 
 
 def found(patterns: list[str]) -> list[Path]:

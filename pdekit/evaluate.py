@@ -56,13 +56,12 @@ def main() -> None:
     def job(composed: DictConfig) -> None:
         from hydra.core.hydra_config import HydraConfig
 
-        missing = OmegaConf.missing_keys(composed)
-        if missing:
-            raise ValueError("expected run=PATH, the folder of a trained run, got none; give it")
+        if OmegaConf.missing_keys(composed):
+            sys.exit("error: expected run=PATH, the folder of a trained run, got none; give it")
         name = HydraConfig.get().runtime.choices.get("data")
-        print(evaluate(OmegaConf.to_container(composed, resolve=True), name, trust))
+        command_line.tell(lambda: print(evaluate(OmegaConf.to_container(composed, resolve=True), name, trust)))
 
-    sys.argv[1:] = arguments
+    sys.argv[1:] = command_line.open_options(arguments)
     command_line.run(job)
 
 

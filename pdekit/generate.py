@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from pdekit.command_line import CONFIGS, choices, did_you_mean, listing, run, take
+from pdekit.command_line import CONFIGS, choices, did_you_mean, listing, open_options, run, take, tell
 from pdekit.machine import prepare
 
 HELP = """Generate a dataset, or complete one that was interrupted (the same command goes on where it was).
@@ -48,11 +48,15 @@ def _run_hydra(arguments: list[str], trust: list[str]) -> None:
         from pdekit.data.instance import instance_from
 
         plain = OmegaConf.to_container(config, resolve=True)
-        recipe = instance_from(plain["data"], plain["instance"], trust)
-        base = Path(plain["data_dir"]) if plain["data_dir"] else None
-        generate(recipe, base, plain["workers"], plain["device"], progress=sys.stdout.isatty())
 
-    before, sys.argv = sys.argv, ["pdekit.generate", *arguments]
+        def work() -> None:
+            recipe = instance_from(plain["data"], plain["instance"], trust)
+            base = Path(plain["data_dir"]) if plain["data_dir"] else None
+            generate(recipe, base, plain["workers"], plain["device"], progress=sys.stdout.isatty())
+
+        tell(work)
+
+    before, sys.argv = sys.argv, ["pdekit.generate", *open_options(arguments)]
     try:
         job()
     finally:

@@ -47,7 +47,7 @@ def main() -> None:
         return
     trust, resume = take(arguments, "trust"), take(arguments, "resume")
     if resume:
-        command_line.run(lambda: resumed(Path(resume[-1]), arguments, trust))
+        command_line.tell(lambda: resumed(Path(resume[-1]), arguments, trust))
         return
     import hydra
     from omegaconf import DictConfig, OmegaConf
@@ -62,9 +62,9 @@ def main() -> None:
         chosen = dict(HydraConfig.get().runtime.choices)
         config["choices"] = {group: chosen[group] for group in ("model", "data", "trainer")}
         sys.argv[1:] = typed  # several processes are started with the same command line
-        train(config, trust=trust)
+        command_line.tell(lambda: train(config, trust=trust))
 
-    typed, sys.argv[1:] = sys.argv[1:], arguments
+    typed, sys.argv[1:] = sys.argv[1:], command_line.open_options(arguments)
     command_line.run(job)
 
 

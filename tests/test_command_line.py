@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from pdekit.command_line import choices, run, take
+from pdekit.command_line import choices, take, tell
 
 
 @pytest.mark.parametrize(
@@ -21,20 +21,20 @@ from pdekit.command_line import choices, run, take
     ],
 )
 def test_what_can_be_mended_is_said_in_a_sentence(monkeypatch, error, said):
-    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    monkeypatch.delenv("PDEKIT_FULL_ERROR", raising=False)
 
     def job():
         raise error
 
     with pytest.raises(SystemExit) as end:
-        run(job)
+        tell(job)
     assert str(end.value).startswith(said)
 
 
 def test_a_defect_keeps_its_trace(monkeypatch):
-    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    monkeypatch.delenv("PDEKIT_FULL_ERROR", raising=False)
     with pytest.raises(ZeroDivisionError):
-        run(lambda: 1 // 0)
+        tell(lambda: 1 // 0)
 
 
 def test_ctrl_c_is_no_defect(capsys):
@@ -42,7 +42,7 @@ def test_ctrl_c_is_no_defect(capsys):
         raise KeyboardInterrupt
 
     with pytest.raises(SystemExit) as end:
-        run(job)
+        tell(job)
     assert end.value.code == 130 and "stopped" in capsys.readouterr().err
 
 

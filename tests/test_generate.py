@@ -50,14 +50,21 @@ def test_the_data_directory_can_be_set(tmp_path, monkeypatch):
     assert list((tmp_path / "there" / "ks").iterdir())
 
 
+def test_options_that_the_recipe_file_leaves_at_their_defaults(tmp_path):
+    """text and dtype are not written in the recipe of ks."""
+    generate.main([*SMALL, "data.text=true", "data.dtype=float32"])
+    (folder,) = (tmp_path / "datasets" / "ks").iterdir()
+    assert DataModule.from_folder(folder).problem.has_text
+
+
 @pytest.mark.parametrize(
     "arguments, sentence",
     [
         (["data=kolmogorof"], "got 'kolmogorof'; did you mean 'kolmogorov'? There are: "),
-        (["data=ks", "data.warm_up=3"], "did you mean 'warmup'? There are: "),
+        (["data=ks", "data.warm_up=3"], "got 'warm_up'; did you mean 'warmup'?"),
         (["data=ks", "worker=2"], "did you mean 'workers'? There are: "),
         (["data=ks", "data.dt=-1"], "expected substeps, chunk >= 1, dt > 0"),
-        (["data=ks", "+data.pde.viscocity=1"], "did you mean 'viscosity'?"),
+        (["data=ks", "data.pde.viscocity=1"], "did you mean 'viscosity'?"),
         (["data=ks", "data.pde._target_=os.system"], "os.system"),
         ([*SMALL, "data.pde.viscosity=-3", "data.dt=40"], "NaN or Inf in trajectory 0 of train"),
         ([*SMALL, "workers=0"], "expected workers >= 1, got 0"),
