@@ -3,7 +3,7 @@
 from pdekit.solvers.etdrk import etdrk
 from pdekit.solvers.finite_volume import finite_volume, stable_dt
 from pdekit.solvers.imex import imex
-from pdekit.solvers.lyapunov import LyapunovSpectrum, lyapunov_exponents
+from pdekit.solvers.lyapunov import LyapunovSpectrum, lyapunov_exponents, still_changing
 from pdekit.solvers.runge_kutta import runge_kutta
 from pdekit.solvers.step import Step, integrate
 
@@ -17,4 +17,5 @@ __all__ = [
     "lyapunov_exponents",
     "runge_kutta",
     "stable_dt",
+    "still_changing",
 ]

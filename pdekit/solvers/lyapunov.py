@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 
@@ -16,16 +16,40 @@ class LyapunovSpectrum:
     """The leading exponents of a flow.
 
     Args:
-        exponents: largest first, per unit time.
-        standard_error: one standard deviation of each, from pieces taken to be independent: trajectories where there
-            are at least `blocks` of them, else blocks of them. It does not cover a transient that was chosen too
-            short, nor two attractors that coexist (look at `growth` by trajectory).
-        growth: local exponents of every interval, whose mean the exponents are.
+        growth: local exponents of every interval, per unit time; the exponents are their means.
+        states: where the trajectories stood in the end.
+        blocks: pieces of time of each trajectory, for the standard error of fewer trajectories than that.
     """
 
-    exponents: Float[Tensor, " exponent"]
-    standard_error: Float[Tensor, " exponent"]
     growth: Float[Tensor, "batch interval exponent"]
+    states: Float[Tensor, "batch channel *space"]
+    blocks: int = 10
+
+    @property
+    def exponents(self) -> Float[Tensor, " exponent"]:
+        """Largest first, per unit time."""
+        return self.growth.mean(dim=(0, 1))
+
+    @property
+    def standard_error(self) -> Float[Tensor, " exponent"]:
+        """One standard deviation of each exponent, from pieces taken to be independent.
+
+        The pieces are the trajectories where there are at least `blocks` of them, else blocks of them. It does not
+        cover a transient that was chosen too short, nor two attractors that coexist (see `still_changing`).
+        """
+        pieces = (self.growth,) if len(self.growth) >= self.blocks else self.growth.tensor_split(self.blocks, dim=1)
+        means = torch.cat([piece.mean(dim=1) for piece in pieces])
+        return means.std(dim=0) / sqrt(len(means))
+
+    def over(self, chosen: Bool[Tensor, " batch"]) -> LyapunovSpectrum:
+        """The exponents of some of the trajectories, for example of those that are `still_changing`.
+
+        Raises:
+            ValueError: if none is chosen.
+        """
+        if not chosen.any():
+            raise ValueError(f"expected at least one of {len(chosen)} trajectories, got none; choose others")
+        return LyapunovSpectrum(self.growth[chosen], self.states[chosen], self.blocks)
 
     @property
     def lyapunov_time(self) -> float:
@@ -76,7 +100,8 @@ def lyapunov_exponents(
         n: number of exponents, at most the dimension of the state.
         every: steps between two factorisations; the growth in between must stay below 1 / size, and the leading
             direction must not swallow the others.
-        transient: steps before, in which states reach the attractor and perturbations their directions.
+        transient: steps before, in which states reach the attractor and perturbations their directions: several times
+            1 / (difference of the first two exponents), or the mean is too low.
         size: of the perturbations, relative. The error of an exponent is about size per unit time from the
             nonlinearity and 1e-16 / size from rounding.
         blocks: of time per state, for the standard error of fewer states than that; each should be longer than the
@@ -112,9 +137,59 @@ def lyapunov_exponents(
     kept = torch.stack(growth[transient // every :], dim=1)
     if not kept.isfinite().all():
         raise ValueError("expected a bounded flow, got a state or difference that vanishes or diverges; check dt")
-    pieces = (kept,) if len(u) >= blocks else kept.tensor_split(blocks, dim=1)
-    means = torch.cat([piece.mean(dim=1) for piece in pieces])
-    return LyapunovSpectrum(kept.mean(dim=(0, 1)), means.std(dim=0) / sqrt(len(means)), kept)
+    return LyapunovSpectrum(kept, u, blocks)
+
+
+def still_changing(
+    step: Callable[[Tensor], Tensor],
+    u: Float[Tensor, "batch channel *space"],
+    n_steps: int,
+    apart: int,
+    tolerance: float = 0.01,
+) -> Bool[Tensor, " batch"]:
+    """Whether trajectories have not come to rest n_steps later, or to travelling unchanged.
+
+    Compares the amplitudes of the Fourier modes at the end with those `apart` steps before: the norm of their
+    change, relative to their norm, is above `tolerance`. A translation does not change amplitudes, so that a travelling
+    state counts as one at rest. The exponents play no part in it.
+
+    Where chaos is transient, or coexists with something simple, the exponent of chaos is the mean over the trajectories
+    that have not left it some time *after* the interval of the mean: those on their way out are left out as well.
+    That is the sprinkler method of Kantz and Grassberger (1985) for the natural measure of a chaotic saddle; n_steps is
+    at least as long as the way out takes.
+
+    Args:
+        step: as in `lyapunov_exponents`.
+        u: states, the `states` of a spectrum.
+        n_steps: steps to go on for, at least `apart`.
+        apart: steps between the states that are compared: long enough for chaos to change them by much more than the
+            tolerance. A cycle whose period divides it looks at rest.
+        tolerance: relative change of the amplitudes, between that of rest (rounding) and that of chaos (order one).
+
+    Raises:
+        ValueError: if the states that are compared do not lie within n_steps.
+
+    >>> u = torch.tensor([[[1.0, 0.0, 0.0, 0.0]], [[0.0, 0.0, 0.0, 1.0]]])
+    >>> still_changing(lambda u: u.roll(1, -1), u, n_steps=3, apart=1).tolist()  # they travel
+    [False, False]
+    >>> still_changing(lambda u: 1.1 * u, u, n_steps=3, apart=1).tolist()
+    [True, True]
+    """
+    if not 1 <= apart <= n_steps:
+        raise ValueError(f"expected 1 <= apart <= n_steps = {n_steps}, got {apart}; compare states that are computed")
+    with torch.no_grad():
+        for _ in range(n_steps - apart):
+            u = step(u)
+        before = _amplitudes(u)
+        for _ in range(apart):
+            u = step(u)
+    after = _amplitudes(u)
+    return (after - before).norm(dim=1) > tolerance * after.norm(dim=1)
+
+
+def _amplitudes(u: Tensor) -> Tensor:
+    """Moduli of the Fourier modes, flattened; of a system without space, its channels as they are."""
+    return u.flatten(1) if u.ndim == 2 else torch.fft.fftn(u, dim=tuple(range(2, u.ndim))).abs().flatten(1)
 
 
 def _interval(
