@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -149,16 +150,7 @@ def fno(
     """
     from neuralop.models import FNO
 
-    core = FNO(
-        n_modes=(2 * modes,) * ndim,
-        in_channels=_input_channels(ndim, in_channels, n_conditions, periodic),
-        out_channels=out_channels,
-        hidden_channels=width,
-        n_layers=n_layers,
-        positional_embedding=None,
-        domain_padding=_domain_padding(padding, periodic),
-    )
-    return NeuralOperator(core, ndim, in_channels, out_channels, n_conditions, periodic)
+    return _fourier(FNO, ndim, in_channels, out_channels, n_conditions, periodic, modes, width, n_layers, padding)
 
 
 def tfno(
@@ -177,7 +169,24 @@ def tfno(
     (Kossaifi et al. 2024, https://arxiv.org/abs/2310.00120). Other arguments as in `fno`."""
     from neuralop.models import TFNO
 
-    core = TFNO(
+    core = partial(TFNO, rank=rank)
+    return _fourier(core, ndim, in_channels, out_channels, n_conditions, periodic, modes, width, n_layers, padding)
+
+
+def _fourier(
+    core: Callable[..., nn.Module],
+    ndim: int,
+    in_channels: int,
+    out_channels: int,
+    n_conditions: int,
+    periodic: Sequence[bool] | None,
+    modes: int,
+    width: int,
+    n_layers: int,
+    padding: float,
+) -> NeuralOperator:
+    """A model of the library that is an FNO but for its weights."""
+    built = core(
         n_modes=(2 * modes,) * ndim,
         in_channels=_input_channels(ndim, in_channels, n_conditions, periodic),
         out_channels=out_channels,
@@ -185,9 +194,8 @@ def tfno(
         n_layers=n_layers,
         positional_embedding=None,
         domain_padding=_domain_padding(padding, periodic),
-        rank=rank,
     )
-    return NeuralOperator(core, ndim, in_channels, out_channels, n_conditions, periodic)
+    return NeuralOperator(built, ndim, in_channels, out_channels, n_conditions, periodic)
 
 
 def uno(
