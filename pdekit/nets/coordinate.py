@@ -156,18 +156,15 @@ class CoordinateNet(nn.Module, ABC):
     def features(self, points: Float[Tensor, "point coordinate"] | Any) -> Any:
         """The last hidden layer, "point feature"."""
 
+    @abstractmethod
+    def on_grid(self, points: Float[Tensor, "point coordinate"] | Any, columns: Sequence[Any]) -> Any:
+        """Fields "point channel" at all combinations of the points of each axis.
+
+        Args:
+            points: the combinations; the last coordinate changes most slowly, of the others the first.
+            columns: the points of each axis, "point 1".
+        """
+
     def forward(self, points: Float[Tensor, "point coordinate"] | Any) -> Any:
         """Fields "point channel"."""
         return self.last(self.features(points))
-
-    @torch.no_grad()
-    def fit_last(self, points: Float[Tensor, "point coordinate"], target: Float[Tensor, "point channel"]) -> None:
-        """Set the last layer so that the net starts as the least-squares fit of a target.
-
-        A physics-informed start (Wang et al. 2024, equation 5.4): of the initial state, at points of all times.
-        """
-        features = self.features(points)
-        columns = torch.cat((features, torch.ones_like(features[:, :1])), 1)
-        solution = torch.linalg.lstsq(columns, target).solution
-        self.last.weight.copy_(solution[:-1].mT)
-        self.last.bias.copy_(solution[-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -20,7 +21,8 @@ class PirateNet(CoordinateNet):
 
     The embedding is first brought to the width by a linear layer, so that any embedding fits.
 
-    Source: Wang, Li, Chen and Perdikaris (2024), equations 4.1 to 4.7; there the embedding has the width itself.
+    Source: Wang, Li, Chen and Perdikaris (2024), equations 4.1 to 4.7; there the embedding has the width itself, and
+    the last layer starts as the least-squares fit of the initial state; here it starts at random.
     """
 
     def build(self) -> None:
@@ -43,3 +45,6 @@ class PirateNet(CoordinateNet):
             z = b + self.activation(second(z)) * difference
             x = x + (self.activation(third(z)) - x) * self.shares[..., number, :]
         return x
+
+    def on_grid(self, points: Any, columns: Sequence[Any]) -> Any:
+        return self(points)

@@ -47,19 +47,12 @@ class Separable(CoordinateNet):
             product = product * self.factors(points[:, axis : axis + 1], axis)
         return product
 
-    def on_grid(self, columns: Sequence[Any]) -> Any:
-        """Fields at all combinations of the coordinates, "point channel", the last coordinate running fastest.
-
-        Args:
-            columns: the points of each axis, "point 1".
-        """
-        product, letters = self.factors(columns[0], 0), LETTERS[0]
-        for axis in range(1, len(self.bodies) - 1):
-            letter = LETTERS[axis]
-            equation = f"{letters}r,{letter}r->{letters}{letter}r"
-            product, letters = torch.einsum(equation, product, self.factors(columns[axis], axis)), letters + letter
+    def on_grid(self, points: Any, columns: Sequence[Any]) -> Any:
+        *space, t = (self.factors(column, axis) for axis, column in enumerate(columns))
+        product, letters = space[0], LETTERS[0]
+        for letter, factors in zip(LETTERS[1:], space[1:], strict=False):
+            product = torch.einsum(f"{letters}r,{letter}r->{letters}{letter}r", product, factors)
+            letters += letter
         product = product.flatten(0, -2)
-        last = self.factors(columns[-1], len(self.bodies) - 1)
-        fields = [torch.einsum("ir,jr->ij", product, last * weight) for weight in self.last.weight]
-        columns = [field.flatten(0, 1).unflatten(0, (-1, 1)) for field in fields]
-        return torch.cat(columns, -1) + self.last.bias
+        fields = [torch.einsum("jr,ir->ji", t * weight, product) for weight in self.last.weight]
+        return torch.cat([field.flatten(0, 1).unflatten(0, (-1, 1)) for field in fields], -1) + self.last.bias

@@ -177,11 +177,13 @@ def test_a_separable_net_gives_the_same_on_its_grid_as_at_scattered_points():
         net = random_net(Separable, ndim, 2, width=5, depth=1)
         wanted = closure([(2,) + (0,) * (ndim - 1) + (1,), (1,) * (ndim + 1)])
         axes = [scattered(n, 1) for n in range(3, 4 + ndim)]
-        mesh = torch.meshgrid(*(axis[:, 0] for axis in axes), indexing="ij")
-        points = torch.stack([part.reshape(-1) for part in mesh], 1)
+        *space, t = (axis[:, 0] for axis in axes)
+        t, *space = torch.meshgrid(t, *space, indexing="ij")
+        points = torch.stack([part.reshape(-1) for part in (*space, t)], 1)
         expected = net(Jet.of_points(points, wanted))
-        found = net.on_grid([Jet.of_coordinate(column, axis, wanted) for axis, column in enumerate(axes)])
-        close(net.on_grid(axes), net(points))
+        columns = [Jet.of_coordinate(column, axis, wanted) for axis, column in enumerate(axes)]
+        found = net.on_grid(Jet.of_points(points, wanted), columns)
+        close(net.on_grid(points, axes), net(points))
         for index in wanted:
             close(found.derivative(index), expected.derivative(index))
 

@@ -154,6 +154,32 @@ def test_loaded_points_and_states_are_used():
     assert torch.equal(other.solution.frames(t), expected) and not torch.equal(before, expected)
 
 
+@pytest.mark.parametrize("net", [MLP, Separable])
+@pytest.mark.parametrize("name", ["burgers", "flow", "walls"])
+def test_a_grid_of_points_gives_the_loss_of_its_points(name, net):
+    """A separable net evaluates the points of each axis; the causal chunks stay ordered in time."""
+    options = {"net": partial(net, width=6, depth=1), "causality": Causality((1.0,), n_chunks=4)}
+    grid = begun(PROBLEMS[name], collocation=Collocation(64, "grid", every=4), **options)
+    assert [len(grid.points[:, axis].unique()) for axis in range(grid.points.shape[1])] == [
+        grid._side
+    ] * grid.points.shape[1]
+    scattered = begun(PROBLEMS[name], **options)
+    scattered.load_state_dict(grid.state_dict())
+    grid._fixed = scattered._fixed = True
+    grid.causal.fill_(1.0), scattered.causal.fill_(1.0)
+    first, second = (model.loss(own_batch(model))[0] for model in (grid, scattered))
+    assert first.item() == pytest.approx(second.item(), rel=1e-12)
+    for one, other in zip(
+        *(
+            torch.autograd.grad(loss, list(m.parameters()), allow_unused=True, materialize_grads=True)
+            for loss, m in ((first, grid), (second, scattered))
+        ),
+        strict=True,
+    ):
+        assert torch.allclose(one, other, rtol=1e-9, atol=1e-12)
+    assert (grid.points[:, -1].diff() >= 0).all()
+
+
 def test_balancing_acts_on_terms():
     model = begun(PROBLEMS["flow"], initial="soft", balancing="gradient_norm")
     assert model.term_weights.unique().numel() > 1
@@ -285,6 +311,7 @@ def test_problems_and_options_that_do_not_fit_are_refused():
         ({"n_windows": 0}, "n_windows"),
         ({"causality": Causality(n_chunks=7)}, "7 chunks divide"),
         ({"second": SecondOrder("levenberg_marquardt"), "initial": "soft"}, "levenberg_marquardt"),
+        ({"collocation": Collocation(60, "grid")}, "try 64"),
     ):
         with pytest.raises(ValueError, match=message):
             PINN(good, NET, **options)

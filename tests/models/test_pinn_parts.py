@@ -9,7 +9,7 @@ from pdekit.calculus.jets import Jet
 from pdekit.fields import Grid
 from pdekit.models.pinn.ansatz import Ansatz
 from pdekit.models.pinn.balancing import gradient_norm_weights, residual_weights
-from pdekit.models.pinn.collocation import Collocation, rad_density
+from pdekit.models.pinn.collocation import Collocation, columns_of, rad_density
 from pdekit.pdes.initial_states import ParabolicCosine, Sech, Wave, Waves, interpolated, sampled
 
 LOWER = torch.tensor([-1.0, 0.0], dtype=torch.float64)
@@ -28,6 +28,17 @@ def test_points_lie_in_the_box_and_fill_it(sampling):
     assert (points >= LOWER).all() and (points <= UPPER).all()
     counts = torch.histogramdd(points, bins=[4, 4])[0]
     assert counts.min() > 8, "32 expected in each cell"
+
+
+def test_a_grid_is_a_product_in_the_order_of_time_and_can_be_taken_apart():
+    lower, upper = torch.tensor([0.0, 10.0, 20.0]), torch.tensor([1.0, 11.0, 21.0])
+    points = Collocation(27, "grid").draw(lower, upper, peak)
+    assert (points >= lower).all() and (points <= upper).all() and (points[:, 2].diff() >= 0).all()
+    x, y, t = columns_of(points, 3)
+    assert all(len(column.unique()) == 3 for column in (x, y, t))
+    assert torch.equal(points, torch.stack([torch.cat((a, b, c)) for c in t for a in x for b in y]))
+    with pytest.raises(ValueError, match="try 25"):
+        Collocation(27, "grid").side(2)
 
 
 def test_sobol_points_are_more_even_than_random_ones():

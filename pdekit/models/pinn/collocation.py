@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-SAMPLING = ("uniform", "sobol", "rad")
+SAMPLING = ("uniform", "sobol", "rad", "grid")
 RAD_BLOCK = 4096  # points whose residual is evaluated at once
 
 
@@ -21,6 +21,8 @@ class Collocation:
     - sobol: a scrambled low-discrepancy sequence.
     - rad: of a uniform pool, points drawn without repetition with a probability proportional to
       |r|^k / mean |r|^k + c with their residual r (Wu et al. 2023, equation 2).
+    - grid: all combinations of independent random points along each axis, as many on each. A separable net is cheap
+      there. Quasi-Newton methods fit the few times and places of a small grid too well.
 
     Args:
         n_points: how many.
@@ -46,6 +48,20 @@ class Collocation:
                 f"{self.pool}, {self.k} and {self.c}"
             )
 
+    def side(self, n_coordinates: int) -> int:
+        """Points along each axis of a grid.
+
+        Raises:
+            ValueError: if n_points is not the power of a whole number.
+        """
+        side = round(self.n_points ** (1 / n_coordinates))
+        if side**n_coordinates != self.n_points:
+            raise ValueError(
+                f"expected n_points to be a power of {n_coordinates} for sampling=grid, got {self.n_points}; "
+                f"try {side**n_coordinates}"
+            )
+        return side
+
     def draw(
         self,
         lower: Float[Tensor, "coordinate"],
@@ -55,9 +71,13 @@ class Collocation:
         """Points in a box, with torch's random numbers.
 
         Args:
-            lower, upper: corners; time last.
+            lower, upper: corners; time last. A grid is ordered in time.
             residual: points -> their residuals "point", not negative; used by rad.
         """
+        if self.sampling == "grid":
+            n = len(lower)
+            unit = torch.rand(self.side(n), n, dtype=lower.dtype).to(lower.device)
+            return product((lower + unit * (upper - lower)).split(1, dim=1))
         if self.sampling == "sobol":
             seed = int(torch.randint(2**31, ()))
             engine = torch.quasirandom.SobolEngine(len(lower), scramble=True, seed=seed)
@@ -70,6 +90,20 @@ class Collocation:
             return points
         values = torch.cat([residual(block) for block in points.split(RAD_BLOCK)])
         return points[torch.multinomial(rad_density(values, self.k, self.c), self.n_points)]
+
+
+def product(columns: Sequence[Float[Tensor, "_ 1"]]) -> Float[Tensor, "point coordinate"]:
+    """All combinations of the points of each axis, each axis sorted; the last one, time, changes most slowly."""
+    *space, t = (column[:, 0].sort().values for column in columns)
+    t, *space = torch.meshgrid(t, *space, indexing="ij")
+    return torch.stack([part.reshape(-1) for part in (*space, t)], 1)
+
+
+def columns_of(points: Float[Tensor, "point coordinate"], side: int) -> list[Float[Tensor, "side 1"]]:
+    """The points of each axis of a product, time last."""
+    n = points.shape[1]
+    steps = [side ** (n - 2 - axis) for axis in range(n - 1)] + [side ** (n - 1)]
+    return [points[: side * step : step, axis : axis + 1] for axis, step in enumerate(steps)]
 
 
 def rad_density(residual: Float[Tensor, "point"], k: float, c: float) -> Float[Tensor, "point"]:

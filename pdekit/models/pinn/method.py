@@ -15,7 +15,7 @@ from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.base import Surrogate
 from pdekit.models.pinn.balancing import BALANCING, gradient_norm_weights, residual_weights
 from pdekit.models.pinn.causality import Causality, by_time, point_weights
-from pdekit.models.pinn.collocation import Collocation
+from pdekit.models.pinn.collocation import Collocation, columns_of
 from pdekit.models.pinn.inverse import Inverse, Unknowns
 from pdekit.models.pinn.plan import SecondOrder, place_of, window_stages
 from pdekit.models.pinn.solution import Known, Solution
@@ -97,6 +97,7 @@ class PINN(Surrogate):
         self.register_buffer("term_weights", torch.ones(n_terms))
         self.register_buffer("tolerance", torch.zeros((), dtype=torch.long))
         self.register_buffer("window_now", torch.zeros((), dtype=torch.long))
+        self._side = self.collocation.side(problem.ndim + 1) if self.collocation.sampling == "grid" else 0
         self._fixed = False  # whether weights are fixed within a step, for a line search
         self._known: Known | None = None  # of the points; loaded ones are others
         self.register_load_state_dict_post_hook(lambda module, keys: setattr(module, "_known", None))
@@ -132,7 +133,8 @@ class PINN(Surrogate):
             return self._check_at(batch)
         window = int(self.window_now)
         if self._known is None:
-            self._known = self.solution.known(self.points, window)
+            columns = columns_of(self.points, self._side) if self._side else ()
+            self._known = self.solution.known(self.points, window, columns)
         squares = self.squares(self.points, window, self._known)
         start = self.initial_loss(window)
         if not self._fixed:

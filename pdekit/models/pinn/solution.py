@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,7 +24,18 @@ BLOCK = 65_536  # points evaluated at once
 N_INITIAL = 512  # points of a soft initial condition
 OVERLAP = 0.01  # share of its span by which a window's net reaches beyond the end, so that the end is interior
 
-Known = tuple[Any, Any]  # what an ansatz is beside the net, at some points
+
+@dataclass(frozen=True)
+class Known:
+    """What stays the same while the points do.
+
+    Args:
+        ansatz: what it is beside the net.
+        columns: the points of each axis, where they form a grid.
+    """
+
+    ansatz: tuple[Any, Any]
+    columns: list[Jet] | None = None
 
 
 class Solution(nn.Module):
@@ -102,14 +114,25 @@ class Solution(nn.Module):
             self._ansatz[window] = Ansatz(state, grid, first, last - first, self.scale, self.initial, self.decay)
         return self._ansatz[window]
 
-    def known(self, points: Tensor, window: int) -> Known | None:
-        """What stays the same while the points do; to be given to `residual`."""
-        return self.ansatz(window).known(Jet.of_points(points, self.orders)) if self.derivatives == "taylor" else None
+    def known(self, points: Tensor, window: int, columns: Sequence[Tensor] = ()) -> Known | None:
+        """What stays the same while the points do; to be given to `residual`.
+
+        Args:
+            points: "point coordinate".
+            window: their number.
+            columns: the points of each axis, if they form a grid.
+        """
+        if self.derivatives != "taylor":
+            return None
+        jets = [Jet.of_coordinate(column, axis, self.orders) for axis, column in enumerate(columns)]
+        return Known(self.ansatz(window).known(Jet.of_points(points, self.orders)), jets or None)
 
     def outputs(self, points: Any, window: int, known: Known | None = None) -> Any:
         """Fields, then auxiliary unknowns, "point output", of a tensor or a jet of points."""
-        ansatz = self.ansatz(window)
-        return ansatz.fields(self.nets[window](points), known or ansatz.known(points))
+        ansatz, net = self.ansatz(window), self.nets[window]
+        if known is None:
+            return ansatz.fields(net(points), ansatz.known(points))
+        return ansatz.fields(net(points) if known.columns is None else net.on_grid(points, known.columns), known.ansatz)
 
     def residual(
         self, pde: PDE, points: Float[Tensor, "point coordinate"], window: int, known: Known | None = None
