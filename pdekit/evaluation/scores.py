@@ -23,6 +23,7 @@ from pdekit.evaluation.forecasting import CPU, Contender, read
 from pdekit.evaluation.keeping import Kept
 from pdekit.evaluation.physics import Physics
 from pdekit.evaluation.references import References, parts_of
+from pdekit.evaluation.statistics import Statistics
 from pdekit.fields import Problem, Trajectory, n_values
 from pdekit.metrics.catalogue import CATALOGUE, SHELL, Measure
 from pdekit.metrics.pair import Pair
@@ -137,6 +138,7 @@ def evaluate(
     integrals = Physics.integrals_of(problem, first)
     if integrals:
         coords["integral"] = integrals
+    coords |= Statistics.coords(problem, horizon)
     coords["batch"] = sorted({*timing_batches, batch_size})
     seconds = np.full((len(contenders), len(coords["batch"])), math.nan)
     folder = Path(folder)
@@ -145,6 +147,7 @@ def evaluate(
         _declare(archive, suitable, problem, samples)
         ensembles = Ensembles(archive, contenders, problem)
         physics = Physics(archive, contenders, problem, integrals)
+        statistics = Statistics(archive, problem, horizon)
         task = bar.add_task("evaluate")
         for number, batch in enumerate(batches):
             rows = slice(number * batch_size, number * batch_size + len(batch))
@@ -157,6 +160,7 @@ def evaluate(
                     spectrum = references.part(part, CPU).power / 2
                     archive.write("energy_spectrum_reference", (rows, part), spectrum.numpy())
             physics.begin(rows, given, wanted)
+            statistics.begin(rows, wanted, references)
             kept.write_reference(rows.start, wanted.u)
             for row, contender in enumerate(contenders):
                 bar.update(task, description=contender.name)
@@ -170,11 +174,12 @@ def evaluate(
                     if len(forecasts) > 1:
                         ensembles.score(row, rows, frames, forecasts, references)
                     for member, u in enumerate(forecasts):
-                        _score(archive, suitable, references, (row, member, rows, frames), u)
+                        _score(archive, suitable, references, statistics, (row, member, rows, frames), u)
                         if member == 0:
                             physics.score(row, rows, frames, u)
                         kept.write(row, member, rows.start, frames, u)
                         bar.advance(task, frames.stop - frames.start)
+                statistics.finish(row)
         ensembles.finish()
         seconds[:, coords["batch"].index(batch_size)] = [np.median(c.seconds) for c in contenders]
         archive.put("seconds_by_batch", ("model", "batch"), seconds, {"units": "s"})
@@ -197,13 +202,21 @@ def _declare(archive: Archive, measures: Sequence[Measure], problem: Problem, sa
     archive.put("group", ("field",), [field.group for field in problem.fields])
 
 
-def _score(archive: Archive, measures: Sequence[Measure], references: References, where: tuple, u: Tensor) -> None:
+def _score(
+    archive: Archive,
+    measures: Sequence[Measure],
+    references: References,
+    statistics: Statistics,
+    where: tuple[int, int, slice, slice],
+    u: Tensor,
+) -> None:
     *place, frames = where
     for part in parts_of(u):
         among_all = slice(frames.start + part.start, frames.start + part.stop)
         pair = Pair(u[:, part], references.part(among_all, u.device))
         for measure in measures:
             archive.write(measure.name, (*place, among_all), measure.of_pair(pair).float().cpu().numpy())
+        statistics.update(place[0], place[1], among_all, pair)
 
 
 def _describe(archive: Archive, contenders: Sequence[Contender], floor, lead: np.ndarray, spent) -> None:

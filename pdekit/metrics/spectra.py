@@ -83,10 +83,19 @@ def log_spectral_distance(pair: Pair) -> Tensor:
     *amount* of every scale, and stays meaningful when predictability has ended. +inf for a forecast with an empty
     shell, for one of an empty reference, and where it has diverged.
     """
-    spectrum, wanted = diverged_as(math.inf, pair.power), pair.known.power
+    return decades(diverged_as(math.inf, pair.power), pair.known.power)
+
+
+def decades(spectrum: Tensor, wanted: Tensor) -> Tensor:
+    """sqrt(mean of log10(spectrum/wanted)^2) over the last axis, where ``wanted`` is filled (see `FLOOR`).
+
+    >>> wanted = torch.tensor([1.0, 1e-2, 1e-9])
+    >>> round(decades(torch.tensor([10.0, 1e-3, 1.0]), wanted).item(), 6)
+    1.0
+    """
     filled = (wanted > FLOOR * wanted.amax(-1, keepdim=True)).to(wanted.dtype)
-    decades = torch.where(filled > 0, torch.log10(spectrum / wanted), torch.zeros_like(spectrum))
-    distance = ((decades**2).sum(-1) / filled.sum(-1)).sqrt()  # NaN, so +inf, if nothing is filled
+    exponents = torch.where(filled > 0, torch.log10(spectrum / wanted), torch.zeros_like(spectrum))
+    distance = ((exponents**2).sum(-1) / filled.sum(-1)).sqrt()  # NaN, so +inf, if nothing is filled
     return torch.where((spectrum == wanted).all(-1), torch.zeros_like(distance), diverged_as(math.inf, distance))
 
 

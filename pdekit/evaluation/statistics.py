@@ -1,0 +1,130 @@
+"""Statistics of forecasts beside those of their references, over the second half of the horizon."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pdekit.evaluation.archive import Archive
+from pdekit.evaluation.references import References, parts_of
+from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.metrics.pair import Pair
+from pdekit.metrics.statistics import (
+    FEWEST_FRAMES,
+    QUANTILES,
+    STATISTICS,
+    Window,
+    descriptions,
+    dimension,
+    points_of,
+)
+
+
+class Statistics:
+    """Writes the statistics of every member of every model, of the reference, and their floor.
+
+    Windows are open for one batch and one model at a time: memory holds one frame and the series of each member.
+    Nothing is written where the window would be shorter than `FEWEST_FRAMES`.
+
+    Args:
+        archive: of scores, with the coordinates of `coords`.
+        problem: of the models.
+        horizon: frames of the forecasts.
+    """
+
+    def __init__(self, archive: Archive, problem: Problem, horizon: int):
+        self.archive, self.problem = archive, problem
+        self.n_frames = frames_of(horizon)
+        self.first = horizon - self.n_frames
+        self.active = self.n_frames > 0
+        whole = isinstance(problem.grid, Grid) and bool(problem.grid.shape) and not problem.has_mask
+        self.measures = [measure for measure in STATISTICS if whole or not measure.whole_box]
+        self.spectral = whole
+        self.without_space = not problem.grid.shape
+        self.windows: dict[tuple[int, int], Window] = {}
+        if self.active:
+            self._declare()
+
+    def _declare(self) -> None:
+        units = " ".join(dict.fromkeys(field.unit for field in self.problem.fields))
+        for measure in self.measures:
+            dims = () if measure.joint else ("field",)
+            attrs = {"units": units if measure.unit_power else "1"}
+            self.archive.declare(measure.name, ("model", "member", "sample", *dims), attrs)
+            self.archive.declare(f"{measure.name}_floor", ("sample", *dims), attrs)
+        declared = {
+            "autocorrelation_time": ("field",),
+            "frequency_spectrum": ("field", "frequency"),
+            "one_point_quantile": ("field", "quantile"),
+        } | ({"correlation_dimension": ()} if self.without_space else {})
+        for name, dims in declared.items():
+            self.archive.declare(name, ("model", "member", "sample", *dims), {})
+            self.archive.declare(f"{name}_reference", ("sample", *dims), {})
+
+    @staticmethod
+    def coords(problem: Problem, horizon: int) -> dict[str, Any]:
+        """Frequencies (at the nominal step) and shares of the quantiles; none if there will be no statistics."""
+        n = frames_of(horizon)
+        if not n:
+            return {}
+        frequency = np.arange(n // 2 + 1) / (n * problem.dt)
+        return {"frequency": frequency, "quantile": (np.arange(QUANTILES) + 0.5) / QUANTILES}
+
+    def begin(self, samples: slice, wanted: Trajectory, references: References) -> None:
+        """Take in the reference of a batch, in two halves."""
+        if not self.active:
+            return
+        self.samples, self.windows = samples, {}
+        self.dt = (wanted.t[:, -1] - wanted.t[:, 0]) / (wanted.t.shape[1] - 1)
+        self.mask = references.mask
+        self.points = points_of(self.problem, len(wanted), self.n_frames, self.mask)
+        half = self.first + self.n_frames // 2
+        halves = [self._window(), self._window()]
+        for part in parts_of(wanted.u):
+            known = references.part(part, torch.device("cpu"))
+            for window, (start, stop) in zip(halves, ((self.first, half), (half, wanted.u.shape[1])), strict=True):
+                inside = slice(max(start - part.start, 0), min(stop, part.stop) - part.start)
+                if inside.stop > inside.start:
+                    window.update(known, inside)
+        self.reference = halves[0].joined(halves[1])
+        for measure in self.measures:
+            self._put(f"{measure.name}_floor", (), measure.function(*halves))
+        for name, value in self._descriptions(self.reference).items():
+            self._put(f"{name}_reference", (), value)
+
+    def update(self, row: int, member: int, frames: slice, pair: Pair) -> None:
+        """Take in a part of a forecast; parts of a member follow each other."""
+        if self.active and frames.stop > self.first:
+            window = self.windows.setdefault((row, member), self._window())
+            window.update(pair, slice(max(self.first - frames.start, 0), None))
+
+    def finish(self, row: int) -> None:
+        """Write the statistics of all members of a model, whose forecasts of this batch are complete."""
+        for place in [place for place in self.windows if place[0] == row]:
+            window = self.windows.pop(place)
+            for measure in self.measures:
+                self._put(measure.name, place, measure.function(window, self.reference))
+            for name, value in self._descriptions(window).items():
+                self._put(name, place, value)
+
+    def _descriptions(self, window: Window) -> dict[str, Tensor]:
+        found = descriptions(window)
+        found["autocorrelation_time"] = found["autocorrelation_time"] * self.dt.unsqueeze(-1)
+        if self.without_space:
+            found["correlation_dimension"] = dimension(window)
+        return found
+
+    def _window(self) -> Window:
+        return Window(self.problem, self.points, self.spectral, self.mask)
+
+    def _put(self, name: str, place: tuple[int, ...], values: Tensor) -> None:
+        self.archive.write(name, (*place, self.samples), values.float().cpu().numpy())
+
+
+def frames_of(horizon: int) -> int:
+    """Frames of the window: an even number, at most half of the horizon; none if they would be too few."""
+    n = horizon // 2 // 2 * 2
+    return n if n >= FEWEST_FRAMES else 0

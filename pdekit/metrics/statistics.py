@@ -1,0 +1,201 @@
+"""What a forecast still has to get right when predictability has ended: statistics over a window of time.
+
+A `Window` takes in the frames as they come and keeps, for each trajectory, the sum of the fields and of their spectra
+and the values at no more than `POINTS` points of space, drawn once: memory does not grow with the grid, and with the
+length of the window only by those (at most `VALUES`, with fewer points in a long window). Two windows are compared by
+the measures of `STATISTICS`, which are "batch channel" (of all channels together: "batch").
+
+The reference differs from itself, too, where a window is short. What the first half of its window says of the second is
+the *floor* of a statistic: under it nothing is known of a forecast. A half is half as long, so that the floor is larger
+than the error of the whole by a factor of about sqrt(2) if the window holds many autocorrelation times.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pdekit.fields import Problem, n_values
+from pdekit.metrics import series
+from pdekit.metrics.attractors import correlation_dimension, sliced_wasserstein
+from pdekit.metrics.pair import Known, Pair
+from pdekit.metrics.quadrature import average, diverged_as, space_dims
+from pdekit.metrics.spectra import decades
+
+POINTS = 64
+VALUES = 2**16
+"""Values of a series, of one channel of one trajectory."""
+
+FEWEST_FRAMES = 16
+"""Frames of the shortest window of which statistics are taken."""
+
+QUANTILES = 32
+
+
+class Window:
+    """Statistics of a batch of trajectories over consecutive frames.
+
+    Args:
+        problem: of the trajectories.
+        points: "batch channel point" from `points_of`, the same for all windows that are compared.
+        spectral: whether to take in spectra; needs a whole box.
+        mask: "batch field *space" or None.
+    """
+
+    def __init__(self, problem: Problem, points: Tensor, spectral: bool = False, mask: Tensor | None = None):
+        self.problem, self.points, self.spectral, self.mask = problem, points, spectral, mask
+        self.n_frames = 0
+        self.total = self.power = torch.zeros((), dtype=torch.float64, device=points.device)
+        self._pieces: list[Tensor] = []
+
+    def update(self, u: Known | Pair, frames: slice = slice(None)) -> None:
+        """Take in frames "batch time channel *space" of a reference or a forecast; what else it knows is shared."""
+        values, at = u.u[:, frames], self.points.device
+        n_space = len(space_dims(self.problem))
+        flat = values.flatten(-n_space) if n_space else values.unsqueeze(-1)
+        index = self.points.to(flat.device).unsqueeze(1).expand(-1, flat.shape[1], -1, -1)
+        self._pieces.append(flat.gather(-1, index).to(at))
+        self.n_frames += values.shape[1]
+        self.total = self.total + values.sum(1, dtype=torch.float64).to(at)
+        if self.spectral:
+            self.power = self.power + u.power[:, frames].sum(1, dtype=torch.float64).to(at)
+
+    def joined(self, later: Window) -> Window:
+        """The window that this one and the next make together."""
+        whole = Window(self.problem, self.points, self.spectral, self.mask)
+        whole.n_frames = self.n_frames + later.n_frames
+        whole.total, whole.power = self.total + later.total, self.power + later.power
+        whole._pieces = [*self._pieces, *later._pieces]
+        return whole
+
+    @property
+    def mean(self) -> Tensor:
+        """The field, averaged over time."""
+        return self.total / self.n_frames
+
+    @property
+    def spectrum(self) -> Tensor:
+        """sum |u_hat|^2 of each shell, averaged over time."""
+        return self.power / self.n_frames
+
+    @property
+    def series(self) -> Tensor:
+        """Values at the points, "batch channel point time"."""
+        if len(self._pieces) > 1:
+            self._pieces = [torch.cat(self._pieces, 1)]
+        return self._pieces[0].movedim(1, -1).double()
+
+    @property
+    def states(self) -> Tensor:
+        """The same as vectors, "batch time coordinate"."""
+        return self.series.flatten(1, 2).mT
+
+
+def points_of(problem: Problem, n_batch: int, n_frames: int, mask: Tensor | None = None) -> Tensor:
+    """Which points of space make the series of a window, "batch channel point": drawn once, inside of each mask.
+
+    A lattice would see the wave of a forcing as a constant; these are random, without repetition, and always the same.
+    """
+    n = n_values(problem.grid)
+    most = max(1, min(POINTS, VALUES // n_frames, n))
+    draw = torch.rand(n, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    draw = draw.expand(n_batch, problem.n_channels, n)
+    if mask is not None:
+        inside = (mask.flatten(2) > 0).expand(n_batch, problem.n_channels, n)
+        draw = draw + (~inside).to(draw)
+        most = max(1, min(most, int(inside.sum(-1).min())))
+    return draw.topk(most, dim=-1, largest=False).indices
+
+
+def time_mean_rmse(u: Window, reference: Window) -> Tensor:
+    """RMSE over space of the field that is averaged over time, in the unit of the field."""
+    error = u.mean - reference.mean
+    return diverged_as(math.inf, average(error.unsqueeze(1) ** 2, u.problem, u.mask)[:, 0].sqrt())
+
+
+def time_mean_spectral_distance(u: Window, reference: Window) -> Tensor:
+    """Log-spectral distance of the spectra that are averaged over time, in decades."""
+    return decades(diverged_as(math.inf, u.spectrum), reference.spectrum)
+
+
+def one_point_wasserstein(u: Window, reference: Window) -> Tensor:
+    """W_1 of the distributions of the values at one point and time, in the unit of the field."""
+    return series.wasserstein(u.series, reference.series)
+
+
+def frequency_spectral_distance(u: Window, reference: Window) -> Tensor:
+    """Log-spectral distance of the frequency spectra, in decades."""
+    return decades(*(series.frequency_spectrum(window.series) for window in (u, reference)))
+
+
+def invariant_measure_distance(u: Window, reference: Window) -> Tensor:
+    """`sliced_wasserstein` of the states, every channel divided by the reference's standard deviation."""
+    deviation = reference.series.std((2, 3), correction=0)
+    scale = torch.where(deviation > 0, 1 / deviation, torch.ones_like(deviation))
+    scale = scale.repeat_interleave(reference.points.shape[-1], 1).unsqueeze(1)
+    return sliced_wasserstein(u.states * scale, reference.states * scale)
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A distance of the statistics of two windows f(u, reference), and what it promises.
+
+    Args:
+        function: the distance; 0 for the reference itself, +inf for a diverged forecast.
+        unit_power: power of the field's unit that the value carries.
+        ten_percent: its value for a forecast of 1.1 times the reference, one that is +1 and -1 equally often at each
+            point, half of the points being +1 at a time; of `time_mean_rmse` for a constant reference of +1 and -1.
+        joint: whether there is one value for all channels together.
+        whole_box: whether it needs every point of a box.
+    """
+
+    function: Callable[[Window, Window], Tensor]
+    unit_power: int
+    ten_percent: float
+    joint: bool = False
+    whole_box: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+
+STATISTICS = (
+    Statistic(time_mean_rmse, unit_power=1, ten_percent=0.1),
+    Statistic(time_mean_spectral_distance, unit_power=0, ten_percent=2 * math.log10(1.1), whole_box=True),
+    Statistic(one_point_wasserstein, unit_power=1, ten_percent=0.1),
+    Statistic(frequency_spectral_distance, unit_power=0, ten_percent=2 * math.log10(1.1)),
+    Statistic(invariant_measure_distance, unit_power=0, ten_percent=0.1, joint=True),
+)
+"""All of them, in the order of docs/metrics.md."""
+
+
+def descriptions(window: Window) -> dict[str, Tensor]:
+    """What a window says of itself: "batch channel", with another axis for spectra and quantiles.
+
+    ``autocorrelation_time`` is in frames.
+    """
+    x = window.series
+    return {
+        "autocorrelation_time": series.autocorrelation_time(x),
+        "frequency_spectrum": series.frequency_spectrum(x),
+        "one_point_quantile": series.quantiles(x, QUANTILES),
+    }
+
+
+def dimension(window: Window) -> Tensor:
+    """Correlation dimension of the states of each trajectory, "batch": for systems without space.
+
+    Pairs within three autocorrelation times (the longest of the channels) are left out.
+    """
+    memory = series.autocorrelation_time(window.series)
+    longest = torch.where(memory.isfinite(), memory, torch.zeros_like(memory)).amax(1)
+    found = [
+        correlation_dimension(states, apart=int(3 * frames) + 1)
+        for states, frames in zip(window.states, longest.tolist(), strict=True)
+    ]
+    return torch.tensor(found, dtype=torch.float64)
