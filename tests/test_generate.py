@@ -63,7 +63,7 @@ def test_options_that_the_recipe_file_leaves_at_their_defaults(tmp_path):
         (["data=kolmogorof"], "got 'kolmogorof'; did you mean 'kolmogorov'? There are: "),
         (["data=ks", "data.warm_up=3"], "got 'warm_up'; did you mean 'warmup'?"),
         (["data=ks", "worker=2"], "did you mean 'workers'? There are: "),
-        (["data=ks", "data.dt=-1"], "expected substeps, chunk >= 1, dt > 0"),
+        (["data=ks", "data.dt=-1"], "expected substeps >= 1, dt > 0"),
         (["data=ks", "data.pde.viscocity=1"], "did you mean 'viscosity'?"),
         (["data=ks", "data.pde._target_=os.system"], "os.system"),
         ([*SMALL, "data.pde.viscosity=-3", "data.dt=40"], "NaN or Inf in trajectory 0 of train"),

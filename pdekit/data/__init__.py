@@ -11,6 +11,7 @@ from typing import Any
 _HOMES = {
     "DataModule": "module",
     "Recipe": "recipe",
+    "SolvedRecipe": "solved",
     "Split": "store",
     "Windows": "windows",
     "collate": "windows",

@@ -10,11 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdekit.calculus.resample import resample
+from pdekit.data.base_recipe import CHECKED, Tick, silent
 from pdekit.data.recipe import Recipe
-from pdekit.data.simulation import Tick, setting, silent
+from pdekit.data.simulation import setting
 from pdekit.fields import Field, Grid
 
-TRAJECTORIES = 4
 REFINEMENT = 1.5  # of the grid, in each axis
 ERROR, CORRELATION = 0.1, 0.8  # thresholds of the times of agreement
 
@@ -33,7 +33,7 @@ def self_convergence(recipe: Recipe, device: str = "cpu", tick: Tick = silent) -
         error < 0.1 and correlation > 0.8, for each trajectory, null where they agree to the end.
     """
     n_frames = recipe.n_frames["test"]
-    chosen = setting(recipe, "test", range(TRAJECTORIES), device)
+    chosen = setting(recipe, "test", range(CHECKED), device)
     start = chosen.start(tick)
     fine_grid = chosen.grid.resized(refined(chosen.grid, recipe.grid if recipe.averages else None))
     fine_start = chosen.sample(fine_grid) if recipe.warmup == 0 else _prolong(recipe, start, chosen.grid, fine_grid)
@@ -43,7 +43,7 @@ def self_convergence(recipe: Recipe, device: str = "cpu", tick: Tick = silent) -
     fine = chosen.march(fine_start, fine_grid, n_frames, 2 * substeps, tick)
     time = torch.arange(n_frames, dtype=torch.float64) * recipe.dt
     found: dict[str, Any] = {
-        "trajectories": TRAJECTORIES,
+        "trajectories": CHECKED,
         "solver_shape": list(chosen.grid.shape),
         "finer_shape": list(fine_grid.shape),
         "substeps": substeps,
@@ -57,12 +57,6 @@ def self_convergence(recipe: Recipe, device: str = "cpu", tick: Tick = silent) -
         found[f"time_of_error_{name}"] = first_time(time, error >= ERROR)
         found[f"time_of_correlation_{name}"] = first_time(time, correlation <= CORRELATION)
     return found
-
-
-def work(recipe: Recipe) -> int:
-    """Steps x trajectories of the check, for a progress bar."""
-    warmup = round(recipe.warmup / recipe.dt * recipe.substeps)
-    return TRAJECTORIES * (warmup + 5 * recipe.substeps * (recipe.n_frames["test"] - 1))
 
 
 def refined(grid: Grid, stored: Grid | None = None) -> tuple[int, ...]:

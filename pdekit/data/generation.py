@@ -20,13 +20,10 @@ import filelock
 import numpy as np
 import torch
 
-from pdekit.data.convergence import self_convergence
-from pdekit.data.convergence import work as convergence_work
-from pdekit.data.recipe import SPLITS, Recipe
-from pdekit.data.simulation import Tick, simulate
+from pdekit.data.base_recipe import SPLITS, BaseRecipe, Tick
 from pdekit.data.workers import Task, run_tasks
 from pdekit.data.writer import SplitWriter, replacing
-from pdekit.fields import Trajectory
+from pdekit.fields import Problem, Trajectory, n_values
 from pdekit.provenance import provenance
 
 CHECK = "self_convergence.json"
@@ -38,13 +35,13 @@ def data_dir() -> Path:
     return Path(os.environ.get("PDEKIT_DATA") or "datasets")
 
 
-def folder_of(recipe: Recipe, base: Path | None = None) -> Path:
+def folder_of(recipe: BaseRecipe, base: Path | None = None) -> Path:
     """The folder of a recipe's dataset, whether it exists or not."""
     return (base or data_dir()) / recipe.name / recipe.hash
 
 
 def generate(
-    recipe: Recipe,
+    recipe: BaseRecipe,
     base: Path | None = None,
     workers: int = 1,
     device: str = "cpu",
@@ -84,7 +81,7 @@ def generate(
 
 
 @contextmanager
-def _alone(recipe: Recipe, folder: Path, say: Say) -> Iterator[None]:
+def _alone(recipe: BaseRecipe, folder: Path, say: Say) -> Iterator[None]:
     """Hold the lock of a folder; the system lets go of it if this process is killed."""
     lock = filelock.FileLock(folder / ".lock")
     try:
@@ -103,7 +100,7 @@ def is_complete(folder: Path) -> bool:
     return (folder / "data").is_dir()
 
 
-def chunks(recipe: Recipe) -> list[tuple[str, range]]:
+def chunks(recipe: BaseRecipe) -> list[tuple[str, range]]:
     """Split and numbers of the trajectories that are advanced together: fixed by the recipe alone."""
     return [
         (split, range(first, min(first + recipe.chunk, recipe.n_trajectories[split])))
@@ -116,24 +113,23 @@ def _chunk_path(work: Path, split: str, first: int) -> Path:
     return work / f"{split}-{first:06d}.npz"
 
 
-def _generate_chunks(recipe: Recipe, folder: Path, workers: int, device: str, progress: bool, say: Say) -> None:
+def _generate_chunks(recipe: BaseRecipe, folder: Path, workers: int, device: str, progress: bool, say: Say) -> None:
     work = folder / "work"
     work.mkdir(exist_ok=True)
     for left in work.glob(".*.part"):  # of a process that was killed; the lock says that none is writing
         left.unlink()
     _check_room(recipe, folder)
     tasks, total, done = [], 0, 0
-    warmup = round(recipe.warmup / recipe.dt * recipe.substeps)
     for split, numbers in chunks(recipe):
-        steps = len(numbers) * (warmup + recipe.substeps * (recipe.n_frames[split] - 1))
-        total += steps
+        needed = recipe.work(split, len(numbers))
+        total += needed
         if _chunk_path(work, split, numbers.start).exists() or _split_path(work, recipe, split).exists():
-            done += steps
+            done += needed
         else:
             tasks.append(Task(make_chunk, (recipe, split, numbers, work, device)))
-    total += convergence_work(recipe)
+    total += recipe.check_work
     if (work / CHECK).exists():
-        done += convergence_work(recipe)
+        done += recipe.check_work
     else:
         tasks.append(Task(make_check, (recipe, work, device)))
     if done:
@@ -141,10 +137,9 @@ def _generate_chunks(recipe: Recipe, folder: Path, workers: int, device: str, pr
     run_tasks(tasks, workers, progress, f"generating {recipe.name}", total, done)
 
 
-def _check_room(recipe: Recipe, folder: Path) -> None:
+def _check_room(recipe: BaseRecipe, folder: Path) -> None:
     """Refuse to begin what cannot be finished: chunks and, for a moment, the largest file beside them."""
-    frame = 4 * len(recipe.pde.fields) * int(np.prod(recipe.grid.shape))
-    sizes = [recipe.n_trajectories[split] * recipe.n_frames[split] * frame for split in SPLITS]
+    sizes = [recipe.n_trajectories[split] * _bytes(recipe.problem(split)) for split in SPLITS]
     there = sum(file.stat().st_size for file in (folder / "work").rglob("*") if file.is_file())
     needed, free = sum(sizes) + max(sizes) - there, shutil.disk_usage(folder).free
     if needed > free:
@@ -155,38 +150,43 @@ def _check_room(recipe: Recipe, folder: Path) -> None:
         )
 
 
-def make_chunk(tick: Tick, recipe: Recipe, split: str, numbers: range, work: Path, device: str) -> None:
+def _bytes(problem: Problem) -> int:
+    """Of the fields of one trajectory in a file."""
+    channels = problem.n_frames * problem.n_channels + len(problem.coeffs) + problem.n_channels * problem.has_mask
+    return 4 * channels * n_values(problem.grid)
+
+
+def make_chunk(tick: Tick, recipe: BaseRecipe, split: str, numbers: range, work: Path, device: str) -> None:
     """Simulate some trajectories and write them; the file appears complete."""
-    batch = simulate(recipe, split, numbers, device, tick)
-    parts: dict[str, Any] = {"u": batch.u.numpy(), "t": batch.t.numpy()}
-    if batch.params is not None:
-        parts["params"] = batch.params.numpy()
+    batch = recipe.simulate(split, numbers, device, tick)
+    parts = {name: getattr(batch, name) for name in ("u", "t", "coeffs", "mask", "params")}
+    arrays = {name: values.numpy() for name, values in parts.items() if values is not None}
     if batch.text is not None:
-        parts["text"] = np.array(batch.text)
+        arrays["text"] = np.array(batch.text)
     with replacing(_chunk_path(work, split, numbers.start)) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **parts)
+        np.savez(file, **arrays)
 
 
-def make_check(tick: Tick, recipe: Recipe, work: Path, device: str) -> None:
+def make_check(tick: Tick, recipe: BaseRecipe, work: Path, device: str) -> None:
     """Check the reference and write what was found."""
-    found = self_convergence(recipe, device, tick)
+    found = recipe.check(device, tick)
     with replacing(work / CHECK) as temporary:
         temporary.write_text(json.dumps(found))
 
 
 def read_chunk(path: Path) -> Trajectory:
     """The trajectories of a chunk."""
-    with np.load(path, allow_pickle=False) as parts:
-        params = torch.from_numpy(parts["params"]) if "params" in parts else None
-        text = tuple(str(line) for line in parts["text"]) if "text" in parts else None
-        return Trajectory(torch.from_numpy(parts["u"]), torch.from_numpy(parts["t"]), params=params, text=text)
+    with np.load(path, allow_pickle=False) as file:
+        parts = {name: torch.from_numpy(file[name]) for name in file.files if name != "text"}
+        text = tuple(str(line) for line in file["text"]) if "text" in file else None
+    return Trajectory(**parts, text=text)
 
 
-def _split_path(work: Path, recipe: Recipe, split: str) -> Path:
+def _split_path(work: Path, recipe: BaseRecipe, split: str) -> Path:
     return work / "data" / split / f"{recipe.name}.hdf5"
 
 
-def _merge(recipe: Recipe, folder: Path, cost: dict[str, Any]) -> None:
+def _merge(recipe: BaseRecipe, folder: Path, cost: dict[str, Any]) -> None:
     """Chunks into one file for each split, then the whole folder into its place."""
     work = folder / "work"
     documents = {

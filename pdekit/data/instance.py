@@ -11,15 +11,16 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pdekit.data.base_recipe import SPLITS, BaseRecipe
 from pdekit.data.initial.fixed import Fixed
-from pdekit.data.recipe import SPLITS, Recipe, recipe_from
+from pdekit.data.recipe import Recipe, recipe_from
 from pdekit.data.simulation import setting
 from pdekit.pdes.initial_states import interpolated
 
 SAMPLE = "sample"
 
 
-def instance_from(config: Mapping[str, Any], instance: str | None, trust: Sequence[str] = ()) -> Recipe:
+def instance_from(config: Mapping[str, Any], instance: str | None, trust: Sequence[str] = ()) -> BaseRecipe:
     """The recipe of one instance of a data configuration.
 
     Args:
@@ -37,7 +38,10 @@ def instance_from(config: Mapping[str, Any], instance: str | None, trust: Sequen
     kind, _, number = instance.partition(":")
     blocks = config.get("instances", {})
     if kind == SAMPLE and number.isdigit():
-        return sample_instance(recipe_from(config, trust), int(number))
+        recipe = recipe_from(config, trust)
+        if not isinstance(recipe, Recipe):
+            raise ValueError(f"expected a dataset with random starts for instance={instance}, got {recipe.name}")
+        return sample_instance(recipe, int(number))
     if instance not in blocks:
         raise ValueError(
             f"expected an instance among {', '.join([*blocks, SAMPLE + ':N'])}, got {instance!r}; "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdekit.calculus.resample import resample
-from pdekit.data.recipe import INITIAL, PARAMS, Recipe
+from pdekit.data.base_recipe import INITIAL, PARAMS, Tick, silent
+from pdekit.data.recipe import Recipe
 from pdekit.fields import Grid, Trajectory
-
-Tick = Callable[[int], None]  # told the number of steps x trajectories done
-
-
-def silent(steps: int) -> None:
-    """Nobody watches."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +57,9 @@ class Setting:
 
     def start(self, tick: Tick = silent) -> Float[Tensor, "batch channel *space"]:
         """The state of the first frame on the solver's grid: the random start, after the warm-up."""
-        warmup = round(self.recipe.warmup / self.recipe.dt * self.substeps)
         step = self.step(self.grid, self.substeps)
         state = step.encode(self.sample(self.grid))
-        for _ in range(warmup):
+        for _ in range(self.recipe.warmup_steps):
             state = step.advance(state)
             tick(len(self.key[1]))
         return step.decode(state)

@@ -97,7 +97,7 @@ class Split:
             params=None if opened.params is None else opened.params[trajectory : trajectory + 1],
             text=(opened.text.asstr()[trajectory],) if problem.has_text else None,
             index=torch.tensor([trajectory]),
-            **{part: torch.from_numpy(column[trajectory][None]) for part, column in opened.parts.items()},
+            **{part: _whole(part, column, trajectory) for part, column in opened.parts.items()},
         )
 
 
@@ -140,6 +140,12 @@ def stored_shape(place: Placement, problem: Problem, n_trajectories: int) -> tup
     """Shape of a dataset of ``n_trajectories`` trajectories; components of a vector come last."""
     shape = (n_trajectories, problem.n_frames) if place.time_varying else (n_trajectories,)
     return shape + tuple(problem.grid.shape) + ((len(place.channels),) if place.group == "t1_fields" else ())
+
+
+def _whole(part: str, column: h5py.Dataset, trajectory: int) -> torch.Tensor:
+    """A part of one trajectory that is read whole; a mask is stored as truth values and is 0 or 1."""
+    values = torch.from_numpy(column[trajectory][None])
+    return values.float() if part == "mask" else values
 
 
 def _unpack(

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 
 Tick = Callable[[int], None]
+# read by numerical libraries when they are loaded
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ def _run_in_processes(tasks: Sequence[Task], workers: int, show: Tick) -> None:
     context = multiprocessing.get_context("spawn")
     counter = context.Value("q", 0)
     shown = 0
-    with concurrent.futures.ProcessPoolExecutor(min(workers, max(1, len(tasks))), context, _begin, (counter,)) as pool:
+    n = min(workers, max(1, len(tasks)))
+    with _one_thread(), concurrent.futures.ProcessPoolExecutor(n, context, _begin, (counter,)) as pool:
         waiting = {pool.submit(_run, task) for task in tasks}
         try:
             while waiting:
@@ -75,6 +78,21 @@ def _run_in_processes(tasks: Sequence[Task], workers: int, show: Tick) -> None:
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Processes that are started meanwhile use one thread each, in every library that they load."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 _counter: Any = None  # of a worker process: shared with the one that started it

@@ -142,6 +142,8 @@ class SplitWriter:
             values = getattr(batch, part)
             if values is not None:
                 values = values.numpy(force=True)
+                if part == "mask":
+                    values = values > 0
                 if part not in group:
                     group.create_dataset(part, (self.n_trajectories, *values.shape[1:]), values.dtype)
                 group[part][here] = values

@@ -5,6 +5,7 @@ from pdekit.pdes.allen_cahn import AllenCahn
 from pdekit.pdes.base import PDE, ConservationLaw, ExactSolution, SemilinearPDE, SteadyPDE
 from pdekit.pdes.burgers import Burgers
 from pdekit.pdes.cahn_hilliard import CahnHilliard
+from pdekit.pdes.darcy import Darcy
 from pdekit.pdes.diffusion import Diffusion
 from pdekit.pdes.gray_scott import GrayScott
 from pdekit.pdes.korteweg_de_vries import KortewegDeVries
@@ -25,6 +26,7 @@ __all__ = [
     "Burgers",
     "CahnHilliard",
     "ConservationLaw",
+    "Darcy",
     "Diffusion",
     "ExactSolution",
     "GrayScott",

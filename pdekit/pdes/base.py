@@ -72,6 +72,8 @@ class PDE(ABC):
     version: ClassVar[int] = 1
     dims: ClassVar[tuple[int, ...]]
     fields: ClassVar[tuple[Field, ...]]
+    # input fields fixed in time, which the equation reads as `d.coeff(name)`
+    coeffs: ClassVar[tuple[Field, ...]] = ()
     auxiliary: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
@@ -171,11 +173,8 @@ class ConservationLaw(PDE):
 class SteadyPDE(PDE):
     """residual(u) = 0 in a bounded domain, for one or several coupled fields; inputs are coefficient fields.
 
-    `coeffs` names the input fields; an equation reads them as `d.coeff(name)`. Where a material property is given by
-    the geometry, parameters fix it.
+    `coeffs` names the input fields. Where a material property is given by the geometry, parameters fix it.
     """
-
-    coeffs: ClassVar[tuple[Field, ...]] = ()
 
 
 def integral(u: Float[Tensor, "batch *space"], grid: Grid) -> Float[Tensor, "batch"]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pdekit.data.recipe import SPLITS, Recipe
+from pdekit.data.base_recipe import SPLITS
+from pdekit.data.recipe import Recipe
 from tests.data.test_configs import CARDS, RECIPES, compose
 
 PAGE = Path(__file__).parents[2] / "docs" / "datasets.md"

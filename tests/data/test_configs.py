@@ -10,7 +10,8 @@ import torch
 from omegaconf import OmegaConf
 
 from pdekit.command_line import CONFIGS, choices
-from pdekit.data.recipe import SPLITS, Recipe, recipe_from
+from pdekit.data.base_recipe import SPLITS
+from pdekit.data.recipe import Recipe, recipe_from
 from pdekit.data.simulation import simulate
 
 CARDS = Path(__file__).parents[2] / "datasets"

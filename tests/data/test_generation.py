@@ -19,7 +19,7 @@ from pdekit.data import generation, workers
 from pdekit.data.generation import chunks, data_dir, folder_of, generate
 from pdekit.data.module import DataModule
 from pdekit.data.plain import to_plain
-from pdekit.data.recipe import Uniform
+from pdekit.data.recipe import Recipe, Uniform
 from pdekit.data.validate import faults
 from pdekit.fields import Grid
 from pdekit.pdes import Diffusion, KuramotoSivashinsky
@@ -85,7 +85,7 @@ def test_it_is_made_once(tmp_path, monkeypatch):
     folder = make(recipe(), tmp_path)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.hdf5")}
     said = []
-    monkeypatch.setattr(generation, "simulate", None)
+    monkeypatch.setattr(Recipe, "simulate", None)
     assert generate(recipe(), tmp_path, progress=False, say=said.append) == folder
     assert "exists already" in said[0] and {path: path.stat().st_mtime_ns for path in before} == before
 
@@ -243,7 +243,7 @@ def test_a_full_disk_keeps_finished_chunks(tmp_path, monkeypatch):
 def test_too_little_room_is_said_before_the_work(tmp_path, monkeypatch):
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr(generation.shutil, "disk_usage", lambda _: usage)
-    monkeypatch.setattr(generation, "simulate", None)
+    monkeypatch.setattr(Recipe, "simulate", None)
     with pytest.raises(OSError, match="MB of free space for line"):
         make(recipe(), tmp_path)
 

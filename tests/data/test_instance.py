@@ -19,11 +19,11 @@ from pdekit.solvers import etdrk
 
 STATE = Waves(1, (Wave(0, -1.0, (math.pi,), -math.pi / 2),))
 RECIPE = Recipe(
-    "burgers",
-    Burgers(viscosity=0.05),
-    Grid((32,), (2.0,), (-1.0,)),
-    RandomFourierSeries(n_terms=3),
-    etdrk,
+    name="burgers",
+    pde=Burgers(viscosity=0.05),
+    grid=Grid((32,), (2.0,), (-1.0,)),
+    initial=RandomFourierSeries(n_terms=3),
+    solver=etdrk,
     dt=0.1,
     n_trajectories=dict(train=3, valid=2, test=4),
     n_frames=dict(train=4, valid=4, test=6),
