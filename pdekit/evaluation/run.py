@@ -88,12 +88,13 @@ def chosen_measures(names: Sequence[str] | None) -> list[Measure]:
 def floor_of(source: Source) -> tuple[list[float], list[float]] | None:
     """Lead times and the reference's own nRMSE, from the self-convergence that is stored with generated data.
 
-    The larger of its two checks (half the step, finer space), in the median over their trajectories.
+    The largest of its checks (half the step, finer space), in the median over their trajectories.
     """
     if not isinstance(source, Split) or "self_convergence" not in source.documents:
         return None
     found = source.documents["self_convergence"]
-    checks = xr.DataArray([found["error_step"], found["error_space"]], dims=("check", "trajectory", "time"))
+    errors = [found[name] for name in ("error_step", "error_space") if name in found]
+    checks = xr.DataArray(errors, dims=("check", "trajectory", "time"))
     return list(found["time"]), checks.max("check").median("trajectory").values.tolist()
 
 
