@@ -22,7 +22,8 @@ from tests.models.small import make_batch
 
 MODELS, DATA, TRAINERS = (list(choices(group)) for group in ("model", "data", "trainer"))
 ONE_INSTANCE = {"pinn"}  # fits one instance of a problem, and has tests of its own
-FORECASTERS = [model for model in MODELS if model not in ONE_INSTANCE]
+STEADY_ONLY = {"nearest", "pod"}  # refuse problems in time, and have tests of their own
+FORECASTERS = [model for model in MODELS if model not in ONE_INSTANCE | STEADY_ONLY]
 
 
 def composed(*overrides: str) -> dict:

@@ -8,8 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Surrogate
 from pdekit.models.mean import Mean
+from pdekit.models.nearest import Nearest
 from pdekit.models.persistence import Persistence
+from pdekit.models.pod import PODRegression
 from pdekit.models.solver import Solver
+
+BASELINES: dict[str, Callable[[Problem], Surrogate]] = {"persistence": Persistence, "mean": Mean}
+OF_STEADY: dict[str, Callable[[Problem], Surrogate]] = {"nearest neighbour": Nearest, "POD regression": PODRegression}
+"""Further ones, of steady problems."""
 
 SMALLEST = 8
 """Points of an axis below which a solver is not worth a row."""
@@ -26,7 +32,7 @@ def baselines(
     """
     defined: dict[str, Surrogate] = {}
     absent: dict[str, str] = {}
-    for name, make in {"persistence": Persistence, "mean": Mean}.items():
+    for name, make in (BASELINES | (OF_STEADY if problem.steady else {})).items():
         try:
             model = make(problem)
         except ValueError as reason:

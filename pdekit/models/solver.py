@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -74,6 +74,7 @@ class Solver(Surrogate):
         self.largest_dt = math.inf if dt is None else dt
         self.dtype = PRECISIONS[precision]
         self.order = order
+        self.register_buffer("place", torch.empty(0), persistent=False)  # where `to` has moved the solver
         self.steps: dict[torch.device, Step] = {}
         self.averages = isinstance(problem.pde, ConservationLaw)
         self.to_grid = remap if self.averages else resample
@@ -87,7 +88,6 @@ class Solver(Surrogate):
         loss = error.square().mean()
         return loss, {"loss": loss}
 
-    @torch.no_grad()
     def forecast(
         self,
         given: Trajectory,
@@ -95,19 +95,30 @@ class Solver(Surrogate):
         members: int = 1,
         generator: torch.Generator | None = None,
     ) -> Float[Tensor, "member batch time channel *space"]:
+        (out,) = self.march(given, t, t.shape[1])
+        return out.expand(members, *out.shape)
+
+    @torch.no_grad()
+    def march(
+        self, given: Trajectory, t: Float[Tensor, "batch time"], size: int
+    ) -> Iterator[Float[Tensor, "batch time channel *space"]]:
+        """The same forecast in blocks of ``size`` frames; between them the state stays on the solver's own grid and in
+        its own precision, so that nothing depends on the size."""
+        given, t = given.to(self.place.device), t.to(self.place.device)
         steps, _ = steps_to(t, given.t[:, -1], time_steps(self.problem, given))
         params = None if given.params is None else given.params.double()
         pde, grid, dt = self.problem.at(params)
         u = self.to_grid(given.u[:, -1].double(), self.shape)
         step, n = self.step(pde, grid.resized(self.shape), dt, u)
-        state, frames, done = step.encode(u), [], 0
-        for wanted in steps.tolist():
-            for _ in range((wanted - done) * n):
-                state = step.advance(state)
-            done = wanted
-            frames.append(self.to_grid(step.decode(state), self.problem.grid.shape).to(given.u.dtype))
-        out = torch.stack(frames, 1)
-        return out.expand(members, *out.shape)
+        state, done = step.encode(u), 0
+        for block in steps.split(size):
+            frames = []
+            for wanted in block.tolist():
+                for _ in range((wanted - done) * n):
+                    state = step.advance(state)
+                done = wanted
+                frames.append(self.to_grid(step.decode(state), self.problem.grid.shape).to(given.u.dtype))
+            yield torch.stack(frames, 1)
 
     def step(self, pde: PDE, grid: Grid, dt: Any, u: Tensor) -> tuple[Step, int]:
         """A step of the solver, and how many of them lie between frames.
