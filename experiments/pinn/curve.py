@@ -1,10 +1,11 @@
 """Error of a PINN against CPU time, one thread.
 
-    python experiments/pinn/curve.py PROBLEM SEED [budget=SECONDS] [name=VARIANT] [key=value ...]
+    python experiments/pinn/curve.py PROBLEM SEED [budget=SECONDS] [name=VARIANT] [picture=PATH] [key=value ...]
 
 Trains one of problems.yaml (further key=value as on the command line of pdekit.train) and appends rows to
 results/curves.csv: the relative L2 error over all space and time beside a float64 reference on the grid of the data,
-whose own error (half the step; finer grid) is printed and stored first. The time of the evaluations is not counted.
+whose own error (half the step; finer grid) is printed and stored first; of an inverse problem also the largest relative
+error of the unknown parameters. The time of the evaluations is not counted.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from lightning.pytorch import LightningDataModule
 from omegaconf import OmegaConf
+from pictures import draw
 
 from pdekit import machine
 from pdekit.calculus.resample import resample
@@ -38,7 +40,19 @@ from pdekit.training import fit
 
 HERE = Path(__file__).parent
 ADAM_STEPS = 100  # between rows
-COLUMNS = ("problem", "variant", "seed", "stage", "step", "cpu_seconds", "error", "min_weight", "reference_error")
+COLUMNS = (
+    "problem",
+    "variant",
+    "seed",
+    "stage",
+    "step",
+    "cpu_seconds",
+    "error",
+    "min_weight",
+    "unknown_error",
+    "reference_error",
+)
+OWN = ("budget", "name", "picture")
 
 
 class Spent(Exception):
@@ -58,6 +72,10 @@ class Watch:
         error = float((u - self.reference).norm() / self.reference.norm())
         row = {"stage": stage, "step": step, "cpu_seconds": round(now - self.began, 1), "error": f"{error:.4g}"}
         row["min_weight"] = f"{float(model.causal.min()):.3g}"
+        unknown = {} if model.unknowns is None else model.unknowns.values()
+        true = model.problem.pde
+        wrong = [abs(float(value) / getattr(true, name) - 1) for name, value in unknown.items()]
+        row["unknown_error"] = f"{max(wrong):.3g}" if wrong else ""
         self.rows.append(self.labels | row)
         print(" ".join(f"{key}={value}" for key, value in row.items()), flush=True)
         self.began += time.process_time() - now
@@ -102,10 +120,8 @@ def configuration(problem: str, overrides: list[str]) -> dict:
 def main(arguments: list[str]) -> None:
     problem, seed, *rest = arguments
     known = yaml.safe_load((HERE / "problems.yaml").read_text())[problem]
-    own = {
-        key: next((a.partition("=")[2] for a in rest if a.startswith(f"{key}=")), None) for key in ("budget", "name")
-    }
-    rest = [a for a in rest if not a.startswith(("budget=", "name="))]
+    own = {key: next((a.partition("=")[2] for a in rest if a.startswith(f"{key}=")), None) for key in OWN}
+    rest = [a for a in rest if a.partition("=")[0] not in OWN]
     config = configuration(problem, [*known["overrides"], *rest, "model.second.steps=100000"])
     recipe = instance_from(config["data"], config["instance"])
     machine.prepare()
@@ -132,6 +148,8 @@ def main(arguments: list[str]) -> None:
         if new:
             writer.writeheader()
         writer.writerows(model.watch.rows)
+    if own["picture"]:
+        draw(model, recipe, Path(own["picture"]))
 
 
 if __name__ == "__main__":

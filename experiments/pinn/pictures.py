@@ -1,4 +1,4 @@
-"""Space-time pictures of a trained run in one dimension: solution, reference, error, residual, causal weights.
+"""Space-time pictures of a run in one dimension: solution, reference, error, residual, points with their weights.
 
 python experiments/pinn/pictures.py RUN [OUT.png]
 """
@@ -13,43 +13,58 @@ import torch
 
 import pdekit
 from pdekit.data.instance import instance_from
+from pdekit.data.recipe import Recipe
 from pdekit.data.simulation import setting
+from pdekit.models.pinn import PINN
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
+LARGEST = 200  # samples shown along each axis of a panel
 
-def main(run_folder: str, out: str | None = None) -> None:
-    run = pdekit.load(run_folder)
-    model, recipe = run.model, instance_from(run.config["data"], run.config["instance"])
-    if recipe.grid.ndim != 1:
-        sys.exit(f"error: expected a run in one dimension, got {recipe.grid.ndim}; look at its report.html instead")
+
+def draw(model: PINN, recipe: Recipe, path: Path) -> None:
+    """Five panels of place against time, for the first field; logarithms to base ten."""
     chosen, n = setting(recipe, "test", [0]), recipe.n_frames["test"]
     reference = chosen.march(chosen.start(), chosen.grid, n, recipe.substeps)[0, :, 0]
     t = torch.arange(n, dtype=torch.float64) * recipe.dt
-    u = model.solution.frames(t)[:, 0]
-    x = recipe.grid.coordinates(0)
-    points = torch.stack((x.repeat(n), t.repeat_interleave(len(x))), 1)
+    model = model.double()
+    u, x = model.solution.frames(t)[:, 0], recipe.grid.coordinates(0)
+    stride = max(1, len(x) // LARGEST)
+    places = x[::stride].double()
+    points = torch.stack((places.repeat(n), t.repeat_interleave(len(places))), 1)
     with torch.no_grad():
-        squares = [(p, model.squares(p, window).sum(0)) for window, p in model.solution.by_window(points)]
-    residual = torch.cat([values for _, values in squares]).sqrt().reshape(n, -1)
+        squares = [model.squares(inside, window).sum(0) for window, inside in model.solution.by_window(points)]
+    residual = torch.cat(squares).sqrt().reshape(n, -1)
+    largest = float(reference.abs().max())
     panels = {
-        "solution": (u, "RdBu_r"),
-        "reference": (reference, "RdBu_r"),
-        "error": ((u - reference).abs().log10(), "viridis"),
-        "residual": (residual.log10(), "viridis"),
+        "solution": (u[:, ::stride], {"cmap": "RdBu_r", "vmin": -largest, "vmax": largest}),
+        "reference": (reference[:, ::stride], {"cmap": "RdBu_r", "vmin": -largest, "vmax": largest}),
+        "log error": ((u - reference)[:, ::stride].abs().log10().clamp_min(-8), {"cmap": "viridis"}),
+        "log residual": (residual.log10(), {"cmap": "viridis"}),
     }
-    figure, axes = plt.subplots(1, 5, figsize=(17, 3), layout="constrained")
+    figure, axes = plt.subplots(1, 5, figsize=(15, 2.8), layout="constrained", sharex=True, sharey=True)
     extent = (float(t[0]), float(t[-1]), float(x[0]), float(x[0]) + float(recipe.grid.extent[0]))
     for panel, (title, (values, colours)) in zip(axes, panels.items(), strict=False):
-        image = panel.imshow(values.mT, origin="lower", aspect="auto", extent=extent, cmap=colours)
-        panel.set(title=title if colours == "RdBu_r" else f"log₁₀ |{title}|", xlabel="t")
+        image = panel.imshow(values.mT, origin="lower", aspect="auto", extent=extent, **colours)
+        panel.set(title=title, xlabel="t")
         figure.colorbar(image, ax=panel)
-    axes[4].plot(model.points[:, -1], model.causal, ".", ms=2)
-    axes[4].set(title="causal weights of the last points", xlabel="t", ylim=(-0.02, 1.02))
-    axes[0].set_ylabel("x")
+    places, times = model.points.T
+    weights = axes[4].scatter(times, places, 1.0, model.causal * model.attention.square(), vmin=0, linewidths=0)
+    axes[4].set(title="last points, their weights", xlabel="t")
+    axes[0].set(ylabel="x", xlim=extent[:2], ylim=extent[2:])
+    figure.colorbar(weights, ax=axes[4])
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
+
+
+def main(run_folder: str, out: str | None = None) -> None:
+    run = pdekit.load(run_folder)
+    recipe = instance_from(run.config["data"], run.config["instance"])
+    if recipe.grid.ndim != 1:
+        sys.exit(f"error: expected a run in one dimension, got {recipe.grid.ndim}; look at its report.html instead")
     path = Path(out) if out else Path(run_folder) / "space_time.png"
-    figure.savefig(path, dpi=130)
+    draw(run.model, recipe, path)
     print(path)
 
 
