@@ -47,13 +47,17 @@ class Physics:
         """Names of what the problem's equation keeps or never lets grow."""
         return list(kept_integrals(batch.u[:, :1], problem, batch.params)) if has_residual(problem) else []
 
-    def begin(self, samples: slice, given: Trajectory, wanted: Trajectory) -> None:
-        """Take in the samples of a batch, and score their reference."""
+    def begin(self, given: Trajectory) -> None:
+        """Take in the samples of a batch: the last frame that is given, and the params."""
         if not self.active:
             return
-        self.params, self.first = wanted.params, given.u[:, -1:]
+        self.params, self.first = given.params, given.u[:, -1:]
         self.tails = {}
-        self._write(None, samples, slice(0, wanted.u.shape[1]), wanted.u)
+
+    def follow(self, samples: slice, frames: slice, u: Tensor) -> None:
+        """Score one block of the reference; blocks of a batch follow each other."""
+        if self.active:
+            self._write(None, samples, frames, u)
 
     def score(self, row: int, samples: slice, frames: slice, u: Tensor) -> None:
         """Score one stretch of frames of a model; stretches of a batch follow each other."""

@@ -159,8 +159,11 @@ def evaluate(
                 for part in parts_of(wanted.u):
                     spectrum = references.part(part, CPU).power / 2
                     archive.write("energy_spectrum_reference", (rows, part), spectrum.numpy())
-            physics.begin(rows, given, wanted)
-            statistics.begin(rows, wanted, references)
+            physics.begin(given)
+            physics.follow(rows, slice(0, horizon), wanted.u)
+            statistics.begin(rows, wanted.t, references.mask)
+            for part in parts_of(wanted.u):
+                statistics.follow(part, references.part(part, CPU))
             kept.write_reference(rows.start, wanted.u)
             for row, contender in enumerate(contenders):
                 bar.update(task, description=contender.name)
@@ -179,7 +182,7 @@ def evaluate(
                             physics.score(row, rows, frames, u)
                         kept.write(row, member, rows.start, frames, u)
                         bar.advance(task, frames.stop - frames.start)
-                statistics.finish(row)
+            statistics.finish()
         ensembles.finish()
         seconds[:, coords["batch"].index(batch_size)] = [np.median(c.seconds) for c in contenders]
         archive.put("seconds_by_batch", ("model", "batch"), seconds, {"units": "s"})

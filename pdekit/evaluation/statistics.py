@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from pdekit.evaluation.archive import Archive
-from pdekit.evaluation.references import References, parts_of
-from pdekit.fields import Grid, Problem, Trajectory
-from pdekit.metrics.pair import Pair
+from pdekit.fields import Grid, Problem
+from pdekit.metrics.pair import Known, Pair
 from pdekit.metrics.statistics import (
     FEWEST_FRAMES,
     QUANTILES,
@@ -26,7 +24,7 @@ from pdekit.metrics.statistics import (
 class Statistics:
     """Writes the statistics of every member of every model, of the reference, and their floor.
 
-    Windows are open for one batch and one model at a time: memory holds one frame and the series of each member.
+    Windows are open for one batch: memory holds one frame and the series of each member of each model.
     Nothing is written where the window would be shorter than `FEWEST_FRAMES`.
 
     Args:
@@ -73,27 +71,31 @@ class Statistics:
         frequency = np.arange(n // 2 + 1) / (n * problem.dt)
         return {"frequency": frequency, "quantile": (np.arange(QUANTILES) + 0.5) / QUANTILES}
 
-    def begin(self, samples: slice, wanted: Trajectory, references: References) -> None:
-        """Take in the reference of a batch, in two halves."""
+    def begin(self, samples: slice, t: Tensor, mask: Tensor | None) -> None:
+        """Open the windows of a batch.
+
+        Args:
+            samples: their places in the archive.
+            t: of all frames of the forecasts, "batch time".
+            mask: "batch field *space" or None.
+        """
         if not self.active:
             return
-        self.samples, self.windows = samples, {}
-        self.dt = (wanted.t[:, -1] - wanted.t[:, 0]) / (wanted.t.shape[1] - 1)
-        self.mask = references.mask
-        self.points = points_of(self.problem, len(wanted), self.n_frames, self.mask)
-        half = self.first + self.n_frames // 2
-        halves = [self._window(), self._window()]
-        for part in parts_of(wanted.u):
-            known = references.part(part, torch.device("cpu"))
-            for window, (start, stop) in zip(halves, ((self.first, half), (half, wanted.u.shape[1])), strict=True):
-                inside = slice(max(start - part.start, 0), min(stop, part.stop) - part.start)
-                if inside.stop > inside.start:
-                    window.update(known, inside)
-        self.reference = halves[0].joined(halves[1])
-        for measure in self.measures:
-            self._put(f"{measure.name}_floor", (), measure.function(*halves))
-        for name, value in self._descriptions(self.reference).items():
-            self._put(f"{name}_reference", (), value)
+        self.samples, self.mask, self.windows = samples, mask, {}
+        self.dt = (t[:, -1] - t[:, 0]) / (t.shape[1] - 1)
+        self.points = points_of(self.problem, len(t), self.n_frames, mask)
+        self.halves = self._window(), self._window()
+
+    def follow(self, frames: slice, known: Known) -> None:
+        """Take in a part of the reference; parts follow each other."""
+        if not self.active:
+            return
+        half = self.n_frames // 2
+        for number, window in enumerate(self.halves):
+            start = self.first + number * half
+            inside = slice(max(start - frames.start, 0), min(start + half, frames.stop) - frames.start)
+            if inside.stop > inside.start:
+                window.update(known, inside)
 
     def update(self, row: int, member: int, frames: slice, pair: Pair) -> None:
         """Take in a part of a forecast; parts of a member follow each other."""
@@ -101,14 +103,21 @@ class Statistics:
             window = self.windows.setdefault((row, member), self._window())
             window.update(pair, slice(max(self.first - frames.start, 0), None))
 
-    def finish(self, row: int) -> None:
-        """Write the statistics of all members of a model, whose forecasts of this batch are complete."""
-        for place in [place for place in self.windows if place[0] == row]:
-            window = self.windows.pop(place)
+    def finish(self) -> None:
+        """Write the statistics of a batch, all frames of which have come."""
+        if not self.active:
+            return
+        reference = self.halves[0].joined(self.halves[1])
+        for measure in self.measures:
+            self._put(f"{measure.name}_floor", (), measure.function(*self.halves))
+        for name, value in self._descriptions(reference).items():
+            self._put(f"{name}_reference", (), value)
+        for place, window in self.windows.items():
             for measure in self.measures:
-                self._put(measure.name, place, measure.function(window, self.reference))
+                self._put(measure.name, place, measure.function(window, reference))
             for name, value in self._descriptions(window).items():
                 self._put(name, place, value)
+        self.windows = {}
 
     def _descriptions(self, window: Window) -> dict[str, Tensor]:
         found = descriptions(window)

@@ -27,7 +27,7 @@ from pdekit.metrics.quadrature import average, diverged_as, space_dims
 from pdekit.metrics.spectra import decades
 
 POINTS = 64
-VALUES = 2**16
+VALUES = 2**15
 """Values of a series, of one channel of one trajectory."""
 
 FEWEST_FRAMES = 16
