@@ -71,6 +71,7 @@ def test_the_demonstration_data_suit_every_method(models, recipes, model):
     problem = recipes["kolmogorov"].problem("train")
     built = build_model(models[model]["model"], problem)
     history, target = built.window
+    target = problem.n_frames - history if target == "all" else target
     batch = make_batch(dataclasses.replace(problem, n_frames=history + target), n=2).to(torch.float32)
     built.calibrate([batch])
     assert torch.isfinite(built.loss(batch)[0])

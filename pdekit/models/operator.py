@@ -1,0 +1,211 @@
+"""The solution operator at once: u(x, t) = net(inputs)(x, t) for all points and times, by regression.
+
+A steady problem is the operator from its coefficients to its solution, a problem in time the one from its history to
+every later frame. Lu et al. (2021), https://arxiv.org/abs/1910.03193.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pdekit.calculus.resample import resample
+from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.models.base import Surrogate, mean_square
+from pdekit.models.normaliser import Normaliser
+from pdekit.nets.interpolation import interpolate
+from pdekit.nets.operator_net import OperatorNet
+
+# a time may lie this share of the span beyond it: rounding of float32 times
+TOLERANCE = 1e-3
+
+
+class Operator(Surrogate):
+    """An operator net trained by the mean squared error of normalised fields at the points and times of the data.
+
+    Args:
+        problem: what is forecast, on a uniform grid.
+        net: factory of an operator net, called with shape, in_channels, out_channels, n_conditions and periodic.
+        history: frames that the net sees; a steady problem has none.
+        sensors: points of each axis at which the net sees its input; those of the problem's grid if None. Data on
+            another grid are brought there: spectrally if periodic, else by linear interpolation.
+        n_points: points of space and time, drawn anew in each training step, at which the loss is taken; all if None.
+
+    Raises:
+        ValueError: on a problem without a grid, an input field, or with forcing that varies in time.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        net: Callable[..., OperatorNet],
+        history: int = 1,
+        sensors: Sequence[int] | None = None,
+        n_points: int | None = None,
+    ):
+        if not isinstance(problem.grid, Grid) or not problem.ndim:
+            raise ValueError("expected a problem on a uniform grid of one to three axes; the sensors lie on one")
+        if problem.forcing:
+            raise ValueError(
+                f"expected a problem without forcing in time, got {[f.name for f in problem.forcing]}; the net sees "
+                "history, coeffs and params only"
+            )
+        if n_points is not None and n_points < 1:
+            raise ValueError(f"expected n_points >= 1, or null for all, got {n_points}; correct model.n_points")
+        history = 0 if problem.steady else history
+        if not problem.steady and not 1 <= history < problem.n_frames:
+            raise ValueError(
+                f"expected 1 <= history < {problem.n_frames}, the frames of a trajectory, got {history}; "
+                "set model.history=1"
+            )
+        super().__init__(problem, (history, 1 if problem.steady else "all"))
+        self.history, self.n_points = history, n_points
+        self.sensors = problem.grid.resized(sensors or problem.grid.shape)
+        self.span = 0.0 if problem.steady else (problem.n_frames - history) * problem.dt
+        self.normaliser = Normaliser(problem)
+        layouts = [layout == "periodic" for layout in problem.grid.layout]
+        self.net = net(
+            shape=self.sensors.shape,
+            in_channels=history * problem.n_channels + len(problem.coeffs) + problem.n_channels * problem.has_mask,
+            out_channels=problem.n_channels,
+            n_conditions=len(problem.params),
+            periodic=tuple(layouts if problem.steady else [*layouts, False]),
+        )
+
+    def calibrate(self, batches: Iterable[Trajectory]) -> None:
+        kept = []
+
+        def watched():
+            for batch in batches:
+                if self.net.learns_basis:
+                    kept.append((batch.u[:, self.history :], batch.mask))
+                yield batch
+
+        self.normaliser.calibrate(watched())
+        if kept:
+            outputs = []
+            for u, mask in kept:
+                u = self.normaliser.encode(u.to(self.normaliser.scale))
+                outputs.append(u if mask is None else torch.where(mask[:, None] > 0, u, 0.0))
+            target = torch.cat(outputs).movedim(1, -1)  # sample channel *space time
+            axes = [*_unit_axes(self.problem.grid)]
+            if self.problem.steady:
+                target = target[..., 0]
+            else:
+                axes.append(torch.arange(1, target.shape[-1] + 1, dtype=torch.float64) / target.shape[-1])
+            self.net.calibrate(target, axes)
+
+    def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        known, params = self.inputs(batch)
+        target = self.normaliser.encode(batch.u[:, self.history :].to(known))
+        grid = self.problem.grid.resized(batch.u.shape[3:])
+        # "batch channel time point"
+        target = target.flatten(3).movedim(1, 2)
+        mask = None if batch.mask is None else batch.mask.to(known).flatten(2)[:, :, None].expand_as(target)
+        if mask is not None:
+            target = torch.where(mask > 0, target, 0.0)
+        query = _queries(grid, self.times(batch.t[:, self.history :], batch.t[:, : self.history]), known)
+        target = target.flatten(2)
+        mask = None if mask is None else mask.flatten(2)
+        if self.n_points is not None and self.n_points < len(query):
+            chosen = torch.randperm(len(query), device="cpu")[: self.n_points].to(query.device)
+            query, target = query[chosen], target[..., chosen]
+            mask = None if mask is None else mask[..., chosen]
+        loss = mean_square(self.net(known, query, params) - target, mask)
+        return loss, {"loss": loss.detach()}
+
+    @torch.no_grad()
+    def forecast(
+        self,
+        given: Trajectory,
+        t: Float[Tensor, "batch time"],
+        members: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "member batch time channel *space"]:
+        """All times at once; they need not be those of the data, but lie within the span that was trained.
+
+        Raises:
+            ValueError: if they do not, or the frames given are not ``history`` many.
+        """
+        if given.u.shape[1] != self.history:
+            raise ValueError(f"expected {self.history} history frames, got {given.u.shape[1]}; cut given.u")
+        known, params = self.inputs(given)
+        space = given.u.shape[3:]
+        query = _queries(self.problem.grid.resized(space), self.times(t, given.t), known)
+        u = self.net(known, query, params)
+        u = u.unflatten(2, (1 if self.problem.steady else t.shape[1], *space)).movedim(2, 1)
+        return self.normaliser.decode(u).expand(members, *u.shape)
+
+    def inputs(self, batch: Trajectory) -> tuple[Tensor, Tensor | None]:
+        """What the branch sees, on the grid of the sensors: history frames, coeffs, mask; and the parameters."""
+        scale = self.normaliser.scale
+        parts = []
+        if self.history:
+            u = self.normaliser.encode(batch.u[:, : self.history].to(scale))
+            parts.append(
+                (u if batch.mask is None else torch.where(batch.mask[:, None].to(u) > 0, u, 0.0)).flatten(1, 2)
+            )
+        if self.problem.coeffs:
+            parts.append(self.normaliser.encode_coeffs(batch.coeffs.to(scale)))
+        if self.problem.has_mask:
+            parts.append(batch.mask.to(scale).expand(-1, self.problem.n_channels, *batch.mask.shape[2:]))
+        known = self.to_sensors(torch.cat(parts, 1))
+        params = self.normaliser.encode_params(batch.params.to(scale)) if self.problem.params else None
+        return known, params
+
+    def to_sensors(self, fields: Float[Tensor, "batch channel *space"]) -> Float[Tensor, "batch channel *sensor"]:
+        """Fields of any resolution at the sensors."""
+        if fields.shape[2:] == self.sensors.shape:
+            return fields
+        if self.sensors.periodic:
+            return resample(fields, self.sensors.shape)
+        axes = _unit_axes(self.sensors.resized(fields.shape[2:]))
+        periods = [1.0 if layout == "periodic" else None for layout in self.sensors.layout]
+        points = _mesh(_unit_axes(self.sensors)).to(fields)
+        found = interpolate(fields, [axis.to(fields) for axis in axes], points, periods)
+        return found.unflatten(2, self.sensors.shape)
+
+    def times(self, t: Tensor, before: Tensor) -> Tensor | None:
+        """Shares of the trained span, "time"; None for a steady problem.
+
+        Raises:
+            ValueError: if samples ask for different ones, or one lies outside the span.
+        """
+        if self.problem.steady:
+            return None
+        shares = (t.double() - before[:, -1:].double()) / self.span
+        if (shares - shares[:1]).abs().max() > TOLERANCE:
+            raise ValueError(
+                "expected the same times after the last given frame for all samples; forecast samples with other times "
+                "separately"
+            )
+        if shares.min() <= 0 or shares.max() > 1 + TOLERANCE:
+            raise ValueError(
+                f"expected times up to {self.span:g} after the last given frame, as in training, got "
+                f"{float(shares.min()) * self.span:g} to {float(shares.max()) * self.span:g}; forecast again from the "
+                "last frame to go on"
+            )
+        return shares[0]
+
+
+def _unit_axes(grid: Grid) -> list[Tensor]:
+    """Coordinates of each axis as shares of the box."""
+    unit = Grid(grid.shape, (1.0,) * grid.ndim, layout=grid.layout)
+    return [unit.coordinates(axis) for axis in range(grid.ndim)]
+
+
+def _mesh(axes: Sequence[Tensor]) -> Tensor:
+    """All points of a product of axes, "point coordinate", the last axis running fastest."""
+    return torch.stack([c.flatten() for c in torch.meshgrid(*axes, indexing="ij")], -1)
+
+
+def _queries(grid: Grid, times: Tensor | None, like: Tensor) -> Float[Tensor, "point coordinate"]:
+    """All times and points, time running slowest; the coordinates of a query are those of space, then time."""
+    axes = _unit_axes(grid)
+    if times is None:
+        return _mesh(axes).to(like)
+    points = _mesh([times.cpu(), *axes])
+    return torch.cat((points[:, 1:], points[:, :1]), 1).to(like)

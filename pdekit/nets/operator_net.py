@@ -1,0 +1,111 @@
+"""What every operator net has in common: functions known at sensors in, functions at any points out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class OperatorNet(nn.Module, ABC):
+    """A map from fields on a grid of sensors to fields at any points.
+
+    Args (the same for every operator net, followed by options of its own):
+        shape: points of the sensors' grid along each axis.
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        n_conditions: scalars that condition the net, each of order one.
+        periodic: which of the coordinates of a query are periodic; there is one for each axis and, where time is
+            asked for, one more. Every coordinate runs over [0, 1].
+    """
+
+    def __init__(
+        self, shape: Sequence[int], in_channels: int, out_channels: int, n_conditions: int, periodic: Sequence[bool]
+    ):
+        super().__init__()
+        self.shape = tuple(int(n) for n in shape)
+        self.in_channels, self.out_channels, self.n_conditions = in_channels, out_channels, n_conditions
+        self.periodic = tuple(bool(p) for p in periodic)
+        if not 1 <= len(self.shape) <= 3 or not 0 <= len(self.periodic) - len(self.shape) <= 1:
+            raise ValueError(
+                f"expected one to three axes and as many coordinates, or one more for time, got {self.shape} and "
+                f"periodic={self.periodic}"
+            )
+        if in_channels < 1 or out_channels < 1 or n_conditions < 0:
+            raise ValueError(
+                f"expected in_channels >= 1, out_channels >= 1 and n_conditions >= 0, got {in_channels}, "
+                f"{out_channels}, {n_conditions}; an operator needs an input field"
+            )
+
+    @property
+    def learns_basis(self) -> bool:
+        """Whether `calibrate` wants the outputs of the training split."""
+        return False
+
+    def calibrate(self, outputs: Float[Tensor, "sample channel *target"], axes: Sequence[Float[Tensor, "_"]]) -> None:
+        """Read from normalised outputs what is not learnt by gradients; by default nothing.
+
+        Args:
+            outputs: of the training split, zero where they do not exist.
+            axes: the coordinates of their axes, those of a query.
+        """
+
+    @abstractmethod
+    def forward(
+        self,
+        u: Float[Tensor, "batch channel *space"],
+        query: Float[Tensor, "point coordinate"],
+        condition: Float[Tensor, "batch scalar"] | None = None,
+    ) -> Float[Tensor, "batch out point"]:
+        """The fields at the points of ``query``, the same for all samples."""
+
+    def check(self, u: Tensor, query: Tensor, condition: Tensor | None) -> None:
+        """Raises ValueError if inputs do not fit the net."""
+        if tuple(u.shape[1:]) != (self.in_channels, *self.shape):
+            raise ValueError(
+                f"expected u of {self.in_channels} channels on the sensors' grid {self.shape}, got shape "
+                f"{tuple(u.shape)}; bring it to the sensors first"
+            )
+        if query.ndim != 2 or query.shape[1] != len(self.periodic):
+            raise ValueError(
+                f'expected queries "point coordinate" with {len(self.periodic)} coordinates, got {tuple(query.shape)}'
+            )
+        found = 0 if condition is None else condition.shape[-1]
+        if found != self.n_conditions:
+            raise ValueError(f"expected {self.n_conditions} conditions for each sample, got {found}")
+
+
+class Branch(nn.Module, ABC):
+    """The part of an operator net that reads the sensors.
+
+    Args (the same for every branch, followed by options of its own):
+        shape, in_channels, n_conditions: as of `OperatorNet`.
+        periodic: which axes of the sensors' grid are.
+        features: length of the vector that it returns for each sample.
+    """
+
+    @abstractmethod
+    def forward(
+        self, u: Float[Tensor, "batch channel *space"], condition: Float[Tensor, "batch scalar"] | None
+    ) -> Float[Tensor, "batch feature"]: ...
+
+
+def stack_of_layers(sizes: Sequence[int], activation: type[nn.Module] = nn.GELU) -> nn.Sequential:
+    """Linear layers of the given sizes with an activation between them."""
+    layers: list[nn.Module] = []
+    for i, (inputs, outputs) in enumerate(pairwise(sizes)):
+        layers += [activation()] if i else []
+        layers.append(nn.Linear(inputs, outputs))
+    return nn.Sequential(*layers)
+
+
+def conditioned(features: Tensor, gain_and_offset: tuple[Tensor, Tensor] | None) -> Tensor:
+    """FiLM of a feature vector, if there is a condition."""
+    if gain_and_offset is None:
+        return features
+    gain, offset = gain_and_offset
+    return torch.addcmul(offset, gain, features)
