@@ -92,7 +92,8 @@ def square_mesh(
 
     Materials are "outside" and "inside" (of the ellipse; not if it is a hole) and "ring". Boundaries are "left",
     "right", "bottom" and "top" of the square, "ellipse", and "outer" around the ring; normals point out of the square
-    and out of the ellipse, also where it is a hole.
+    and out of the ellipse, also where it is a hole. Elements follow the sides of the square through the ring, where an
+    absorbing layer has its kinks.
 
     Args:
         length: of the sides of the square.
@@ -107,23 +108,38 @@ def square_mesh(
     from netgen.geom2d import SplineGeometry
 
     geometry = SplineGeometry()
+    half = length / 2
+    ticks = (-half - ring, -half, half, half + ring) if ring else (-half, half)
+    n = len(ticks) - 1
+    corners = [[geometry.AppendPoint(x, y) for y in ticks] for x in ticks]
 
-    def square(half: float, names: Sequence[str], inner: int, outer: int) -> None:
-        corners = [geometry.AppendPoint(*c) for c in ((-half, -half), (half, -half), (half, half), (-half, half))]
-        for i, name in enumerate(names):
-            geometry.Append(["line", corners[i], corners[(i + 1) % 4]], leftdomain=inner, rightdomain=outer, bc=name)
+    def part(i: int, j: int) -> int:
+        """Which domain a cell between the ticks is: the square, the ring's sides, its corners, or nothing."""
+        if not (0 <= i < n and 0 <= j < n):
+            return 0
+        away = (i != n // 2) + (j != n // 2)
+        return (1, 3, 4)[away]
 
-    square(length / 2, ("bottom", "right", "top", "left"), 1, 3 if ring else 0)
-    if ring:
-        square(length / 2 + ring, ("outer",) * 4, 3, 0)
-        geometry.SetMaterial(3, "ring")
+    def edge(start: tuple[int, int], end: tuple[int, int], left: int, right: int, name: str) -> None:
+        if left == 0 or right == 1:  # so that the normal, to the right, points out
+            start, end, left, right = end, start, right, left
+        name = name if left == 1 else "outer" if right == 0 else "seam"
+        points = [corners[i][j] for i, j in (start, end)]
+        geometry.Append(["line", *points], leftdomain=left, rightdomain=right, bc=name)
+
+    for i in range(n):
+        for j in range(n + 1):
+            edge((i, j), (i + 1, j), part(i, j), part(i, j - 1), "bottom" if j <= n // 2 else "top")
+            edge((j, i), (j, i + 1), part(j - 1, i), part(j, i), "left" if j <= n // 2 else "right")
+    for number in (3, 4) if ring else ():
+        geometry.SetMaterial(number, "ring")
     # a quarter of an ellipse is a rational spline whose middle control point is the corner of its box
     turns = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
     points = [geometry.AppendPoint(*ellipse.place(*turn)) for turn in turns]
-    edge = {"maxh": ellipse_size} if ellipse_size else {}
+    fine = {"maxh": ellipse_size} if ellipse_size else {}
     for i in range(0, 8, 2):
         quarter = ["spline3", points[i], points[i + 1], points[(i + 2) % 8]]
-        geometry.Append(quarter, leftdomain=0 if hole else 2, rightdomain=1, bc="ellipse", **edge)
+        geometry.Append(quarter, leftdomain=0 if hole else 2, rightdomain=1, bc="ellipse", **fine)
     geometry.SetMaterial(1, "outside")
     if not hole:
         geometry.SetMaterial(2, "inside")

@@ -76,6 +76,21 @@ def test_values_stand_at_their_points_and_the_mask_is_the_geometry(hole):
         assert np.abs(channel - exact * expected).max() < 1e-13
 
 
+def test_no_element_of_the_ring_crosses_the_lines_of_the_square():
+    """An absorbing layer has its kinks there: crossed, they cost a factor of ten in the field of a scatterer."""
+    pytest.importorskip("ngsolve")
+    mesh = square_mesh(2.0, ELLIPSE, 0.5, 2, ring=0.3)
+    assert set(mesh.GetMaterials()) == {"outside", "inside", "ring"}
+    for element in mesh.Elements():
+        corners = np.array([mesh[vertex].point for vertex in element.vertices])
+        for axis in range(2):
+            for line in (-1.0, 1.0):
+                beyond = corners[:, axis] - line
+                assert (beyond <= 1e-12).all() or (beyond >= -1e-12).all()
+        within = (abs(corners) <= 1 + 1e-12).all()
+        assert (element.mat == "ring") == (not within)
+
+
 def test_points_outside_of_the_mesh_have_no_value():
     ng = pytest.importorskip("ngsolve")
     mesh = square_mesh(1.0, Ellipse((0.2, 0.2)), 0.4, 2)
