@@ -7,6 +7,7 @@ from pdekit.pdes.burgers import Burgers
 from pdekit.pdes.cahn_hilliard import CahnHilliard
 from pdekit.pdes.darcy import Darcy
 from pdekit.pdes.diffusion import Diffusion
+from pdekit.pdes.elder import Elder
 from pdekit.pdes.gray_scott import GrayScott
 from pdekit.pdes.korteweg_de_vries import KortewegDeVries
 from pdekit.pdes.kuramoto_sivashinsky import KuramotoSivashinsky
@@ -28,6 +29,7 @@ __all__ = [
     "ConservationLaw",
     "Darcy",
     "Diffusion",
+    "Elder",
     "ExactSolution",
     "GrayScott",
     "KortewegDeVries",
