@@ -82,13 +82,16 @@ def kept_integrals(
 
     Names are those of `PDE.invariants` and `PDE.dissipated`; empty where the equation declares none.
     """
-    u = u.double()
-    batch, frames = u.shape[:2]
-    repeated = None if params is None else params.double().to(u.device).repeat_interleave(frames, 0)
-    pde, grid, _ = problem.at(repeated)
-    flat = u.flatten(0, 1)
+    pde, grid, flat = at_frames(u, problem, params)
     found = pde.dissipated(flat, grid) | pde.invariants(flat, grid)
-    return {name: diverged_as(math.inf, value.unflatten(0, (batch, frames))) for name, value in found.items()}
+    return {name: diverged_as(math.inf, value.unflatten(0, u.shape[:2])) for name, value in found.items()}
+
+
+def at_frames(u: Tensor, problem: Problem, params: Tensor | None) -> tuple[Any, Grid, Tensor]:
+    """Equation and grid with the parameters of each frame, and the frames as one batch, in float64."""
+    repeated = None if params is None else params.double().to(u.device).repeat_interleave(u.shape[1], 0)
+    pde, grid, _ = problem.at(repeated)
+    return pde, grid, u.double().flatten(0, 1)
 
 
 def _calculus(grid: Grid, frames: int, dt: Any, u: Tensor) -> Fourier | FiniteDifference:

@@ -66,6 +66,19 @@ class ExactSolution:
 
 
 @dataclass(frozen=True)
+class Budget:
+    """An integral over the box and what changes it: d stored/dt is the sum of the rates.
+
+    Args:
+        stored: the integral, "batch".
+        rates: by name, with their signs: what feeds it is positive, what drains it negative.
+    """
+
+    stored: Tensor
+    rates: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
 class PDE(ABC):
     """Base of all kinds of equations."""
 
@@ -94,6 +107,13 @@ class PDE(ABC):
 
     def dissipated(self, u: Float[Tensor, "batch channel *space"], grid: Grid) -> dict[str, Float[Tensor, "batch"]]:
         """Integrals over the box that the exact dynamics never let grow (energies, norms), by name."""
+        return {}
+
+    def budgets(self, u: Float[Tensor, "batch channel *space"], grid: Grid) -> dict[str, Budget]:
+        """Quadratic integrals over a periodic box (energies), and the terms of the equation that feed and drain them.
+
+        Terms that only move such an integral about in space or between scales do not appear.
+        """
         return {}
 
     def reflection(self, axis: int) -> tuple[int, ...] | None:

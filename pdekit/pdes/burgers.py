@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from pdekit.calculus import Calculus
+from pdekit.calculus import Calculus, Fourier
 from pdekit.fields import Field, Grid
-from pdekit.pdes.base import Coordinates, ExactSolution, SemilinearPDE, integral
+from pdekit.pdes.base import Budget, Coordinates, ExactSolution, SemilinearPDE, integral
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,12 @@ class Burgers(SemilinearPDE):
 
     def dissipated(self, u: Tensor, grid: Grid) -> dict[str, Tensor]:
         return {"square": integral(u[:, 0] ** 2, grid)}
+
+    def budgets(self, u: Tensor, grid: Grid) -> dict[str, Budget]:
+        """Energy u^2 / 2, which viscosity drains by nu u_x^2."""
+        d = Fourier(grid, u.dtype, u.device)
+        loss = -self.viscosity * d.x(d.field(u)).samples ** 2
+        return {"energy": Budget(integral(u[:, 0] ** 2 / 2, grid), {"dissipation": integral(loss[:, 0], grid)})}
 
     def reflection(self, axis: int) -> tuple[int, ...]:
         return (-1,)

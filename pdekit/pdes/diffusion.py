@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from pdekit.calculus import Calculus
+from pdekit.calculus import Calculus, Fourier
 from pdekit.fields import Field, Grid
-from pdekit.pdes.base import Coordinates, ExactSolution, SemilinearPDE, integral
+from pdekit.pdes.base import Budget, Coordinates, ExactSolution, SemilinearPDE, integral
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,12 @@ class Diffusion(SemilinearPDE):
 
     def dissipated(self, u: Tensor, grid: Grid) -> dict[str, Tensor]:
         return {"square": integral(u[:, 0] ** 2, grid)}
+
+    def budgets(self, u: Tensor, grid: Grid) -> dict[str, Budget]:
+        """Variance u^2 / 2, which diffusion drains by nu |grad u|^2."""
+        d = Fourier(grid, u.dtype, u.device)
+        loss = -self.diffusivity * (d.grad(d.field(u)).samples ** 2).sum(dim=1, keepdim=True)
+        return {"variance": Budget(integral(u[:, 0] ** 2 / 2, grid), {"dissipation": integral(loss[:, 0], grid)})}
 
     def reflection(self, axis: int) -> tuple[int, ...]:
         return (1,)

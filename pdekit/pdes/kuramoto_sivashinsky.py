@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from pdekit.calculus import Calculus
+from pdekit.calculus import Calculus, Fourier
 from pdekit.fields import Field, Grid
-from pdekit.pdes.base import Coordinates, ExactSolution, SemilinearPDE, integral
+from pdekit.pdes.base import Budget, Coordinates, ExactSolution, SemilinearPDE, integral
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,14 @@ class KuramotoSivashinsky(SemilinearPDE):
 
     def invariants(self, u: Tensor, grid: Grid) -> dict[str, Tensor]:
         return {"mass": integral(u[:, 0], grid)}
+
+    def budgets(self, u: Tensor, grid: Grid) -> dict[str, Budget]:
+        """Energy u^2 / 2, fed by u_x^2 and drained by nu u_xx^2."""
+        d = Fourier(grid, u.dtype, u.device)
+        field = d.field(u)
+        gain, loss = d.x(field).samples ** 2, -self.viscosity * d.xx(field).samples ** 2
+        rates = {"production": integral(gain[:, 0], grid), "dissipation": integral(loss[:, 0], grid)}
+        return {"energy": Budget(integral(u[:, 0] ** 2 / 2, grid), rates)}
 
     def reflection(self, axis: int) -> tuple[int, ...]:
         return (-1,)

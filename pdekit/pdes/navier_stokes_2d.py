@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pdekit.calculus import Calculus, Fourier
 from pdekit.fields import Field, Grid
-from pdekit.pdes.base import Coordinates, ExactSolution, SemilinearPDE, integral
+from pdekit.pdes.base import Budget, Coordinates, ExactSolution, SemilinearPDE, integral
 
 Vorticity = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -120,6 +120,30 @@ class NavierStokes2D(SemilinearPDE):
         d = Fourier(grid, u.dtype, u.device)
         energy = sum(component.samples**2 for component in self.velocity(d.field(u), d)) / 2
         return {"energy": integral(energy[:, 0], grid), "enstrophy": integral(u[:, 0] ** 2 / 2, grid)}
+
+    def budgets(self, u: Tensor, grid: Grid) -> dict[str, Budget]:
+        """Energy |velocity|^2 / 2 and enstrophy w^2 / 2: the work of the force, viscous dissipation and drag."""
+        d = Fourier(grid, u.dtype, u.device)
+        w = d.field(u)
+        velocity = [component.samples for component in self.velocity(w, d)]
+        gradient = d.grad(w).samples
+        speed_squared = velocity[0] ** 2 + velocity[1] ** 2
+        rates = {
+            "energy": {"dissipation": -self.viscosity * u**2, "drag": -self.drag * speed_squared},
+            "enstrophy": {
+                "dissipation": -self.viscosity * (gradient**2).sum(dim=1, keepdim=True),
+                "drag": -self.drag * u**2,
+            },
+        }
+        if not self.unforced:
+            force = self.forcing * torch.sin(self.wavenumber * d.coordinates[1])
+            rates["energy"]["input"] = force * velocity[0]
+            rates["enstrophy"]["input"] = self.source(d) * u
+        stored = {"energy": speed_squared / 2, "enstrophy": u**2 / 2}
+        return {
+            name: Budget(integral(stored[name][:, 0], grid), {k: integral(v[:, 0], grid) for k, v in terms.items()})
+            for name, terms in rates.items()
+        }
 
     def reflection(self, axis: int) -> tuple[int, ...] | None:
         return (-1,) if self.unforced else None

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pdekit.calculus import Calculus, Fourier
 from pdekit.fields import Field, Grid
-from pdekit.pdes.base import Coordinates, ExactSolution, SemilinearPDE, integral
+from pdekit.pdes.base import Budget, Coordinates, ExactSolution, SemilinearPDE, integral
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,12 @@ class NavierStokes3D(SemilinearPDE):
 
     def energy(self, u: Tensor, grid: Grid) -> Tensor:
         return integral((u**2).sum(dim=1) / 2, grid)
+
+    def budgets(self, u: Tensor, grid: Grid) -> dict[str, Budget]:
+        """Energy |u|^2 / 2, which viscosity drains by nu |curl u|^2 (without divergence: nu |grad u|^2)."""
+        d = Fourier(grid, u.dtype, u.device)
+        loss = -self.viscosity * (d.curl(d.field(u)).samples ** 2).sum(dim=1, keepdim=True)
+        return {"energy": Budget(self.energy(u, grid), {"dissipation": integral(loss[:, 0], grid)})}
 
     def reflection(self, axis: int) -> tuple[int, ...]:
         return tuple(-1 if a == axis else 1 for a in range(3))
