@@ -58,11 +58,19 @@ class Archive:
         for key, value in (attrs or {}).items():
             variable.attrs[key] = value
 
-    def declare(self, name: str, dims: Sequence[str], attrs: Mapping[str, Any]) -> None:
-        """A float32 variable that `write` fills; NaN where it never does. Trailing dimensions are stored together."""
+    def declare(
+        self, name: str, dims: Sequence[str], attrs: Mapping[str, Any], together: tuple[int, int] | None = None
+    ) -> None:
+        """A float32 variable that `write` fills; NaN where it never does. Trailing dimensions are stored together.
+
+        Args:
+            name, dims, attrs: of the variable.
+            together: samples and times that are written at once, and so compressed at once.
+        """
+        limits = dict(zip(("sample", "time"), together, strict=True)) if together else {}
         chunks: list[int] = []
         for dim in reversed(dims):
-            size = len(self._file.dimensions[dim])
+            size = min(len(self._file.dimensions[dim]), limits.get(dim, CHUNK))
             chunks.insert(0, max(1, min(size, CHUNK // max(1, math.prod(chunks)))))
         variable = self._file.create_variable(
             name, tuple(dims), "f4", fillvalue=np.float32(np.nan), chunks=tuple(chunks), compression="gzip",

@@ -4,20 +4,41 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from pdekit.data.windows import Source, collate
 from pdekit.evaluation.memory import peak_bytes
 from pdekit.fields import Problem, Trajectory, n_values
 from pdekit.models.base import Stepper, Surrogate
 from pdekit.models.noise import derived_seed
+from pdekit.models.solver import Solver
 
 CPU = torch.device("cpu")
 VALUES = 2**20
 """Values of one stretch of frames (batch, time, channels, space): 4 MiB in float32, small enough for a cache."""
+TIMED_FRAMES = 10
+"""Frames of a forecast that is made for its time alone, at least; a longer one takes as much longer as it is."""
+REPEATS = 3
+
+Forcing = Callable[[slice], Tensor | None]
+"""The forcing of frames that are counted from the first given one."""
+
+
+def unforced(frames: slice) -> None:
+    """No forcing."""
+
+
+def block_size(problem: Problem, batch_size: int) -> int:
+    """Frames of a batch that are held, forecast and scored at once."""
+    return max(1, VALUES // (batch_size * problem.n_channels * n_values(problem.grid)))
+
+
+def device_of(model: Surrogate) -> torch.device:
+    """Where a model lives: the device of its first parameter or buffer."""
+    return next((tensor.device for tensors in (model.parameters(), model.buffers()) for tensor in tensors), CPU)
 
 
 class Contender:
@@ -52,96 +73,138 @@ class Contender:
         self.calls: list[int] = []
         self.peak_bytes = 0
 
-    def stretch(self, problem: Problem, batch_size: int) -> int:
-        """Frames of one call: as many as memory allows for a stepper, as many as it was made for otherwise.
+    @property
+    def precision(self) -> str:
+        """Of its parameters, or of a solver's state; "" if it has neither."""
+        if isinstance(self.model, Solver):
+            return str(self.model.dtype).removeprefix("torch.")
+        found = {p.dtype for p in self.model.parameters()}
+        return ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in found))
 
-        A solver is not stopped on the way: what its own grid and precision know would be lost.
-        """
-        if isinstance(self.model, Stepper):
-            return max(1, VALUES // (batch_size * problem.n_channels * n_values(problem.grid)))
-        if self.kind != "surrogate":
-            return problem.n_frames
+    @property
+    def compiled(self) -> bool:
+        """Whether torch.compile has a part in its forecasts."""
+        return any(type(part).__name__ == "OptimizedModule" for part in self.model.modules())
+
+    def stretch(self, size: int) -> int:
+        """Frames of one call: blocks of ``size`` for a stepper or solver, as many as it was made for otherwise."""
+        if isinstance(self.model, (Stepper, Solver)) or self.kind != "surrogate":
+            return size
         target = self.model.window[1]
-        return max(1, problem.n_frames - self.history) if target == "all" else int(target)
+        return max(1, self.model.problem.n_frames - self.history) if target == "all" else int(target)
 
-    def warm_up(self, given: Trajectory, t: Tensor, forcing: Tensor | None) -> None:
+    def warm_up(self, given: Trajectory, t: Tensor, forcing: Forcing = unforced) -> None:
         """Short forecasts that are not timed: the first call compiles, plans and fills caches.
 
         If all members come out equal the model has no randomness, and one member is enough. One more frame of one
         sample shows how much memory a forecast takes.
         """
-        _, forecasts = next(self.forecast(given, t[:, :1], forcing))
+        forecasts = next(self.forecast(given, t[:, :1], forcing, 1))
         if all(torch.equal(other, forecasts[0]) for other in forecasts[1:]):
             self.members = 1
             self.generators = self.generators[:1]
         one = slice(0, 1)
-        alone = None if forcing is None else forcing[one]
-        self.peak_bytes = peak_bytes(lambda: next(self.forecast(given.samples(one), t[one, :1], alone)), self.device)
 
-    def seconds_with(self, size: int, given: Trajectory, t: Tensor, forcing: Tensor | None) -> float:
-        """Seconds of one forecast when ``size`` of them are made together (samples are repeated if there are fewer)."""
+        def alone(frames: slice) -> Tensor | None:
+            whole = forcing(frames)
+            return None if whole is None else whole[one]
+
+        self.peak_bytes = peak_bytes(lambda: next(self.forecast(given.samples(one), t[one, :1], alone, 1)), self.device)
+
+    def seconds_with(self, size: int, given: Trajectory, t: Tensor, forcing: Forcing = unforced) -> float:
+        """Seconds of one forecast of t when ``size`` of them are made together: the median of `REPEATS`.
+
+        Samples are repeated if there are fewer. Of a long forecast only the first frames are made, at least
+        `TIMED_FRAMES` and a stretch, and the time is multiplied: every frame, or every stretch, costs the same.
+        """
         which = torch.arange(size) % len(given)
-        together = None if forcing is None else forcing[which]
-        for _ in self.forecast(given.samples(which), t[which], together):
-            pass
-        self.calls.pop()
-        return self.seconds.pop()
+        n, block = t.shape[1], block_size(self.model.problem, size)
+        stretch = self.stretch(1)
+        timed = min(n, -(-TIMED_FRAMES // stretch) * stretch)
+        times = -(-n // stretch) / -(-timed // stretch)
 
-    def forecast(self, given: Trajectory, t: Tensor, forcing: Tensor | None) -> Iterator[tuple[slice, list[Tensor]]]:
-        """Consecutive stretches of frames, and the forecast of each member: "batch time channel *space".
+        def together(frames: slice) -> Tensor | None:
+            whole = forcing(frames)
+            return None if whole is None else whole[which]
+
+        for _ in range(REPEATS):
+            for _ in self.forecast(given.samples(which), t[which, :timed], together, block):
+                pass
+        self.calls = self.calls[:-REPEATS]
+        found, self.seconds = self.seconds[-REPEATS:], self.seconds[:-REPEATS]
+        return times * float(np.median(found))
+
+    def forecast(
+        self, given: Trajectory, t: Tensor, forcing: Forcing = unforced, size: int | None = None
+    ) -> Iterator[list[Tensor]]:
+        """The forecast block after block, each as "batch time channel *space" for each member.
 
         Args:
             given: what is known beforehand; the model gets the last ``history`` frames of it.
             t: absolute times wanted.
-            forcing: known forcing from the first given frame to the last frame wanted.
+            forcing: what is known of it.
+            size: frames of a block, the last one may be shorter; all of t if None.
         """
-        states = [_last(given, self.history)] * self.members
-        seconds, calls = 0.0, 0
-        size = self.stretch(self.model.problem, len(given))
-        for start in range(0, t.shape[1], size):
-            where = slice(start, min(start + size, t.shape[1]))
-            forecasts = []
-            for member, generator in enumerate(self.generators):
-                known = states[member]
-                if forcing is not None:
-                    first = given.u.shape[1] - self.history + start
-                    known = dataclasses.replace(known, forcing=forcing[:, first : given.u.shape[1] + where.stop])
-                u, spent, n_calls = self._forecast(known, t[:, where], generator)
-                seconds, calls = seconds + spent, calls + n_calls
-                forecasts.append(u)
-                if where.stop < t.shape[1]:
-                    states[member] = self._advance(states[member], u, t[:, where])
-            yield where, forecasts
-        self.seconds.append(seconds / (len(given) * self.members))
-        self.calls.append(calls // self.members)
+        n = t.shape[1]
+        size = size or n
+        given, t, cost = given.to(self.device), t.to(self.device), _Cost()
+        streams = [self._timed(self._stretches(given, t, forcing, size, g), cost) for g in self.generators]
+        held: list[Tensor] = []
+        for start in range(0, n, size):
+            wanted = min(size, n - start)
+            while not held or held[0].shape[1] < wanted:  # whole-trajectory models make their own number of frames
+                more = [next(stream) for stream in streams]
+                held = [torch.cat(pair, 1) for pair in zip(held, more, strict=True)] if held else more
+            block, held = [u[:, :wanted] for u in held], [u[:, wanted:] for u in held]
+            if start + wanted == n:  # before the last block, after which nobody asks
+                self.seconds.append(cost.seconds / (len(given) * self.members))
+                self.calls.append(cost.calls // self.members)
+            yield block
 
-    def _forecast(self, given: Trajectory, t: Tensor, generator: torch.Generator) -> tuple[Tensor, float, int]:
-        """One member's frames, the seconds and the network calls they took."""
-        given, t = given.to(self.device), t.to(self.device)
-        count = [0]
+    def _stretches(
+        self, given: Trajectory, t: Tensor, forcing: Forcing, size: int, generator: torch.Generator
+    ) -> Iterator[Tensor]:
+        """One member's frames, as many at once as the model makes."""
+        state, stretch = _last(given, self.history), self.stretch(size)
+        if isinstance(self.model, Solver):  # never stopped: what its own grid and precision know would be lost
+            yield from self.model.march(state, t, stretch)
+            return
+        for start in range(0, t.shape[1], stretch):
+            times = t[:, start : start + stretch]
+            first, stop = given.u.shape[1] - self.history + start, given.u.shape[1] + start + times.shape[1]
+            known = dataclasses.replace(state, forcing=_on(forcing(slice(first, stop)), self.device))
+            with torch.no_grad():
+                u = self.model.forecast(known, times, members=1, generator=generator)
+            expected = (1, *times.shape, self.model.problem.n_channels, *given.u.shape[3:])
+            if tuple(u.shape) != expected:
+                raise ValueError(
+                    f"expected a forecast of shape {expected} (member batch time channel *space), got {tuple(u.shape)} "
+                    f"from {self.name}; correct its forecast()"
+                )
+            yield u[0]
+            state = self._advance(state, u[0], times)
+
+    def _timed(self, frames: Iterator[Tensor], cost: _Cost) -> Iterator[Tensor]:
+        """The same frames; the time that they took and the network calls are added to the cost."""
 
         def add_one(module, inputs, output):
-            count[0] += 1
+            cost.calls += 1
 
         nets = [child for child in self.model.children() if any(True for _ in child.parameters())]
-        hooks = [net.register_forward_hook(add_one) for net in nets]
-        try:
-            _synchronise(self.device)
-            begin = time.perf_counter()
-            with torch.no_grad():
-                u = self.model.forecast(given, t, members=1, generator=generator)
-            _synchronise(self.device)
-            spent = time.perf_counter() - begin
-        finally:
-            for hook in hooks:
-                hook.remove()
-        expected = (1, *t.shape, self.model.problem.n_channels, *given.u.shape[3:])
-        if tuple(u.shape) != expected:
-            raise ValueError(
-                f"expected a forecast of shape {expected} (member batch time channel *space), got {tuple(u.shape)} "
-                f"from {self.name}; correct its forecast()"
-            )
-        return u[0], spent, count[0]
+        while True:
+            hooks = [net.register_forward_hook(add_one) for net in nets]
+            try:
+                _synchronise(self.device)
+                begin = time.perf_counter()
+                u = next(frames, None)
+                _synchronise(self.device)
+                cost.seconds += time.perf_counter() - begin
+            finally:
+                for hook in hooks:
+                    hook.remove()
+            if u is None:
+                return
+            yield u
 
     def _advance(self, state: Trajectory, u: Tensor, t: Tensor) -> Trajectory:
         if not self.history:
@@ -150,29 +213,14 @@ class Contender:
         return dataclasses.replace(state, u=u, t=torch.cat([state.t, t.to(state.t)], dim=1)[:, -self.history :])
 
 
-def read(source: Source, trajectories: Sequence[int], starts: Sequence[int], frames: slice) -> Trajectory:
-    """Frames of several trajectories, each counted from its own start, as one batch.
+@dataclasses.dataclass
+class _Cost:
+    seconds: float = 0.0
+    calls: int = 0
 
-    Raises:
-        ValueError: on NaN or Inf in a reference, outside a mask: nothing can be scored against it.
-    """
-    pieces = [
-        source.read(trajectory, slice(start + frames.start, start + frames.stop))
-        for trajectory, start in zip(trajectories, starts, strict=True)
-    ]
-    batch = collate(pieces)
-    bad = ~torch.isfinite(batch.u)
-    if batch.mask is not None:
-        bad &= batch.mask[:, None] > 0
-    if batch.point_mask is not None:
-        bad &= batch.point_mask[:, None, None] > 0
-    if bad.any():
-        row, frame = (int(i) for i in bad.flatten(2).any(-1).nonzero()[0])
-        raise ValueError(
-            f"expected a finite reference, found NaN or Inf in test trajectory {trajectories[row]} at "
-            f"t = {float(batch.t[row, frame]):g}; remove it, or mask the points where the field does not exist"
-        )
-    return batch
+
+def _on(values: Tensor | None, device: torch.device) -> Tensor | None:
+    return None if values is None else values.to(device)
 
 
 def _last(given: Trajectory, history: int) -> Trajectory:

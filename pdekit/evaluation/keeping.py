@@ -52,8 +52,8 @@ class Kept:
         for field in problem.fields:
             self.archive.declare(field.name, ("model", "sample", "time", *self.space), {"units": field.unit})
 
-    def write_reference(self, first_sample: int, u: Tensor) -> None:
-        self._write(0, first_sample, 0, u)
+    def write_reference(self, first_sample: int, frames: slice, u: Tensor) -> None:
+        self._write(0, first_sample, frames.start, u)
 
     def write(self, row: int, member: int, first_sample: int, frames: slice, u: Tensor) -> None:
         """The first member of each model."""

@@ -43,9 +43,13 @@ class Physics:
             archive.declare("integral_reference", ("sample", "time", "integral"), {})
 
     @staticmethod
-    def integrals_of(problem: Problem, batch: Trajectory) -> list[str]:
+    def integrals_of(problem: Problem) -> list[str]:
         """Names of what the problem's equation keeps or never lets grow."""
-        return list(kept_integrals(batch.u[:, :1], problem, batch.params)) if has_residual(problem) else []
+        if not has_residual(problem):
+            return []
+        any_state = torch.ones(1, 1, problem.n_channels, *problem.grid.shape)
+        params = torch.ones(1, len(problem.params)) if problem.params else None
+        return list(kept_integrals(any_state, problem, params))
 
     def begin(self, given: Trajectory) -> None:
         """Take in the samples of a batch: the last frame that is given, and the params."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,23 +16,24 @@ import xarray as xr
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
+from pdekit.data.base_recipe import silent
 from pdekit.data.windows import Source
 from pdekit.evaluation.archive import Archive
 from pdekit.evaluation.checks import check_horizon, check_problem
 from pdekit.evaluation.ensembles import Ensembles
-from pdekit.evaluation.forecasting import CPU, Contender, read
+from pdekit.evaluation.forecasting import CPU, Contender, block_size, device_of
 from pdekit.evaluation.keeping import Kept
 from pdekit.evaluation.physics import Physics
-from pdekit.evaluation.references import References, parts_of
+from pdekit.evaluation.references import Reference, References, Span, Stored, mask_of, parts_of
 from pdekit.evaluation.statistics import Statistics
-from pdekit.fields import Problem, Trajectory, n_values
+from pdekit.fields import Problem, n_values
 from pdekit.metrics.catalogue import CATALOGUE, SHELL, Measure
 from pdekit.metrics.pair import Pair
 from pdekit.metrics.spectra import wavenumbers
 from pdekit.models.base import Surrogate
 
 REFERENCE_VALUES = 2**25
-"""Values of the reference and of a solver's forecast held at once: 128 MiB in float32."""
+"""Values of a frame of a batch, at most: 128 MiB in float32."""
 
 
 def evaluate(
@@ -56,16 +58,18 @@ def evaluate(
     data_seconds: float = math.nan,
     attrs: Mapping[str, Any] | None = None,
     progress: bool = True,
+    reference: Reference | None = None,
+    device: torch.device | str | None = None,
 ) -> xr.Dataset:
     """Forecast with every model from the same frames, and write ``scores.nc`` and ``forecasts.nc`` into a folder.
 
     Every model is given the frames that the one with the longest history needs and forecasts the ``horizon`` frames
-    after them. Memory is bounded whatever the horizon: a model forecasts again from its own last frames, and scores
-    go to disk as they come. A whole-trajectory model forecasts as many frames at once as it was made for; solvers and
-    baselines forecast the whole horizon at once, with a smaller batch if it is long.
+    after them. Memory is bounded whatever the horizon: reference and forecasts advance side by side, block by block,
+    each from its own last frames (a solver from its own state), and scores go to disk as they come. A whole-trajectory
+    model forecasts as many frames at once as it was made for.
 
     Args:
-        models: trained surrogates by name. Everything runs on the device of the first one.
+        models: trained surrogates by name.
         source: the trajectories to forecast; a split of a data module (``data.sources["test"]``).
         folder: where to write; files appear whole or not at all.
         baselines, solvers: more rows, scored alike. Of solvers the report shows the two that matter.
@@ -84,6 +88,8 @@ def evaluate(
         data_seconds: what it took to generate the data, NaN if that is not known.
         attrs: what else to write into the files: provenance, description.
         progress: whether to draw a progress bar.
+        reference: where the truth comes from if not from the source: a `Continued`, for horizons beyond it.
+        device: where everything runs; that of the first model if None.
 
     Returns:
         The scores, read lazily from the file (close it, or use ``with``): dims model, member, sample, time, field and
@@ -92,8 +98,9 @@ def evaluate(
     Raises:
         ValueError: if a model belongs to another problem, or the horizon does not fit into the data.
     """
-    problem = source.problem
-    device = next((p.device for model in models.values() for p in model.parameters()), CPU)
+    reference = reference or Stored(source)
+    problem = reference.problem
+    device = torch.device(device or next((device_of(model) for model in models.values()), CPU))
     contenders = [
         Contender(name, model, kind, seed, members, device)
         for kind, group in (("surrogate", models), ("baseline", baselines or {}), ("solver", solvers or {}))
@@ -103,15 +110,18 @@ def evaluate(
         check_problem(contender.name, contender.model.problem, problem)
     history = max(contender.history for contender in contenders)
     horizon = check_horizon(horizon, history, max(starts), problem)
-    n = source.n_trajectories if n_trajectories is None else min(n_trajectories, source.n_trajectories)
+    n = reference.n_trajectories if n_trajectories is None else min(n_trajectories, reference.n_trajectories)
     samples = [(trajectory, start) for trajectory in range(n) for start in starts]
-    room = REFERENCE_VALUES // (horizon * problem.n_channels * n_values(problem.grid))
+    room = REFERENCE_VALUES // (problem.n_channels * n_values(problem.grid))
     batch_size = max(1, min(batch_size, len(samples), room))
-    batches = [samples[i : i + batch_size] for i in range(0, len(samples), batch_size)]
+    size = min(horizon, block_size(problem, batch_size))
+    spans = [
+        Span(*zip(*samples[i : i + batch_size], strict=True), history, horizon, size)
+        for i in range(0, len(samples), batch_size)
+    ]
 
-    first = read(source, [samples[0][0]], [samples[0][1]], slice(0, history + horizon))
     suitable = [m for m in measures if m.suits(problem, masked=problem.has_mask)]
-    lead = (first.t[0, history:] - (first.t[0, history - 1] if history else 0.0)).numpy()
+    lead = lead_times(reference.times(spans[0]), history)[0].numpy()
     coords = {
         "model": [c.name for c in contenders],
         "member": np.arange(members),
@@ -135,7 +145,7 @@ def evaluate(
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
         **(attrs or {}),
     }
-    integrals = Physics.integrals_of(problem, first)
+    integrals = Physics.integrals_of(problem)
     if integrals:
         coords["integral"] = integrals
     coords |= Statistics.coords(problem, horizon)
@@ -144,39 +154,44 @@ def evaluate(
     folder = Path(folder)
     kept = Kept(folder, problem, contenders, min(n_kept, len(samples)), lead, attributes)
     with Archive(folder / "scores.nc", coords, attributes) as archive, kept.archive, _bar(progress) as bar:
-        _declare(archive, suitable, problem, samples)
+        _declare(archive, suitable, problem, samples, (batch_size, size))
         ensembles = Ensembles(archive, contenders, problem)
         physics = Physics(archive, contenders, problem, integrals)
         statistics = Statistics(archive, problem, horizon)
+        reference.tick = _told(bar, sum(reference.work(span) for span in spans))
         task = bar.add_task("evaluate")
-        for number, batch in enumerate(batches):
-            rows = slice(number * batch_size, number * batch_size + len(batch))
-            whole = read(source, *zip(*batch, strict=True), slice(0, history + horizon))
-            given, wanted = whole.frames(slice(0, history)), whole.frames(slice(history, history + horizon))
-            references = References(wanted, problem)
-            archive.write("lead_time", (rows,), (wanted.t - _last_time(given)).numpy())
-            if "shell" in coords:
-                for part in parts_of(wanted.u):
-                    spectrum = references.part(part, CPU).power / 2
-                    archive.write("energy_spectrum_reference", (rows, part), spectrum.numpy())
+        for number, span in enumerate(spans):
+            rows = slice(number * batch_size, number * batch_size + len(span.starts))
+            truth, t = reference.frames(span), reference.times(span)
+            given, wanted_t = next(truth), t[:, history:]
+            archive.write("lead_time", (rows,), lead_times(t, history).numpy())
+            forcing = functools.partial(reference.forcing, span)
             physics.begin(given)
-            physics.follow(rows, slice(0, horizon), wanted.u)
-            statistics.begin(rows, wanted.t, references.mask)
-            for part in parts_of(wanted.u):
-                statistics.follow(part, references.part(part, CPU))
-            kept.write_reference(rows.start, wanted.u)
-            for row, contender in enumerate(contenders):
-                bar.update(task, description=contender.name)
-                if number == 0:
-                    contender.warm_up(given, wanted.t, whole.forcing)
-                    for place, size in enumerate(coords["batch"]):
-                        if size != batch_size:
-                            seconds[row, place] = contender.seconds_with(size, given, wanted.t, whole.forcing)
-                    bar.update(task, total=len(batches) * horizon * sum(c.members for c in contenders))
-                for frames, forecasts in contender.forecast(given, wanted.t, whole.forcing):
-                    if len(forecasts) > 1:
-                        ensembles.score(row, rows, frames, forecasts, references)
-                    for member, u in enumerate(forecasts):
+            statistics.begin(rows, wanted_t, mask_of(given))
+            if number == 0:
+                for row, contender in enumerate(contenders):
+                    bar.update(task, description=contender.name)
+                    contender.warm_up(given, wanted_t, forcing)
+                    for place, together in enumerate(coords["batch"]):
+                        if together != batch_size:
+                            seconds[row, place] = contender.seconds_with(together, given, wanted_t, forcing)
+                bar.update(task, total=len(spans) * horizon * sum(c.members for c in contenders))
+            forecasts = [contender.forecast(given, wanted_t, forcing, size) for contender in contenders]
+            for frames, wanted in zip(span.blocks, truth, strict=True):
+                references = References(wanted, problem, frames.start)
+                for part in references.parts:
+                    known = references.part(part, CPU)
+                    if "shell" in coords:
+                        archive.write("energy_spectrum_reference", (rows, part), (known.power / 2).numpy())
+                    statistics.follow(part, known)
+                physics.follow(rows, frames, wanted.u)
+                kept.write_reference(rows.start, frames, wanted.u)
+                for row, contender in enumerate(contenders):
+                    bar.update(task, description=contender.name)
+                    members_u = next(forecasts[row])
+                    if len(members_u) > 1:
+                        ensembles.score(row, rows, frames, members_u, references)
+                    for member, u in enumerate(members_u):
                         _score(archive, suitable, references, statistics, (row, member, rows, frames), u)
                         if member == 0:
                             physics.score(row, rows, frames, u)
@@ -190,14 +205,25 @@ def evaluate(
     return xr.open_dataset(folder / "scores.nc", engine="h5netcdf")
 
 
-def _declare(archive: Archive, measures: Sequence[Measure], problem: Problem, samples: list[tuple[int, int]]) -> None:
+def lead_times(t: Tensor, history: int) -> Tensor:
+    """Times of the frames that are wanted, "batch time", counted from the last given one; 0 of a steady problem."""
+    return t[:, history:] - (t[:, history - 1 : history] if history else 0.0)
+
+
+def _declare(
+    archive: Archive,
+    measures: Sequence[Measure],
+    problem: Problem,
+    samples: list[tuple[int, int]],
+    chunk: tuple[int, int],
+) -> None:
     units = " ".join(dict.fromkeys(field.unit for field in problem.fields))
     for measure in measures:
         power = measure.unit_power
         attrs = {"units": "1" if not power else units if power == 1 else f"({units})^{power}"}
-        archive.declare(measure.name, ("model", *measure.dims), attrs)
+        archive.declare(measure.name, ("model", *measure.dims), attrs, chunk)
     if any(measure.whole_box for measure in measures):
-        archive.declare("energy_spectrum_reference", SHELL[1:], {"units": f"({units})^2"})
+        archive.declare("energy_spectrum_reference", SHELL[1:], {"units": f"({units})^2"}, chunk)
     archive.declare("lead_time", ("sample", "time"), {"long_name": "time since the last given frame"})
     archive.put("trajectory", ("sample",), [trajectory for trajectory, _ in samples])
     archive.put("start", ("sample",), [start for _, start in samples])
@@ -236,8 +262,12 @@ def _describe(archive: Archive, contenders: Sequence[Contender], floor, lead: np
         archive.put("nrmse_floor", ("time",), np.interp(lead, *floor))
 
 
-def _last_time(given: Trajectory) -> Tensor | float:
-    return given.t[:, -1:] if given.t.shape[1] else 0.0
+def _told(bar: Progress, work: int) -> Callable[[int], None]:
+    """Shows the work on the reference, if there is any."""
+    if not work:
+        return silent
+    task = bar.add_task("reference", total=work)
+    return lambda done: bar.advance(task, done)
 
 
 def _bar(shown: bool) -> Progress:

@@ -27,5 +27,5 @@ def test_memory_of_a_solver_that_is_recorded_while_it_is_watched():
     (solver,) = solvers(problem, (1.0,), (150,))[0].values()
     given = Trajectory(u=torch.sin(problem.grid.coordinates(0)).float().reshape(1, 1, 1, 16), t=torch.zeros(1, 1))
     contender = forecasting.Contender("solver", solver, "solver", 0, 1)
-    contender.warm_up(given, torch.full((1, 1), 0.1, dtype=torch.float64), None)
+    contender.warm_up(given, torch.full((1, 1), 0.1, dtype=torch.float64))
     assert contender.peak_bytes > 16 * 8

@@ -124,7 +124,7 @@ def test_long_horizons_in_stretches_are_the_same_as_at_once(tmp_path, monkeypatc
 
     at_once = noisy_scores("a")
     monkeypatch.setattr(forecasting, "VALUES", 3 * 2 * 2 * 16)
-    assert forecasting.Contender("", Shift(PROBLEM), "surrogate", 0, 1).stretch(PROBLEM, 2) == 3
+    assert forecasting.block_size(PROBLEM, 2) == 3
     in_stretches = noisy_scores("b", batch_size=2)
     for name in ("nrmse", "correlation", "spectral_nrmse"):
         np.testing.assert_allclose(in_stretches[name], at_once[name], rtol=2e-5, atol=1e-6)
@@ -138,8 +138,8 @@ def test_every_model_forecasts_the_same_frames_with_its_own_history(tmp_path):
         assert scores.sizes["time"] == N_FRAMES - 3
         assert float(scores.nrmse.max()) < 1e-6
     assert set(long.seen) == {3} and set(short.seen) == {1}
-    # after the warm-up: four frames at a time, each stretch from its own last two frames; once more for the time alone
-    assert whole.asked[2:] == 2 * [(2, 4, 0.2), (2, 4, 0.6), (2, 2, 1.0)]
+    # after the warm-up: four frames at a time, each stretch from its own last two frames; more often for the time alone
+    assert whole.asked[2:] == (1 + forecasting.REPEATS) * [(2, 4, 0.2), (2, 4, 0.6), (2, 2, 1.0)]
 
 
 def test_starts_are_samples(tmp_path):
@@ -239,8 +239,9 @@ def test_residuals_and_integrals_in_stretches_beside_the_floor(tmp_path, monkeyp
     np.testing.assert_allclose(at_once.residual_norm.sel(model="fading")[:, :-1], expected, rtol=2e-3)
     monkeypatch.setattr(forecasting, "VALUES", 3 * 2 * 16)
     monkeypatch.setattr(references, "VALUES", 2 * 2 * 16)
+    in_stretches = found("b")
     for name in ("residual_norm", "residual_floor", "integral_value"):
-        np.testing.assert_allclose(found("b")[name], at_once[name], rtol=1e-3)
+        np.testing.assert_allclose(in_stretches[name], at_once[name], rtol=1e-3)
 
 
 def test_costs(tmp_path):
