@@ -1,5 +1,6 @@
 """Equations, one in each file, written against the calculi of pdekit.calculus."""
 
+from pdekit.pdes.acoustic_structure import AcousticStructure
 from pdekit.pdes.advection import Advection
 from pdekit.pdes.allen_cahn import AllenCahn
 from pdekit.pdes.base import PDE, ConservationLaw, ExactSolution, SemilinearPDE, SteadyPDE
@@ -8,6 +9,8 @@ from pdekit.pdes.cahn_hilliard import CahnHilliard
 from pdekit.pdes.darcy import Darcy
 from pdekit.pdes.diffusion import Diffusion
 from pdekit.pdes.elder import Elder
+from pdekit.pdes.electro_osmosis import ElectroOsmosis
+from pdekit.pdes.electro_thermal import ElectroThermal
 from pdekit.pdes.gray_scott import GrayScott
 from pdekit.pdes.korteweg_de_vries import KortewegDeVries
 from pdekit.pdes.kuramoto_sivashinsky import KuramotoSivashinsky
@@ -22,6 +25,7 @@ from pdekit.pdes.wave import Wave
 
 __all__ = [
     "PDE",
+    "AcousticStructure",
     "Advection",
     "AllenCahn",
     "Burgers",
@@ -30,6 +34,8 @@ __all__ = [
     "Darcy",
     "Diffusion",
     "Elder",
+    "ElectroOsmosis",
+    "ElectroThermal",
     "ExactSolution",
     "GrayScott",
     "KortewegDeVries",
