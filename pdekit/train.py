@@ -33,6 +33,7 @@ data sets (generated on first use):
 trainers:
 {trainer}
 
+path=FOLDER trains on published files of the data set instead of generated ones.
 Frequent settings: training.steps=2000 training.lr=1e-3 loading.batch_size=16 seed=0 trainer.max_time=00:00:05:00
 --cfg job shows all of them, with their values. -m model=fno,unet seed=0,1,2 runs every combination.
 Your own code: hydra.searchpath=[file://FOLDER] finds your configurations, trust=PACKAGE lets them name your package.
@@ -131,6 +132,7 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
         from pdekit.data.loading import Loading
         from pdekit.data.module import DataModule
         from pdekit.data.plain import from_plain
+        from pdekit.data.published import open_published
         from pdekit.evaluation.checks import check_horizon
         from pdekit.evaluation.run import chosen_measures, evaluate_models
         from pdekit.evaluation.settings import Evaluation
@@ -150,12 +152,18 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
         )
     torch.manual_seed(seed)
     chosen_measures(evaluation.measures)  # what is refused, is refused before the wait
-    model = build_model(config["model"], recipe.problem("train"), trust)
+    data = None
+    if config.get("path"):
+        config["path"] = str(Path(config["path"]).resolve())
+        data = open_published(config["path"], recipe.name, loading, trust)
+    problems = [data.problem, data.test.problem] if data else [recipe.problem(split) for split in ("train", "test")]
+    model = build_model(config["model"], problems[0], trust)
     if evaluation.horizon is not None:
-        check_horizon(evaluation.horizon, model.window[0], max(evaluation.starts), recipe.problem("test"))
-    with timed(seconds, "data"):
-        base = None if config["data_dir"] is None else Path(config["data_dir"])
-        data = DataModule.from_folder(generate(recipe, base), loading, trust)
+        check_horizon(evaluation.horizon, model.window[0], max(evaluation.starts), problems[1])
+    if data is None:
+        with timed(seconds, "data"):
+            base = None if config["data_dir"] is None else Path(config["data_dir"])
+            data = DataModule.from_folder(generate(recipe, base), loading, trust)
     data.set_window(*model.window)
     worker = int(os.environ.get("LOCAL_RANK", 0)) > 0  # one of several processes; the first one makes the folder
     run = resume or (Path(os.environ[RUN]) if worker else new_folder(config["runs_dir"], names["model"], names["data"]))
