@@ -36,11 +36,11 @@ def draw(model: PINN, recipe: Recipe, path: Path) -> None:
     with torch.no_grad():
         squares = [model.squares(inside, window).sum(0) for window, inside in model.solution.by_window(points)]
     residual = torch.cat(squares).sqrt().reshape(n, -1)
-    largest = float(reference.abs().max())
+    error, largest = (u - reference)[:, ::stride].abs(), float(reference.abs().max())
     panels = {
         "solution": (u[:, ::stride], {"cmap": "RdBu_r", "vmin": -largest, "vmax": largest}),
         "reference": (reference[:, ::stride], {"cmap": "RdBu_r", "vmin": -largest, "vmax": largest}),
-        "log error": ((u - reference)[:, ::stride].abs().log10().clamp_min(-8), {"cmap": "viridis"}),
+        "log error": (error.log10().clamp_min(float(error.max().log10()) - 5), {"cmap": "viridis"}),
         "log residual": (residual.log10(), {"cmap": "viridis"}),
     }
     figure, axes = plt.subplots(1, 5, figsize=(15, 2.8), layout="constrained", sharex=True, sharey=True)
@@ -50,10 +50,11 @@ def draw(model: PINN, recipe: Recipe, path: Path) -> None:
         panel.set(title=title, xlabel="t")
         figure.colorbar(image, ax=panel)
     places, times = model.points.T
-    weights = axes[4].scatter(times, places, 1.0, model.causal * model.attention.square(), vmin=0, linewidths=0)
+    weights = model.causal * model.attention.square()
+    dots = axes[4].scatter(times, places, 2.0, weights, cmap="viridis_r", vmin=0, linewidths=0)
     axes[4].set(title="last points, their weights", xlabel="t")
     axes[0].set(ylabel="x", xlim=extent[:2], ylim=extent[2:])
-    figure.colorbar(weights, ax=axes[4])
+    figure.colorbar(dots, ax=axes[4])
     figure.savefig(path, dpi=90)
     plt.close(figure)
 
