@@ -102,8 +102,8 @@ def lyapunov_exponents(
             direction must not swallow the others.
         transient: steps before, in which states reach the attractor and perturbations their directions: several times
             1 / (difference of the first two exponents), or the mean is too low.
-        size: of the perturbations, relative. The error of an exponent is about size per unit time from the
-            nonlinearity and 1e-16 / size from rounding.
+        size: of the perturbations, relative. The error of an exponent is some tens of size per unit time from the
+            nonlinearity (Lorenz-63: 20), and 1e-16 / size over the time between factorisations from rounding.
         blocks: of time per state, for the standard error of fewer states than that; each should be longer than the
             correlation time.
         generator: of the first directions.
