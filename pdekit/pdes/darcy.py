@@ -21,7 +21,7 @@ class Darcy(SteadyPDE):
     1/spacing along the interface even for the exact solution.
 
     Args:
-        source: f, constant.
+        source: f; constant in all data, a field in tests.
 
     Good values: source 1 on the unit square with a between 3 and 12; u then reaches about 0.01.
     Source: Z. Li et al., Fourier Neural Operator, ICLR 2021, section 5.2.
@@ -30,7 +30,7 @@ class Darcy(SteadyPDE):
     dims = (1, 2, 3)
     fields = (Field("pressure"),)
     coeffs = (Field("permeability"),)
-    source: float = 1.0
+    source: Any = 1.0
 
     def residual(self, u: Any, d: Calculus) -> Any:
         a = d.coeff("permeability")

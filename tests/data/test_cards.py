@@ -2,20 +2,18 @@
 
 import dataclasses
 import re
-from math import prod
 from pathlib import Path
 
 import pytest
 
-from pdekit.data.base_recipe import SPLITS
-from pdekit.data.recipe import Recipe
-from tests.data.test_configs import CARDS, RECIPES, compose
+from pdekit.data.base_recipe import SPLITS, BaseRecipe
+from tests.data.test_configs import CARDS, MARCHED, RECIPES, compose, n_bytes
 
 PAGE = Path(__file__).parents[2] / "docs" / "datasets.md"
 
 
 @pytest.fixture(scope="module")
-def recipes() -> dict[str, Recipe]:
+def recipes() -> dict[str, BaseRecipe]:
     return {name: compose(name) for name in RECIPES}
 
 
@@ -52,7 +50,7 @@ def test_every_card_belongs_to_a_recipe():
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_fields_and_their_units_are_those_of_the_equation(recipes, name):
-    fields, text = recipes[name].pde.fields, entry(name, "Fields available in the data")
+    fields, text = recipes[name].problem("train").fields, entry(name, "Fields available in the data")
     named = fields if len(fields) < 10 else (fields[0], fields[-1])  # x0 to x39
     for field in named:
         assert re.search(rf"(?<!\w){field.name}(?!\w)", text), field.name
@@ -60,46 +58,62 @@ def test_fields_and_their_units_are_those_of_the_equation(recipes, name):
 
 
 @pytest.mark.parametrize("name", RECIPES)
+def test_inputs_and_their_units_are_those_of_the_equation(recipes, name):
+    coeffs = recipes[name].problem("train").coeffs
+    text = entry(name, "Inputs given with each sample") if coeffs else ""
+    for coeff in coeffs:
+        assert re.search(rf"(?<!\w){coeff.name}(?!\w)", text), coeff.name
+    assert set(re.findall(r"\(([^)]*)\)", text)) >= {coeff.unit for coeff in coeffs}
+
+
+@pytest.mark.parametrize("name", RECIPES)
 def test_frames_and_both_grids_are_those_of_the_recipe(recipes, name):
     recipe, text = recipes[name], entry(name, "Dimension of discretized data")
-    frames = numbers(text)[:2]
-    assert frames == [recipe.n_frames["train"], recipe.n_frames["test"]]
-    for grid in (recipe.grid.shape, recipe.solver_shape or recipe.grid.shape):
-        assert shape(grid) in text
+    frames = [recipe.problem(split).n_frames for split in ("train", "test")]
+    assert numbers(text)[: len(set(frames))] == list(dict.fromkeys(frames)) or numbers(text)[:2] == frames
+    grids = (
+        [recipe.grid.shape] if name not in MARCHED else [recipe.grid.shape, recipe.solver_shape or recipe.grid.shape]
+    )
+    assert all(shape(grid) in text for grid in grids)
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_numbers_and_size_of_trajectories_are_those_of_the_recipe(recipes, name):
     recipe = recipes[name]
     assert numbers(entry(name, "Number of trajectories")) == [recipe.n_trajectories[split] for split in SPLITS]
-    values = sum(recipe.n_trajectories[s] * recipe.n_frames[s] for s in SPLITS) * prod(recipe.grid.shape)
-    megabytes = 4e-6 * values * len(recipe.pde.fields)
+    megabytes = 1e-6 * sum(recipe.n_trajectories[s] * n_bytes(recipe, s) for s in SPLITS)
     (found,) = numbers(entry(name, "Estimated size"))
     assert abs(found - megabytes) < 0.51
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_times_are_those_of_the_recipe(recipes, name):
-    recipe = recipes[name]
+    recipe, problem = recipes[name], recipes[name].problem("train")
     step = entry(name, "Simulation time-step")
-    assert says(step, recipe.dt / recipe.substeps) and recipe.dtype in step
-    assert says(entry(name, "Data are stored separated by"), recipe.dt)
-    span = entry(name, "Total time range")
-    assert all(says(span, recipe.dt * (recipe.n_frames[split] - 1)) for split in ("train", "test"))
-    assert says(span, recipe.warmup) if recipe.warmup else "warm-up" not in span
+    stored, span = entry(name, "Data are stored separated by"), entry(name, "Total time range")
+    if problem.steady:
+        assert all(text.startswith("none") for text in (step, stored, span))
+        return
+    assert says(stored, problem.dt)
+    assert all(says(span, problem.dt * (recipe.problem(split).n_frames - 1)) for split in ("train", "test"))
+    if name in MARCHED:
+        assert says(step, recipe.dt / recipe.substeps) and recipe.dtype in step
+        assert says(span, recipe.warmup) if recipe.warmup else "warm-up" not in span
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_box_and_coefficients_are_those_of_the_recipe(recipes, name):
-    recipe = recipes[name]
+    recipe, problem = recipes[name], recipes[name].problem("train")
     box = entry(name, "Spatial domain size")
     assert all(says(box, length) for length in recipe.grid.extent)
     text = entry(name, "Set of coefficients")
-    own = {item.name: getattr(recipe.pde, item.name) for item in dataclasses.fields(recipe.pde)}
+    own = {item.name: getattr(problem.pde, item.name) for item in dataclasses.fields(problem.pde)}
     unused = {f"velocity_{letter}" for letter in "xyz"[recipe.grid.ndim :]}
-    for key in own.keys() - recipe.params.keys() - unused:
+    for key in own.keys() - set(problem.params) - unused:
         assert re.search(rf"\b{key} = ", text) and says(text, own[key]), key
-    for key, drawn in recipe.params.items():
+    for key in problem.params:
+        assert re.search(rf"\b{key}\b", text), key
+    for key, drawn in recipe.params.items() if name in MARCHED else ():
         assert f"{key} uniform in" in text and says(text, drawn.low) and says(text, drawn.high), key
     assert set(re.findall(r"(\w+) = ", text)) <= own.keys(), "a card names what is no parameter"
 
@@ -121,12 +135,15 @@ def test_the_page_of_the_site_lists_every_dataset():
 def test_the_page_gives_the_cost_of_every_recipe(recipes):
     rows = [line.split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| {doc}")]
     for name, row in zip(sorted(RECIPES), rows, strict=True):
-        recipe = recipes[name]
-        warmup = round(recipe.warmup / recipe.dt * recipe.substeps)
-        steps = sum(recipe.n_trajectories[s] * (warmup + recipe.substeps * (recipe.n_frames[s] - 1)) for s in SPLITS)
-        found, _, solver = row[6].partition(" at ")
-        assert int(found.replace(" ", "")) == steps, name
-        assert solver == ("" if recipe.solver_shape is None else shape(recipe.solver_shape).replace("x", "×")), name
-        assert row[1:3] == [str(recipe.grid.ndim), str(len(recipe.pde.fields))], name
+        recipe, problem = recipes[name], recipes[name].problem("train")
+        if name in MARCHED:
+            steps = sum(recipe.work(split, recipe.n_trajectories[split]) for split in SPLITS)
+            found, _, solver = row[6].partition(" at ")
+            expected = "" if recipe.solver_shape is None else shape(recipe.solver_shape).replace("x", "×")
+            assert int(found.replace(" ", "")) == steps and solver == expected, name
+        else:
+            count = sum(recipe.n_trajectories.values())
+            assert row[6].replace(" ", "").startswith(f"{count}solves"), name
+        assert row[1:3] == [str(recipe.grid.ndim), str(problem.n_channels)], name
         assert row[3] == (shape(recipe.grid.shape).replace("x", "×") or "none"), name
-        assert says(row[4], recipe.dt), name
+        assert row[4] == "steady" if problem.steady else says(row[4], problem.dt), name
