@@ -51,9 +51,10 @@ def test_the_solver_and_the_residual_are_of_one_equation():
         a = 2 + np.sin(3 * x) * np.cos(4 * y)
         u = torch.from_numpy(elliptic(a, 1.5, grid.spacing))[None, None]
         d = FiniteDifference(grid, order=2, coeffs={"permeability": torch.from_numpy(a)[None, None]})
-        found = Darcy(source=1.5).residual(d.field(u), d)[0, 0, 2:-2, 2:-2]
+        q = n // 4  # away from the corners, where the second derivatives of u are not smooth
+        found = Darcy(source=1.5).residual(d.field(u), d)[0, 0, q:-q, q:-q]
         norms.append(float(found.square().mean().sqrt()))
-    assert norms[1] < 0.02 and norms[0] / norms[1] > 3
+    assert norms[1] < 0.01 and norms[0] / norms[1] > 3.5
 
 
 def test_a_permeability_that_is_not_given_is_asked_for():
