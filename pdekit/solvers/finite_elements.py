@@ -169,8 +169,9 @@ def evaluate(
     if materials is not None:
         part = mesh.MaterialCF({name: 1.0 for name in materials}, default=0.0)
         inside[inside] = part(points[inside])[:, 0] > 0.5
-    columns = [np.asarray(ng.CF(function)(points[inside])) for function in functions]
-    found = np.concatenate([column.reshape(inside.sum(), -1) for column in columns], axis=1)
+    wanted = [ng.CF(function) for function in functions]
+    columns = [np.asarray(function(points[inside])).reshape(inside.sum(), function.dim) for function in wanted]
+    found = np.concatenate(columns, axis=1)
     values = np.zeros((found.shape[1], len(inside)), dtype=found.dtype)
     values[:, inside] = found.T
     return values.reshape(-1, *grid.shape), inside.astype(float).reshape(grid.shape)

@@ -97,6 +97,9 @@ def test_points_outside_of_the_mesh_have_no_value():
     values, mask = evaluate([ng.CF(3.0)], mesh, CELLS)
     x, y = (column.numpy() for column in CELLS.mesh())
     assert (mask == ((abs(x) < 0.5) & (abs(y) < 0.5))).all() and (values[0] == 3 * mask).all()
+    far = Grid((3, 4), (1.0, 1.0), (5.0, 5.0), ("cells", "cells"))
+    values, mask = evaluate([ng.CF((1.0, 2.0))], mesh, far)
+    assert values.shape == (2, 3, 4) and not values.any() and not mask.any()
 
 
 def test_complex_channels_become_pairs():

@@ -1,0 +1,43 @@
+"""What the tests of steady coupled cases share: residuals of solved samples on grids, differences of fields."""
+
+import dataclasses
+
+import numpy as np
+import torch
+
+from pdekit.calculus import FiniteDifference
+from pdekit.fields import Grid
+from pdekit.solvers.case import Case, Draw, Solved
+
+
+def cells(corner: tuple[float, float], side: float, n: int) -> Grid:
+    """n x n cells of a square."""
+    return Grid((n, n), (side, side), corner, ("cells", "cells"))
+
+
+def residual(case: Case, drawn: Draw, solved: Solved, grid: Grid, order: int = 2) -> np.ndarray:
+    """Root mean square of each equation's residual, without two cells along the sides of the grid: there a derivative
+    of a one-sided derivative is of lower order."""
+    pde = dataclasses.replace(case.pde, **drawn.params)
+    coeffs = {field.name: torch.tensor(c)[None, None] for field, c in zip(pde.coeffs, solved.coeffs, strict=True)}
+    d = FiniteDifference(grid, order, coeffs=coeffs)
+    inner = pde.residual(d.field(torch.tensor(solved.u)), d)[0, :, 2:-2, 2:-2]
+    return inner.square().mean(dim=(1, 2)).sqrt().numpy()
+
+
+def slopes(
+    case: Case, drawn: Draw, corner: tuple[float, float], side: float, n: int, channels: slice = slice(None)
+) -> tuple[np.ndarray, np.ndarray]:
+    """The order at which residuals of some equations fall from n to 2 n points in a square, and those on 2 n."""
+    found = []
+    for points in (n, 2 * n):
+        grid = cells(corner, side, points)
+        found.append(residual(case, drawn, case.solve(drawn, grid), grid)[channels])
+    return np.log2(found[0] / found[1]), found[1]
+
+
+def difference(one: Solved, other: Solved) -> np.ndarray:
+    """||one - other|| / ||other|| of each channel where both exist."""
+    both = np.ones_like(one.u) if one.mask is None else one.mask * other.mask
+    size = np.sqrt((both * other.u**2).sum(axis=(0, 2, 3)))
+    return np.sqrt((both * (one.u - other.u) ** 2).sum(axis=(0, 2, 3))) / size
