@@ -145,10 +145,7 @@ def evaluate(
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
         **(attrs or {}),
     }
-    integrals = Physics.integrals_of(problem)
-    if integrals:
-        coords["integral"] = integrals
-    coords |= Statistics.coords(problem, horizon)
+    coords |= Physics.coords(problem) | Statistics.coords(problem, horizon)
     coords["batch"] = sorted({*timing_batches, batch_size})
     seconds = np.full((len(contenders), len(coords["batch"])), math.nan)
     folder = Path(folder)
@@ -156,7 +153,7 @@ def evaluate(
     with Archive(folder / "scores.nc", coords, attributes) as archive, kept.archive, _bar(progress) as bar:
         _declare(archive, suitable, problem, samples, (batch_size, size))
         ensembles = Ensembles(archive, contenders, problem)
-        physics = Physics(archive, contenders, problem, integrals)
+        physics = Physics(archive, contenders, problem, coords, horizon)
         statistics = Statistics(archive, problem, horizon)
         reference.tick = _told(bar, sum(reference.work(span) for span in spans))
         task = bar.add_task("evaluate")
@@ -198,6 +195,7 @@ def evaluate(
                         kept.write(row, member, rows.start, frames, u)
                         bar.advance(task, frames.stop - frames.start)
             statistics.finish()
+            physics.finish(rows)
         ensembles.finish()
         seconds[:, coords["batch"].index(batch_size)] = [np.median(c.seconds) for c in contenders]
         archive.put("seconds_by_batch", ("model", "batch"), seconds, {"units": "s"})

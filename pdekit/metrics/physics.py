@@ -9,6 +9,7 @@ known of a forecast. Where frames are far apart the floor is as large as the ter
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,7 +18,29 @@ from torch import Tensor
 
 from pdekit.calculus import FiniteDifference, Fourier
 from pdekit.fields import Grid, Problem
+from pdekit.metrics.pointwise import edge
 from pdekit.metrics.quadrature import average, diverged_as
+
+PLACES = ("interior", "boundary", "interface")
+"""Where a residual is: next to an end of a bounded axis, else next to the edge of the mask, else neither."""
+
+REACH = 2
+"""Points that a difference of order 4 looks at to either side: so near to the edge of a mask is its interface."""
+
+
+@dataclass(frozen=True)
+class Residual:
+    """Norms of a residual, "batch inner", at all frames but the first and the last.
+
+    Args:
+        norm: sqrt(<residual^2>) over all equations and points.
+        scale: the same of the time derivative.
+        places: the same as ``norm`` over the points of each of `PLACES` that the problem has.
+    """
+
+    norm: Tensor
+    scale: Tensor
+    places: dict[str, Tensor]
 
 
 def has_residual(problem: Problem) -> bool:
@@ -25,24 +48,36 @@ def has_residual(problem: Problem) -> bool:
     pde = problem.pde
     if pde is None or problem.n_frames < 3 or not isinstance(problem.grid, Grid) or not problem.grid.shape:
         return False
-    if problem.coeffs or problem.forcing or problem.has_mask or len(pde.fields) != len(problem.fields):
+    if problem.coeffs or pde.coeffs or problem.forcing or len(pde.fields) != len(problem.fields):
         return False
-    return problem.grid.periodic or not pde.auxiliary
+    return (problem.grid.periodic and not problem.has_mask) or not pde.auxiliary
+
+
+def places_of(problem: Problem) -> tuple[str, ...]:
+    """Those of `PLACES` that a problem has; none if there is only an interior."""
+    if not isinstance(problem.grid, Grid):
+        return ()
+    bounded, masked = not problem.grid.periodic, problem.has_mask
+    return ("interior", *(("boundary",) if bounded else ()), *(("interface",) if masked else ())) * (bounded or masked)
 
 
 @torch.no_grad()
-def residual_norm(
-    u: Float[Tensor, "batch time channel *space"], problem: Problem, params: Float[Tensor, "batch param"] | None = None
-) -> tuple[Float[Tensor, "batch inner"], Float[Tensor, "batch inner"]]:
-    """sqrt(<residual^2>) over all equations and points, and the same of the time derivative, which is its scale.
+def residual(
+    u: Float[Tensor, "batch time channel *space"],
+    problem: Problem,
+    params: Float[Tensor, "batch param"] | None = None,
+    mask: Float[Tensor, "batch field *space"] | None = None,
+) -> Residual:
+    """Norms of what the equation leaves of a forecast; +inf where one of the neighbouring frames has diverged.
 
     Args:
         u: at least three neighbouring frames.
         params: of the samples, in the order of `Problem.params`.
+        mask: 1 where all is as the equation says. Outside of it the field counts as zero (no slip, nothing there), and
+            is in no norm; what that says of the interface, the residual of the reference there tells.
 
     Returns:
-        Norms at all frames but the first and the last, +inf where one of the neighbours has diverged. In the unit of
-        the fields per unit of time.
+        In the unit of the fields per unit of time.
 
     >>> from math import pi
     >>> from pdekit.fields import Field
@@ -50,28 +85,68 @@ def residual_norm(
     >>> problem = Problem(Grid((16,), (2 * pi,)), (Field("u"),), dt=0.01, n_frames=3, pde=Diffusion(diffusivity=1.0))
     >>> wave = torch.sin(problem.grid.coordinates(0))
     >>> u = torch.stack([math.exp(-0.01 * n) * wave for n in range(3)])[None, :, None]
-    >>> norm, scale = residual_norm(u, problem)
-    >>> bool(norm < 1e-4 * scale)
+    >>> found = residual(u, problem)
+    >>> bool(found.norm < 1e-4 * found.scale)
     True
     """
     if u.shape[1] < 3:
         raise ValueError(f"expected at least 3 frames for a residual, got {u.shape[1]}; give the neighbours too")
-    u = u.double()
-    batch, frames = u.shape[:2]
-    params = None if params is None else params.double().to(u.device)
-    repeated = None if params is None else params.repeat_interleave(frames, 0)
-    pde, grid, _ = problem.at(repeated)
-    _, _, dt = problem.at(params)
-    d = _calculus(grid, frames, dt, u)
-    field = d.field(u.flatten(0, 1))
-    parts = (_samples(pde.residual(field, d)), _samples(d.t(field)))
+    frames = u.shape[1]
+    if mask is not None:
+        u = torch.where((mask > 0).unsqueeze(1), u, torch.zeros((), dtype=u.dtype, device=u.device))
+    pde, grid, flat = at_frames(u, problem, params)
+    _, _, dt = problem.at(None if params is None else params.double().to(u.device))
+    d = _calculus(grid, frames, dt, flat, mask is not None)
+    field = d.field(flat)
+    left, rate = (
+        _samples(part).square().mean(1).unflatten(0, u.shape[:2])[:, 1:-1]
+        for part in (pde.residual(field, d), d.t(field))
+    )
+    where = places(problem, mask, left)
 
-    def norm(square: Tensor) -> Tensor:
-        mean = average(square.unsqueeze(1), problem).flatten(1).mean(-1)
-        return mean.sqrt().unflatten(0, (batch, frames))[:, 1:-1]
+    def norm(square: Tensor, points: Tensor | None) -> Tensor:
+        only = None if points is None else points.to(square).expand(len(square), *grid.shape).unsqueeze(1)
+        return diverged_as(math.inf, average(square.unsqueeze(2), problem, only)[..., 0].sqrt())
 
-    residual, scale = (norm(part**2) for part in parts)
-    return diverged_as(math.inf, residual), diverged_as(math.inf, scale)
+    inside = None if mask is None else (mask > 0).all(1)
+    return Residual(norm(left, inside), norm(rate, inside), {name: norm(left, where[name]) for name in where})
+
+
+def residual_norm(
+    u: Float[Tensor, "batch time channel *space"], problem: Problem, params: Float[Tensor, "batch param"] | None = None
+) -> tuple[Float[Tensor, "batch inner"], Float[Tensor, "batch inner"]]:
+    """``norm`` and ``scale`` of `residual`."""
+    found = residual(u, problem, params)
+    return found.norm, found.scale
+
+
+def places(problem: Problem, mask: Tensor | None, like: Tensor) -> dict[str, Tensor]:
+    """The points of each place that a problem has: booleans "1 *space", with a mask "batch *space"."""
+    names = places_of(problem)
+    if not names:
+        return {}
+    inside = torch.ones(1, *problem.grid.shape, dtype=torch.bool, device=like.device)
+    if mask is not None:
+        inside = (mask > 0).all(1)
+    boundary = inside & (edge(problem, like) > 0)
+    interface = inside & near(~inside, problem.grid, REACH) & ~boundary
+    found = {"interior": inside & ~boundary & ~interface, "boundary": boundary, "interface": interface}
+    return {name: found[name] for name in names}
+
+
+def near(points: Tensor, grid: Grid, reach: int) -> Tensor:
+    """Whether one of the points "batch *space" lies at most so many points away along an axis."""
+    found = points.clone()
+    for axis, layout in enumerate(grid.layout):
+        dim, n = axis - grid.ndim, grid.shape[axis]
+        for shift in range(1, min(reach, n - 1) + 1):
+            for sign in (shift, -shift):
+                rolled = points.roll(sign, dim)
+                if layout != "periodic":  # what came around the end is no neighbour
+                    rolled = rolled.clone()
+                    rolled.narrow(dim, 0 if sign > 0 else n - shift, shift).fill_(False)
+                found |= rolled
+    return found
 
 
 @torch.no_grad()
@@ -94,8 +169,8 @@ def at_frames(u: Tensor, problem: Problem, params: Tensor | None) -> tuple[Any, 
     return pde, grid, u.double().flatten(0, 1)
 
 
-def _calculus(grid: Grid, frames: int, dt: Any, u: Tensor) -> Fourier | FiniteDifference:
-    if grid.periodic:
+def _calculus(grid: Grid, frames: int, dt: Any, u: Tensor, masked: bool) -> Fourier | FiniteDifference:
+    if grid.periodic and not masked:
         return Fourier(grid, u.dtype, u.device, frames=frames, dt=dt)
     return FiniteDifference(grid, frames=frames, dt=dt)
 

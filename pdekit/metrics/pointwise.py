@@ -101,19 +101,19 @@ def boundary_rmse(pair: Pair) -> Tensor:
     All of them count alike, corners once (PDEBench's bRMSE without its double corners). Where a mask leaves no point
     of the edge the value is 0.
     """
-    edge = _edge(pair.problem, pair.error)
-    inside = edge if pair.mask is None else edge * (pair.mask > 0).unsqueeze(1).to(edge)
+    ends = edge(pair.problem, pair.error)
+    inside = ends if pair.mask is None else ends * (pair.mask > 0).unsqueeze(1).to(ends)
     space = space_dims(pair.problem)
     square = torch.where(inside > 0, pair.error**2, pair.error.new_zeros(())).sum(space)
     count = inside.expand(*inside.shape).sum(space).clamp_min(1)
     return diverged_as(math.inf, (square / count).sqrt())
 
 
-def _edge(problem: Problem, like: Tensor) -> Tensor:
+def edge(problem: Problem, like: Tensor) -> Tensor:
     """1 at the points next to an end of a bounded axis, "*space"."""
     grid = problem.grid
-    edge = torch.zeros(grid.shape, dtype=like.dtype, device=like.device)
+    found = torch.zeros(grid.shape, dtype=like.dtype, device=like.device)
     for axis, layout in enumerate(grid.layout):
         if layout != "periodic":
-            edge.index_fill_(axis, torch.tensor([0, grid.shape[axis] - 1], device=like.device), 1)
-    return edge
+            found.index_fill_(axis, torch.tensor([0, grid.shape[axis] - 1], device=like.device), 1)
+    return found

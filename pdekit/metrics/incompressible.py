@@ -1,0 +1,56 @@
+"""The divergence of vector fields, relative to their gradients."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pdekit.calculus import FiniteDifference, Fourier
+from pdekit.fields import Grid, Problem
+from pdekit.metrics.quadrature import average, diverged_as, ratio
+
+
+def vectors(problem: Problem) -> dict[str, list[int]]:
+    """Channels of the vectors that have as many components as there are axes, two at least, by name."""
+    if not isinstance(problem.grid, Grid) or problem.grid.ndim < 2 or problem.has_mask:
+        return {}
+    groups: dict[str, list[int]] = {}
+    for channel, field in enumerate(problem.fields):
+        if field.vector is not None:
+            groups.setdefault(field.vector, []).append(channel)
+    return {name: channels for name, channels in groups.items() if len(channels) == problem.grid.ndim}
+
+
+@torch.no_grad()
+def divergence(u: Float[Tensor, "batch time channel *space"], problem: Problem) -> Float[Tensor, "batch time vector"]:
+    """sqrt(<(div v)^2> / <|grad v|^2>) of each of `vectors`, |grad v|^2 being the sum over all derivatives.
+
+    0 for a flow that is free of divergence, 1 for a gradient, 0 for a uniform vector; +inf for a diverged frame.
+    Spectral derivatives on periodic boxes, differences of order 4 on others; lengths are nominal.
+
+    >>> from pdekit.fields import Field
+    >>> fields = (Field("u", vector="velocity"), Field("v", vector="velocity"))
+    >>> problem = Problem(Grid((8, 8), (2 * math.pi,) * 2), fields, dt=1.0, n_frames=2)
+    >>> x, y = problem.grid.mesh()
+    >>> turning, sinking = torch.stack([torch.sin(y), torch.sin(x)]), torch.stack([torch.sin(x), torch.sin(y)])
+    >>> [round(divergence(v[None, None], problem).item(), 9) for v in (turning, sinking)]
+    [0.0, 1.0]
+    """
+    grid, flat = problem.grid, u.double().flatten(0, 1)
+    d = Fourier(grid, flat.dtype, flat.device) if grid.periodic else FiniteDifference(grid)
+    found = []
+    for channels in vectors(problem).values():
+        field = d.field(flat[:, channels])
+        derivatives = [_samples(d.along(field, letter)) for letter in grid.axes]
+        total = sum(derivative[:, i : i + 1] for i, derivative in enumerate(derivatives))
+        square = sum((derivative**2).sum(1, keepdim=True) for derivative in derivatives)
+        found.append([average(part.unsqueeze(1), problem)[:, 0, 0] for part in (total**2, square)])
+    values = torch.stack([ratio(a.sqrt(), b.sqrt()) for a, b in found], -1)
+    return diverged_as(math.inf, values.unflatten(0, u.shape[:2]))
+
+
+def _samples(field: object) -> Tensor:
+    return field if torch.is_tensor(field) else field.samples
