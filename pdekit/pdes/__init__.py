@@ -21,6 +21,7 @@ from pdekit.pdes.nonlinear_schroedinger import NonlinearSchroedinger
 from pdekit.pdes.shallow_water import ShallowWater
 from pdekit.pdes.sine_gordon import SineGordon
 from pdekit.pdes.swift_hohenberg import SwiftHohenberg
+from pdekit.pdes.thermo_fluid import ThermoFluid
 from pdekit.pdes.wave import Wave
 
 __all__ = [
@@ -49,5 +50,6 @@ __all__ = [
     "SineGordon",
     "SteadyPDE",
     "SwiftHohenberg",
+    "ThermoFluid",
     "Wave",
 ]
