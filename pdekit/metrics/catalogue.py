@@ -24,7 +24,11 @@ from pdekit.metrics.pointwise import (
 )
 from pdekit.metrics.spectra import (
     coherence,
+    coherent_wavenumber,
     energy_spectrum,
+    frmse_high,
+    frmse_low,
+    frmse_mid,
     log_spectral_distance,
     relative_h1,
     rmse_high,
@@ -43,10 +47,12 @@ class Measure:
 
     Args:
         function: the measure; its name is its name in the scores.
-        perfect: its value for the reference itself; None for a diagnostic of the forecast alone.
+        perfect: its value for the reference itself; None for a diagnostic of the forecast alone, and where it is the
+            largest that the grid has.
         unit_power: power of the field's unit that the value carries: 0 if relative.
         ten_percent: its value for a forecast of 1.1 times the reference, on any reference of zero mean for a
-            relative measure, on a reference of values +1 and -1 in equal number for the others.
+            relative measure, on a reference of values +1 and -1 in equal number for the others; None where it is the
+            largest that the grid has.
         dims: names of the result's dimensions.
         worst: the value of a diverged forecast.
         whole_box: whether it needs every point of a box: neither mesh nor mask.
@@ -57,7 +63,7 @@ class Measure:
     function: Callable
     perfect: float | None
     unit_power: int
-    ten_percent: float
+    ten_percent: float | None
     dims: tuple[str, ...] = FRAME
     worst: float = math.inf
     whole_box: bool = False
@@ -99,9 +105,13 @@ CATALOGUE = (
     Measure(energy_spectrum, perfect=None, unit_power=2, ten_percent=1.21 / 2, dims=SHELL, whole_box=True),
     Measure(spectral_nrmse, perfect=0.0, unit_power=0, ten_percent=0.1, dims=SHELL, whole_box=True),
     Measure(coherence, perfect=1.0, unit_power=0, ten_percent=1.0, dims=SHELL, worst=-math.inf, whole_box=True),
+    Measure(coherent_wavenumber, perfect=None, unit_power=0, ten_percent=None, worst=0.0, whole_box=True),
     Measure(rmse_low, perfect=0.0, unit_power=1, ten_percent=0.1, whole_box=True),
     Measure(rmse_middle, perfect=0.0, unit_power=1, ten_percent=0.0, whole_box=True),
     Measure(rmse_high, perfect=0.0, unit_power=1, ten_percent=0.0, whole_box=True),
+    Measure(frmse_low, perfect=0.0, unit_power=1, ten_percent=0.1 / 4, whole_box=True),
+    Measure(frmse_mid, perfect=0.0, unit_power=1, ten_percent=0.0, whole_box=True),
+    Measure(frmse_high, perfect=0.0, unit_power=1, ten_percent=0.0, whole_box=True),
     Measure(log_spectral_distance, perfect=0.0, unit_power=0, ten_percent=2 * math.log10(1.1), whole_box=True),
 )
 """All field measures, in the order of docs/metrics.md."""

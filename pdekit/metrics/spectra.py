@@ -23,6 +23,9 @@ from pdekit.metrics.shells import Shells, shells, shells_of
 FLOOR = 1e-7
 """Shells with less than this share of the strongest shell's energy are rounding in float32 data."""
 
+COHERENT = 0.5
+"""Coherence under which a scale is no longer forecast."""
+
 LOW, MIDDLE = 4, 12
 """First shells of the middle and of the high band, those of PDEBench (Takamoto et al. 2022, section 3.3)."""
 
@@ -76,6 +79,39 @@ def coherence(pair: Pair) -> Tensor:
 
 
 @measure
+def coherent_wavenumber(pair: Pair) -> Tensor:
+    """The wavenumber at which `coherence` first falls under `COHERENT`, in radians per unit of length.
+
+    All larger scales are forecast, at smaller ones the forecast is a guess. Shells of the mean and those that the
+    reference does not fill (see `FLOOR`) are passed over; between shells the coherence is a broken line that begins
+    with 1 at wavenumber 0. The largest wavenumber of the grid if it never falls, 0 for a diverged forecast.
+
+    >>> from math import pi
+    >>> from pdekit.fields import Field
+    >>> problem = Problem(Grid((32,), (2 * pi,)), (Field("u"),), dt=1.0, n_frames=2)
+    >>> x = problem.grid.coordinates(0)
+    >>> reference = (torch.cos(2 * x) + torch.cos(6 * x)).reshape(1, 1, 1, 32)
+    >>> u = (torch.cos(2 * x) + torch.sin(6 * x)).reshape(1, 1, 1, 32)
+    >>> round(coherent_wavenumber(u, reference, problem).item(), 6)  # from 1 at 2 to 0 at 6
+    4.0
+    """
+    rho, power = coherence.of_pair(pair), _joint(pair.known.power, pair.problem)
+    filled = power > FLOOR * power.amax(-1, keepdim=True)
+    filled = filled & (torch.arange(power.shape[-1], device=power.device) > 0)
+    k = pair.known.shells.wavenumbers.to(rho)
+    below = filled & ~(rho >= COHERENT)
+    first = below.to(torch.int64).argmax(-1, keepdim=True)
+    # the last filled shell before the first that is below, or wavenumber 0 where coherence is 1
+    index = torch.arange(power.shape[-1], device=power.device).expand(rho.shape)
+    before = torch.where(filled & (index < first), index, torch.zeros_like(index)).amax(-1, keepdim=True)
+    rho_0 = torch.where(before > 0, rho.gather(-1, before), torch.ones_like(rho[..., :1]))
+    rho_1, k_0, k_1 = rho.gather(-1, first), k[before], k[first]
+    crossing = (k_0 + (k_1 - k_0) * (rho_0 - COHERENT) / (rho_0 - rho_1)).squeeze(-1)
+    crossing = torch.where(below.any(-1), crossing, k[-1])
+    return torch.where(rho.isfinite().all(-1), crossing, torch.zeros_like(crossing))
+
+
+@measure
 def log_spectral_distance(pair: Pair) -> Tensor:
     """sqrt(mean over shells of log10(E/E_reference)^2), in decades, over shells that the reference fills.
 
@@ -122,6 +158,29 @@ def rmse_high(pair: Pair) -> Tensor:
 
 
 @measure
+def frmse_low(pair: Pair) -> Tensor:
+    """PDEBench's fRMSE of the low band: the mean over shells j < `LOW` of sqrt(sum |e_hat|^2), in the field's unit.
+
+    Takamoto et al. (2022), section 3.3, with three differences: all modes of a shell count (its code sums over one
+    quadrant, and loses half of the independent modes with it), shells are rounded to the nearest wavenumber instead of
+    cut, and the root is taken for each sample. Unlike `rmse_low` the three bands do not add up to anything.
+    """
+    return _mean_of_shells(pair, 0, LOW)
+
+
+@measure
+def frmse_mid(pair: Pair) -> Tensor:
+    """PDEBench's fRMSE of the shells from `LOW` to below `MIDDLE`, see `frmse_low`."""
+    return _mean_of_shells(pair, LOW, MIDDLE)
+
+
+@measure
+def frmse_high(pair: Pair) -> Tensor:
+    """PDEBench's fRMSE of the shells from `MIDDLE` on, see `frmse_low`."""
+    return _mean_of_shells(pair, MIDDLE, None)
+
+
+@measure
 def relative_h1(pair: Pair) -> Tensor:
     """||e|| / ||reference|| in the Sobolev norm of order 1: ||v||^2 = <v^2> + <|grad v|^2>, see `sobolev_norm`.
 
@@ -164,7 +223,16 @@ def _sobolev(u_hat: Tensor, modes: Shells, order: float) -> Tensor:
 
 
 def _band(pair: Pair, first: int, end: int | None) -> Tensor:
-    # of every channel by itself, as all measures with a unit; a band may be empty and must not hide a divergence
+    # of every channel by itself, as all measures with a unit
+    return _never_hidden(pair, pair.error_power[..., first:end].sum(-1).sqrt())
+
+
+def _mean_of_shells(pair: Pair, first: int, end: int | None) -> Tensor:
+    band = pair.error_power[..., first:end].sqrt()
+    return _never_hidden(pair, band.sum(-1) / max(band.shape[-1], 1))
+
+
+def _never_hidden(pair: Pair, band: Tensor) -> Tensor:
+    """A band may be empty, and must not hide a divergence."""
     finite = pair.error_power.isfinite().all(-1)
-    band = pair.error_power[..., first:end].sum(-1).sqrt()
     return diverged_as(math.inf, torch.where(finite, band, math.inf))
