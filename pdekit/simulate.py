@@ -1,4 +1,4 @@
-"""`pdekit.solve`: trajectories of a known equation in memory, with names and units."""
+"""`pdekit.solve`: trajectories or steady samples of a known equation in memory, with names and units."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ import xarray as xr
 from omegaconf import DictConfig, OmegaConf
 
 from pdekit.calculus.resample import resample
-from pdekit.data.recipe import Recipe, recipe_from
+from pdekit.data.base_recipe import BaseRecipe
+from pdekit.data.recipe import recipe_from
 from pdekit.data.simulation import setting
+from pdekit.data.solved import SolvedRecipe
 from pdekit.labelled import to_dataset, to_tensor
 
 RECIPES = Path(__file__).parent / "configs" / "data"
 
 
-def recipe_named(name: str) -> Recipe:
+def recipe_named(name: str) -> BaseRecipe:
     """A recipe that ships with pdekit.
 
     Raises:
@@ -54,18 +56,21 @@ def solve(
     """Solve the equation of a dataset with its reference solver.
 
     Args:
-        name: of a dataset, e.g. "ks" or "kolmogorov"; it says equation, box, solver, step and random starts.
+        name: of a dataset, e.g. "ks", "kolmogorov" or "darcy"; it says equation, box, solver, step and what is random.
         u0: the starts, "sample channel *space" (or one of them; "*space" alone if there is one field; or an xarray
             object with those axes), in physical units; None draws them as the dataset does, warm-up included.
         n_frames: frames to return, the first one included; the dataset's test length if None.
         n_trajectories: how many starts to draw; ignored with u0.
-        params: parameters of the equation that shall have another value.
+        params: parameters of the equation that shall have another value; of a case (steady problems, geometries), what
+            it draws or its own numbers.
         shape: points of the grid that is solved on and returned; the dataset's if None.
         seed: of the starts that are drawn; the dataset's if None.
         device: "cpu" or "cuda".
 
     Returns:
-        One variable for each field, dims (sample, time, x, y, z), in the precision of the dataset's solver.
+        One variable for each field, dims (sample, time, x, y, z), in the precision of the dataset's solver. Of a case
+        also its inputs: coefficient fields (sample, x, y, z) and drawn scalars (sample); NaN where a field does not
+        exist.
 
     Raises:
         ValueError: unknown dataset or parameter; numbers below one; u0 of a wrong shape, or with NaN or Inf.
@@ -73,6 +78,10 @@ def solve(
     if n_trajectories < 1 or (n_frames is not None and n_frames < 1):
         raise ValueError(f"expected n_frames and n_trajectories >= 1, got {n_frames} and {n_trajectories}")
     recipe = recipe_named(name)
+    if isinstance(recipe, SolvedRecipe):
+        if u0 is not None or n_frames is not None:
+            raise ValueError(f"expected no u0 and no n_frames for {name}, which is solved as a whole; leave them out")
+        return _solve_case(recipe, n_trajectories, dict(params or {}), shape, seed)
     known = [item.name for item in dataclasses.fields(recipe.pde)]
     wrong = sorted(set(params or {}) - set(known))
     if wrong:
@@ -103,3 +112,37 @@ def solve(
     t = torch.arange(n_frames, dtype=torch.float64)
     steps = chosen.dt.cpu().reshape(-1, 1) if isinstance(chosen.dt, torch.Tensor) else chosen.dt
     return to_dataset(u, t * steps, problem)
+
+
+def _solve_case(
+    recipe: SolvedRecipe, n_samples: int, params: dict[str, Any], shape: Sequence[int] | None, seed: int | None
+) -> xr.Dataset:
+    """Samples of a case, drawn as those of the test split."""
+    own = {item.name for item in dataclasses.fields(recipe.case)}
+    wrong = sorted(set(params) - set(recipe.case.params) - own)
+    if wrong:
+        raise ValueError(
+            f"expected numbers that {type(recipe.case).__name__} draws ({', '.join(recipe.case.params) or 'none'}) or "
+            f"has ({', '.join(sorted(own))}), got {wrong}"
+        )
+    changed = {key: value for key, value in params.items() if key not in recipe.case.params}
+    recipe = dataclasses.replace(
+        recipe,
+        case=dataclasses.replace(recipe.case, **changed),
+        grid=recipe.grid if shape is None else recipe.grid.resized(shape),
+        seed=recipe.seed if seed is None else seed,
+    )
+    problem, case, drawn, solved = recipe.problem("test"), recipe.case, [], []
+    for number in range(n_samples):
+        one = recipe.draw("test", number)
+        one = dataclasses.replace(one, params={name: params.get(name, value) for name, value in one.params.items()})
+        drawn.append(one)
+        solved.append(case.solve(one, recipe.grid))
+    u = np.stack([one.u if one.mask is None else np.where(one.mask > 0, one.u, np.nan) for one in solved])
+    data = to_dataset(torch.from_numpy(u), torch.arange(u.shape[1], dtype=torch.float64) * (case.dt or 0.0), problem)
+    for i, coeff in enumerate(problem.coeffs):
+        values = np.stack([one.coeffs[i] for one in solved])
+        data[coeff.name] = (("sample", *problem.grid.axes), values, {"units": coeff.unit, "long_name": coeff.name})
+    for name in case.params:
+        data[name] = ("sample", np.array([one.params[name] for one in drawn]))
+    return data

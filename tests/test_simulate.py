@@ -8,6 +8,7 @@ import pdekit
 from pdekit.fields import Grid
 from pdekit.pdes import KuramotoSivashinsky
 from pdekit.solvers import etdrk, integrate
+from tests.data.cases import Slab, slab
 
 
 def test_a_start_of_ones_own_is_solved_on_the_grid_of_the_dataset():
@@ -66,6 +67,30 @@ def test_a_start_may_be_one_field_or_named_axes():
 def test_impossible_wishes_are_refused(change):
     with pytest.raises(ValueError, match="expected"):
         pdekit.solve("ks", **change)
+
+
+def test_steady_samples_come_with_their_inputs():
+    data = pdekit.solve("darcy", n_trajectories=2, params={"intervals": 56, "source": 2.0}, seed=3)
+    assert data.pressure.dims == ("sample", "time", "x", "y") and data.pressure.shape == (2, 1, 29, 29)
+    assert set(np.unique(data.permeability)) == {3.0, 12.0} and data.permeability.dims == ("sample", "x", "y")
+    half = pdekit.solve("darcy", n_trajectories=2, params={"intervals": 56}, seed=3)
+    np.testing.assert_allclose(data.pressure, 2 * half.pressure)
+    assert not np.allclose(half.pressure[0], half.pressure[1])
+    finer = pdekit.solve("darcy", params={"intervals": 56}, seed=3, shape=(57, 57))
+    np.testing.assert_allclose(finer.pressure[0, 0, ::2, ::2], half.pressure[0, 0])
+
+
+def test_scalars_that_a_case_draws_can_be_given(monkeypatch):
+    monkeypatch.setattr("pdekit.simulate.recipe_named", lambda name: slab(Slab(masked=True)))
+    data = pdekit.solve("slab", n_trajectories=3, params={"source": 1.5})
+    assert data.source.values.tolist() == [1.5] * 3
+    assert np.isnan(data.pressure[:, 0, 8:]).all() and np.isfinite(data.pressure[:, 0, :8]).all()
+
+
+@pytest.mark.parametrize("change", [{"u0": np.zeros((1, 29, 29))}, {"n_frames": 3}, {"params": {"viscosity": 1.0}}])
+def test_what_a_steady_problem_does_not_have_is_refused(change):
+    with pytest.raises(ValueError, match=r"expected no u0 and no n_frames|expected numbers that DarcyFlow draws"):
+        pdekit.solve("darcy", **change)
 
 
 def test_the_package_of_data_is_found_without_importing_it(monkeypatch):
