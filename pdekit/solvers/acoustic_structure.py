@@ -73,12 +73,7 @@ class AcousticStructureCase(Case):
         return Draw(dict(zip(self.params, drawn, strict=True)))
 
     def solve(self, drawn: Draw, grid: Grid, refinement: float = 1.0) -> Solved:
-        sound = Sound(dataclasses.replace(self.pde, **drawn.params), self, refinement)
-        pressure, water = evaluate([sound.pressure], sound.mesh, grid, ["outside"])
-        density, _ = evaluate([sound.density], sound.mesh, grid, ["outside"])
-        solid, disc = evaluate([*sound.stress, sound.load], sound.mesh, grid, ["inside"])
-        mask = np.stack([water] * 2 + [disc] * 10)
-        return Solved(real_and_imaginary(np.concatenate((pressure, solid)))[None], density, mask)
+        return Sound(dataclasses.replace(self.pde, **drawn.params), self, refinement).sample(grid)
 
 
 @lru_cache(maxsize=4)
@@ -126,6 +121,14 @@ class Sound:
         solution.vec.data = form.mat.Inverse(space.FreeDofs(), inverse="umfpack") * load.vec
         self.pressure, self.load = solution.components
         self.stress = pde.stress(*_strain(self.load))
+
+    def sample(self, grid: Grid) -> Solved:
+        """The fields and the density at the points of a grid, each zero outside of its material."""
+        pressure, water = evaluate([self.pressure], self.mesh, grid, ["outside"])
+        density, _ = evaluate([self.density], self.mesh, grid, ["outside"])
+        solid, disc = evaluate([*self.stress, self.load], self.mesh, grid, ["inside"])
+        mask = np.stack([water] * 2 + [disc] * 10)
+        return Solved(real_and_imaginary(np.concatenate((pressure, solid)))[None], density, mask)
 
 
 def _strain(w: Any) -> tuple[Any, Any, Any]:

@@ -64,9 +64,7 @@ class ElectroOsmosisCase(Case):
         return Draw(dict(zip(self.params, generator.uniform(low, high).tolist(), strict=True)))
 
     def solve(self, drawn: Draw, grid: Grid, refinement: float = 1.0) -> Solved:
-        flow = Plate(dataclasses.replace(self.pde, **drawn.params), self, refinement)
-        u, mask = evaluate([flow.potential, flow.velocity, flow.conductivity], flow.mesh, grid)
-        return Solved(u[None, :3], u[3:], np.broadcast_to(mask, (3, *grid.shape)))
+        return Plate(dataclasses.replace(self.pde, **drawn.params), self, refinement).sample(grid)
 
 
 class Plate:
@@ -91,6 +89,11 @@ class Plate:
         sides = {"left": 0.0, "right": case.pressure}
         self.pressure = self._diffusion(ng.CF(pde.permeability), sides, drag, case.order)
         self.velocity = drag - pde.permeability * ng.grad(self.pressure)
+
+    def sample(self, grid: Grid) -> Solved:
+        """The fields and the conductivity at the points of a grid, zero in the hole."""
+        u, mask = evaluate([self.potential, self.velocity, self.conductivity], self.mesh, grid)
+        return Solved(u[None, :3], u[3:], np.broadcast_to(mask, (3, *grid.shape)))
 
     def _diffusion(self, diffusivity: Any, sides: dict[str, float], flux: Any, order: int) -> Any:
         """w with div(diffusivity grad w - flux) = 0, its values on some sides, and no flow across the others."""

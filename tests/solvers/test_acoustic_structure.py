@@ -140,8 +140,8 @@ def sounds(drawn):
 
 
 @pytest.fixture(scope="module")
-def samples(drawn):
-    return {coupling: AcousticStructureCase(coupling=coupling).solve(drawn, GRID) for coupling in STRENGTHS}
+def samples(sounds):
+    return {coupling: sound.sample(GRID) for coupling, sound in sounds.items()}
 
 
 @pytest.mark.parametrize("coupling", STRENGTHS)
