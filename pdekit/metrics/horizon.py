@@ -1,12 +1,14 @@
-"""How long a forecast holds: correlation times under the three definitions of the literature, and what diverged.
+"""How long a forecast holds: correlation and valid times under the definitions of the literature, and what blew up.
 
-Summaries of stored scores, NumPy in and out. They differ by 16 % on one and the same set of forecasts of the
-Kuramoto-Sivashinsky equation, so the definition is part of the name:
+Summaries of stored scores, NumPy in and out. A *correlation time* ends when a correlation falls below a threshold, a
+*valid time* when an error rises above one. Three definitions of each are in use. They differ by 16 % on one and the
+same set of forecasts of the Kuramoto-Sivashinsky equation, so the definition is part of the name:
 
 - ``mean_then_count``: mean correlation over trajectories, then the number of frames above the threshold
   (pdearena, jax-cfd: later returns above the threshold count);
 - ``mean_then_first``: mean over trajectories, then the first fall below the threshold (temporal_pdes);
-- ``first_crossing``: the first fall of each trajectory; its median and quartiles are what pdekit reports.
+- ``first_crossing``: the first fall of each trajectory; its median and quartiles are what pdekit reports (valid times
+  of one forecast are defined so: Pathak et al. 2018, with the nRMSE and 0.4; Vlachas et al. 2020, with 0.5).
 
 A first crossing is interpolated linearly between frames, from correlation 1 at lead time 0. A diverged frame (NaN
 or infinite) lies below every threshold, and the crossing is then at the last finite frame. A forecast that never
@@ -27,8 +29,8 @@ class CorrelationTime:
     time: np.ndarray
     censored: np.ndarray
 
-    def in_units_of(self, unit: float) -> CorrelationTime:
-        """Times divided by a unit, for example by the Lyapunov time 1/lambda."""
+    def in_units_of(self, unit: float | np.ndarray) -> CorrelationTime:
+        """Times divided by a unit: by the Lyapunov time 1/lambda, or, for steps, by the time between frames."""
         return CorrelationTime(np.asarray(self.time / unit), self.censored)
 
 
@@ -80,6 +82,66 @@ def correlation_time_mean_then_count(correlation: np.ndarray, t: np.ndarray, thr
     return CorrelationTime(np.asarray(above.sum(-1) * t[-1] / t.shape[-1]), np.asarray(above.all(-1)))
 
 
+def valid_time_first_crossing(error: np.ndarray, t: np.ndarray, threshold: float = 0.4) -> CorrelationTime:
+    """Lead time at which the error of each trajectory, "... time", first exceeds the threshold; from 0 at lead time 0.
+
+    Interpolated linearly; a diverged frame exceeds every threshold, and the crossing is then at the last finite one.
+    `stable_steps` is the number of frames before it (SGNO's "stable step", with the nRMSE and 0.1).
+
+    >>> result = valid_time_first_crossing(np.array([[0.2, 0.6, 0.1], [0.1, 0.1, 0.1]]), np.array([1.0, 2, 3]))
+    >>> result.time.round(6).tolist(), result.censored.tolist()
+    ([1.5, 3.0], [False, True])
+    """
+    return correlation_time_first_crossing(_likeness(error), t, 1 - threshold)
+
+
+def valid_time_mean_then_first(error: np.ndarray, t: np.ndarray, threshold: float = 0.4) -> CorrelationTime:
+    """First time at which the mean error over "trajectory time" exceeds the threshold; one divergence ends it."""
+    return correlation_time_mean_then_first(_likeness(error), t, 1 - threshold)
+
+
+def valid_time_mean_then_count(error: np.ndarray, t: np.ndarray, threshold: float = 0.4) -> CorrelationTime:
+    """Number of frames at which the mean error over "trajectory time" is below the threshold, times their spacing."""
+    return correlation_time_mean_then_count(_likeness(error), t, 1 - threshold)
+
+
+def stable_steps(error: np.ndarray, threshold: float = 0.1) -> np.ndarray:
+    """Number of frames of "... time" before the first that exceeds the threshold or is not finite.
+
+    >>> stable_steps(np.array([[0.05, 0.08, 0.2, 0.01], [0.0, np.inf, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])).tolist()
+    [2, 1, 4]
+    """
+    error = np.asarray(error, dtype=np.float64)
+    over = ~(error <= threshold)
+    return np.where(over.any(-1), over.argmax(-1), error.shape[-1])
+
+
+def blow_up_time(error: np.ndarray, t: np.ndarray, bound: float = np.inf) -> CorrelationTime:
+    """Lead time of the first frame of "... time" that is not finite, or whose error exceeds a bound; censored if none.
+
+    Not interpolated. With the nRMSE, a bound of 10 also catches what grows without end but is cut off by its model.
+
+    >>> result = blow_up_time(np.array([[0.1, np.inf, np.inf], [0.1, 0.9, 30.0]]), np.array([1.0, 2, 3]))
+    >>> result.time.tolist(), result.censored.tolist()
+    ([2.0, 3.0], [False, True])
+    """
+    error = np.asarray(error, dtype=np.float64)
+    t = np.broadcast_to(np.asarray(t, dtype=np.float64), error.shape)
+    broken = ~(np.abs(error) <= bound) | ~np.isfinite(error)
+    censored = ~broken.any(-1)
+    first = np.where(censored, error.shape[-1] - 1, broken.argmax(-1))[..., None]
+    return CorrelationTime(np.take_along_axis(t, first, -1)[..., 0], np.asarray(censored))
+
+
+def stable_share(error: np.ndarray, bound: float = np.inf) -> float:
+    """Share of the forecasts "... time" that never blow up.
+
+    >>> stable_share(np.array([[0.1, np.inf], [0.1, 0.9]]))
+    0.5
+    """
+    return float(blow_up_time(error, np.arange(np.shape(error)[-1]), bound).censored.mean())
+
+
 def diverged(error: np.ndarray) -> np.ndarray:
     """Whether any frame of "... time" is not finite."""
     return ~np.isfinite(error).all(-1)
@@ -99,6 +161,12 @@ def quantile(values: np.ndarray, q: float, axis: int = 0) -> np.ndarray:
     step = np.where(between, high, 0.0) - np.where(between, low, 0.0)
     blended = np.where(between, np.where(between, low, 0.0) + share * step, np.where(np.isfinite(low), high, low))
     return np.where(low == high, low, blended)
+
+
+def _likeness(error: np.ndarray) -> np.ndarray:
+    """1 - error: 1 at lead time 0, as a correlation, and -inf where the error is not finite."""
+    error = np.asarray(error, dtype=np.float64)
+    return np.where(np.isfinite(error), 1 - error, -np.inf)
 
 
 def _mean(correlation: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,11 +6,17 @@ import numpy as np
 import pytest
 
 from pdekit.metrics.horizon import (
+    blow_up_time,
     correlation_time_first_crossing,
     correlation_time_mean_then_count,
     correlation_time_mean_then_first,
     diverged,
     quantile,
+    stable_share,
+    stable_steps,
+    valid_time_first_crossing,
+    valid_time_mean_then_count,
+    valid_time_mean_then_first,
 )
 
 
@@ -89,3 +95,59 @@ def test_quantile_is_numpys_and_survives_infinities(q):
     assert not np.isnan(result).any()
     assert np.isinf(result).all() == (q > 8 / 10)
     assert quantile(np.array([-np.inf, -np.inf, 1.0]), 0.5) == -np.inf
+
+
+class TestExponentialDivergence:
+    """Errors 1e-4 exp(lambda_i t): the definitions on a series whose crossings are known."""
+
+    t = np.arange(1, 401) * 0.1
+    rates = np.array([0.2, 0.25, 0.3])
+
+    @property
+    def error(self):
+        return 1e-4 * np.exp(self.rates[:, None] * self.t)
+
+    def test_first_crossing_of_each(self):
+        result = valid_time_first_crossing(self.error, self.t, 0.1)
+        assert result.time[1:] == pytest.approx(np.log(1e3) / self.rates[1:], abs=2e-3)
+        assert result.time[0] == pytest.approx(np.log(1e3) / 0.2, abs=2e-3) and not result.censored.any()
+        lyapunov = result.in_units_of(1 / self.rates)
+        assert lyapunov.time == pytest.approx(np.log(1e3), abs=1e-3)
+
+    def test_mean_then_first_is_that_of_the_mean(self):
+        mean = self.error.mean(0)
+        found = valid_time_mean_then_first(self.error, self.t, 0.1).time.item()
+        assert mean[int(found / 0.1) - 1] < 0.1 < mean[int(found / 0.1)]
+        single = np.median(valid_time_first_crossing(self.error, self.t, 0.1).time)
+        assert found < single, "the worst forecast leads the mean"
+
+    def test_counting_ignores_the_order(self):
+        order = np.random.default_rng(0).permutation(len(self.t))
+        counts = [valid_time_mean_then_count(e, self.t, 0.1).time.item() for e in (self.error, self.error[:, order])]
+        assert counts[0] == counts[1] == pytest.approx((self.error.mean(0) < 0.1).sum() * 0.1)
+        assert valid_time_mean_then_first(self.error[:, order], self.t, 0.1).time < counts[0] / 2
+
+    def test_steps_do_not_depend_on_the_step(self):
+        dt = np.array([[0.1], [0.2], [0.4]])
+        t = dt * np.arange(1, 401)
+        error = np.tile(self.error[1], (3, 1))
+        result = valid_time_first_crossing(error, t, 0.1).in_units_of(dt[:, 0])
+        assert result.time == pytest.approx(np.full(3, result.time[0]))
+        assert (np.ceil(result.time) - 1 == stable_steps(error, 0.1)).all()
+
+
+def test_valid_times_of_divergence_and_censoring():
+    error = np.array([[0.1, math.nan, 0.1], [0.1, math.inf, 0.1], [0.1, 0.2, 0.3]])
+    result = valid_time_first_crossing(error, np.array([1.0, 2.0, 3.0]))
+    assert result.time.tolist() == [1, 1, 3] and result.censored.tolist() == [False, False, True]
+    assert valid_time_mean_then_first(error, np.array([1.0, 2.0, 3.0])).time == 1
+    assert valid_time_mean_then_count(error, np.array([1.0, 2.0, 3.0])).time == 2
+
+
+def test_blow_up():
+    error = np.array([[0.1, 0.2, math.nan], [0.1, 20.0, 0.1], [0.1, 0.1, 0.1], [-math.inf, 0.1, 0.1]])
+    t = np.array([0.5, 1.0, 1.5])
+    assert blow_up_time(error, t).time.tolist() == [1.5, 1.5, 1.5, 0.5]
+    assert blow_up_time(error, t).censored.tolist() == [False, True, True, False]
+    assert blow_up_time(error, t, bound=10).time.tolist() == [1.5, 1.0, 1.5, 0.5]
+    assert stable_share(error) == 0.5 and stable_share(error, bound=10) == 0.25
