@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.models.distance import signed_distance
 from pdekit.models.noise import Noise
 from pdekit.models.normaliser import Normaliser
 from pdekit.models.stages import Stage, adam_stage
@@ -86,9 +87,18 @@ class Stepper(Surrogate):
         problem: on a uniform grid, without forcing that varies in time.
         history: frames that a step sees; a steady problem has none.
         target: frames of a training sample beyond them.
+        normalisation: of fields and coeffs, see `Normaliser`.
+        distance: whether a net also sees the signed distance to the edge of each field's mask.
     """
 
-    def __init__(self, problem: Problem, history: int, target: int):
+    def __init__(
+        self,
+        problem: Problem,
+        history: int,
+        target: int,
+        normalisation: str | Mapping[str, str] = "deviation",
+        distance: bool = False,
+    ):
         if not isinstance(problem.grid, Grid):
             raise ValueError(
                 f"expected a problem on a uniform grid, got {type(problem.grid).__name__}; grid nets need one"
@@ -106,10 +116,14 @@ class Stepper(Surrogate):
             history = 0
         elif history < 1:
             raise ValueError(f"expected history >= 1 for a problem in time, got {history}; set model.history=1")
+        if distance and not problem.has_mask:
+            raise ValueError("expected a problem with a mask for distance=true, got none; set model.distance=false")
         super().__init__(problem, (history, target))
         self.history = history
-        self.normaliser = Normaliser(problem)
-        self.n_context = history * problem.n_channels + len(problem.coeffs) + problem.n_channels * problem.has_mask
+        self.distance = distance
+        self.normaliser = Normaliser(problem, normalisation)
+        n_geometry = problem.n_channels * (problem.has_mask + distance)
+        self.n_context = history * problem.n_channels + len(problem.coeffs) + n_geometry
         self.n_params = len(problem.params)
 
     @property
@@ -147,12 +161,15 @@ class Stepper(Surrogate):
         )
 
     def context(self, frames: Tensor, given: Trajectory) -> Float[Tensor, "batch channel *space"]:
-        """The channels a net sees: history frames, oldest first, then coeffs, then the mask."""
+        """The channels a net sees: history frames, oldest first, then coeffs, the mask, the signed distance."""
         parts = [frames.flatten(1, 2)]
         if self.problem.coeffs:
             parts.append(given.coeffs)
         if self.problem.has_mask:
             parts.append(given.mask.expand(-1, self.problem.n_channels, *given.mask.shape[2:]))
+        if self.distance:
+            away = signed_distance(given.mask, self.problem.grid.resized(given.mask.shape[2:]))
+            parts.append(away.expand(-1, self.problem.n_channels, *given.mask.shape[2:]))
         return torch.cat(parts, 1)
 
     @torch.no_grad()

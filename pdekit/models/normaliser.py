@@ -5,14 +5,16 @@ Statistics are taken once, on the training split, inside the mask, over batch, t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from pdekit.fields import Field, Problem, Trajectory
+from pdekit.models.quantiles import Quantiles
 
+METHODS = ("deviation", "quantile")
 # a standard deviation below this share of the mean is a constant with rounding errors
 CONSTANT = 1e-9
 
@@ -71,9 +73,18 @@ def mean_and_deviation(moments: Moments, groups: Sequence[str]) -> tuple[Tensor,
     return mean, deviation
 
 
-def mean_and_scale(moments: Moments, groups: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """`mean_and_deviation`, with scale 1 for a channel that is constant."""
+def mean_and_scale(
+    moments: Moments, groups: Sequence[str], quantiles: Quantiles | None = None, chosen: Sequence[bool] = ()
+) -> tuple[Tensor, Tensor]:
+    """`mean_and_deviation`, or centre and scale of the quantiles where chosen; scale 1 for a channel that is constant.
+
+    A channel of which so many values are equal that its quantiles are too takes mean and deviation.
+    """
     mean, deviation = mean_and_deviation(moments, groups)
+    if quantiles is not None:
+        centre, scale = quantiles.centre_and_scale(groups)
+        use = torch.tensor(list(chosen)) & (scale > CONSTANT * centre.abs())
+        mean, deviation = torch.where(use, centre, mean), torch.where(use, scale, deviation)
     constant = deviation <= CONSTANT * moments.mean.abs()
     return mean, torch.where(constant, torch.ones_like(deviation), deviation)
 
@@ -83,10 +94,25 @@ class Normaliser(nn.Module):
 
     Buffers: ``mean``, ``scale`` (channel); ``change_scale`` (channel; the standard deviation of the change of the
     *normalised* field from frame to frame, one for a steady problem); the same pair for coeffs and params.
+
+    Args:
+        problem: whose fields, coeffs and params.
+        methods: "deviation", mean and standard deviation; "quantile", for values with heavy tails, see `Quantiles`; or
+            one of them by the name of a field, coeff or group, the others taking deviations. Params always do.
+
+    Raises:
+        ValueError: on an unknown method or name.
     """
 
-    def __init__(self, problem: Problem):
+    def __init__(self, problem: Problem, methods: str | Mapping[str, str] = "deviation"):
         super().__init__()
+        self.by_quantile = {part: chosen_by_quantile(getattr(problem, part), methods) for part in ("fields", "coeffs")}
+        names = {name for part in (problem.fields, problem.coeffs) for f in part for name in (f.name, f.group)}
+        for name in () if isinstance(methods, str) else methods:
+            if name not in names:
+                raise ValueError(
+                    f"expected the name of a field, coeff or group ({', '.join(sorted(names))}), got {name}"
+                )
         self.fields = problem.fields
         self.coeffs = problem.coeffs
         self.params = problem.params
@@ -103,21 +129,26 @@ class Normaliser(nn.Module):
         """
         u, change = Moments(len(self.fields)), Moments(len(self.fields))
         coeffs, params = Moments(len(self.coeffs)), Moments(len(self.params))
+        tails = {part: Quantiles(len(chosen)) if any(chosen) else None for part, chosen in self.by_quantile.items()}
         for batch in batches:
             mask = None if batch.mask is None else batch.mask[:, None].expand_as(batch.u).flatten(0, 1)
             _check_finite(batch, self.fields)
             u.add(batch.u.flatten(0, 1), mask)
+            if tails["fields"] is not None:
+                tails["fields"].add(batch.u.flatten(0, 1), mask)
             if batch.u.shape[1] > 1:
                 between = None if batch.mask is None else batch.mask[:, None].expand_as(batch.u[:, 1:]).flatten(0, 1)
                 change.add((batch.u[:, 1:].double() - batch.u[:, :-1].double()).flatten(0, 1), between)
             if batch.coeffs is not None:
                 coeffs.add(batch.coeffs)
+                if tails["coeffs"] is not None:
+                    tails["coeffs"].add(batch.coeffs)
             if batch.params is not None:
                 params.add(batch.params)
         if not u.count.any():
             raise ValueError("expected at least one training sample to calibrate on, found none; check the data")
         groups = [field.group for field in self.fields]
-        mean, scale = mean_and_scale(u, groups)
+        mean, scale = mean_and_scale(u, groups, tails["fields"], self.by_quantile["fields"])
         change_scale = mean_and_deviation(change, groups)[1] / scale
         still = change_scale <= CONSTANT
         self.change_scale.copy_(torch.where(still, torch.ones_like(scale), change_scale))
@@ -127,7 +158,7 @@ class Normaliser(nn.Module):
             ("coeffs", coeffs, [field.group for field in self.coeffs]),
             ("params", params, list(self.params)),
         ):
-            mean, scale = mean_and_scale(moments, names)
+            mean, scale = mean_and_scale(moments, names, tails.get(name), self.by_quantile.get(name, ()))
             getattr(self, f"{name}_mean").copy_(mean)
             getattr(self, f"{name}_scale").copy_(scale)
 
@@ -145,6 +176,21 @@ class Normaliser(nn.Module):
 
     def encode_params(self, params: Float[Tensor, "batch param"]) -> Float[Tensor, "batch param"]:
         return (params - self.params_mean) / self.params_scale
+
+
+def chosen_by_quantile(fields: Sequence[Field], methods: str | Mapping[str, str]) -> list[bool]:
+    """Whether each field is normalised by quantiles; its own name goes before that of its group.
+
+    >>> chosen_by_quantile((Field("u", vector="v"), Field("T")), {"v": "quantile"})
+    [True, False]
+    """
+    found = []
+    for field in fields:
+        method = methods if isinstance(methods, str) else methods.get(field.name, methods.get(field.group, METHODS[0]))
+        if method not in METHODS:
+            raise ValueError(f"expected a normalisation among {METHODS}, got {method!r}; set model.normalisation")
+        found.append(method == "quantile")
+    return found
 
 
 def _channels(values: Tensor, u: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from jaxtyping import Float
@@ -28,6 +28,9 @@ class OneStep(Stepper):
         unroll: steps of the training loss, each from the frame before it.
         pushforward: with unroll > 1: only the last step counts and carries gradients, the ones before it merely
             make its input (Brandstetter et al., 2022). Otherwise the mean over all steps, with full gradients.
+        normalisation: of fields and coeffs: "deviation", "quantile" for heavy tails, or one of them by name, see
+            `Normaliser`.
+        distance: whether the net also sees the signed distance to the edge of each field's mask.
     """
 
     def __init__(
@@ -38,12 +41,14 @@ class OneStep(Stepper):
         target: str = "change",
         unroll: int = 1,
         pushforward: bool = False,
+        normalisation: str | Mapping[str, str] = "deviation",
+        distance: bool = False,
     ):
         if target not in TARGETS:
             raise ValueError(f"expected a target among {TARGETS}, got {target!r}; set model.target")
         if unroll < 1 or (problem.steady and unroll > 1):
             raise ValueError(f"expected unroll >= 1, and 1 for a steady problem, got {unroll}; correct model.unroll")
-        super().__init__(problem, history, unroll)
+        super().__init__(problem, history, unroll, normalisation, distance)
         self.change = target == "change" and not problem.steady
         self.unroll = unroll
         self.pushforward = pushforward

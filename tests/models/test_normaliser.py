@@ -7,6 +7,7 @@ import torch
 
 from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.models.normaliser import Moments, Normaliser
+from pdekit.models.quantiles import Quantiles
 
 GRID = Grid((16,), (1.0,))
 
@@ -79,6 +80,70 @@ def test_only_the_inside_of_the_mask_counts():
     expected.calibrate([trajectory(u[..., :10])])
     for name, value in normaliser.state_dict().items():
         torch.testing.assert_close(value, expected.state_dict()[name], rtol=1e-13, atol=0)
+
+
+def heavy(*shape: int) -> torch.Tensor:
+    """Values of which a few are enormous (Cauchy)."""
+    uniform = torch.rand(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    return torch.tan(torch.pi * (uniform - 0.5))
+
+
+def test_quantiles_hold_98_percent_whatever_the_tails():
+    u = 5 + torch.cat((heavy(200, 4, 1, 16), torch.randn(200, 4, 1, 16)), 2)
+    normaliser = Normaliser(problem(Field("s"), Field("T")), {"s": "quantile"}).double()
+    normaliser.calibrate(trajectory(part) for part in u.split(30))
+    inside = normaliser.encode(u)
+    assert 0.979 < (inside[:, :, 0].abs() <= 1).double().mean() < 0.981
+    assert abs((inside[:, :, 0] > 1).double().mean() - 0.01) < 1e-3
+    torch.testing.assert_close(normaliser.decode(inside), u)
+    torch.testing.assert_close(inside[:, :, 1].std(correction=0), torch.tensor(1.0).double())  # the other by deviation
+    torch.testing.assert_close(normaliser.change_scale, inside.diff(dim=1).std((0, 1, 3), correction=0))
+
+
+def test_quantiles_of_a_group_and_of_coeffs():
+    """A complex pair keeps its zero and has one scale; a coefficient has its own."""
+    fields = (Field("E_real", complex="E"), Field("E_imag", complex="E"))
+    k = heavy(50, 1, 16).square()
+    normaliser = Normaliser(problem(*fields, coeffs=(Field("k"),)), "quantile").double()
+    u = heavy(50, 4, 2, 16) * torch.tensor([[1.0], [3.0]])
+    normaliser.calibrate([trajectory(u, coeffs=k)])
+    assert normaliser.mean.tolist() == [0, 0] and normaliser.scale[0] == normaliser.scale[1]
+    assert abs((normaliser.encode(u).abs() <= 1).double().mean() - 0.98) < 1e-3
+    low, high = torch.quantile(k, 0.01), torch.quantile(k, 0.99)
+    torch.testing.assert_close(normaliser.coeffs_mean[0], (low + high) / 2)
+    torch.testing.assert_close(normaliser.coeffs_scale[0], (high - low) / 2)
+
+
+def test_quantiles_count_inside_the_mask_and_fall_back_where_all_are_equal():
+    u = torch.zeros(10, 4, 2, 16, dtype=torch.float64)
+    u[..., :8] = torch.arange(8.0)
+    u[0, 0, 1, 3] = 100.0  # one value of channel 1 differs from the constant 7
+    u[:, :, 1] = torch.where(u[:, :, 1] == 100, 100.0, 7.0)
+    mask = (torch.arange(16) < 8).double().expand(10, 2, 16)
+    normaliser = Normaliser(problem(Field("a"), Field("b")), "quantile").double()
+    normaliser.calibrate([trajectory(u, mask=mask)])
+    assert normaliser.mean[0] == 3.5 and normaliser.scale[0] == 3.5
+    torch.testing.assert_close(normaliser.scale[1], u[:, :, 1, :8].std(correction=0))
+
+
+def test_thinned_quantiles_are_an_even_selection(monkeypatch):
+    monkeypatch.setattr("pdekit.models.quantiles.KEPT", 100)
+    quantiles = Quantiles(1)
+    for part in torch.arange(5000.0).split([1, 7, 1992, 2500, 500]):
+        quantiles.add(part.reshape(1, 1, -1))
+    kept = quantiles.values[0]
+    assert 100 <= len(kept) <= 200 and kept[0] == 0
+    assert (kept.diff() == quantiles.strides[0]).all()
+    centre, scale = quantiles.centre_and_scale(["u"])
+    assert abs(centre - 2500) < 60 and abs(scale - 2450) < 60
+
+
+def test_a_wrong_normalisation_is_refused():
+    for methods in ("minmax", {"u": "minmax"}):
+        with pytest.raises(ValueError, match="expected a normalisation among"):
+            Normaliser(problem(Field("u")), methods)
+    with pytest.raises(ValueError, match=r"expected the name of a field, coeff or group \(u\), got w"):
+        Normaliser(problem(Field("u")), {"w": "quantile"})
 
 
 def test_a_nan_in_the_data_is_named():
