@@ -20,19 +20,25 @@ Evaluate a trained run beside baselines and solvers, and write scores.nc, foreca
 The files of an earlier evaluation in the same folder are replaced.
 
 settings:
-  horizon=200               frames to forecast; as many as the test trajectories have if not given
+  horizon=1000              frames to forecast, in bounded memory; as many as are stored if not given, and beyond
+                            them the data's own solver goes on with the reference
   members=8                 ensemble members, each scored by itself
   n_trajectories=16         test trajectories; all if not given
   starts=[0,20]             frames of each trajectory to begin at
   batch_size=16             trajectories forecast together; times are measured with it
+  resolution=128            points of each axis to forecast on; those of the data if not given
+  resolutions=[0.5,1,2]     errors on other grids, as shares of the data grid, in a table beside all else
   measures=[rmse,vrmse]     names in pdekit.metrics.catalogue; all that suit if not given
   sweep_sizes=[0.5,1.0]     solver grids, as shares of the data grid; [] for no solvers
   sweep_steps=[1,4]         solver steps between frames
   sweep_precisions=[float64]  of the solvers; float32 and float64 if not given
   timing_batches=[1,64]     batches with which forecasts are timed beside batch_size
-  compare_at=20             lead time at which surrogates and solvers are compared
+  error=correlation_time    first axis of the cost chart; nrmse if not given
+  compare_at=20             its lead time; if not given, the last frame before the reference's predictability ends;
+                            "useful": the last one at which the surrogate is
   lyapunov_exponent=0.087   correlation times also in Lyapunov times
   data=NAME                 another dataset of the same problem
+  path=FOLDER               published files of the dataset instead of generated ones
   folder=PATH device=cuda seed=0 n_kept=3 data_dir=PATH progress=false trust=PACKAGE
 
 data sets:
@@ -80,6 +86,7 @@ def register_schema() -> None:
         folder: str | None = None
         device: str = "cpu"
         data_dir: str | None = None
+        path: str | None = None
         data: Any = None
 
     ConfigStore.instance().store("schema", command_line.schema(Command))
@@ -90,7 +97,7 @@ def evaluate(config: dict[str, Any], data_name: str | None = None, trust: list[s
 
     Args:
         config: resolved and plain; the settings of `pdekit.evaluation.settings.Evaluation`, and run, folder, device,
-            data (a recipe, None for the run's own) and data_dir.
+            data (a recipe, None for the run's own), path (published files of it) and data_dir.
         data_name: name of that recipe's configuration.
         trust: packages beside pdekit that the run or the recipe may name.
 
@@ -104,24 +111,32 @@ def evaluate(config: dict[str, Any], data_name: str | None = None, trust: list[s
     from pdekit.data.instance import instance_from
     from pdekit.data.module import DataModule
     from pdekit.data.plain import from_plain
+    from pdekit.data.published import open_published
     from pdekit.evaluation.checks import check_problem
-    from pdekit.evaluation.run import evaluate_models
+    from pdekit.evaluation.run import chosen_measures, evaluate_models
     from pdekit.evaluation.settings import Evaluation
     from pdekit.runs import load
 
     config, trust = dict(config), trust or []
     path, folder, device = Path(config.pop("run")), config.pop("folder"), config.pop("device")
-    other, data_dir = config.pop("data"), config.pop("data_dir")
+    other, data_dir, published = config.pop("data"), config.pop("data_dir"), config.pop("path")
     settings = Evaluation(**from_plain(config))
+    chosen_measures(settings.measures, settings.error)
     run = load(path, trust, device)
     recipe = instance_from(other or run.config["data"], None if other else run.config.get("instance"), trust)
-    check_problem(run.name, run.problem, recipe.problem("train"))
-    base = data_dir or run.config["data_dir"]
-    data = DataModule.from_folder(generate(recipe, Path(base) if base else None), trust=trust)
+    published = published or (None if other else run.config.get("path"))
+    if published:
+        data, recipe = open_published(published, recipe.name, trust=trust), None
+    else:
+        check_problem(run.name, run.problem, recipe.problem("train"), settings.resolution is not None)
+        base = data_dir or run.config["data_dir"]
+        data = DataModule.from_folder(generate(recipe, Path(base) if base else None), trust=trust)
     data.set_window(*run.model.window)
     name = data_name or run.config["choices"]["data"]
     into = Path(folder) if folder else path / name if other else path
-    return evaluate_models({run.name: run.model}, data, into, settings, {"data": name}, path)
+    return evaluate_models(
+        {run.name: run.model}, data, into, settings, {"data": name}, path, recipe=recipe, device=device
+    )
 
 
 if __name__ == "__main__":

@@ -133,13 +133,15 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
         from pdekit.data.module import DataModule
         from pdekit.data.plain import from_plain
         from pdekit.data.published import open_published
+        from pdekit.energy import Energy
         from pdekit.evaluation.checks import check_horizon
         from pdekit.evaluation.run import chosen_measures, evaluate_models
         from pdekit.evaluation.settings import Evaluation
+        from pdekit.evaluation.truth import can_go_on
         from pdekit.provenance import provenance, sha256, write_json
         from pdekit.runs import WEIGHTS, build_model, new_folder, save_weights
         from pdekit.settings import Engine, Training
-        from pdekit.training import Diverged, fit
+        from pdekit.training import Diverged, device_of, fit
 
     settings, engine = Training(**config["training"]), Engine(**config["trainer"])
     loading, evaluation = Loading(**config["loading"]), Evaluation(**from_plain(config["evaluation"]))
@@ -151,14 +153,14 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
             "solver or the recipe has another version now; start a new run"
         )
     torch.manual_seed(seed)
-    chosen_measures(evaluation.measures)  # what is refused, is refused before the wait
+    chosen_measures(evaluation.measures, evaluation.error)  # what is refused, is refused before the wait
     data = None
     if config.get("path"):
         config["path"] = str(Path(config["path"]).resolve())
         data = open_published(config["path"], recipe.name, loading, trust)
     problems = [data.problem, data.test.problem] if data else [recipe.problem(split) for split in ("train", "test")]
     model = build_model(config["model"], problems[0], trust)
-    if evaluation.horizon is not None:
+    if evaluation.horizon is not None and (data is not None or not can_go_on(recipe)):
         check_horizon(evaluation.horizon, model.window[0], max(evaluation.starts), problems[1])
     if data is None:
         with timed(seconds, "data"):
@@ -176,7 +178,7 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
     with timed(seconds, "calibration"):
         model.calibrate(data.calibration_batches())
     try:
-        with timed(seconds, "training"):
+        with Energy(gpu=device_of(engine).type == "cuda") as energy, timed(seconds, "training"):
             outcome = fit(model, data, settings, engine, run, seed, resume is not None and (run / "last.ckpt").exists())
     except Diverged as error:
         save_weights(run, model, names["model"], config)
@@ -191,10 +193,14 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
         print(f"out of time after {outcome.steps} steps. {again} trainer.max_time=null")
     save_weights(run, model, names["model"], config)
     record = {"seed": seed, "steps": outcome.steps, "parameters": n_parameters, "seconds": seconds}
+    record["energy"] = energy.record()
     record |= {"data": {"name": recipe.name, "recipe": recipe.hash}, "weights": sha256(run / WEIGHTS)}
     write_json(run / "provenance.json", provenance(**record))
     with timed(seconds, "evaluation"):
-        closing = evaluate_models({names["model"]: model.eval()}, data, run, evaluation, {"data": names["data"]})
+        closing = evaluate_models(
+            {names["model"]: model.eval()}, data, run, evaluation, {"data": names["data"]},
+            recipe=None if config.get("path") else recipe, device=device_of(engine),
+        )  # fmt: skip
     write_json(run / "provenance.json", provenance(**record))
     print(closing)
     print(f"run: {run} (in Python: pdekit.load({str(run)!r}))")

@@ -176,6 +176,13 @@ def fit(
     return Outcome(True, False, offset, time.monotonic() - began)
 
 
+def device_of(engine: Engine) -> torch.device:
+    """Where a model that was trained is evaluated: on the GPU if it was trained on one (Lightning hands it back on the
+    CPU)."""
+    gpu = engine.accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available()
+    return torch.device("cuda" if gpu else "cpu")
+
+
 def load_checkpoint(path: Path) -> dict:
     """What ``last.ckpt`` holds, without running code from it.
 

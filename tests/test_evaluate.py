@@ -80,6 +80,44 @@ def test_evaluating_again_gives_the_same_scores(run, tmp_path, monkeypatch):
         assert "nrmse" in a and "correlation" in a and "energy_spectrum" not in a
 
 
+def test_beyond_the_stored_frames(run, tmp_path, monkeypatch):
+    """The first frames are scored as ever, and the solver of the data goes on with the reference."""
+    for name, horizon in (("stored", 8), ("beyond", 20)):
+        options = [f"folder={tmp_path / name}", f"horizon={horizon}", "n_trajectories=2", *QUICK]
+        command(monkeypatch, evaluation_command, f"run={run}", *options)
+    with (
+        xr.open_dataset(tmp_path / "stored" / "scores.nc", engine="h5netcdf") as stored,
+        xr.open_dataset(tmp_path / "beyond" / "scores.nc", engine="h5netcdf") as beyond,
+    ):
+        assert beyond.sizes["time"] == 20
+        np.testing.assert_allclose(beyond.time, 0.8 * np.arange(1, 21))
+        for name in ("nrmse", "correlation"):
+            np.testing.assert_allclose(beyond[name][..., :8, :], stored[name], rtol=1e-4, atol=1e-7)
+        solver = beyond.nrmse.sel(model="solver 32, dt 0.2", member=0)
+        assert float(solver.max()) < 0.05, "the reference goes on as the equation says"
+        # its own checks agree to the end of what is stored, and nothing is known beyond
+        assert beyond.attrs["predictability_checked_until"] == pytest.approx(6.4)
+        assert beyond.attrs["predictable_until"] == np.inf
+        assert beyond.attrs["compare_at"] == pytest.approx(6.4) and beyond.attrs["error"] == "nrmse"
+
+
+def test_another_resolution(run, tmp_path, monkeypatch):
+    options = [f"folder={tmp_path}", "resolution=48", "resolutions=[0.5,2]", "horizon=3", "compare_at=useful", *QUICK]
+    command(monkeypatch, evaluation_command, f"run={run}", *options)
+    with xr.open_dataset(tmp_path / "scores.nc", engine="h5netcdf") as scores:
+        assert scores.model.values.tolist() == ["fno", "persistence", "mean", "solver 48, dt 0.2"]
+        assert scores.sizes["shell"] == 25 and "compare_at" not in scores.attrs
+        solver, still = (scores.nrmse.sel(model=name, member=0) for name in ("solver 48, dt 0.2", "persistence"))
+        assert float(solver.max()) < 0.1 * float(still.min())
+        table = scores.nrmse_by_resolution
+        assert table.resolution.values.tolist() == ["16", "17", "64", "65"]
+        assert scores.resolution_points.values.tolist() == [16, 17, 64, 65]
+        assert table.sel(model=["fno", "persistence"]).notnull().all()
+        assert table.sel(model=["mean", "solver 48, dt 0.2"]).isnull().all() and table.attrs["absent"] == "{}"
+        finer = table.sel(model="persistence", resolution="64")
+        np.testing.assert_allclose(finer, table.sel(model="persistence", resolution="65"), rtol=1e-3)
+
+
 class TestErrors:
     def test_no_run(self, monkeypatch):
         assert "expected run=PATH" in failure(monkeypatch, "horizon=3")
@@ -102,8 +140,12 @@ class TestErrors:
     def test_an_unknown_measure(self, monkeypatch, run):
         assert "expected measures among rmse, nrmse" in failure(monkeypatch, f"run={run}", "measures=[rms]")
 
-    def test_a_horizon_beyond_the_data(self, monkeypatch, run):
-        assert "expected a horizon of 1 to 8 frames" in failure(monkeypatch, f"run={run}", "horizon=100")
+    def test_an_unknown_error(self, monkeypatch, run):
+        assert "expected an error among correlation_time, rmse" in failure(monkeypatch, f"run={run}", "error=speed")
+
+    def test_a_resolution_of_too_many_axes(self, monkeypatch, run):
+        said = failure(monkeypatch, f"run={run}", "resolution=[64,64]")
+        assert "expected a resolution of one number or 1, got [64, 64]" in said
 
     def test_data_of_another_problem(self, monkeypatch, run):
         said = failure(monkeypatch, f"run={run}", "data=kolmogorov")
@@ -118,4 +160,4 @@ def test_help_answers_without_torch():
         "sys.exit('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0 and "horizon=200" in done.stdout and "kolmogorov" in done.stdout
+    assert done.returncode == 0 and "horizon=1000" in done.stdout and "kolmogorov" in done.stdout

@@ -16,6 +16,7 @@ LAYERS = {
     "machine": set(),
     "settings": set(),
     "targets": set(),
+    "energy": set(),
     "provenance": {"machine"},
     "fields": set(),
     "labelled": {"fields"},
@@ -38,7 +39,7 @@ LAYERS = {
 }
 
 # modules that import nothing but the standard library
-STANDARD_LIBRARY_ONLY = {"machine", "settings", "targets"}
+STANDARD_LIBRARY_ONLY = {"machine", "settings", "targets", "energy"}
 
 # all that may be imported before `main` runs: `--help` answers at once, and `import pdekit` costs nothing
 LIGHT = {"hydra", "omegaconf", "rich"}

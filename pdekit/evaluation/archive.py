@@ -11,6 +11,7 @@ from typing import Any
 import h5netcdf
 import h5py
 import numpy as np
+import xarray as xr
 
 TEXT = h5py.string_dtype()
 CHUNK = 2**16
@@ -57,6 +58,14 @@ class Archive:
         variable[...] = values.astype(object) if dtype is TEXT else values
         for key, value in (attrs or {}).items():
             variable.attrs[key] = value
+
+    def put_all(self, data: xr.Dataset) -> None:
+        """Variables that are known whole, along dimensions of the file."""
+        for dim, size in data.sizes.items():
+            if dim not in self._file.dimensions:
+                self._file.dimensions[dim] = size
+        for name, variable in data.data_vars.items():
+            self.put(str(name), [str(dim) for dim in variable.dims], variable.values, variable.attrs)
 
     def declare(
         self, name: str, dims: Sequence[str], attrs: Mapping[str, Any], together: tuple[int, int] | None = None

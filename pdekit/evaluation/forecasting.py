@@ -87,11 +87,13 @@ class Contender:
         return any(type(part).__name__ == "OptimizedModule" for part in self.model.modules())
 
     def stretch(self, size: int) -> int:
-        """Frames of one call: blocks of ``size`` for a stepper or solver, as many as it was made for otherwise."""
+        """Frames of one call: as many as a whole-trajectory model was made for, blocks of ``size`` otherwise."""
+        target = self.model.window[1]
+        if target == "all":
+            return max(1, self.model.problem.n_frames - self.history)
         if isinstance(self.model, (Stepper, Solver)) or self.kind != "surrogate":
             return size
-        target = self.model.window[1]
-        return max(1, self.model.problem.n_frames - self.history) if target == "all" else int(target)
+        return int(target)
 
     def warm_up(self, given: Trajectory, t: Tensor, forcing: Forcing = unforced) -> None:
         """Short forecasts that are not timed: the first call compiles, plans and fills caches.

@@ -15,6 +15,7 @@ from pdekit.data.simulation import restrict
 from pdekit.data.windows import Source
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.base import Stepper, Surrogate
+from pdekit.models.persistence import Persistence
 from pdekit.pdes.base import ConservationLaw
 
 
@@ -57,8 +58,8 @@ class Resampled:
             raise ValueError(f"expected a uniform grid, got {type(grid).__name__}; leave resolution out")
         if source.problem.has_mask and set(grid.layout) != {"nodes"}:
             raise ValueError(
-                f"expected no mask on a grid of {', '.join(sorted(set(grid.layout)))}: where fields exist is only known "
-                "at the stored points; leave resolution out"
+                f"expected no mask on a grid of {', '.join(sorted(set(grid.layout)))}: where fields exist is known at "
+                "the stored points only; leave resolution out"
             )
         self.source, self.n_trajectories, self.grid = source, source.n_trajectories, grid
         self.averages = isinstance(source.problem.pde, ConservationLaw)
@@ -90,7 +91,7 @@ def at_resolution(name: str, model: Surrogate, shape: Sequence[int]) -> Surrogat
     """
     if tuple(shape) == tuple(model.problem.grid.shape):
         return model
-    if not isinstance(model, Stepper):
+    if not isinstance(model, (Stepper, Persistence)):
         raise ValueError(
             f"expected a method whose net takes any grid, got {type(model).__name__} for {name!r}: it was made for "
             f"{'x'.join(map(str, model.problem.grid.shape))} points; evaluate it there"
@@ -98,7 +99,8 @@ def at_resolution(name: str, model: Surrogate, shape: Sequence[int]) -> Surrogat
     problem = dataclasses.replace(model.problem, grid=model.problem.grid.resized(shape))
     resized = copy.copy(model)
     resized.problem = problem
-    _try(resized, problem)
+    if isinstance(resized, Stepper):
+        _try(resized, problem)
     return resized
 
 

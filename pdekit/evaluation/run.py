@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import xarray as xr
+import numpy as np
+import torch
 
+from pdekit.data.base_recipe import BaseRecipe
 from pdekit.data.module import DataModule
-from pdekit.data.store import Split
-from pdekit.data.windows import Source
+from pdekit.evaluation.across import across_resolutions
+from pdekit.evaluation.background import compared_at, data_seconds, spent_by, trust_in
+from pdekit.evaluation.case_solvers import case_solvers
+from pdekit.evaluation.checks import check_problem
+from pdekit.evaluation.forecasting import CPU, device_of
 from pdekit.evaluation.opponents import baselines, solvers
+from pdekit.evaluation.resolution import at_resolution
 from pdekit.evaluation.scores import evaluate
-from pdekit.evaluation.settings import Evaluation
-from pdekit.metrics.catalogue import MEASURES, Measure
+from pdekit.evaluation.settings import USEFUL, Evaluation
+from pdekit.evaluation.truth import on_grid, reference_for
+from pdekit.fields import Trajectory
+from pdekit.metrics.catalogue import FRAME, MEASURES, Measure
 from pdekit.models.base import Surrogate
 from pdekit.report.page import write_report
 from pdekit.report.summary import closing_lines, summarise
 
 NEEDED = ("nrmse", "correlation")
 """Measures that the table of the report is made of."""
+
+CORRELATION_TIME = "correlation_time"
 
 
 def evaluate_models(
@@ -32,8 +40,15 @@ def evaluate_models(
     settings: Evaluation,
     attrs: Mapping[str, Any] | None = None,
     run: Path | None = None,
+    recipe: BaseRecipe | None = None,
+    device: torch.device | str | None = None,
 ) -> str:
     """Score models on the test split beside baselines and solvers, and write the report.
+
+    Beside what `evaluate` writes, ``scores.nc`` then has the attributes ``error`` and ``compare_at``, the first axis of
+    the cost chart and the lead time of it (no time for "useful" and for steady problems), ``predictable_until`` (lead
+    time at which the reference's own checks stop to agree, infinity if they do to the end) and
+    ``predictability_checked_until``, both absent where no self-convergence is stored.
 
     Args:
         models: trained surrogates by name, of one problem.
@@ -41,75 +56,93 @@ def evaluate_models(
         folder: where ``scores.nc``, ``forecasts.nc`` and ``report.html`` go.
         settings: how.
         attrs: what else is known, for the files: the name of the data set (``data``), provenance.
-        run: folder whose ``provenance.json`` says how long the training took; ``folder`` if None.
+        run: folder whose ``provenance.json`` says what the training took; ``folder`` if None.
+        recipe: that made the data; None for data from elsewhere, whose reference ends with them.
+        device: where everything runs; that of the first model if None.
 
     Returns:
         A few lines that say how the models did, and where the report is.
 
     Raises:
-        ValueError: if a model belongs to another problem, a measure is unknown, or the horizon is too long.
+        ValueError: if a model belongs to another problem, a measure is unknown, a horizon is longer than the data and
+            no recipe can go on, or a model or the data cannot be brought to the resolution.
     """
-    measures = chosen_measures(settings.measures)
+    measures = chosen_measures(settings.measures, settings.error)
     source = data.sources["test"]
-    others, absent = baselines(source.problem, data.calibration_batches)
+    shape = None if settings.resolution is None else settings.shape_of(len(source.problem.grid.shape))
+    device = torch.device(device or next((device_of(model) for model in models.values()), CPU))
+    for name, model in models.items():
+        check_problem(name, model.problem, source.problem, any_shape=shape is not None)
+    resized = {name: model if shape is None else at_resolution(name, model, shape) for name, model in models.items()}
+    history = max((model.window[0] for model in models.values()), default=0)
+    history = max(history, 0 if source.problem.steady else 1)  # baselines in time are given a frame
+    wanted = None if settings.horizon is None else history + max(settings.starts) + settings.horizon
+    reference = reference_for(source, recipe, wanted, shape, device)
+    problem = reference.problem
+    others, absent = baselines(problem, lambda: training_batches(data, shape))
     others = {name: model for name, model in others.items() if name not in models}
-    sweep, no_solver = solvers(source.problem, settings.sweep_sizes, settings.sweep_steps, settings.sweep_precisions)
-    known = {"description": source.problem.pde.describe({})} if source.problem.pde is not None else {}
-    for name in ("lyapunov_exponent", "compare_at"):
-        if getattr(settings, name) is not None:
-            known[name] = getattr(settings, name)
+    sweep, no_solver = solvers(problem, settings.sweep_sizes, settings.sweep_steps, settings.sweep_precisions)
+    wholes = case_solvers(problem, recipe, settings.sweep_refinements)
+    if wholes:  # a problem that is solved as a whole has no step to sweep over
+        sweep, no_solver = wholes, {}
+    horizon = settings.horizon or problem.n_frames - history - max(settings.starts)
+    table = None
+    if settings.resolutions and models:
+        rows = models | {name: model for name, model in others.items() if name == "persistence"}
+        table = across_resolutions(rows, source, recipe, settings.resolutions, horizon, device, settings.seed)
+
+    trust = trust_in(source)
+    known: dict[str, Any] = {"error": settings.error}
+    if problem.pde is not None:
+        known["description"] = problem.pde.describe({})
+    if settings.lyapunov_exponent is not None:
+        known["lyapunov_exponent"] = settings.lyapunov_exponent
+    if trust is not None and not problem.steady:
+        known |= {"predictable_until": trust.until, "predictability_checked_until": trust.time[-1]}
+    if settings.compare_at != USEFUL and not problem.steady:
+        lead = (problem.dt * np.arange(1, horizon + 1)).tolist()
+        known["compare_at"] = compared_at(lead, trust) if settings.compare_at is None else settings.compare_at
     scores = evaluate(
-        models, source, folder,
+        resized, source, folder,
         baselines=others, solvers=sweep, absent=absent | no_solver, horizon=settings.horizon,
         members=settings.members, seed=settings.seed, batch_size=settings.batch_size,
         n_trajectories=settings.n_trajectories, starts=settings.starts, measures=measures,
-        floor=floor_of(source), n_kept=settings.n_kept,
-        timing_batches=settings.timing_batches, spent=training_seconds(run or folder, list(models)),
+        floor=None if trust is None else (trust.time, trust.nrmse), n_kept=settings.n_kept,
+        timing_batches=settings.timing_batches,
+        spent={name: spent_by(run or folder) for name in models} if len(models) == 1 else {},
         data_seconds=data_seconds(source), attrs=known | dict(attrs or {}), progress=settings.progress,
+        reference=reference, device=device, table=table,
     )  # fmt: skip
     with scores:
         report = write_report(folder)
         return closing_lines(summarise(scores), scores) + f"\nreport: {report}"
 
 
-def chosen_measures(names: Sequence[str] | None) -> list[Measure]:
+def training_batches(data: DataModule, shape: Sequence[int] | None) -> Iterator[Trajectory]:
+    """The training split once, trajectory by trajectory, on the grid of the evaluation."""
+    if shape is None:
+        return data.calibration_batches()
+    source = on_grid(data.sources["train"], shape)
+    return (source.read(i) for i in range(data.train.n_trajectories))
+
+
+def chosen_measures(names: Sequence[str] | None, error: str = "nrmse") -> list[Measure]:
     """Measures of the catalogue by name, all of them for None; those that the report needs are always there.
 
+    Args:
+        names: None for all.
+        error: the one of the cost chart, which is needed, too.
+
     Raises:
-        ValueError: if there is none of a name.
+        ValueError: if there is none of a name, or the error is none.
     """
     for name in names or ():
         if name not in MEASURES:
             raise ValueError(f"expected measures among {', '.join(MEASURES)}, got {name!r}; correct measures=[...]")
-    wanted = set(MEASURES) if names is None else {*names, *NEEDED}
+    errors = [name for name, measure in MEASURES.items() if measure.perfect == 0 and measure.dims == FRAME]
+    if error not in (*errors, CORRELATION_TIME):
+        raise ValueError(
+            f"expected an error among {', '.join([CORRELATION_TIME, *errors])}, got {error!r}; correct error="
+        )
+    wanted = set(MEASURES) if names is None else {*names, *NEEDED, error}
     return [measure for name, measure in MEASURES.items() if name in wanted]
-
-
-def floor_of(source: Source) -> tuple[list[float], list[float]] | None:
-    """Lead times and the reference's own nRMSE, from the self-convergence that is stored with generated data.
-
-    The largest of its checks (half the step, finer space), in the median over their trajectories.
-    """
-    if not isinstance(source, Split) or "self_convergence" not in source.documents:
-        return None
-    found = source.documents["self_convergence"]
-    errors = [found[name] for name in ("error_step", "error_space") if name in found]
-    checks = xr.DataArray(errors, dims=("check", "trajectory", "time"))
-    return list(found["time"]), checks.max("check").median("trajectory").values.tolist()
-
-
-def training_seconds(run: Path, names: Sequence[str]) -> dict[str, float]:
-    """Seconds of training of a run's surrogate, from its ``provenance.json``; nothing if they are not known."""
-    path = Path(run) / "provenance.json"
-    if len(names) != 1 or not path.is_file():
-        return {}
-    seconds = json.loads(path.read_text(encoding="utf-8")).get("seconds", {})
-    return {names[0]: float(seconds["training"])} if "training" in seconds else {}
-
-
-def data_seconds(source: Source) -> float:
-    """Seconds that it took to generate the data, times the processes that did; NaN for data from elsewhere."""
-    if not isinstance(source, Split) or "seconds" not in source.documents.get("provenance", {}):
-        return math.nan
-    found = source.documents["provenance"]
-    return float(found["seconds"]) * int(found.get("workers", 1))

@@ -19,7 +19,9 @@ from torch import Tensor
 from pdekit.data.base_recipe import silent
 from pdekit.data.windows import Source
 from pdekit.evaluation.archive import Archive
+from pdekit.evaluation.background import Spent
 from pdekit.evaluation.checks import check_horizon, check_problem
+from pdekit.evaluation.costs import cost_attrs, write_costs
 from pdekit.evaluation.ensembles import Ensembles
 from pdekit.evaluation.forecasting import CPU, Contender, block_size, device_of
 from pdekit.evaluation.keeping import Kept
@@ -54,12 +56,13 @@ def evaluate(
     floor: tuple[Sequence[float], Sequence[float]] | None = None,
     n_kept: int = 3,
     timing_batches: Sequence[int] = (1,),
-    spent: Mapping[str, float] | None = None,
+    spent: Mapping[str, Spent] | None = None,
     data_seconds: float = math.nan,
     attrs: Mapping[str, Any] | None = None,
     progress: bool = True,
     reference: Reference | None = None,
     device: torch.device | str | None = None,
+    table: xr.Dataset | None = None,
 ) -> xr.Dataset:
     """Forecast with every model from the same frames, and write ``scores.nc`` and ``forecasts.nc`` into a folder.
 
@@ -84,12 +87,13 @@ def evaluate(
         floor: lead times and the nRMSE that the reference itself has at them, from its self-convergence.
         n_kept: samples whose forecasts are kept.
         timing_batches: sizes of batches with which one more forecast is timed, beside ``batch_size``.
-        spent: seconds of training by name of the model, as far as they are known.
+        spent: what training took, by name of the model, as far as it is known.
         data_seconds: what it took to generate the data, NaN if that is not known.
         attrs: what else to write into the files: provenance, description.
         progress: whether to draw a progress bar.
         reference: where the truth comes from if not from the source: a `Continued`, for horizons beyond it.
         device: where everything runs; that of the first model if None.
+        table: more variables to write, of some of the models: `across_resolutions`.
 
     Returns:
         The scores, read lazily from the file (close it, or use ``with``): dims model, member, sample, time, field and
@@ -137,7 +141,7 @@ def evaluate(
         "batch_size": batch_size,
         "seed": seed,
         "threads": torch.get_num_threads(),
-        "device": str(device),
+        **cost_attrs(contenders, device, spent or {}),
         "absent": json.dumps(dict(absent or {})),
         "n_space": len(problem.grid.shape),
         "horizon": horizon,
@@ -147,6 +151,8 @@ def evaluate(
     }
     coords |= Physics.coords(problem) | Statistics.coords(problem, horizon)
     coords["batch"] = sorted({*timing_batches, batch_size})
+    if table is not None:
+        coords |= {name: table[name].values for name in table.coords if name != "model"}
     seconds = np.full((len(contenders), len(coords["batch"])), math.nan)
     folder = Path(folder)
     kept = Kept(folder, problem, contenders, min(n_kept, len(samples)), lead, attributes)
@@ -197,9 +203,11 @@ def evaluate(
             statistics.finish()
             physics.finish(rows)
         ensembles.finish()
-        seconds[:, coords["batch"].index(batch_size)] = [np.median(c.seconds) for c in contenders]
-        archive.put("seconds_by_batch", ("model", "batch"), seconds, {"units": "s"})
-        _describe(archive, contenders, floor, lead, spent or {})
+        write_costs(archive, contenders, seconds, coords["batch"], batch_size, spent or {})
+        if floor is not None:
+            archive.put("nrmse_floor", ("time",), np.interp(lead, *floor))
+        if table is not None:
+            archive.put_all(table.reindex(model=coords["model"]))
     return xr.open_dataset(folder / "scores.nc", engine="h5netcdf")
 
 
@@ -244,20 +252,6 @@ def _score(
         for measure in measures:
             archive.write(measure.name, (*place, among_all), measure.of_pair(pair).float().cpu().numpy())
         statistics.update(place[0], place[1], among_all, pair)
-
-
-def _describe(archive: Archive, contenders: Sequence[Contender], floor, lead: np.ndarray, spent) -> None:
-    """What is known of each model when all is done."""
-    training = [spent.get(c.name, math.nan) if c.kind == "surrogate" else 0.0 for c in contenders]
-    archive.put("training_seconds", ("model",), training, {"units": "s"})
-    archive.put("peak_bytes", ("model",), [c.peak_bytes for c in contenders], {"long_name": "one frame of one sample"})
-    archive.put("kind", ("model",), [c.kind for c in contenders])
-    archive.put("parameters", ("model",), [c.parameters for c in contenders])
-    seconds = [float(np.median(c.seconds)) for c in contenders]
-    archive.put("seconds_per_forecast", ("model",), seconds, {"units": "s", "long_name": "one member of one sample"})
-    archive.put("network_calls", ("model",), [max(c.calls) for c in contenders])
-    if floor is not None:
-        archive.put("nrmse_floor", ("time",), np.interp(lead, *floor))
 
 
 def _told(bar: Progress, work: int) -> Callable[[int], None]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+USEFUL = "useful"
 
 
 @dataclass
@@ -10,19 +13,28 @@ class Evaluation:
     """How to evaluate.
 
     Args:
-        horizon: frames to forecast; null for all that the data have.
+        horizon: frames to forecast; null for all that the data have. Beyond them the recipe's solver makes the
+            reference.
         members: ensemble members of each surrogate.
         n_trajectories: test trajectories; null for all.
         starts: frames to begin at; every (trajectory, start) is a sample.
         batch_size: trajectories forecast together, the same for all models; times are measured with it.
         seed: of the members.
+        resolution: points of each axis on which to forecast, one number for all; null for the data grid.
+        resolutions: grids on which the error is told beside that, as shares of the data grid; each with the odd (or
+            even) size next to it.
         measures: names in pdekit.metrics.catalogue; null for all. Those that do not suit the problem are left out.
         sweep_sizes: solver grids, in points of each axis as shares of the data grid; none for no solvers.
         sweep_steps: solver steps between frames.
         sweep_precisions: of the solvers, "float32" and "float64".
+        sweep_refinements: where a case made the data (steady problems, geometries): its solver with these shares of the
+            reference's resolution; none for no solvers.
         timing_batches: batches with which forecasts are timed beside ``batch_size``; 1 is the latency of one forecast.
-        compare_at: lead time at which surrogates and solvers are compared; null for the last time at which the
-            surrogate is useful (median correlation above 0.8).
+        error: the measure on the first axis of the cost chart: one of the catalogue that is 0 for a perfect forecast,
+            or "correlation_time".
+        compare_at: lead time at which surrogates and solvers are compared; null for the last frame before the
+            reference's own predictability ends, "useful" for the last one at which the surrogate is (median
+            correlation above 0.8).
         n_kept: samples whose forecasts are kept and shown.
         lyapunov_exponent: largest one, if known: correlation times are then also given in its units.
         progress: whether to draw a bar.
@@ -34,12 +46,16 @@ class Evaluation:
     starts: tuple[int, ...] = (0,)
     batch_size: int = 16
     seed: int = 0
+    resolution: Any = None
+    resolutions: tuple[float, ...] = ()
     measures: tuple[str, ...] | None = None
     sweep_sizes: tuple[float, ...] = (0.5, 0.75, 1.0, 1.5)
     sweep_steps: tuple[int, ...] = (1, 2, 4, 8)
     sweep_precisions: tuple[str, ...] = ("float32", "float64")
-    timing_batches: tuple[int, ...] = (1,)
-    compare_at: float | None = None
+    sweep_refinements: tuple[float, ...] = (0.125, 0.25, 0.5)
+    timing_batches: tuple[int, ...] = (1, 64)
+    error: str = "nrmse"
+    compare_at: Any = None
     n_kept: int = 3
     lyapunov_exponent: float | None = None
     progress: bool = True
@@ -58,8 +74,38 @@ class Evaluation:
                 f"expected sweep_precisions among float32 and float64, at least one, got {self.sweep_precisions}; "
                 "set sweep_sizes=[] for no solvers"
             )
-        if any(size <= 0 for size in self.sweep_sizes) or any(n < 1 for n in self.sweep_steps):
+        several = isinstance(self.resolution, (list, tuple))
+        sizes = self.resolution if several else (1 if self.resolution is None else self.resolution,)
+        if any(not isinstance(n, int) or isinstance(n, bool) or n < 1 for n in sizes):
+            raise ValueError(
+                f"expected a resolution of one number of points or one for each axis, got {self.resolution!r}; set "
+                "resolution=128 or resolution=[64,128]"
+            )
+        if any(share <= 0 for share in self.resolutions):
+            raise ValueError(
+                f"expected resolutions > 0, shares of the data grid, got {self.resolutions}; try [0.5,1,2]"
+            )
+        if self.compare_at not in (None, USEFUL) and not isinstance(self.compare_at, (int, float)):
+            raise ValueError(f"expected compare_at=TIME, null or {USEFUL}, got {self.compare_at!r}; correct it")
+        sizes = (*self.sweep_sizes, *self.sweep_refinements)
+        if any(size <= 0 for size in sizes) or any(n < 1 for n in self.sweep_steps):
             raise ValueError(
                 f"expected positive sizes and steps of the sweep, got {self.sweep_sizes} and {self.sweep_steps}; "
                 "sizes are shares of the data grid, steps are whole numbers"
             )
+
+    def shape_of(self, ndim: int) -> tuple[int, ...]:
+        """The resolution as points of each of so many axes.
+
+        Raises:
+            ValueError: if there are more or fewer.
+
+        >>> Evaluation(resolution=64).shape_of(2), Evaluation(resolution=(64, 128)).shape_of(2)
+        ((64, 64), (64, 128))
+        """
+        shape = (self.resolution,) * ndim if isinstance(self.resolution, int) else tuple(self.resolution)
+        if len(shape) != ndim:
+            raise ValueError(
+                f"expected a resolution of one number or {ndim}, got {list(shape)}; give one for each axis"
+            )
+        return shape

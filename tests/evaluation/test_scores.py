@@ -10,6 +10,7 @@ import torch
 import xarray as xr
 
 from pdekit.evaluation import forecasting, references
+from pdekit.evaluation.background import Spent
 from pdekit.evaluation.opponents import solvers
 from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Points, Problem, Trajectory
@@ -250,12 +251,21 @@ def test_costs(tmp_path):
             time.sleep(0.002)
             return super().step(frames, given, noise)
 
-    options = {"timing_batches": (1, 10), "batch_size": 5, "spent": {"slow": 12.0}, "data_seconds": 3.0, "horizon": 4}
+    options = {
+        "timing_batches": (1, 10),
+        "batch_size": 5,
+        "spent": {"slow": Spent(12.0, 30.0, "")},
+        "data_seconds": 3.0,
+        "horizon": 4,
+    }
     with run(tmp_path, {"slow": Slow(PROBLEM)}, baselines={"persistence": Persistence(PROBLEM)}, **options) as scores:
         assert scores.batch.values.tolist() == [1, 5, 10]
         per_call = scores.seconds_by_batch.sel(model="slow") * scores.batch
         assert (per_call > 4 * 0.002).all() and (scores.seconds_by_batch.sel(model="slow").diff("batch") < 0).all()
         assert scores.training_seconds.values.tolist() == [12, 0] and scores.attrs["data_seconds"] == 3
+        assert scores.training_joules.values.tolist() == [30, 0] and "energy_absent" not in scores.attrs
+        assert scores.precision.values.tolist() == ["float32", ""] and scores.compiled == "nothing is compiled"
+        assert scores.attrs["precision"].startswith("float32 for surrogates") and scores.device == "cpu"
         one_frame = 2 * 16 * 4
         assert one_frame <= int(scores.peak_bytes.sel(model="slow")) <= 20 * one_frame
 

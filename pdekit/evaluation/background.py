@@ -1,0 +1,95 @@
+"""What is known beside the forecasts: how far the reference can be trusted, and what training and data have cost."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from pdekit.data.store import Split
+from pdekit.data.windows import Source
+
+NOT_RECORDED = "training did not record it"
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far a reference can be trusted, from its self-convergence: half the step, finer space.
+
+    Args:
+        time: lead times of the check.
+        nrmse: the reference's own error at them: the larger of its checks, in the median over their trajectories.
+        until: time at which the correlation of its checks falls below 0.8, the sooner of them, in the median over
+            trajectories: the end of its predictability. Infinity if they agree to the end of the check.
+    """
+
+    time: tuple[float, ...]
+    nrmse: tuple[float, ...]
+    until: float = math.inf
+
+    @property
+    def last(self) -> float:
+        """The last time of which anything is known: of predictability, or of the check."""
+        return min(self.until, self.time[-1])
+
+
+def trust_in(source: Source) -> Trust | None:
+    """The self-convergence that is stored with generated data; None for data from elsewhere."""
+    if not isinstance(source, Split) or "self_convergence" not in source.documents:
+        return None
+    found: dict[str, Any] = source.documents["self_convergence"]
+    checks = [name for name in ("step", "space") if f"error_{name}" in found]
+    errors = xr.DataArray([found[f"error_{name}"] for name in checks], dims=("check", "trajectory", "time"))
+    nrmse = errors.max("check").median("trajectory").values.tolist()
+    ends = [found.get(f"time_of_correlation_{name}") for name in checks]
+    numbers = np.array([[math.inf if end is None else end for end in row] for row in ends if row is not None])
+    # the lower of the two in the middle: a mean with infinity is none
+    until = float(np.quantile(numbers.min(0), 0.5, method="lower")) if numbers.size else math.inf
+    return Trust(tuple(found["time"]), tuple(nrmse), until)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a training took, from the ``provenance.json`` of its run; NaN and a reason for what is not known."""
+
+    seconds: float = math.nan
+    joules: float = math.nan
+    energy_absent: str = NOT_RECORDED
+
+
+def spent_by(run: Path) -> Spent:
+    """Seconds and joules of the training of a run."""
+    path = Path(run) / "provenance.json"
+    if not path.is_file():
+        return Spent()
+    found = json.loads(path.read_text(encoding="utf-8"))
+    seconds = float(found.get("seconds", {}).get("training", math.nan))
+    energy = found.get("energy")
+    if energy is None:
+        return Spent(seconds)
+    reasons = "; ".join(f"{source}: {reason}" for source, reason in energy["absent"].items())
+    return Spent(seconds, sum(energy["joules"].values()) if energy["joules"] else math.nan, reasons)
+
+
+def data_seconds(source: Source) -> float:
+    """Seconds that it took to generate the data, times the processes that did; NaN for data from elsewhere."""
+    if not isinstance(source, Split) or "seconds" not in source.documents.get("provenance", {}):
+        return math.nan
+    found = source.documents["provenance"]
+    return float(found["seconds"]) * int(found.get("workers", 1))
+
+
+def compared_at(lead: Sequence[float], trust: Trust | None) -> float:
+    """The last lead time before predictability ends: where a forecast is compared unless the settings say otherwise.
+
+    >>> compared_at([1.0, 2.0, 3.0], Trust((0.0, 9.0), (0.0, 1.0), until=2.5)), compared_at([1.0, 2.0], None)
+    (2.0, 2.0)
+    """
+    end = math.inf if trust is None else trust.last
+    return max((t for t in lead if t <= end), default=lead[0])

@@ -1,0 +1,65 @@
+"""What forecasts cost, for the chart of cost beside accuracy: one value for each model, in the scores.
+
+``kind``, ``parameters``, ``precision`` (text), ``network_calls`` of one forecast (NFE), ``peak_bytes`` of tensors for
+one frame of one sample, ``seconds_per_forecast`` (one member of one sample over the whole horizon, in batches of the
+attribute ``batch_size``), ``seconds_by_batch`` (the same in batches of the coordinate ``batch``), ``training_seconds``
+and ``training_joules``. Baselines and solvers are not trained: 0. NaN is not known. The attributes ``device``,
+``threads``, ``compiled``, ``precision``, ``energy_absent`` and ``data_seconds`` hold for all models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from pdekit.evaluation.archive import Archive
+from pdekit.evaluation.background import Spent
+from pdekit.evaluation.forecasting import Contender
+
+
+def cost_attrs(contenders: Sequence[Contender], device: torch.device, spent: Mapping[str, Spent]) -> dict[str, str]:
+    """What holds for the times of all models, in words."""
+    compiled = [c.name for c in contenders if c.compiled]
+    precisions = dict.fromkeys(c.precision for c in contenders if c.kind == "surrogate" and c.precision)
+    reasons = dict.fromkeys(found.energy_absent for found in spent.values() if found.energy_absent)
+    name = f" ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else ""
+    attrs = {
+        "device": f"{device}{name}",
+        "compiled": f"compiled beforehand: {', '.join(compiled)}" if compiled else "nothing is compiled",
+    }
+    if precisions:
+        attrs["precision"] = (
+            f"{' and '.join(precisions)} for surrogates, and for solvers as named (float64 where nothing is said)"
+        )
+    return attrs | ({"energy_absent": "; ".join(reasons)} if reasons else {})
+
+
+def write_costs(
+    archive: Archive,
+    contenders: Sequence[Contender],
+    seconds_by_batch: np.ndarray,
+    batches: Sequence[int],
+    batch_size: int,
+    spent: Mapping[str, Spent],
+) -> None:
+    """Write them when all forecasts have been made; those in batches of ``batch_size`` are the ones that are scored."""
+    seconds = np.array([float(np.median(c.seconds)) for c in contenders])
+    seconds_by_batch = seconds_by_batch.copy()
+    seconds_by_batch[:, list(batches).index(batch_size)] = seconds
+    put = {
+        "kind": [c.kind for c in contenders],
+        "parameters": [c.parameters for c in contenders],
+        "precision": [c.precision for c in contenders],
+        "network_calls": [max(c.calls) for c in contenders],
+    }
+    for name, values in put.items():
+        archive.put(name, ("model",), values)
+    archive.put("peak_bytes", ("model",), [c.peak_bytes for c in contenders], {"long_name": "one frame of one sample"})
+    archive.put("seconds_per_forecast", ("model",), seconds, {"units": "s", "long_name": "one member of one sample"})
+    archive.put("seconds_by_batch", ("model", "batch"), seconds_by_batch, {"units": "s"})
+    trained = [spent.get(c.name, Spent()) if c.kind == "surrogate" else Spent(0.0, 0.0, "") for c in contenders]
+    archive.put("training_seconds", ("model",), [s.seconds for s in trained], {"units": "s"})
+    if any(s.joules > 0 for s in trained):
+        archive.put("training_joules", ("model",), [s.joules for s in trained], {"units": "J"})
