@@ -83,7 +83,7 @@ def quantiles(x: Float[Tensor, "... point time"], n: int) -> Float[Tensor, "... 
     return torch.where(finite, found, torch.full_like(found, math.inf))
 
 
-def wasserstein(x: Float[Tensor, "... point time"], y: Float[Tensor, "... point time"]) -> Float[Tensor, "..."]:
+def wasserstein(x: Float[Tensor, "... point time"], y: Float[Tensor, "... other when"]) -> Float[Tensor, "..."]:
     """W_1 of the distributions of all values of two series: the mean of |sorted x - sorted y|, in their unit.
 
     Exact for two samples of equal size: the integral of the difference of their distribution functions.
