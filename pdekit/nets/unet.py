@@ -52,7 +52,8 @@ class UNet(GridNet):
     """Periodic U-Net in one to three dimensions.
 
     Rolling the input along a periodic axis by a multiple of the total stride, 2^(levels - 1), rolls the output and
-    changes nothing else. Bounded axes see zeros beyond their ends and get their coordinate as an input channel.
+    changes nothing else. Bounded axes see zeros beyond their ends and get their coordinate as an input channel; where
+    they cannot be halved they are lengthened by repeating their last point, and cut again.
 
     Args:
         ndim, in_channels, out_channels, n_conditions, periodic: see `GridNet`.
@@ -61,7 +62,7 @@ class UNet(GridNet):
         blocks: residual blocks of each level on the way down, at the bottom, and on the way up.
 
     Raises:
-        ValueError: a grid that cannot be halved levels - 1 times.
+        ValueError: a grid with a periodic axis that cannot be halved levels - 1 times.
 
     Limits: normalisation over all of space ties the net to boxes and resolutions like those it was trained on.
     """
@@ -108,13 +109,17 @@ class UNet(GridNet):
     ) -> Float[Tensor, "batch out *space"]:
         self.check(u, condition)
         shape = tuple(u.shape[2:])
-        if any(n % self.stride for n in shape):
+        if any(n % self.stride for n, wraps in zip(shape, self.periodic, strict=True) if wraps):
             raise ValueError(
-                f"expected a grid whose sizes are multiples of {self.stride} (the U-Net halves it "
+                f"expected a grid whose periodic sizes are multiples of {self.stride} (the U-Net halves it "
                 f"{len(self.coarsen)} times), got {shape}; use fewer multipliers or another grid"
             )
         embedding = None if self.embedding is None else self.embedding(condition)
-        u = self.lifting(bounded_coordinates(u, self.periodic))
+        u = bounded_coordinates(u, self.periodic)
+        missing = [(0, -n % self.stride) for n in reversed(shape)]
+        if any(after for _, after in missing):
+            u = F.pad(u, [side for pair in missing for side in pair], mode="replicate")
+        u = self.lifting(u)
         levels = []
         for i, blocks in enumerate(self.down):
             u = self.coarsen[i - 1](u) if i else u
@@ -128,4 +133,5 @@ class UNet(GridNet):
             for block in blocks:
                 u = block(u, embedding)
             u = self.refine[i - 1](F.interpolate(u, scale_factor=2.0, mode="nearest")) if i else u
-        return self.projection(F.gelu(self.norm(u)))
+        u = self.projection(F.gelu(self.norm(u)))
+        return u[(..., *(slice(n) for n in shape))]

@@ -64,6 +64,22 @@ def test_grids_that_cannot_be_halved_are_refused(shape, remedy):
         UNet(2, 1, 1)(torch.randn(1, 1, *shape))
 
 
+def test_bounded_axes_of_any_size_are_lengthened_by_their_last_point_and_cut():
+    net = randomised(2, 2, 3, periodic=(False, True), width=4).double()
+    u = torch.randn(1, 2, 13, 8, dtype=torch.float64)
+    y = net(u)
+    assert y.shape == (1, 3, 13, 8)
+    with pytest.raises(ValueError, match="multiples of 4"):
+        net(u[..., :7])
+    # no value comes from nowhere: the result is that of the net on what was lengthened, coordinates included
+    assert torch.equal(net(u), y) and torch.isfinite(y).all()
+    moved = u.clone()
+    moved[:, :, -1] += 1.0
+    assert ((net(moved) - y).abs().amax((0, 1, 3)) > 0).all()
+    even = randomised(1, 1, 1, periodic=(False,), width=4, multipliers=(1, 1)).double()
+    assert even(torch.ones(1, 1, 5, dtype=torch.float64)).shape == (1, 1, 5)
+
+
 def test_levels_and_blocks():
     net = UNet(1, 1, 1, width=8, multipliers=(1, 2, 4), blocks=2)
     assert net.stride == 4 and [len(level) for level in net.down] == [2, 2, 2]
