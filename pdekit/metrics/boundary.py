@@ -20,6 +20,12 @@ from pdekit.metrics.quadrature import diverged_as
 
 ORDERS = {"dirichlet": 0, "neumann": 1}
 
+WEIGHTS = {
+    "nodes": ((1.0, 0.0, 0.0), (1.5, -2.0, 0.5)),
+    "cells": ((1.875, -1.25, 0.375), (2.0, -3.0, 1.0)),
+}
+"""Of the three points next to an end, for the value at it and the slope outwards (on unit spacing)."""
+
 
 def known_ends(problem: Problem) -> dict[tuple[int, int], tuple[int, float]]:
     """The ends (axis, 0 or -1) with a condition in numbers: the order of the derivative, and its value.
@@ -35,7 +41,7 @@ def known_ends(problem: Problem) -> dict[tuple[int, int], tuple[int, float]]:
     for axis, ends in enumerate(problem.boundary):
         for side, text in zip((0, -1), ends, strict=True):
             kind, _, value = text.partition(" ")
-            if kind in ORDERS:
+            if kind in ORDERS and problem.grid.shape[axis] >= 3:
                 found[axis, side] = ORDERS[kind], _number(value, text)
     return found
 
@@ -46,9 +52,8 @@ def boundary_violation(
 ) -> Float[Tensor, "batch time channel"]:
     """Root mean square over the points of all known ends of u less its value there, in the unit of the field.
 
-    Nodes have the value; cells are extrapolated to their face, (3 u_0 - u_1)/2. A slope is a one-sided difference, of
-    second order on nodes and (u_0 - u_1)/h on cells, and counts as what its error makes over the length of the axis.
-    +inf for a diverged frame.
+    Values at the faces of cells and slopes are those of the parabola through the three points next to the end. A slope
+    counts as what its error makes over the length of the axis. +inf for a diverged frame.
 
     >>> from pdekit.fields import Field
     >>> grid = Grid((5,), (2.0,), layout=("nodes",))
@@ -68,18 +73,11 @@ def boundary_violation(
         layout, spacing, length = (
             part[axis] for part in (problem.grid.layout, problem.grid.spacing, problem.grid.extent)
         )
-        first, second, third = (u.select(axis - problem.grid.ndim, _inwards(side, n)) for n in range(3))
-        if order == 0:
-            error = (first if layout == "nodes" else (3 * first - second) / 2) - value
-        else:
-            slope = (3 * first - 4 * second + third) / 2 if layout == "nodes" else first - second
-            error = (slope / spacing - value) * length
+        near = [u.select(axis - problem.grid.ndim, n if side == 0 else -1 - n) for n in range(3)]
+        found = sum(w * v for w, v in zip(WEIGHTS[layout][order], near, strict=True))
+        error = found - value if order == 0 else (found / spacing - value) * length
         errors.append(error.reshape(*u.shape[:3], -1))
     return diverged_as(math.inf, (torch.cat(errors, -1) ** 2).mean(-1).sqrt())
-
-
-def _inwards(side: int, n: int) -> int:
-    return n if side == 0 else -1 - n
 
 
 def _number(value: str, text: str) -> float:

@@ -8,7 +8,7 @@ import torch
 
 from pdekit import pdes
 from pdekit.fields import Field, Grid, Problem
-from pdekit.metrics.physics import has_residual, kept_integrals, residual_norm
+from pdekit.metrics.physics import has_residual, kept_integrals, near, places_of, residual, residual_norm
 from pdekit.pdes import Advection, Diffusion, KuramotoSivashinsky, NavierStokes2D
 from pdekit.pdes.burgers import Burgers
 from pdekit.solvers import etdrk
@@ -90,6 +90,48 @@ def test_divergence_is_infinite_and_stays_with_its_sample_and_its_neighbours():
     assert norm.isinf().tolist() == [[False] * 4, [False, True, True, True]]
     torch.testing.assert_close(norm[~norm.isinf()], clean[~norm.isinf()])
     assert kept_integrals(u, problem)["mass"].isinf().tolist() == [[False] * 6, [False] * 3 + [True] + [False] * 2]
+
+
+def test_places_share_out_the_residual():
+    grid = Grid((12, 10), (2.0, 1.0), layout=("cells", "periodic"))
+    problem = problem_of(Diffusion(diffusivity=0.3), grid, 0.1)
+    u = torch.randn(2, 4, 1, 12, 10, dtype=torch.float64)
+    found = residual(u, problem)
+    assert tuple(found.places) == places_of(problem) == ("interior", "boundary")
+    shared = (100 * found.places["interior"] ** 2 + 20 * found.places["boundary"] ** 2) / 120
+    torch.testing.assert_close(shared, found.norm**2)
+    assert not residual(u[..., :10, :], problem_of(Diffusion(), Grid((10, 10), (1.0, 1.0)), 0.1)).places
+
+
+def test_an_error_at_an_obstacle_is_one_of_the_interface():
+    grid, dt = Grid((24, 20), (2 * math.pi,) * 2), 1e-3
+    pde = Diffusion(diffusivity=1.0)
+    problem = Problem(grid, pde.fields, dt=dt, n_frames=5, pde=pde, has_mask=True)
+    assert has_residual(problem) and places_of(problem) == ("interior", "interface")
+    x, y = grid.mesh()
+    wave = torch.sin(3 * x) * torch.sin(2 * y)
+    u = torch.stack([math.exp(-13 * n * dt) * wave for n in range(4)])[None, :, None]
+    mask = torch.ones(1, 1, 24, 20)
+    mask[..., 8:13, 5:10] = 0
+    u = u.masked_fill(mask.unsqueeze(1) == 0, math.nan)  # never looked at
+    found = residual(u, problem, mask=mask)
+    # fourth-order differences know the wave; the cut to zero is a jump of it, and the equation does not say that
+    assert (found.places["interior"] < 0.02 * found.scale).all()
+    assert (found.places["interface"] > 0.2 * found.scale).all()
+    touched = u.clone()
+    touched[0, :, 0, 14, 7] += 0.1  # two points away from the obstacle
+    far = u.clone()
+    far[0, :, 0, 20, 15] += 0.1
+    assert (residual(touched, problem, mask=mask).places["interface"] != found.places["interface"]).all()
+    assert (residual(far, problem, mask=mask).places["interface"] == found.places["interface"]).all()
+
+
+def test_neighbours_end_at_a_wall_and_go_around_a_period():
+    grid = Grid((6, 6), (1.0, 1.0), layout=("nodes", "periodic"))
+    points = torch.zeros(1, 6, 6, dtype=torch.bool)
+    points[0, 0, 0] = True
+    found = {(int(i), int(j)) for _, i, j in near(points, grid, 2).nonzero()}
+    assert found == {(0, 0), (1, 0), (2, 0), (0, 1), (0, 2), (0, 4), (0, 5), *found} and (5, 0) not in found
 
 
 def test_where_it_is_defined():
