@@ -47,7 +47,9 @@ class Operator(Surrogate):
         n_points: int | None = None,
     ):
         if not isinstance(problem.grid, Grid) or not problem.ndim:
-            raise ValueError("expected a problem on a uniform grid of one to three axes; the sensors lie on one")
+            raise ValueError(
+                f"expected a problem on a uniform grid of one to three axes, got {problem.grid}; the sensors lie on one"
+            )
         if problem.forcing:
             raise ValueError(
                 f"expected a problem without forcing in time, got {[f.name for f in problem.forcing]}; the net sees "
