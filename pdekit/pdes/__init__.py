@@ -15,6 +15,7 @@ from pdekit.pdes.gray_scott import GrayScott
 from pdekit.pdes.korteweg_de_vries import KortewegDeVries
 from pdekit.pdes.kuramoto_sivashinsky import KuramotoSivashinsky
 from pdekit.pdes.lorenz_96 import Lorenz96
+from pdekit.pdes.magnetohydrodynamics import Magnetohydrodynamics
 from pdekit.pdes.navier_stokes_2d import NavierStokes2D
 from pdekit.pdes.navier_stokes_3d import NavierStokes3D
 from pdekit.pdes.nonlinear_schroedinger import NonlinearSchroedinger
@@ -42,6 +43,7 @@ __all__ = [
     "KortewegDeVries",
     "KuramotoSivashinsky",
     "Lorenz96",
+    "Magnetohydrodynamics",
     "NavierStokes2D",
     "NavierStokes3D",
     "NonlinearSchroedinger",

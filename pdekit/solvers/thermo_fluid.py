@@ -13,12 +13,10 @@ from pdekit.fields import Grid
 from pdekit.pdes.thermo_fluid import ThermoFluid
 from pdekit.solvers.case import Case, Draw, Solved
 from pdekit.solvers.finite_elements import Ellipse, coupling_strength, evaluate, require_ngsolve, square_mesh
+from pdekit.solvers.newton import CLOSE, TOLERANCE, continuation, newton
 
 LENGTH = 0.128  # m, of the sides of the box, which is centred at the origin
 STRENGTHS = {"off": 0.0, "weak": 0.1, "published": 1.0, "strong": 3.0}
-TOLERANCE = 1e-9  # of the last update of Newton's method, relative, in each field
-CLOSE = 0.05  # the same on the way to the wanted coupling
-ITERATIONS = 10  # of Newton's method for one strength of the coupling; it is slow only where it fails
 
 
 @dataclass(frozen=True)
@@ -141,46 +139,20 @@ class Convection:
             raise ValueError(f"conduction of heat failed with {self.pde}; the mesh is at fault")
         for part in self._state.components[:2]:
             part.vec[:] = 0.0  # not only nearly
-        reached, step = 0.0, strength / 16
-        while reached < strength:
-            kept = self._state.vec.CreateVector(copy=True)
-            trial = min(reached + step, strength)
-            if self._converge(trial, TOLERANCE if trial == strength else CLOSE):
-                reached, step = trial, 3 * step
-            else:
-                self._state.vec.data = kept
-                step /= 4
-            if step < 1e-3 * strength:
-                raise ValueError(
-                    f"expected Newton's method to converge, it failed beyond {reached / strength:.3g} of the coupling "
-                    f"with {self.pde}; refine the mesh or weaken the coupling"
-                )
+        reached = continuation(self._converge, self._state, strength, strength / 16)
+        if reached < strength:
+            raise ValueError(
+                f"expected Newton's method to converge, it failed beyond {reached / strength:.3g} of the coupling "
+                f"with {self.pde}; refine the mesh or weaken the coupling"
+            )
 
     def _converge(self, strength: float, tolerance: float) -> bool:
         """Newton's method at one strength, from the present state; whether it converged."""
         self._strength.Set(strength)
-        state, form = self._state, self._form
-        residual, update = state.vec.CreateVector(), state.vec.CreateVector()
-        for _ in range(ITERATIONS):
-            self.iterations += 1
-            form.Apply(state.vec, residual)
-            form.AssembleLinearization(state.vec)
-            inverse = form.mat.Inverse(self._free, inverse="umfpack")
-            residual.data += form.harmonic_extension_trans * residual
-            update.data = inverse * residual
-            update.data += form.harmonic_extension * update
-            update.data += form.inner_solve * residual
-            state.vec.data -= update
-            changes = [self._relative(update, i) for i in ((0, 1, 2) if strength else (2,))]
-            if not max(changes) < 1e6:
-                return False
-            if max(changes) < tolerance:
-                return True
-        return False
-
-    def _relative(self, update: Any, i: int) -> float:
-        part = self._state.space.Range(i)
-        return update[part].Norm() / max(self._state.vec[part].Norm(), np.finfo(float).tiny)
+        fields = (0, 1, 2) if strength else (2,)
+        converged, iterations = newton(self._form, self._state, self._free, fields, tolerance)
+        self.iterations += iterations
+        return converged
 
     def heat_through(self, side: str) -> float:
         """The heat [W/m] that leaves across a side."""
