@@ -17,8 +17,10 @@ import numpy as np
 ANCHORS = ((0.30, 0.10, 262), (0.64, 0.125, 250), (0.985, 0.004, 90), (0.64, 0.15, 38), (0.30, 0.10, 22))
 
 LEVELS = 120
-"""Colours of a map: as many as the eye tells apart, and few enough for two maps in one palette of 256, which makes
-lossless pictures small and quick."""
+"""Colours of a map: as many as the eye tells apart, and few enough for lossless pictures to be small."""
+
+DIVERGED = np.uint8(128)
+"""Red, green and blue of a value that is not finite."""
 
 TO_LMS = np.array(
     [[1, 0.3963377774, 0.2158037573], [1, -0.1055613458, -0.0638541728], [1, -0.0894841775, -1.291485548]]
@@ -45,12 +47,13 @@ class Scale:
     high: float
     colours: np.ndarray
 
-    def rgb(self, values: np.ndarray) -> np.ndarray:
-        """Colours "... 3" of values; what is not finite is grey."""
+    def rgba(self, values: np.ndarray) -> np.ndarray:
+        """Colours "... 4" of values; NaN is blank, and an infinity, which has diverged, is grey."""
         finite = np.isfinite(values)
         share = (np.where(finite, values, self.low) - self.low) / (self.high - self.low)
         picked = self.colours[np.clip(share * LEVELS, 0, LEVELS - 1).astype(np.uint8)]
-        return np.where(finite[..., None], picked, np.uint8(128))
+        opaque = np.where(np.isnan(values), np.uint8(0), np.uint8(255))[..., None]
+        return np.concatenate([np.where(finite[..., None], picked, DIVERGED), opaque], -1)
 
     def css(self) -> str:
         """The colours as a CSS gradient from left to right."""

@@ -69,6 +69,8 @@ class Verdict:
         at_equal_error: seconds of a solver of its error; None if the front does not reach it.
         dominated: whether some solver of the sweep takes no longer and errs no more.
         less_accurate, more_accurate: than every solver of the front: there is no equal error then.
+        unknown: whether the equal error lies beyond what is known of the solvers or of the surrogate, because forecasts
+            outlast the horizon.
         training, data: seconds that were spent before the first forecast; NaN if not known.
     """
 
@@ -80,6 +82,7 @@ class Verdict:
     more_accurate: bool
     training: float = math.nan
     data: float = math.nan
+    unknown: bool = False
 
     @property
     def speed_up(self) -> float | None:
@@ -99,9 +102,30 @@ class Verdict:
         return math.ceil((self.training + self.data) / (self.at_equal_error - self.seconds))
 
 
-def judge(name: str, seconds: float, error: float, front: Front, floor: float, training: float, data: float) -> Verdict:
-    """What the front says of a surrogate; errors below the reference's own count as that."""
+def judge(
+    name: str,
+    seconds: float,
+    error: float,
+    front: Front,
+    floor: float,
+    training: float,
+    data: float,
+    bounds: Front | None = None,
+) -> Verdict:
+    """What the front says of a surrogate; errors below the reference's own count as that.
+
+    Args:
+        name, seconds, error: of the surrogate.
+        front: of the solvers whose errors are known.
+        floor: error of the reference.
+        training, data: seconds spent.
+        bounds: front of all solvers, if of some only a largest possible error is known. It tells which surrogates are
+            dominated, but nothing is interpolated on it.
+    """
     error = max(error, floor)
+    if bounds is not None and bounds.errors and error < (front.errors[-1] if front.errors else math.inf):
+        beaten = bounds.dominates(seconds, error)
+        return Verdict(name, seconds, None, beaten, False, False, training, data, unknown=True)
     return Verdict(
         name,
         seconds,

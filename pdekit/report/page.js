@@ -1,17 +1,32 @@
-// Choosers show one view of their section at a time. Without this script all views are shown.
-for (const chooser of document.querySelectorAll(".chooser")) {
-  const views = chooser.closest("section").querySelectorAll("figure");
-  const select = chooser.querySelector("select");
-  const show = () => views.forEach((view, n) => { view.hidden = select.value !== "all" && +select.value !== n; });
-  select.addEventListener("change", show);
-  chooser.hidden = false;
-  show();
+// Choices show one of their parts at a time, by one menu for each kind of choice. Without this script all parts are shown.
+for (const [n, choice] of document.querySelectorAll(".choice").entries()) {
+  const labels = JSON.parse(choice.dataset.labels);
+  const parts = [...choice.querySelectorAll(":scope > .part")].map((part) => [part, JSON.parse(part.dataset.choice)]);
+  const menus = document.createElement("p");
+  menus.className = "menus";
+  const selects = labels.map((label, key) => {
+    const words = [...new Set(parts.map(([, choice]) => choice[key]))];
+    const select = document.createElement("select");
+    select.id = `choice-${n}-${key}`;
+    for (const word of words) select.add(new Option(word, word));
+    if (words.length > 1) {
+      const named = document.createElement("label");
+      named.append(label, " ", select);
+      menus.append(named);
+    }
+    return select;
+  });
+  const fits = (choice, keys) => keys.every((key) => choice[key] === selects[key].value);
+  const keys = labels.map((_, key) => key);
+  // a pair that does not exist gives way to the first one that has what was chosen last
+  const show = (last) => {
+    const found = parts.find(([, choice]) => fits(choice, keys)) ?? parts.find(([, choice]) => fits(choice, [last]));
+    for (const [part, choice] of parts) {
+      part.hidden = choice !== found[1];
+      if (!part.hidden) choice.forEach((word, key) => { selects[key].value = word; });
+    }
+  };
+  for (const key of keys) selects[key].addEventListener("change", () => show(key));
+  if (menus.childElementCount) choice.prepend(menus);
+  show(0);
 }
-addEventListener("beforeprint", () => document.querySelectorAll("figure[hidden]").forEach((view) => {
-  view.hidden = false;
-  view.dataset.unprinted = "";
-}));
-addEventListener("afterprint", () => document.querySelectorAll("figure[data-unprinted]").forEach((view) => {
-  view.hidden = true;
-  delete view.dataset.unprinted;
-}));

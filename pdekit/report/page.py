@@ -9,14 +9,19 @@ from importlib import metadata
 from pathlib import Path
 
 import jinja2
+import numpy as np
 import xarray as xr
 
-from pdekit.report import sections, summary
-from pdekit.report.cost_charts import cost_charts
+from pdekit.report import ensemble, errors, formats, horizons, physics, published, resolutions, scales, stills, summary
+from pdekit.report.cost_charts import cost_parts
 from pdekit.report.curves import lines
-from pdekit.report.ensemble import ensemble_charts, physics_charts, physics_words
+from pdekit.report.scene import Scene
+from pdekit.report.variables import variables
+from pdekit.report.viewer import viewer
 
-MOST_SAMPLES = 2
+HERE = Path(__file__).parent
+MOST_MAPPED = 2
+"""Models of which still pictures are shown."""
 
 
 def write_report(folder: Path | str) -> Path:
@@ -52,28 +57,25 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
     table = summary.summarise(scores)
     shown = lines([(row.name, row.kind) for row in table.rows if row.kind not in ("absent", "seeds")])
     surrogates = [row.name for row in table.rows if row.kind == "surrogate"]
+    solvers = [row.name for row in table.rows if row.kind == "solver"]
     seen = surrogates or list(shown)[:1]
-    n_space = sum(axis in kept.sizes for axis in "xyz")
     few = sorted({0, table.frames[table.compared], table.frames[-1]})
     few_times = tuple(float(scores.time.values[n]) for n in few)
-    samples = list(range(min(MOST_SAMPLES, kept.sizes["sample"])))
-    moving = n_space >= 2 and kept.sizes["time"] > 1
+    some = scores.sel(model=list(shown)).load()
+    found = variables(some)
+    physical = {name: line for name, line in shown.items() if name in surrogates}
+    grid = json.loads(kept.attrs.get("grid", "{}"))
+    scene = Scene(kept, tuple(layout == "periodic" for layout in grid.get("layout", ())))
+    moving = kept.sizes["time"] > 1
+    kept_times = table.times if scene.seen else few_times
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pdekit.report", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {
-        "number": summary.number,
-        "time_text": summary.time_text,
-        "milliseconds": summary.milliseconds,
-        "size": size,
-        "memory": memory,
-        "duration": duration,
-    }
-    style = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
-    script = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
+    names = ("number", "time_text", "milliseconds", "size", "memory", "duration", "energy")
+    environment.filters |= {name: getattr(formats, name) for name in names}
     return environment.get_template("page.html.j2").render(
-        style=style,
-        script=script,
+        style=text_of(HERE / "page.css"),
+        script=text_of(HERE / "page.js") + text_of(HERE / "viewer.js"),
         title=title(scores, seen),
         description=scores.attrs.get("description", ""),
         sentence=summary.sentence(table, scores),
@@ -81,26 +83,60 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
         threshold=summary.THRESHOLD,
         lyapunov=float(scores.attrs.get("lyapunov_exponent", 0.0)),
         scores=scores,
+        steady=scores.sizes["time"] == 1,
         shown=shown,
         seen=seen,
         several_fields=scores.sizes["field"] > 1,
-        ensembles=ensemble_charts(scores, shown),
-        physics=physics_charts(scores, shown, surrogates),
-        physics_words=physics_words(scores),
-        errors=sections.error_charts(scores, shown),
-        spectra=sections.spectrum_charts(scores, shown, few),
-        movies=[v for m in seen for v in sections.movies(kept, m, samples if m == seen[0] else [0])] if moving else [],
-        maps=sections.maps(kept, seen[:2], 0, table.times) if n_space >= 2 else [],
-        space_times=sections.space_times(kept, seen[0], samples) if n_space == 1 and kept.sizes["time"] > 1 else [],
-        profiles=sections.profiles(kept, {m: shown[m] for m in seen}, 0, few_times)
-        if n_space < 2 and "point" not in kept.sizes
-        else [],
-        costs=cost_charts(table, shown),
+        errors=errors.error_charts(some, shown, found),
+        horizons=horizons.horizon_tables(some, shown),
+        measures=errors.measure_choice(some, shown, found),
+        viewer=viewer(kept, scene, [*seen, *solvers]),
+        maps=stills.maps(scene, seen[:MOST_MAPPED], kept_times) if scene.seen else [],
+        space_times=stills.space_times(scene, seen[:MOST_MAPPED]) if scene.space == ["x"] and moving else [],
+        profiles=stills.profiles(scene, {m: shown[m] for m in seen}, few_times) if scene.space in ([], ["x"]) else [],
+        spectra=scales.headline_spectra(some, shown, found, few),
+        profiles_in_time=scales.profile_choice(some, shown, found, few, in_time=True),
+        statistics=scales.profile_choice(some, shown, found, few, in_time=False),
+        totals=scales.total_tables(some, shown, found),
+        ensembles=ensemble.ensemble_choice(some, shown),
+        physics=physics.physics_choice(some, physical, found),
+        physics_words=physics.physics_words(some),
+        resolutions=resolutions.resolution_tables(some, shown),
+        costs=cost_parts(scores, table, shown, found),
+        published=published.published_table(some, shown),
+        tables=errors.measure_tables(some, shown, found, few, levels(scene)),
+        none_seconds=float("nan"),
+        energy_words=energy_words(scores),
         config=text_of(folder / "config.yaml"),
         provenance=provenance(folder, scores),
         version=metadata.version("pdekit"),
         written=datetime.now().astimezone().strftime("%-d %B %Y, %H:%M"),
     )
+
+
+def levels(scene: Scene) -> dict[str, str]:
+    """Words on the size of the reference of each field, over the kept samples: what an error has to be set beside."""
+    said = {}
+    for name in scene.fields:
+        values = scene.kept[name].sel(model="reference").values
+        values = values[np.isfinite(values)].astype(np.float64)
+        if not values.size:
+            continue
+        mean, deviation = values.mean(), values.std()
+        low, high, unit = formats.number(values.min()), formats.number(values.max()), scene.unit(name)
+        text = f"Reference in the kept samples: {low} to {high}, mean {formats.number(mean)}, "
+        text += f"standard deviation {formats.number(deviation)}" + (f" {unit}." if unit != "1" else ".")
+        if deviation < abs(mean) / 3:
+            text += " The field has an offset, which the nRMSE is relative to: read the VRMSE instead."
+        said[name] = text
+    return said
+
+
+def energy_words(scores: xr.Dataset) -> str:
+    """Why the energy of the training is not known, if it is not."""
+    if "training_joules" in scores:
+        return ""
+    return str(scores.attrs.get("energy_absent", "The energy of the training was not measured."))
 
 
 def title(scores: xr.Dataset, seen: list[str]) -> str:
@@ -114,7 +150,7 @@ def title(scores: xr.Dataset, seen: list[str]) -> str:
 def provenance(folder: Path, scores: xr.Dataset) -> dict[str, str]:
     """What the numbers depend on, flat."""
     skipped = {"absent", "n_space", "description"}
-    found = {key: str(value) for key, value in scores.attrs.items() if key not in skipped}
+    found = {key: str(value) for key, value in scores.attrs.items() if key not in skipped and value == value}
     document = text_of(folder / "provenance.json")
     if document:
         found |= flat(json.loads(document))
@@ -136,39 +172,3 @@ def flat(document: dict, prefix: str = "") -> dict[str, str]:
 def text_of(path: Path) -> str:
     """The content of a file; nothing if there is none."""
     return path.read_text(encoding="utf-8") if path.is_file() else ""
-
-
-def size(count: int) -> str:
-    """A number of parameters.
-
-    >>> size(0), size(950), size(1_234_567)
-    ('–', '950', '1.23 M')
-    """
-    if count >= 1_000_000:
-        return f"{count / 1e6:.3g} M"
-    return f"{count / 1e3:.3g} k" if count >= 1000 else str(count or "–")
-
-
-def memory(count: int) -> str:
-    """Bytes.
-
-    >>> memory(0), memory(2048), memory(3_500_000_000)
-    ('–', '2.05 kB', '3.5 GB')
-    """
-    for power, unit in ((9, "GB"), (6, "MB"), (3, "kB")):
-        if count >= 10**power:
-            return f"{count / 10**power:.3g} {unit}"
-    return f"{count} B" if count else "–"
-
-
-def duration(seconds: float) -> str:
-    """A time that somebody waited.
-
-    >>> duration(float("nan")), duration(0.5), duration(90), duration(7200)
-    ('not known', '0.5 s', '1.5 min', '2 h')
-    """
-    if seconds != seconds:
-        return "not known"
-    if seconds >= 3600:
-        return f"{seconds / 3600:.3g} h"
-    return f"{seconds / 60:.3g} min" if seconds >= 60 else f"{seconds:.3g} s"

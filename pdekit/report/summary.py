@@ -14,6 +14,8 @@ import xarray as xr
 
 from pdekit.metrics.horizon import correlation_time_first_crossing, diverged, quantile
 from pdekit.report.cost import Front, Verdict, judge
+from pdekit.report.formats import milliseconds, number, time_text
+from pdekit.report.variables import values_of
 
 THRESHOLD = 0.8
 
@@ -95,13 +97,6 @@ class Summary:
         return tuple(row.verdict for row in self.rows if row.verdict is not None)
 
 
-def forecasts_of(scores: xr.Dataset, measure: str, model: str) -> np.ndarray:
-    """The scores of one model averaged over fields: "forecast time", forecasts being members and samples."""
-    values = scores[measure].sel(model=model).transpose("member", "sample", "time", "field", ...).values
-    values = values[~np.isnan(values[:, 0, 0, 0])] if values.ndim == 4 else values
-    return values.astype(np.float64).mean(3).reshape(-1, values.shape[2])
-
-
 def summarise(scores: xr.Dataset) -> Summary:
     """Rows of all models, with the two solvers that matter chosen."""
     kinds = dict(zip(scores.model.values.tolist(), scores.kind.values.tolist(), strict=True))
@@ -166,14 +161,14 @@ def _over_seeds(method: str, seeds: list[Row]) -> Row:
 
 
 def _row(scores: xr.Dataset, name: str, kind: str, frames: tuple[int, ...]) -> Row:
-    error = forecasts_of(scores, "nrmse", name)
+    error = values_of(scores.nrmse, name)
     errors = tuple(Spread.of(error[:, frame]) for frame in frames)
     floors = [0.0] * len(frames)
     if "nrmse_floor" in scores:
         floors = scores.nrmse_floor.values[list(frames)].tolist()
     time, censored = None, 0.0
     if "correlation" in scores:
-        crossing = correlation_time_first_crossing(forecasts_of(scores, "correlation", name), _lead(scores, error))
+        crossing = correlation_time_first_crossing(values_of(scores.correlation, name), _lead(scores, error))
         time, censored = Spread.of(crossing.time), float(crossing.censored.mean())
     known = scores.sel(model=name)
     alone, fastest = np.nan, (float(known.seconds_per_forecast), int(scores.attrs.get("batch_size", 0)))
@@ -200,7 +195,7 @@ def _compared_frame(scores: xr.Dataset, name: str) -> int:
         return int(np.abs(scores.time.values - scores.attrs["compare_at"]).argmin())
     if "correlation" not in scores or n == 1:
         return n - 1
-    above = quantile(forecasts_of(scores, "correlation", name), 0.5) >= THRESHOLD
+    above = quantile(values_of(scores.correlation, name), 0.5) >= THRESHOLD
     fall = n if above.all() else int((~above).argmax())
     return max(0, fall - 1)
 
@@ -241,9 +236,10 @@ def sentence(summary: Summary, scores: xr.Dataset) -> str:
     n, horizon = scores.sizes["sample"], float(scores.time.values[-1])
     if row is None:
         return f"Baselines and solvers on {n} trajectories of {horizon:.4g} time units; no surrogate took part."
-    still = next((r for r in summary.rows if r.name == "persistence"), None)
+    still = next((r for r in summary.rows if r.name == "persistence" and r.errors), None)
     text = f"Over {n} {'trajectory' if n == 1 else 'trajectories'}, {row.name} "
-    text += f"has an nRMSE of {number(row.errors[0].median)} after one step"
+    text += f"has an nRMSE of {number(row.errors[0].median)}"
+    text += " after one step" if scores.attrs.get("history") or scores.sizes["time"] > 1 else ""
     text += f" (persistence: {number(still.errors[0].median)})" if still else ""
     if row.correlation_time is not None and scores.sizes["time"] > 1:
         text += f" and stays above correlation {THRESHOLD} for {time_text(row.correlation_time.median, row.censored)}"
@@ -303,31 +299,3 @@ def closing_lines(summary: Summary, scores: xr.Dataset) -> str:
         line = "  ".join([f"{row.name:<{max(wide, 10)}}", *(f"{cell:>10}" for cell in cells)])
         lines.append(line + (f"  {row.note}" if row.note else ""))
     return "\n".join(lines)
-
-
-def number(value: float, digits: int = 3) -> str:
-    """So many significant digits; small numbers by their power of ten; a diverged value by its name.
-
-    >>> number(0.01234), number(123.4), number(0.0000567, 2), number(float("inf"))
-    ('0.0123', '123', '5.7e−5', 'diverged')
-    """
-    if not np.isfinite(value):
-        return "diverged"
-    if value and abs(value) < 1e-3:
-        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-        return f"{mantissa}e{int(exponent)}".replace("-", "−")
-    return f"{value:.{digits}g}"
-
-
-def time_text(value: float, censored: float) -> str:
-    """A time, with "≥" where at least half of the forecasts outlast the horizon."""
-    return f"≥ {value:.3g}" if censored >= 0.5 else f"{value:.3g}"
-
-
-def milliseconds(seconds: float) -> str:
-    """A time per forecast.
-
-    >>> milliseconds(0.01234), milliseconds(1e-7)
-    ('12.3 ms', '< 0.01 ms')
-    """
-    return f"{1000 * seconds:.3g} ms" if seconds >= 1e-5 else "< 0.01 ms"

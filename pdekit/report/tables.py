@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pdekit.report.summary import Row, Spread, Summary, milliseconds, number, time_text
+from pdekit.report.formats import milliseconds, number, time_text
+from pdekit.report.summary import Row, Spread, Summary
 
 ESCAPES = {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "²": "$^2$", "³": "$^3$", "×": r"$\times$", "≥": r"$\ge$",
            "<": "$<$", "−": "$-$"}  # fmt: skip

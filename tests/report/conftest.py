@@ -1,9 +1,12 @@
 """Runs to report on: a two-dimensional one with everything, scored once for all tests of this folder."""
 
+import json
 import math
 
+import numpy as np
 import pytest
 import torch
+import xarray as xr
 
 from pdekit.data.arrays import Arrays
 from pdekit.evaluation.opponents import baselines, solvers
@@ -84,3 +87,67 @@ def block(tmp_path_factory):
     folder = tmp_path_factory.mktemp("block")
     source = data_of(Diffusion(), Grid((8, 6, 10), (1.0, 1.0, 2.0)), 0.01, n_frames=4)
     return score(folder, source, {})
+
+
+def steady_scores(folder, fields, units, kept, models=("fno", "mean")):
+    """Scores of a steady problem, and kept forecasts with all that belongs to its geometry, written as files."""
+    rng = np.random.default_rng(0)
+    frame = ("model", "member", "sample", "time", "field")
+    some = frame, rng.uniform(0.1, 0.2, (len(models), 1, 4, 1, len(fields)))
+    data = {name: some for name in ("nrmse", "vrmse", "correlation")} | {"rmse": (*some, {"units": " ".join(units)})}
+    data |= {
+        "lead_time": (("sample", "time"), np.zeros((4, 1))),
+        "kind": ("model", ["surrogate", *["baseline"] * (len(models) - 1)]),
+        "unit": ("field", list(units)),
+        "parameters": ("model", [1000] + [0] * (len(models) - 1)),
+        "network_calls": ("model", [1] + [0] * (len(models) - 1)),
+        "seconds_per_forecast": ("model", [0.01] * len(models)),
+    }
+    attrs = {"absent": json.dumps({"persistence": "a steady problem has no last frame", "solver": "no solver here"})}
+    attrs |= {"batch_size": 4, "threads": 1, "device": "cpu"}
+    coords = {"model": list(models), "time": [0.0], "field": list(fields)}
+    xr.Dataset(data, coords, attrs).to_netcdf(folder / "scores.nc", engine="h5netcdf")
+    kept.to_netcdf(folder / "forecasts.nc", engine="h5netcdf")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def plate(tmp_path_factory):
+    """A steady problem of two fields with different units, given conductivity and a hole; one forecast has diverged."""
+    rng = np.random.default_rng(1)
+    mask = np.ones((2, 2, 20, 12))
+    mask[:, 0, 8:12, 4:8] = 0
+    where = ("model", "sample", "time", "x", "y")
+    temperature, stress = 300 + rng.normal(size=(3, 2, 1, 20, 12)), rng.normal(size=(3, 2, 1, 20, 12))
+    temperature[1, 0, 0, 0, 0] = np.nan
+    kept = xr.Dataset(
+        {
+            "temperature": (where, temperature, {"units": "K"}),
+            "stress": (where, stress, {"units": "Pa"}),
+            "conductivity": (("sample", "x", "y"), rng.uniform(1, 2, (2, 20, 12)), {"units": "W/m/K"}),
+            "mask": (("sample", "field", "x", "y"), mask),
+        },
+        {"model": ["reference", "fno", "mean"], "time": [0.0], "field": ["temperature", "stress"],
+         "x": np.linspace(0, 2, 20), "y": np.linspace(0, 1, 12)},
+        {"grid": json.dumps({"layout": ["nodes", "nodes"], "extent": [2.0, 1.0]})},
+    )  # fmt: skip
+    return steady_scores(tmp_path_factory.mktemp("plate"), ["temperature", "stress"], ["K", "Pa"], kept)
+
+
+@pytest.fixture(scope="session")
+def disc(tmp_path_factory):
+    """A steady problem on a mesh of a quarter of a disc."""
+    radius, angle = (a.ravel() for a in np.meshgrid(np.linspace(0, 1, 9), np.linspace(0, np.pi / 2, 13), indexing="ij"))
+    points = np.stack([radius * np.cos(angle), radius * np.sin(angle)], -1)
+    corner = np.arange(8)[:, None] * 13 + np.arange(12)
+    cells = np.stack([corner, corner + 13, corner + 14, corner + 1], -1).reshape(-1, 4)
+    u = np.stack([radius**2, radius**2 + 0.1 * points[:, 0], 0 * radius])
+    kept = xr.Dataset(
+        {
+            "u": (("model", "sample", "time", "point"), u[:, None, None], {"units": "m"}),
+            "points": (("sample", "point", "dim"), points[None]),
+            "cells": (("sample", "cell", "corner"), cells[None]),
+        },
+        {"model": ["reference", "fno", "mean"], "time": [0.0], "point": np.arange(len(points))},
+    )
+    return steady_scores(tmp_path_factory.mktemp("disc"), ["u"], ["m"], kept)

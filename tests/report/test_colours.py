@@ -50,8 +50,10 @@ def test_a_constant_field_has_a_scale():
     assert np.isfinite(scales(np.full(3, np.nan))[0].low)
 
 
-def test_values_beyond_the_scale_and_holes():
+def test_values_beyond_the_scale_holes_and_what_has_diverged():
     scale = Scale(-1.0, 1.0, diverging())
-    rgb = scale.rgb(np.array([-9.0, 9.0, np.nan, np.inf]))
-    assert (rgb[0] == diverging()[0]).all() and (rgb[1] == diverging()[-1]).all() and (rgb[2:] == 128).all()
+    rgba = scale.rgba(np.array([-9.0, 9.0, np.nan, np.inf]))
+    assert (rgba[0, :3] == diverging()[0]).all() and (rgba[1, :3] == diverging()[-1]).all()
+    assert rgba[:, 3].tolist() == [255, 255, 0, 255], "a hole is blank"
+    assert (rgba[3, :3] == 128).all(), "what has diverged is grey"
     assert scale.css().startswith("linear-gradient(90deg, #") and scale.css().count("#") == 18

@@ -5,14 +5,9 @@ import pytest
 import xarray as xr
 
 from pdekit.report.curves import Line
-from pdekit.report.ensemble import (
-    ensemble_charts,
-    ensembles_of,
-    floor_share,
-    horizons,
-    physics_charts,
-    physics_words,
-)
+from pdekit.report.ensemble import ensemble_choice, ensembles_of, horizons
+from pdekit.report.physics import floor_share, physics_choice, physics_words
+from pdekit.report.variables import variables
 
 TIMES = np.arange(1.0, 6)
 SHOWN = {"refiner": Line(1), "fno": Line(2)}
@@ -49,7 +44,8 @@ def test_models_without_an_ensemble_are_left_out():
     scores = scores_of()
     assert ensembles_of(scores) == ["refiner"]
     assert ensembles_of(scores.drop_vars("spread")) == []
-    charts = ensemble_charts(scores, SHOWN)
+    (part,) = ensemble_choice(scores, SHOWN).parts
+    charts = part.charts
     assert len(charts) == 4 and all("var(--series-1)" in chart and "var(--series-2)" not in chart for chart in charts)
     assert "spread, skill of u (m/s)" in charts[1]
 
@@ -67,9 +63,30 @@ def test_a_floor_that_is_too_high_is_said_instead_of_a_judgement():
     assert physics_words(scores_of().drop_vars("residual_floor")) == ""
 
 
+def physics_of(scores, names=("refiner", "fno")):
+    chosen = physics_choice(scores, {name: SHOWN[name] for name in names}, variables(scores))
+    return {part.choice[0]: part.charts[0] for part in chosen.parts}
+
+
 def test_physics_is_drawn_for_what_there_is():
     scores = scores_of()
-    assert len(physics_charts(scores, SHOWN, ["refiner", "fno"])) == 2
-    assert "mass of the field" in physics_charts(scores, SHOWN, ["fno"])[1]
-    assert len(physics_charts(scores.drop_dims("integral"), SHOWN, ["fno"])) == 1
-    assert physics_charts(scores.drop_dims("integral").drop_vars("residual_norm"), SHOWN, ["fno"]) == []
+    charts = physics_of(scores)
+    assert set(charts) == {"residual norm", "integral: mass"}
+    assert "/ ‖∂u/∂t‖" in charts["residual norm"] and "floor" in charts["residual norm"]
+    assert "mass of the field" in charts["integral: mass"] and "reference" in charts["integral: mass"]
+    assert set(physics_of(scores.drop_dims("integral"))) == {"residual norm"}
+    assert physics_of(scores.drop_dims("integral").drop_vars("residual_norm")) == {}
+
+
+def test_residuals_of_regions_have_a_chart_each():
+    scores = scores_of()
+    region = np.array(["interior", "boundary", "interface"])
+    values = np.full((2, 4, 5, 3), 0.5)
+    values[..., 2] = np.nan  # no interface here
+    scores["region_residual"] = (("model", "sample", "time", "region"), values)
+    scores = scores.assign_coords(region=region)
+    scores["region_residual_floor"] = (("sample", "time", "region"), np.full((4, 5, 3), 0.1))
+    charts = physics_of(scores, ("fno",))
+    assert "region residual: interior" in charts and "region residual: boundary" in charts
+    assert "region residual: interface" not in charts, "nothing to draw"
+    assert "floor" in charts["region residual: boundary"]

@@ -1,100 +1,142 @@
-"""The page: complete, self-contained, and without an error in a browser."""
+"""The page: complete, self-contained, and without an error in a browser, whatever is chosen in it."""
 
-import html
-import json
 import re
-import shutil
-import subprocess
 
+import numpy as np
 import pytest
+import xarray as xr
 
 from pdekit.report.page import write_report
+from tests.report.browser import needs_browser, seen_in_browser
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium in PATH (Debian package chromium)")
-
-PROBE = """
-<script>
-addEventListener("load", () => {
-  const pictures = [...document.images], charts = [...document.querySelectorAll("figure > svg")];
-  const found = {
-    pictures: pictures.length, broken: pictures.filter(p => !p.complete || p.naturalWidth === 0).length,
-    unnamed: pictures.filter(p => !p.alt).length + charts.filter(c => !c.getAttribute("aria-label")).length,
-    charts: charts.length, empty: charts.filter(c => c.getBoundingClientRect().height < 50).length,
-    strokes: new Set([...document.querySelectorAll("figure > svg path")].map(p => getComputedStyle(p).stroke)).size,
-    overflow: document.documentElement.scrollWidth - innerWidth,
-    ink: getComputedStyle(document.documentElement).color, ids: 0,
-  };
-  const ids = [...document.querySelectorAll("[id]")].map(e => e.id);
-  found.ids = ids.length - new Set(ids).size;
-  const seen = (section) => [...section.querySelectorAll("figure")].filter(f => f.offsetHeight > 0).length;
-  found.choosers = [...document.querySelectorAll(".chooser")].map(chooser => {
-    const section = chooser.closest("section"), select = chooser.querySelector("select"), counts = [seen(section)];
-    for (const value of ["1", "all"]) {
-      select.value = value;
-      select.dispatchEvent(new Event("change"));
-      counts.push(seen(section));
-    }
-    return counts;
-  });
-  document.body.dataset.found = JSON.stringify(found);
-});
-</script>
-"""
-
-
-def seen_in_browser(folder, tmp_path, width=1100, dark=False):
-    """What the page is in headless Chromium, and all that it wrote to the console."""
-    page = tmp_path / "page.html"
-    page.write_text((folder / "report.html").read_text(encoding="utf-8") + PROBE, encoding="utf-8")
-    command = [
-        BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-        "--enable-logging=stderr",
-        f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900",
-        f"--blink-settings=preferredColorScheme={0 if dark else 1}", "--dump-dom", page.as_uri(),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    found = re.search(r'data-found="([^"]*)"', done.stdout)
-    assert found, "the page's load event never came"
-    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    return json.loads(html.unescape(found[1])), console
+NAMES = ("flow", "line", "block", "plate", "disc")
 
 
 @pytest.fixture(scope="module")
-def pages(flow, line, block):
-    return {name: write_report(folder).parent for name, folder in {"flow": flow, "line": line, "block": block}.items()}
+def pages(flow, line, block, plate, disc):
+    folders = dict(zip(NAMES, (flow, line, block, plate, disc), strict=True))
+    return {name: write_report(folder).parent for name, folder in folders.items()}
+
+
+def text_of(folder):
+    return (folder / "report.html").read_text(encoding="utf-8")
 
 
 @needs_browser
-@pytest.mark.parametrize("name, pictures", [("flow", 3 + 20), ("line", 2 * 3), ("block", 2 + 9)])
-def test_in_a_browser(pages, tmp_path, name, pictures):
+@pytest.mark.parametrize(
+    "name, pictures, canvases",
+    [("flow", 4 * (1 + 2 * 2), 3), ("line", 3, 3), ("block", 3 * 3 * 3, 3 * 3), ("plate", 2 * 4, 4), ("disc", 3, 3)],
+)
+def test_in_a_browser(pages, tmp_path, name, pictures, canvases):
     found, console = seen_in_browser(pages[name], tmp_path)
     assert console == []
-    assert found["broken"] == 0 and found["unnamed"] == 0 and found["empty"] == 0 and found["ids"] == 0
-    assert found["pictures"] == pictures and found["charts"] >= 5
-    assert found["strokes"] >= 4, "charts must be coloured"
-    # one view at first, another one when it is chosen, then all
-    assert found["choosers"] == {"flow": [[1, 1, 3]], "line": [[1, 1, 2]], "block": [[1, 1, 2]]}[name]
+    assert found["broken"] == found["unnamed"] == found["unreachable"] == found["empty"] == found["ids"] == 0
+    assert found["overflow"] <= 0 and found["wide"] == []
+    assert found["pictures"] == pictures and found["view"]["canvases"] == canvases
+    assert found["strokes"] >= 4 or name in ("plate", "disc"), "charts must be coloured"
+    assert all(choice["alone"] and choice["agree"] for choice in found["choices"]), "one part is seen, the chosen one"
+    view = found["view"]
+    assert view["visible"] and min(min(size) for size in view["sizes"]) >= 2
+    # what each control changes: reference, forecast, difference; and it can be taken back
+    expected = {
+        "sample": [True, True, True, True], "model": [False, True, True, True], "field": [True, True, True, True],
+        "zoom": [False, False, True, True], "member": [False, True, True, True], "time": [True, True, True, True],
+    }  # fmt: skip
+    if name == "line":
+        expected["time"] = [False, False, False, True]  # all times are seen at once
+    if name == "block":
+        expected["time"][1] = False  # persistence: the last given frame for ever
+    assert view["changed"] == {control: expected[control] for control in view["changed"]}
+    if name in ("flow", "line", "block"):
+        assert view["pressed"] == "true" and view["played"] > 0, "it plays"
 
 
 @needs_browser
-def test_on_a_phone_in_the_dark(pages, tmp_path):
-    found, console = seen_in_browser(pages["flow"], tmp_path, width=500, dark=True)
-    assert console == [] and found["overflow"] <= 0
-    light, _ = seen_in_browser(pages["flow"], tmp_path)
-    assert light["overflow"] <= 0 and found["ink"] != light["ink"]
+def test_every_part_can_be_reached(pages, tmp_path):
+    found, _ = seen_in_browser(pages["flow"], tmp_path)
+    one_menu = [choice for choice in found["choices"] if choice["reached"] == choice["parts"]]
+    assert len(one_menu) >= len(found["choices"]) - 2
+    changed = found["view"]["changed"]
+    assert set(changed) == {"sample", "model", "zoom", "time"}
+    for heading in ("How long forecasts hold", "Uncertainty", "Physics", "Cost and accuracy", "All measures"):
+        assert heading in found["headings"]
+
+
+def numbers_in(pattern, text):
+    return [float(found.replace("−", "-")) for found in re.findall(pattern, text)]
+
+
+@needs_browser
+def test_values_under_the_pointer_are_those_that_were_kept(pages, tmp_path):
+    found, _ = seen_in_browser(pages["flow"], tmp_path)
+    with xr.open_dataset(pages["flow"] / "forecasts.nc", engine="h5netcdf") as kept:
+        first = kept.vorticity.isel(sample=0, time=0)
+        corners = [first.isel(x=0, y=0), first.isel(x=-1, y=0), first.isel(x=0, y=-1)]
+        for said, corner in zip(found["view"]["first"], corners, strict=True):
+            numbers = [
+                float(v.replace("−", "-")) for v in re.findall(r"(?:reference|refiner|difference) ([−\d.e-]+)", said)
+            ]
+            reference, forecast = (float(corner.sel(model=m)) for m in ("reference", "pde_refiner"))
+            assert numbers == pytest.approx([reference, forecast, forecast - reference], rel=0.01, abs=0.003)
+            assert numbers_in(r"[xy] = ([−\d.e-]+)", said) == pytest.approx(
+                [float(corner.x), float(corner.y)], abs=0.01
+            )
+        times = [f"t = {float(t):.3g}" for t in kept.time[[0, -1]]]
+    assert found["view"]["label"] == f"reference: vorticity at {times[0]}, sample 0"
+    assert found["view"]["last"] == times[1]
+
+
+@needs_browser
+def test_a_hole_is_blank_and_what_diverged_is_grey(pages, tmp_path):
+    found, _ = seen_in_browser(pages["plate"], tmp_path)
+    assert "fno diverged" in found["view"]["first"][0]
+    assert found["view"]["pixel"][3] == 255
+
+
+@needs_browser
+@pytest.mark.parametrize("name", ["flow", "block", "plate"])
+def test_on_a_phone(pages, tmp_path, name):
+    found, console = seen_in_browser(pages[name], tmp_path, phone=True)
+    assert console == [] and found["width"] == 390
+    assert found["overflow"] <= 0 and found["wide"] == []
+
+
+@needs_browser
+def test_in_the_dark(pages, tmp_path):
+    dark, console = seen_in_browser(pages["line"], tmp_path, dark=True)
+    light, _ = seen_in_browser(pages["line"], tmp_path)
+    assert console == [] and dark["ink"] != light["ink"]
+
+
+def luminance(colour):
+    """Relative luminance of "#rrggbb" (WCAG 2.1)."""
+    srgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_contrast_is_enough_in_all_modes(pages):
+    style = text_of(pages["line"])
+    modes = [
+        dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6})", block)) for block in re.findall(r":root \{[^}]*\}", style)
+    ]
+    assert len(modes) == 3
+    for colours in (modes[0], modes[1]):
+        for name, least in [("ink", 7), ("soft", 4.5), ("line", 3), *((f"series-{n}", 3) for n in range(9))]:
+            for ground in ("paper", "card"):
+                high, low = sorted((luminance(colours[name]), luminance(colours[ground])), reverse=True)
+                assert (high + 0.05) / (low + 0.05) >= least, (name, ground)
 
 
 def test_needs_nothing_from_outside(pages):
     for folder in pages.values():
-        text = (folder / "report.html").read_text(encoding="utf-8")
-        links = set(re.findall(r'(?:src|href|url)\s*[=(]\s*["\']?(?!data:|#)([^"\')\s>]+)', text))
+        links = set(re.findall(r'(?:src|href|url)\s*[=(]\s*["\']?(?!data:|#)([^"\')\s>]+)', text_of(folder)))
         assert links == set()
-        assert len(text) < 3e6
+        assert len(text_of(folder)) < 3e6
 
 
 def test_says_what_is_known(pages):
-    text = (pages["flow"] / "report.html").read_text(encoding="utf-8")
+    text = text_of(pages["flow"])
     for expected in (
         "pde_refiner and fno &lt;b&gt; on kolmogorov",
         "Forced &amp; two-dimensional flow.",
@@ -102,34 +144,40 @@ def test_says_what_is_known(pages):
         "abc123",
         "Lyapunov",
         "first crossing of 0.8",
+        "mean then count",
         "2 members",
         "&lt; floor",
         "vorticity (1/s)",
+        "CRPS of vorticity",
+        "circulation of the field",
+        "correlation time (above 0.8)",
+        "coherent wavenumber",
+        "solver at equal accuracy",
     ):
         assert expected in text, expected
     assert "<b>" not in text and "<script>alert" not in text
-    for expected in (
-        "Uncertainty",
-        "CRPS of vorticity",
-        "Physics",
-        "circulation of the field",
-        "solver at<br>equal error",
-    ):
-        assert expected in text, expected
+
+
+def test_steady_problems_are_on_one_page_with_what_was_given(pages):
+    text = text_of(pages["plate"])
+    assert "Fields and errors" in text and "given: conductivity" in text and "conductivity (W/m/K)" in text
+    assert "a steady problem has no last frame" in text and "Error in time" not in text and "t = 0" not in text
+    assert "RMSE (K)" in text and "RMSE (Pa)" in text and "The field has an offset" in text
 
 
 def test_a_report_without_a_surrogate_or_with_slices(pages):
-    text = (pages["block"] / "report.html").read_text(encoding="utf-8")
-    assert "no surrogate took part" in text and "at z = 1" in text
+    text = text_of(pages["block"])
+    assert "no surrogate took part" in text and all(f"{axis} = " in text for axis in "xyz")
 
 
 def test_charts_take_the_colours_of_the_page(pages):
-    text = (pages["line"] / "report.html").read_text(encoding="utf-8")
-    assert "var(--series-1)" in text and "var(--grid)" in text and "#0102" not in text
+    text = re.sub(r"(?s)<script.*?</script>", "", text_of(pages["line"]))
+    assert "var(--series-1)" in text and "var(--grid)" in text
+    assert not re.search(r"\bnan\b", text)
 
 
 def test_two_reports_of_the_same_scores_are_the_same(pages):
-    first = (pages["line"] / "report.html").read_text(encoding="utf-8")
+    first = text_of(pages["line"])
     second = write_report(pages["line"]).read_text(encoding="utf-8")
     assert re.sub("Written by .*", "", first) == re.sub("Written by .*", "", second)
 

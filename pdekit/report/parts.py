@@ -1,0 +1,74 @@
+"""Pieces of a page of which the reader chooses one: charts and tables, as plain values for the template."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One entry of a table: the number, what is said under it in small, and whether it is the best of its row."""
+
+    text: str
+    small: tuple[str, ...] = ()
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a table; the model whose colour it carries, if any; one cell over the whole width says a reason."""
+
+    label: str
+    cells: tuple[Cell, ...] = ()
+    note: str = ""
+    reason: str = ""
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Args:
+        caption: what it holds, for those who cannot see it.
+        heads: (title, what is said under it in small) of each column, that of the labels first.
+        lines: its lines.
+    """
+
+    caption: str
+    heads: tuple[tuple[str, str], ...]
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is shown when it is chosen.
+
+    Args:
+        choice: one word for each of the choices, e.g. the measure and the field.
+        charts: SVG elements.
+        table: below the charts.
+        note: below all.
+    """
+
+    choice: tuple[str, ...]
+    charts: tuple[str, ...] = ()
+    table: Table | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Parts of which one is seen, and what the choices are called."""
+
+    labels: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.parts)
+
+
+def choice(labels: Sequence[str], parts: Sequence[Part]) -> Choice:
+    """Parts under the names of their choices."""
+    return Choice(tuple(labels), tuple(parts))

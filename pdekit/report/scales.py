@@ -1,0 +1,139 @@
+"""Measures along one more dimension: wavenumbers, frequencies, shares; at a few times, or over a stretch of time."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from pdekit.report.curves import Line, Panel
+from pdekit.report.errors import FLOOR, marked, place
+from pdekit.report.formats import number, with_unit
+from pdekit.report.parts import Choice, Part, Table, choice
+from pdekit.report.parts import Line as TableLine
+from pdekit.report.variables import Variable, choices, of_field, quartiles, reference_of, values_of
+
+AXES = {"shell": "wavenumber k", "frequency": "frequency", "quantile": "share", "lag": "lag"}
+EMPTY = 1e-12
+"""Share of the strongest shell below which a spectrum is rounding, and is not drawn."""
+
+
+def profile_choice(
+    scores: xr.Dataset, shown: dict[str, Line], found: list[Variable], frames: list[int], in_time: bool
+) -> Choice:
+    """A chart for every measure with one more dimension, for each field, at each of the times if it has them."""
+    parts = []
+    for variable in found:
+        if variable.extra is None or variable.named or variable.in_time != in_time:
+            continue
+        for field in [f for f in choices(variable, scores) if f is not None or not variable.by_field]:
+            for frame in frames if in_time else (None,):
+                chart = profile_chart(scores, shown, variable, field, frame)
+                time = () if frame is None else (f"t = {number(float(scores.time.values[frame]))}",)
+                parts.append(Part((variable.title, place(field, scores, variable), *time), (chart,)))
+    return choice(("measure", "field", "time") if in_time else ("measure", "field"), parts)
+
+
+def headline_spectra(scores: xr.Dataset, shown: dict[str, Line], found: list[Variable], frames: list[int]) -> list[str]:
+    """Energy spectra of the first field at a few times: what the first look is for."""
+    spectra = [v for v in found if v.name == "energy_spectrum"]
+    field = str(scores.field.values[0])
+    return [profile_chart(scores, shown, spectra[0], field, frame) for frame in frames] if spectra else []
+
+
+def profile_chart(
+    scores: xr.Dataset, shown: dict[str, Line], variable: Variable, field: str | None, frame: int | None
+) -> str:
+    """Medians over forecasts along the extra dimension; the reference's as a thick line, its floor dotted."""
+    variable = of_field(variable, scores, field)
+    axis = scores[variable.extra]
+    along = axis.values.astype(np.float64)
+    data = scores[variable.name] if frame is None else scores[variable.name].isel(time=frame)
+    named = f" of {field}" if field is not None and scores.sizes["field"] > 1 else ""
+    at = "" if frame is None else f" at t = {number(float(scores.time.values[frame]))}"
+    label = with_unit(variable.title + named, variable.unit)
+    x = with_unit(AXES.get(variable.extra, variable.extra), str(axis.attrs.get("units", "1")))
+    curves = {name: quartiles(values_of(data, name, field))[0] for name in shown}
+    own = {kind: _own(scores, variable.name, kind, field, frame) for kind in ("reference", "floor")}
+    if variable.extra == "quantile":
+        across = with_unit(field or "value", variable.unit)
+        return _densities(f"{label}{at}: density of values", across, shown, curves, own)
+    wide = along[along > 0].size > 2 and along.max() > 8 * along[along > 0].min()
+    steep = not variable.signed and variable.best != 1.0
+    log = ("x" if wide else "") + ("y" if steep else "")
+    panel = Panel(f"{label}{at}, median over forecasts", x, label, log, mark=at.removeprefix(" at "))
+    reference = own["reference"]
+    if reference is not None and steep and np.isfinite(reference).any():
+        most = np.nanmax(reference)
+        filled = reference > EMPTY * most
+        reference = np.where(filled, reference, np.nan)
+        seen = reference[(along > 0) | (not wide)]
+        if np.isfinite(seen).any():
+            panel.limits("y", np.nanmin(seen) / 3, np.nanmax(seen) * 3)
+    if reference is not None:
+        panel.curve(along, reference, Line(0), 2.6, "reference")
+    if own["floor"] is not None:
+        panel.curve(along, own["floor"], FLOOR, 1.0, "floor of the reference")
+    for name, values in curves.items():
+        panel.curve(along, values, shown[name], 1.4, name)
+    if variable.name == "coherence":
+        panel.level(0.5, FLOOR, 0.8, "half")
+        lowest = min((float(v[np.isfinite(v)].min(initial=0.0)) for v in curves.values()), default=0.0)
+        panel.limits("y", max(-0.5, lowest), 1.04)
+    if variable.name == "spectral_nrmse":
+        panel.level(1.0, FLOOR, 0.8, "an error as large as the field")
+    return panel.svg()
+
+
+def _own(scores: xr.Dataset, name: str, kind: str, field: str | None, frame: int | None) -> np.ndarray | None:
+    own = reference_of(scores, name, kind)
+    if own is None:
+        return None
+    if frame is not None and "time" in own.dims:
+        own = own.isel(time=frame)
+    return quartiles(values_of(own, None, field))[0]
+
+
+def _densities(title: str, x: str, shown: dict[str, Line], curves: dict, own: dict) -> str:
+    """Densities of values between quantiles, which hold equal shares."""
+    panel = Panel(title, x, "density", "y")
+    drawn = [("reference", own["reference"], Line(0), 2.6)] if own["reference"] is not None else []
+    drawn += [(name, values, shown[name], 1.4) for name, values in curves.items()]
+    for name, values, line, width in drawn:
+        gaps = np.diff(values)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            density = np.where(gaps > 0, 1 / (len(values) * gaps), np.nan)
+        panel.curve((values[1:] + values[:-1]) / 2, density, line, width, name)
+    return panel.svg()
+
+
+def total_tables(scores: xr.Dataset, shown: dict[str, Line], found: list[Variable]) -> Choice:
+    """Measures without time: of a whole stretch, for each field; one line for each part where they have parts."""
+    parts = []
+    fields = [str(name) for name in scores.field.values]
+    for field in fields:
+        lines = []
+        for variable in found:
+            if variable.in_time or (variable.extra is not None and not variable.named):
+                continue
+            for part in scores[variable.extra].values.tolist() if variable.extra else (None,):
+                lines.append(_total(scores, shown, of_field(variable, scores, field), field, part))
+        heads = (("measure", field), *((name, "") for name in shown))
+        if lines:
+            parts.append(Part((field,), (), Table(f"Statistics of {field}", heads, tuple(lines))))
+    return choice(("field",), parts)
+
+
+def _total(scores: xr.Dataset, shown: dict[str, Line], variable: Variable, field: str, part: str | None) -> TableLine:
+    data = scores[variable.name]
+    data = data if part is None else data.sel({variable.extra: part})
+    spreads = [[float(v) for v in quartiles(values_of(data, name, field))] for name in shown]
+    notes, best = [], variable.best
+    for kind in ("floor", "reference"):
+        own = reference_of(scores, variable.name, kind)
+        if own is not None:
+            own = own if part is None or variable.extra not in own.dims else own.sel({variable.extra: part})
+            value = float(quartiles(values_of(own, None, field))[0])
+            notes.append(f"{kind} {number(value)}" if value == value else f"{kind} not known")
+            best = value if kind == "reference" else best
+    title = with_unit(variable.title + (f", {part}" if part else ""), variable.unit)
+    return TableLine(title, marked(spreads, best), ", ".join(notes))
