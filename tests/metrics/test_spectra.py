@@ -14,7 +14,11 @@ from pdekit.metrics.pointwise import rmse
 from pdekit.metrics.quadrature import average
 from pdekit.metrics.spectra import (
     coherence,
+    coherent_wavenumber,
     energy_spectrum,
+    frmse_high,
+    frmse_low,
+    frmse_mid,
     log_spectral_distance,
     relative_h1,
     rmse_high,
@@ -155,6 +159,9 @@ def test_an_error_of_mixed_sign_is_seen_where_pdebench_sees_none():
         ours = [band(one(error), one(0 * error), problem_on(grid)).max().item() for band in
                 (rmse_low, rmse_middle, rmse_high)]  # fmt: skip
         assert ours == pytest.approx([math.sqrt(0.5), 0, 0], abs=1e-12)
+        by_name = [band(one(error), one(0 * error), problem_on(grid)).max().item() for band in
+                   (frmse_low, frmse_mid, frmse_high)]  # fmt: skip
+        assert by_name == pytest.approx([math.sqrt(0.5) / 4, 0, 0], abs=1e-12), "one of four shells"
         assert (max(pdebench_bands(error)) > 0.1) == (sign == 1)
 
 
@@ -174,6 +181,40 @@ def test_coherence_of_noise_falls_as_the_noise_does_not():
     noise = torch.randn(2, 40, 1, 2, 64, 64, dtype=torch.float64, generator=generator)
     value = coherence((noise[0] + noise[1])[None], noise[0], problem_on(grid))
     assert value[..., 5:40].mean().item() == pytest.approx(1 / math.sqrt(2), abs=0.01)
+
+
+class TestCoherentWavenumber:
+    grid = Grid((64,), (TWO_PI,))
+
+    def of(self, *waves):
+        """Waves (k, amplitude, phase error) on a mean."""
+        x = self.grid.coordinates(0)
+        reference = 3 + sum(a * torch.cos(k * x) for k, a, _ in waves)
+        u = 3 + sum(a * torch.cos(k * x + error) for k, a, error in waves)
+        return coherent_wavenumber(one(u), one(reference), problem_on(self.grid))[0, 0, 0].item()
+
+    def test_the_crossing_is_interpolated_between_filled_shells(self):
+        # coherence 1, cos(1), cos(1.2), -1 at k = 2, 6, 10, 20
+        value = self.of((2, 1.0, 0.0), (6, 1.0, 1.0), (10, 0.1, 1.2), (20, 0.01, math.pi))
+        a, b = math.cos(1.0), math.cos(1.2)
+        assert value == pytest.approx(6 + 4 * (a - 0.5) / (a - b), rel=1e-9)
+
+    def test_the_first_fall_counts(self):
+        assert self.of((2, 1.0, 0.0), (6, 1.0, math.pi / 2), (10, 1.0, 0.0)) == pytest.approx(4)
+
+    def test_a_fall_at_the_largest_scale_is_interpolated_from_one(self):
+        assert self.of((2, 1.0, math.pi)) == pytest.approx(0.5)
+
+    def test_what_the_reference_does_not_fill_is_passed_over(self):
+        assert self.of((2, 1.0, 0.0), (6, 1e-5, math.pi), (9, 0.5, 0.1)) == 32
+        assert coherent_wavenumber(one(-self.grid.coordinates(0)), one(torch.ones(64).double()),
+                                   problem_on(self.grid))[0, 0, 0] == 32  # fmt: skip
+
+    def test_lengths_count(self):
+        grid = Grid((64,), (2.0,))
+        x = grid.coordinates(0)
+        value = coherent_wavenumber(one(torch.sin(math.pi * 4 * x)), one(torch.cos(math.pi * 4 * x)), problem_on(grid))
+        assert value[0, 0, 0].item() == pytest.approx(2 * math.pi)  # half of 4 pi
 
 
 @pytest.mark.parametrize("order", [-2, -1, 0, 1, 2])
