@@ -36,6 +36,7 @@ settings:
   error=correlation_time    first axis of the cost chart; nrmse if not given
   compare_at=20             its lead time; if not given, the last frame before the reference's predictability ends;
                             "useful": the last one at which the surrogate is
+  coupling=true             what the coupling of the fields does, and how much of it was learnt
   lyapunov_exponent=0.087   correlation times also in Lyapunov times
   data=NAME                 another dataset of the same problem
   path=FOLDER               published files of the dataset instead of generated ones
@@ -124,19 +125,21 @@ def evaluate(config: dict[str, Any], data_name: str | None = None, trust: list[s
     chosen_measures(settings.measures, settings.error)
     run = load(path, trust, device)
     recipe = instance_from(other or run.config["data"], None if other else run.config.get("instance"), trust)
+    base = data_dir or run.config["data_dir"]
+    base = Path(base) if base else None
     published = published or (None if other else run.config.get("path"))
     if published:
         data, recipe = open_published(published, recipe.name, trust=trust), None
     else:
         check_problem(run.name, run.problem, recipe.problem("train"), settings.resolution is not None)
-        base = data_dir or run.config["data_dir"]
-        data = DataModule.from_folder(generate(recipe, Path(base) if base else None), trust=trust)
+        data = DataModule.from_folder(generate(recipe, base), trust=trust)
     data.set_window(*run.model.window)
     name = data_name or run.config["choices"]["data"]
     into = Path(folder) if folder else path / name if other else path
     return evaluate_models(
-        {run.name: run.model}, data, into, settings, {"data": name}, path, recipe=recipe, device=device
-    )
+        {run.name: run.model}, data, into, settings, {"data": name}, path, recipe=recipe, device=device,
+        base=base,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -162,9 +162,9 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
     model = build_model(config["model"], problems[0], trust)
     if evaluation.horizon is not None and (data is not None or not can_go_on(recipe)):
         check_horizon(evaluation.horizon, model.window[0], max(evaluation.starts), problems[1])
+    base = None if config["data_dir"] is None else Path(config["data_dir"])
     if data is None:
         with timed(seconds, "data"):
-            base = None if config["data_dir"] is None else Path(config["data_dir"])
             data = DataModule.from_folder(generate(recipe, base), loading, trust)
     data.set_window(*model.window)
     worker = int(os.environ.get("LOCAL_RANK", 0)) > 0  # one of several processes; the first one makes the folder
@@ -199,7 +199,7 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
     with timed(seconds, "evaluation"):
         closing = evaluate_models(
             {names["model"]: model.eval()}, data, run, evaluation, {"data": names["data"]},
-            recipe=None if config.get("path") else recipe, device=device_of(engine),
+            recipe=None if config.get("path") else recipe, device=device_of(engine), base=base,
         )  # fmt: skip
     write_json(run / "provenance.json", provenance(**record))
     print(closing)

@@ -15,6 +15,7 @@ from pdekit.evaluation.across import across_resolutions
 from pdekit.evaluation.background import compared_at, data_seconds, spent_by, trust_in
 from pdekit.evaluation.case_solvers import case_solvers
 from pdekit.evaluation.checks import check_problem
+from pdekit.evaluation.coupling import uncoupled_test
 from pdekit.evaluation.forecasting import CPU, device_of
 from pdekit.evaluation.opponents import baselines, solvers
 from pdekit.evaluation.resolution import at_resolution
@@ -42,6 +43,7 @@ def evaluate_models(
     run: Path | None = None,
     recipe: BaseRecipe | None = None,
     device: torch.device | str | None = None,
+    base: Path | None = None,
 ) -> str:
     """Score models on the test split beside baselines and solvers, and write the report.
 
@@ -59,6 +61,7 @@ def evaluate_models(
         run: folder whose ``provenance.json`` says what the training took; ``folder`` if None.
         recipe: that made the data; None for data from elsewhere, whose reference ends with them.
         device: where everything runs; that of the first model if None.
+        base: the data directory, where samples without coupling are kept (`settings.coupling`).
 
     Returns:
         A few lines that say how the models did, and where the report is.
@@ -91,6 +94,11 @@ def evaluate_models(
         rows = models | {name: model for name, model in others.items() if name == "persistence"}
         table = across_resolutions(rows, source, recipe, settings.resolutions, horizon, device, settings.seed)
 
+    uncoupled = None
+    if settings.coupling:
+        if shape is not None or wanted is not None:
+            raise ValueError("expected the data's own grid and frames for coupling=true; leave out the resolution")
+        uncoupled = uncoupled_test(recipe, base)
     trust = trust_in(source)
     known: dict[str, Any] = {"error": settings.error}
     if problem.pde is not None:
@@ -111,7 +119,7 @@ def evaluate_models(
         timing_batches=settings.timing_batches,
         spent={name: spent_by(run or folder) for name in models} if len(models) == 1 else {},
         data_seconds=data_seconds(source), attrs=known | dict(attrs or {}), progress=settings.progress,
-        reference=reference, device=device, table=table,
+        reference=reference, device=device, table=table, uncoupled=uncoupled,
     )  # fmt: skip
     with scores:
         report = write_report(folder)

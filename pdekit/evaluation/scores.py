@@ -22,6 +22,7 @@ from pdekit.evaluation.archive import Archive
 from pdekit.evaluation.background import Spent
 from pdekit.evaluation.checks import check_horizon, check_problem
 from pdekit.evaluation.costs import cost_attrs, write_costs
+from pdekit.evaluation.coupling import Coupling
 from pdekit.evaluation.ensembles import Ensembles
 from pdekit.evaluation.forecasting import CPU, Contender, block_size, device_of
 from pdekit.evaluation.keeping import Kept
@@ -63,6 +64,7 @@ def evaluate(
     reference: Reference | None = None,
     device: torch.device | str | None = None,
     table: xr.Dataset | None = None,
+    uncoupled: Source | None = None,
 ) -> xr.Dataset:
     """Forecast with every model from the same frames, and write ``scores.nc`` and ``forecasts.nc`` into a folder.
 
@@ -94,6 +96,7 @@ def evaluate(
         reference: where the truth comes from if not from the source: a `Continued`, for horizons beyond it.
         device: where everything runs; that of the first model if None.
         table: more variables to write, of some of the models: `across_resolutions`.
+        uncoupled: the same trajectories with the coupling of their fields cut: `uncoupled_test`.
 
     Returns:
         The scores, read lazily from the file (close it, or use ``with``): dims model, member, sample, time, field and
@@ -161,6 +164,7 @@ def evaluate(
         ensembles = Ensembles(archive, contenders, problem)
         physics = Physics(archive, contenders, problem, coords, horizon)
         statistics = Statistics(archive, problem, horizon)
+        coupling = Coupling(archive, problem, uncoupled)
         reference.tick = _told(bar, sum(reference.work(span) for span in spans))
         task = bar.add_task("evaluate")
         for number, span in enumerate(spans):
@@ -170,6 +174,7 @@ def evaluate(
             archive.write("lead_time", (rows,), lead_times(t, history).numpy())
             forcing = functools.partial(reference.forcing, span)
             physics.begin(given)
+            coupling.begin(span, given)
             statistics.begin(rows, wanted_t, mask_of(given))
             if number == 0:
                 for row, contender in enumerate(contenders):
@@ -188,6 +193,7 @@ def evaluate(
                         archive.write("energy_spectrum_reference", (rows, part), (known.power / 2).numpy())
                     statistics.follow(part, known)
                 physics.follow(rows, frames, wanted.u)
+                coupling.follow(rows, frames, wanted.u)
                 kept.write_reference(rows.start, frames, wanted.u)
                 for row, contender in enumerate(contenders):
                     bar.update(task, description=contender.name)
@@ -196,6 +202,7 @@ def evaluate(
                         ensembles.score(row, rows, frames, members_u, references)
                     for member, u in enumerate(members_u):
                         _score(archive, suitable, references, statistics, (row, member, rows, frames), u)
+                        coupling.score(row, member, rows, frames, u)
                         if member == 0:
                             physics.score(row, rows, frames, u)
                         kept.write(row, member, rows.start, frames, u)

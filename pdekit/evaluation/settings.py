@@ -30,6 +30,8 @@ class Evaluation:
         sweep_refinements: where a case made the data (steady problems, geometries): its solver with these shares of the
             reference's resolution; none for no solvers.
         timing_batches: batches with which forecasts are timed beside ``batch_size``; 1 is the latency of one forecast.
+        coupling: whether to tell how much the coupling of the fields matters, and how much of that each model has
+            captured; the test samples are solved once more with the coupling cut.
         error: the measure on the first axis of the cost chart: one of the catalogue that is 0 for a perfect forecast,
             or "correlation_time".
         compare_at: lead time at which surrogates and solvers are compared; null for the last frame before the
@@ -54,6 +56,7 @@ class Evaluation:
     sweep_precisions: tuple[str, ...] = ("float32", "float64")
     sweep_refinements: tuple[float, ...] = (0.125, 0.25, 0.5)
     timing_batches: tuple[int, ...] = (1, 64)
+    coupling: bool = False
     error: str = "nrmse"
     compare_at: Any = None
     n_kept: int = 3

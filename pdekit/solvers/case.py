@@ -7,13 +7,15 @@ start by a step. A case says what is drawn and how one sample is solved; a recip
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar
 
 import numpy as np
 
 from pdekit.fields import Grid
 from pdekit.pdes.base import PDE
+
+OFF = "off"  # the setting of a case's `coupling` that cuts it
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ class Case(ABC):
     @abstractmethod
     def has_mask(self) -> bool:
         """Whether some field exists in a part of the box only."""
+
+    def uncoupled(self) -> Case | None:
+        """The same case with its fields uncoupled; None where nothing couples them, or there is no knob."""
+        knob = {item.name: getattr(self, item.name) for item in fields(self)}.get("coupling", OFF)
+        return None if knob == OFF else replace(self, coupling=OFF)
 
     @abstractmethod
     def draw(self, generator: np.random.Generator) -> Draw:
