@@ -62,7 +62,7 @@ def command(monkeypatch, folder, *arguments):
 @pytest.fixture
 def unevaluated(monkeypatch):
     """For tests of what comes before the evaluation."""
-    monkeypatch.setattr(evaluation, "evaluate_models", lambda *arguments: "not evaluated")
+    monkeypatch.setattr(evaluation, "evaluate_models", lambda *arguments, **further: "not evaluated")
 
 
 def failure(monkeypatch, folder, *arguments) -> str:
@@ -104,7 +104,8 @@ def test_help_is_quick_and_lists_what_there_is():
         (["model=fno", "data=ks", "model.target=delta"], ["target among ('state', 'change'), got 'delta'"]),
         (["model=fno", "data=ks", "data.dt=-1"], ["dt > 0"]),
         (["model=fno", "data=ks", "evaluation.measures=[rmsee]"], ["rmsee", "vrmse"]),
-        (["model=fno", "data=ks", "evaluation.horizon=9999"], ["expected a horizon of 1 to", "got 9999"]),
+        (["model=fno", "data=ks", "evaluation.horizon=0"], ["expected horizon >= 1, got 0"]),
+        (["model=fno", "data=ks", "evaluation.error=speed"], ["expected an error among correlation_time", "'speed'"]),
         (["resume=nowhere"], ["expected a run at nowhere", "resume=<its folder>"]),
     ],
 )
