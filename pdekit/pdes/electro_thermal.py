@@ -29,10 +29,10 @@ class ElectroThermal(SteadyPDE):
     The coefficients are Sigma (0 in alumina, which tells the materials apart) and kappa. The wave meets
     sigma_w = coupling * sigma in silicon and sigma in alumina.
 
-    Behaviour: silicon is a strong dielectric scatterer with narrow resonances. At the published conductivities, about
-    1e-7 S/m, loss does not change the wave (by 1e-6, relatively), while half a percent of Sigma's effect is a
-    warmth of degrees: the published problem is one-way. From a coupling of about 1e6 silicon absorbs, by 15 % more for
-    each kelvin, and the wave depends on the temperature.
+    Behaviour: silicon is a strong dielectric scatterer with narrow resonances. It conducts 15 % better for each kelvin:
+    near a resonance its temperature may run away. Published silicon conducts about 1e-7 S/m and changes the wave by
+    less than a millionth: the published problem is one-way. From a coupling of about 1e5 silicon weakens the wave, more
+    so the warmer it is.
 
     Limits: with coupling s > 1 only 1/s of what silicon takes from the wave becomes heat there (the rest must be
     thought of as carried off): then the two balances hold each for itself. Lengths are metres.
@@ -75,7 +75,7 @@ class ElectroThermal(SteadyPDE):
         Field("electric_field_imag", "V/m", complex="electric_field"),
         Field("temperature_rise", "K"),
     )
-    coeffs: ClassVar = (Field("conductivity_prefactor", "S/m"), Field("thermal_conductivity", "W/(m K)"))
+    coeffs: ClassVar = (Field("conductivity_prefactor", "S/m"), Field("thermal_conductivity", "W/m/K"))
 
     @property
     def omega(self) -> Any:
