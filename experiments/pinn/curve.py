@@ -110,6 +110,12 @@ def reference_of(recipe: Recipe) -> tuple[torch.Tensor, float]:
     return u[0], float((u - resample(finer.flatten(0, 1), recipe.grid.shape).view_as(u)).norm() / u.norm())
 
 
+def finished(path: Path) -> set[tuple[str, str, str]]:
+    """(problem, variant, seed) of the runs whose rows are written."""
+    with path.open(newline="") as lines:
+        return {(row["problem"], row["variant"], row["seed"]) for row in csv.DictReader(lines)}
+
+
 def configuration(problem: str, overrides: list[str]) -> dict:
     """What pdekit.train would run."""
     register_schema()
@@ -119,9 +125,13 @@ def configuration(problem: str, overrides: list[str]) -> dict:
 
 def main(arguments: list[str]) -> None:
     problem, seed, *rest = arguments
+    path = HERE / "results" / "curves.csv"
     known = yaml.safe_load((HERE / "problems.yaml").read_text())[problem]
     own = {key: next((a.partition("=")[2] for a in rest if a.startswith(f"{key}=")), None) for key in OWN}
     rest = [a for a in rest if a.partition("=")[0] not in OWN]
+    if path.exists() and (problem, own["name"] or "default", seed) in finished(path):
+        print(f"{' '.join(arguments)}: its rows stand in {path.name} already")
+        return
     config = configuration(problem, [*known["overrides"], *rest, "model.second.steps=100000"])
     recipe = instance_from(config["data"], config["instance"])
     machine.prepare()
@@ -140,7 +150,6 @@ def main(arguments: list[str]) -> None:
     settings = Training(**{**config["training"], "validate_every": 10**9, "checkpoint_every": 10**9})
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Spent):
         fit(model, OneTrajectory(batch), settings, Engine(threads=1), Path(folder), int(seed), progress=False)
-    path = HERE / "results" / "curves.csv"
     path.parent.mkdir(exist_ok=True)
     new = not path.exists()
     with path.open("a", newline="") as lines:
