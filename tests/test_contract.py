@@ -1,0 +1,183 @@
+"""One contract: every method on a small stand-in of every kind of problem, by one script, or a sentence why not."""
+
+import itertools
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+import xarray as xr
+
+import pdekit
+from pdekit.data.instance import instance_from
+from pdekit.data.plain import to_plain
+from pdekit.fields import Problem, Trajectory
+from pdekit.runs import build_model
+from pdekit.train import train
+from tests.data.cases import Slab, slab
+from tests.test_configs import MODELS, composed
+
+PAGE = Path(__file__).parents[1] / "docs" / "models.md"
+TRUST = ("tests",)
+COUNTS = {"train": 4, "valid": 2, "test": 2}
+SPACE = {"line": (32,), "plane": (16, 16), "law": (16, 16), "volume": (8, 8, 8)}
+MARCHED = {"line": "burgers", "plane": "decaying_turbulence", "law": "shallow_water", "volume": "navier_stokes_3d"}
+# small in every respect; what is not named here is as configured
+SMALL = {
+    "deeponet": ["model.net.branch.width=4", "model.net.n_products=6", "model.net.width=8", "model.net.depth=2"],
+    "dilated_resnet": ["model.net.width=4", "model.net.blocks=1"],
+    "fno": ["model.net.width=4", "model.net.modes=3", "model.net.n_layers=1"],
+    "pde_refiner": ["model.net.width=4", "model.net.multipliers=[1,2]", "model.n_refinements=1"],
+    "pod_deeponet": ["model.net.branch.width=4", "model.net.n_modes=3"],
+    "tfno": ["model.net.width=8", "model.net.modes=3", "model.net.n_layers=1"],
+    "unet": ["model.net.width=4", "model.net.multipliers=[1,2]"],
+    "uno": ["model.net.width=8", "model.net.modes=3"],
+}
+LITTLE = [
+    "loading.batch_size=2",
+    "training.steps=2",
+    "training.validate_every=2",
+    "training.checkpoint_every=2",
+    "evaluation.sweep_sizes=[1.0]",
+    "evaluation.sweep_steps=[1]",
+    "evaluation.sweep_precisions=[float64]",
+    "evaluation.sweep_refinements=[0.5]",
+    "evaluation.timing_batches=[1]",
+    "evaluation.n_kept=1",
+    "evaluation.measures=[vrmse]",
+    "evaluation.progress=false",
+]
+
+
+def marched(name: str, data: str) -> dict:
+    node = composed("model=mean", f"data={data}")["data"]
+    node.pop("instances", None)
+    node["grid"]["shape"] = list(SPACE[name])
+    if "max_mode" in node["initial"]:
+        node["initial"]["max_mode"] = 3
+    return node | {"name": name, "solver_shape": None, "warmup": 0.0, "n_frames": dict.fromkeys(COUNTS, 5)}
+
+
+@cache
+def data_of(kind: str) -> dict:
+    """The recipe of a stand-in, as plain values."""
+    if kind in MARCHED:
+        node = marched(kind, MARCHED[kind])
+    elif kind == "without space":
+        node = composed("model=mean", "data=lorenz_96")["data"] | {"n_frames": dict.fromkeys(COUNTS, 5), "warmup": 0.0}
+    elif kind == "steady":
+        node = composed("model=mean", "data=darcy", "data.grid.shape=[13,13]", "data.case.intervals=12")["data"]
+    elif kind == "masked":
+        node = to_plain(slab(Slab(masked=True)))
+    else:
+        node = to_plain(slab(Slab(dt=0.5, n_frames=5)))
+    return node | {"n_trajectories": COUNTS, "chunk": 2}
+
+
+KINDS = (*MARCHED, "without space", "steady", "masked", "bounded")
+IN_SPACE = set(KINDS) - {"without space"}
+STEADY = {"steady", "masked"}
+PERIODIC = {*MARCHED, "without space"}
+ACCEPTED = {
+    **dict.fromkeys(
+        ("deeponet", "pod_deeponet", "fno", "unet", "dilated_resnet", "tfno", "uno", "pde_refiner"), IN_SPACE
+    ),
+    "mean": set(KINDS),
+    "persistence": set(KINDS) - STEADY,
+    "solver": PERIODIC,
+    "nearest": STEADY,
+    "pod": STEADY,
+    "pinn": set(),  # one instance of a problem, and no dataset
+}
+PAIRS = list(itertools.product(MODELS, KINDS))
+TAKEN = [pair for pair in PAIRS if pair[1] in ACCEPTED[pair[0]]]
+REFUSED = [pair for pair in PAIRS if pair[1] not in ACCEPTED[pair[0]]]
+TRAINED = [pair for pair in TAKEN if pair[0] in SMALL]
+FAST = {
+    ("fno", "steady"), ("unet", "masked"), ("deeponet", "bounded"), ("pde_refiner", "plane"), ("mean", "without space"),
+    ("solver", "law"),
+}  # fmt: skip
+
+
+@cache
+def recipe_of(kind: str):
+    return instance_from(data_of(kind), None, TRUST)
+
+
+@cache
+def batch_of(kind: str) -> tuple[Problem, Trajectory]:
+    return recipe_of(kind).problem("train"), recipe_of(kind).simulate("train", range(4))
+
+
+@cache
+def config_of(model: str) -> dict:
+    return composed(f"model={model}", "data=ks", *SMALL.get(model, []))
+
+
+def test_every_method_has_its_place():
+    assert set(ACCEPTED) == set(MODELS) and {kind for _, kind in FAST} | {"line", "volume"} == set(KINDS)
+
+
+@pytest.mark.parametrize(("model", "kind"), TRAINED)
+def test_a_method_learns_from_what_it_accepts(model, kind):
+    """A finite loss, a gradient for every parameter after randomising all of them, a forecast of the right shape."""
+    problem, batch = batch_of(kind)
+    torch.manual_seed(0)
+    method = build_model(config_of(model)["model"], problem, TRUST)
+    method.calibrate([batch])
+    for parameter in method.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    history, target = method.window
+    frames = slice(0, None if target == "all" else history + target)
+    torch.manual_seed(0)
+    loss, logged = method.loss(batch.frames(frames))
+    assert torch.isfinite(loss) and "loss" in logged
+    loss.backward()
+    assert [name for name, p in method.named_parameters() if p.grad is None or not p.grad.any()] == []
+    given, wanted = batch.frames(slice(0, history)), batch.frames(slice(history, None))
+    found = method.eval().forecast(given, wanted.t, members=2, generator=torch.Generator().manual_seed(0))
+    assert found.shape == (2, *wanted.u.shape) and torch.isfinite(found).all()
+
+
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [pair if pair in FAST else pytest.param(*pair, marks=pytest.mark.slow) for pair in TAKEN],
+)
+def test_the_same_script_trains_and_evaluates_it(model, kind, tmp_path, monkeypatch):
+    monkeypatch.setenv("PDEKIT_DATA", str(tmp_path))
+    config = composed(f"model={model}", "data=ks", *SMALL.get(model, []), *LITTLE)
+    config |= {"data": data_of(kind), "choices": {"model": model, "data": kind, "trainer": "cpu"}}
+    run = train(config | {"runs_dir": str(tmp_path / "runs")}, TRUST)
+    assert (run / "report.html").exists() and (run / "forecasts.nc").exists()
+    with xr.open_dataset(run / "scores.nc", engine="h5netcdf") as scores:
+        found = scores.nrmse.sel(model=model, member=0)
+        assert found.notnull().all() and "mean" in scores.model.values
+        solvers = [name for name in scores.model.values if str(name).startswith("solver,") or str(name) == "solver"]
+        assert solvers or kind in PERIODIC
+    again = pdekit.load(run, trust=TRUST)
+    assert again.problem == recipe_of(kind).problem("train")
+
+
+@pytest.mark.parametrize(("model", "kind"), REFUSED)
+def test_a_meaningless_pair_is_refused_with_a_sentence_before_the_wait(model, kind, monkeypatch):
+    from pdekit.data import generation
+
+    monkeypatch.setattr(generation, "generate", None)
+    config = config_of(model) | {"data": data_of(kind), "choices": {"model": model, "data": kind, "trainer": "cpu"}}
+    with pytest.raises(ValueError, match=r"expected .*(found|got)") as refusal:
+        train(config, TRUST)
+    assert len(str(refusal.value)) > 60
+
+
+def test_the_page_says_what_is_accepted():
+    """The table of docs/models.md: methods in rows, kinds of problems in columns."""
+    table = next(block for block in PAGE.read_text().split("\n\n") if block.startswith("| model |"))
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    head = [cell.strip() for cell in rows[0]]
+    assert tuple(head[1 : len(KINDS) + 1]) == KINDS
+    told = {}
+    for row in rows:
+        for name in re.findall(r"`(\w+)`", row[0]):
+            told[name] = {kind for kind, cell in zip(KINDS, row[1:], strict=False) if cell.strip() == "yes"}
+    assert told == ACCEPTED
