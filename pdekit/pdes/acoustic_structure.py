@@ -32,10 +32,11 @@ class AcousticStructure(SteadyPDE):
 
     `coupling` = 1 is the coupled problem. A factor s is a disc whose Young's modulus and density are s times smaller
     (its waves as fast as before): x and S do not change their meaning, w grows s times. At 0 the fluid meets a wall at
-    rest, and the disc still feels the pressure. It stands in no equation of the interior.
+    rest, and the disc still feels the pressure. It stands in no equation of the interior. The residual of the first
+    equation is multiplied by rho^2, so that it is finite where there is no fluid.
 
-    Behaviour: the disc is small and stiff, so it moves almost as a rigid body and S is nearly static; in light fluid it
-    does not feel the sound. Energy is kept: what the wave brings in through a curve leaves through it.
+    Behaviour: the disc is small and stiff, so it moves almost as a rigid body, and the lighter the fluid, the less it
+    moves. Energy is kept: what the wave brings in through a curve leaves through it.
 
     Limits: no damping, so that a resonance of the disc is only broadened by radiation. c is that of water everywhere,
     however light the fluid.
@@ -100,8 +101,8 @@ class AcousticStructure(SteadyPDE):
         fluid, hooke, momentum = [], [], []
         for part in range(2):  # all coefficients are real: both parts obey the same equations
             p, sxx, sxy, syy, x, y = channels[part::2]
-            flux = d.x(d.x(p) / density) + d.y(d.y(p) / density)
-            fluid.append(flux + self.wavenumber**2 * p / density)
+            bent = d.x(density) * d.x(p) + d.y(density) * d.y(p)
+            fluid.append(density * (d.laplacian(p) + self.wavenumber**2 * p) - bent)
             laws = self.stress(d.x(x), 0.5 * (d.y(x) + d.x(y)), d.y(y))
             hooke.append([s - law for s, law in zip((sxx, sxy, syy), laws, strict=True)])
             momentum.append([d.x(sxx) + d.y(sxy) + x, d.x(sxy) + d.y(syy) + y])
