@@ -5,6 +5,7 @@ from math import pi
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 from scipy.special import hankel2, jv
 
 from pdekit.pdes.electro_thermal import VACUUM_PERMITTIVITY, ElectroThermal
@@ -73,6 +74,32 @@ def test_the_field_of_a_cylinder_is_that_of_the_series(coupling, order, toleranc
     permittivity = 11.7 - 1j * sigma / (pde.omega * VACUUM_PERMITTIVITY)
     exact = 3e5 * scattered_by_a_cylinder(x, y, radius, permittivity, pde.wavenumber, pi / 3)
     assert np.linalg.norm(found - exact) < tolerance * np.linalg.norm(exact)
+
+
+def test_an_even_plate_is_as_warm_as_the_series_says():
+    """All one material without contrast: |E| is that of the wave, and the heating 4500 W/m^3 everywhere. With
+    mu tan(mu L/2) = h/kappa, the modes cos(mu x) carry it to the sides (Carslaw and Jaeger 1959, section 5.3)."""
+    conduction, half = 0.5, LENGTH / 2
+    even = ElectroThermal(
+        coupling=0.0,
+        silicon_permittivity=1.0,
+        gap=0.0,
+        elementary=1.0,
+        conductivity_prefactor=1e-7,
+        alumina_conduction=conduction,
+        silicon_conduction=conduction,
+    )
+    plate = WarmPlate(even, ElectroThermalCase())
+    x, y = (column.numpy() for column in cells((-half, -half), LENGTH, 16).mesh())
+    found = np.asarray(plate.rise(plate.mesh(x.ravel(), y.ravel()))).reshape(x.shape)
+    biot = 15.0 * half / conduction
+    roots = [brentq(lambda z: z * np.sin(z) - biot * np.cos(z), n * pi, (n + 0.5) * pi) for n in range(60)]
+    mu = np.array(roots)[:, None] / half
+    share = 2 * np.sin(mu * half) / (mu * half + np.sin(mu * half) * np.cos(mu * half))  # of 1 in each mode
+    along, across = (share * np.cos(mu * place) for place in (x[:, 0], y[0]))
+    weight = 4500.0 / (conduction * (mu**2 + mu.T**2))
+    exact = np.einsum("ij,ix,jy->xy", weight, along, across)
+    assert exact.max() > 1.5 * exact.min() and abs(found - exact).max() < 2e-4 * exact.max()
 
 
 @pytest.fixture(scope="module")
