@@ -23,7 +23,7 @@ STRENGTHS = {"off": 0.0, "weak": 0.1, "published": 1.0, "strong": 3.0}
 class ThermoFluidCase(Case):
     """A box of air, 128 mm wide, with a copper disc that is heated throughout.
 
-    The left and right sides are at `wall` kelvin, top and bottom let no heat through; the air rests on all sides and on
+    The left and right sides are at 283.15 K, top and bottom let no heat through; the air rests on all sides and on
     the disc. Heat is drawn from the integers 50 to 100 W/m^3, the disc's centre from U[-L/8, L/8] along either axis and
     its radius from U[L/10, L/8], as Multiphysics Bench draws them.
 
@@ -66,16 +66,15 @@ class ThermoFluidCase(Case):
         source = mesh.MaterialCF({"inside": pde.heat * ng.exp(ng.x + ng.y)}, default=0.0)
         flow = Convection(mesh, pde, source, {"left": 0.0, "right": 0.0}, self.order)
         velocity, in_air = evaluate([flow.velocity, flow.pressure], mesh, grid, ["outside"])
-        warmth, everywhere = evaluate([flow.excess, source], mesh, grid)
-        temperature = (warmth[0] + pde.wall) * everywhere
-        u = np.stack((velocity[0], velocity[1], temperature, velocity[2]))
+        warmth, everywhere = evaluate([flow.rise, source], mesh, grid)
+        u = np.stack((velocity[0], velocity[1], warmth[0], velocity[2]))
         return Solved(u[None], warmth[1:], np.stack((in_air, in_air, everywhere, in_air)))
 
 
 class Convection:
     """Natural convection in a box, solved.
 
-    Volume, momentum and heat stand in one system for (velocity, pressure, excess), solved by Newton's method with exact
+    Volume, momentum and heat stand in one system for (velocity, pressure, rise), solved by Newton's method with exact
     derivatives. From rest the coupling grows in steps that treble where it converges and are quartered where not.
 
     Args:
@@ -83,11 +82,11 @@ class Convection:
             "top" and, if there is a solid, "ellipse".
         pde: its parameters; `coupling` is the strength to be reached.
         source: Q [W/m^3], a coefficient function.
-        walls: excess temperature [K] of the sides that have one; the others let no heat through.
+        walls: rise [K] of the sides that have one; the others let no heat through.
         order: of the elements for velocity and temperature.
 
     Attributes:
-        velocity, pressure, excess: functions on the mesh: [m/s], [Pa] with mean 0, [K] above `pde.wall`.
+        velocity, pressure, rise: functions on the mesh: [m/s], [Pa] with mean 0, [K] above the cold sides.
         iterations: of Newton's method altogether.
 
     Raises:
@@ -115,24 +114,24 @@ class Convection:
         self._free = space.FreeDofs(coupling=True)
         self._free.Clear(space.Range(1).start)  # the pressure is known up to a number
         self._raise_coupling(pde.coupling)
-        self.velocity, self.pressure, self.excess = self._state.components
+        self.velocity, self.pressure, self.rise = self._state.components
         area = ng.Integrate(1.0, mesh, definedon=mesh.Materials("outside"))
         mean = ng.Integrate(self.pressure, mesh, definedon=mesh.Materials("outside")) / area
         self.pressure = self.pressure - mean
 
     def _add_equations(self, space: Any, source: Any, order: int) -> None:
         ng, pde = require_ngsolve(), self.pde
-        (u, p, excess), (u_test, p_test, excess_test) = space.TnT()
-        weight = self._strength * pde.density * pde.gravity / pde.reference * excess
+        (u, p, rise), (u_test, p_test, rise_test) = space.TnT()
+        weight = self._strength * pde.density * pde.gravity / pde.reference * rise
         stress = pde.viscosity * ng.InnerProduct(ng.Grad(u), ng.Grad(u_test)) - p * ng.div(u_test)
         inertia = pde.density * (ng.Grad(u) * u) * u_test
-        heat_flow = pde.density * pde.heat_capacity * (u * ng.grad(excess)) * excess_test
+        heat_flow = pde.density * pde.heat_capacity * (u * ng.grad(rise)) * rise_test
         air = self.mesh.Materials("outside")
         self._form += (stress - weight * u_test[1] - p_test * ng.div(u)) * ng.dx(definedon=air)
         # what is carried is of degree 3 order - 1: integrated exactly
         self._form += (inertia + heat_flow) * ng.dx(definedon=air, bonus_intorder=order - 1)
         k = self.mesh.MaterialCF({"inside": pde.k_solid}, default=pde.k_air)
-        self._form += (k * ng.grad(excess) * ng.grad(excess_test) - source * excess_test) * ng.dx
+        self._form += (k * ng.grad(rise) * ng.grad(rise_test) - source * rise_test) * ng.dx
 
     def _raise_coupling(self, strength: float) -> None:
         if not self._converge(0.0, CLOSE if strength else TOLERANCE):
@@ -157,5 +156,5 @@ class Convection:
     def heat_through(self, side: str) -> float:
         """The heat [W/m] that leaves across a side."""
         ng = require_ngsolve()
-        normal = ng.BoundaryFromVolumeCF(ng.grad(self.excess)) * ng.specialcf.normal(2)
+        normal = ng.BoundaryFromVolumeCF(ng.grad(self.rise)) * ng.specialcf.normal(2)
         return -self.pde.k_air * ng.Integrate(normal, self.mesh, definedon=self.mesh.Boundaries(side))

@@ -35,14 +35,14 @@ def cavity(size):
 
 def unit_air(rayleigh, prandtl=0.71):
     """Air whose lengths, temperatures and diffusivity are 1: density, heat capacity and conductivity are 1."""
-    return ThermoFluid(1.0, prandtl, 1.0, 1.0, 1.0, 0.0, 1.0, gravity=rayleigh * prandtl)
+    return ThermoFluid(1.0, prandtl, 1.0, 1.0, 1.0, 1.0, gravity=rayleigh * prandtl)
 
 
 @pytest.mark.parametrize(("rayleigh", "nusselt", "size"), [(1e4, 2.2448, 0.16), (1e5, 4.5216, 0.11)])
 def test_nusselt_number_of_the_cavity_of_de_vahl_davis(rayleigh, nusselt, size):
     """Benchmark of de Vahl Davis (1983); the digits are those of later high-order solutions (Le Quere 1991)."""
     flow = Convection(cavity(size), unit_air(rayleigh), ng.CF(0.0), {"left": 1.0, "right": 0.0}, 4)
-    through = flow.velocity[0] * flow.excess - ng.grad(flow.excess)[0]  # its integral over any upright line is Nu
+    through = flow.velocity[0] * flow.rise - ng.grad(flow.rise)[0]  # its integral over any upright line is Nu
     assert ng.Integrate(through, flow.mesh, order=12) == pytest.approx(nusselt, rel=1e-4)
     assert flow.heat_through("right") == pytest.approx(nusselt, rel=1e-2)
     assert flow.heat_through("left") == pytest.approx(-nusselt, rel=1e-2)
@@ -54,18 +54,18 @@ def test_conduction_is_exact_without_coupling():
     pde = dataclasses.replace(unit_air(1e4), coupling=0.0)
     flow = Convection(cavity(0.5), pde, ng.CF(3.0), {"left": 1.0, "right": 0.0}, 2)
     for x, y in ((0.1, 0.2), (0.5, 0.5), (0.83, 0.4)):
-        assert flow.excess(flow.mesh(x, y)) == pytest.approx(1 - x + 1.5 * x * (1 - x), abs=1e-12)
+        assert flow.rise(flow.mesh(x, y)) == pytest.approx(1 - x + 1.5 * x * (1 - x), abs=1e-12)
     assert ng.Integrate(ng.Norm(flow.velocity), flow.mesh) == 0
 
 
 def test_hot_disc_without_coupling_conducts_as_a_line_source():
-    """Far sides at one temperature: outside of the disc the excess is source / (2 pi k) log(distance)."""
+    """Far sides at one temperature: outside of the disc the rise is source / (2 pi k) log(distance)."""
     case, disc = ThermoFluidCase("off"), Ellipse((0.005, 0.005))
     mesh = square_mesh(LENGTH, disc, 0.012, case.order, 0.003)
     pde = dataclasses.replace(case.pde, disc_radius=0.005)
     source = mesh.MaterialCF({"inside": 50.0}, default=0.0)
     flow = Convection(mesh, pde, source, dict.fromkeys(("left", "right", "bottom", "top"), 0.0), case.order)
-    near, far = (flow.excess(mesh(*point)) for point in ((0.006, 0.0), (0.0, 0.012)))
+    near, far = (flow.rise(mesh(*point)) for point in ((0.006, 0.0), (0.0, 0.012)))
     expected = 50.0 * np.pi * 0.005**2 / (2 * np.pi * pde.k_air) * np.log(2)
     assert near - far == pytest.approx(expected, rel=1e-3)
 
@@ -91,20 +91,20 @@ def sample():
 
 
 def test_plume_rises_above_the_disc(sample):
-    u, v, temperature, _ = sample.u[0]
+    u, v, rise, _ = sample.u[0]
     x, y = (axis.numpy() for axis in grid(32).mesh())
     above = (np.abs(x + 0.008) < 0.006) & (y > 0.014) & (y < 0.04)
     below = (np.abs(x + 0.008) < 0.006) & (y < -0.025)
     assert v[above].min() > 0.002 and v[above].mean() > 3 * np.abs(v[below]).mean()
     assert max(v[np.abs(x) > 0.058].max(), v[np.abs(x) > 0.05].mean()) < 1e-4  # it sinks along the cold sides
-    assert temperature[above].mean() > temperature[below].mean() + 0.1
+    assert rise[above].mean() > rise[below].mean() + 0.1
     # at the lid the air parts
     lid = (y > 0.05) & (y < 0.056)
     assert u[lid & (x < -0.02)].mean() < 0 < u[lid & (x > 0.01)].mean()
 
 
 def test_masks_and_values_are_those_of_the_case(sample):
-    """Published range: speed up to 1.02e-2 m/s, temperature from 283.15 to 283.56 K."""
+    """Published range: speed up to 1.02e-2 m/s, temperature up to 0.41 K above the sides'."""
     x, y = (axis.numpy() for axis in grid(32).mesh())
     inside = (x + 0.008) ** 2 + (y + 0.004) ** 2 < 0.014**2
     for channel in (0, 1, 3):
@@ -112,7 +112,7 @@ def test_masks_and_values_are_those_of_the_case(sample):
         assert np.abs(sample.u[0, channel][inside]).max() == 0
     assert sample.mask[2].min() == 1
     assert 0.004 < np.hypot(*sample.u[0, :2]).max() < 0.0105
-    assert sample.u[0, 2].min() > 283.15 and 283.3 < sample.u[0, 2].max() < 283.56
+    assert sample.u[0, 2].min() > 0 and 0.15 < sample.u[0, 2].max() < 0.41
     np.testing.assert_allclose(sample.coeffs[0], np.where(inside, 80 * np.exp(x + y), 0), rtol=1e-12)
     assert np.ptp(sample.u[0, 2][inside]) < 1e-3  # copper
 
@@ -123,8 +123,7 @@ def test_mirrored_disc_gives_the_mirrored_flow(sample):
     signs = np.array((-1, 1, 1, 1))[:, None, None]
     expected = (signs * sample.u[0])[:, ::-1]
     difference = np.linalg.norm(mirrored.u[0] - expected, axis=(1, 2))
-    wall = np.array((0, 0, 283.15, 0))[:, None, None]
-    assert (difference / np.linalg.norm(expected - wall * mirrored.mask, axis=(1, 2)) < 5e-3).all()
+    assert (difference / np.linalg.norm(expected, axis=(1, 2)) < 5e-3).all()
 
 
 @pytest.mark.parametrize("coupling", ["off", "weak", "strong"])
@@ -142,8 +141,7 @@ def test_coupling_makes_the_air_move_and_cools_the_disc(sample, coupling):
 
 def test_finer_mesh_changes_little(sample):
     finer = ThermoFluidCase().solve(DRAWN, grid(32), refinement=1.3)
-    wall = np.array((0, 0, 283.15, 0))[:, None, None] * finer.mask
-    error = np.linalg.norm(sample.u[0] - finer.u[0], axis=(1, 2)) / np.linalg.norm(finer.u[0] - wall, axis=(1, 2))
+    error = np.linalg.norm(sample.u[0] - finer.u[0], axis=(1, 2)) / np.linalg.norm(finer.u[0], axis=(1, 2))
     assert (error < 3e-3).all(), error
 
 
@@ -161,8 +159,8 @@ def test_residual_falls_with_the_grid(sample):
         radius = ((x + 0.008) ** 2 + (y + 0.004) ** 2).sqrt()
         away = (radius > 0.014 + 0.01) & (torch.maximum(x.abs(), y.abs()) < 0.054)
         assert residual[:3, radius < 0.014].abs().max() == 0
-        _, v, temperature, p = d.components(u)
-        terms = (d.y(v), d.x(p), d.y(p), pde.k_air * d.xx(temperature))
+        _, v, rise, p = d.components(u)
+        terms = (d.y(v), d.x(p), d.y(p), pde.k_air * d.xx(rise))
         scale = torch.stack([term[0, 0][away].norm() for term in terms])
         found.append(residual[:, away].norm(dim=1) / scale)
     assert (found[1] < 0.4 * found[0]).all() and (found[1] < 0.05).all(), found
