@@ -132,7 +132,7 @@ def main(arguments: list[str]) -> None:
     if path.exists() and (problem, own["name"] or "default", seed) in finished(path):
         print(f"{' '.join(arguments)}: its rows stand in {path.name} already")
         return
-    config = configuration(problem, [*known["overrides"], *rest, "model.second.steps=100000"])
+    config = configuration(problem, ["model.second.steps=100000", *known["overrides"], *rest])
     recipe = instance_from(config["data"], config["instance"])
     machine.prepare()
     torch.set_num_threads(1)

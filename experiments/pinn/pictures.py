@@ -55,7 +55,7 @@ def draw(model: PINN, recipe: Recipe, path: Path) -> None:
     axes[4].set(title="last points, their weights", xlabel="t")
     axes[0].set(ylabel="x", xlim=extent[:2], ylim=extent[2:])
     figure.colorbar(dots, ax=axes[4])
-    figure.savefig(path, dpi=90)
+    figure.savefig(path, dpi=80)
     plt.close(figure)
 
 
