@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
 
+from pdekit.metrics.horizon import quantile
 from pdekit.report.cost import Front, Verdict, judge
 from pdekit.report.curves import Line, Panel
 from pdekit.report.formats import milliseconds, number
 from pdekit.report.parts import Cell, Choice, Part, Table, choice
 from pdekit.report.parts import Line as TableLine
-from pdekit.report.summary import THRESHOLD, Row, Summary
+from pdekit.report.summary import THRESHOLD, Row, Summary, training_seconds, useful_frame
 from pdekit.report.variables import Variable, quartiles, values_of
 
 SWEEP = Line(6)
@@ -25,12 +26,16 @@ class Accuracy:
 
     Args:
         title: what it is, and when.
+        label: the same on the axis of a chart.
+        measure: its name in the scores.
         values: (median, whether it is a bound only) of each model.
         rising: whether more is better.
         floor: of an error.
     """
 
     title: str
+    label: str
+    measure: str
     values: dict[str, tuple[float, bool]]
     rising: bool = False
     floor: float = 0.0
@@ -47,25 +52,62 @@ def accuracies(scores: xr.Dataset, summary: Summary, found: list[Variable]) -> l
     """nRMSE at the compared time first, then what else there is: other times, correlation time, relative measures."""
     every = [row.name for row in (*summary.rows, *summary.solvers) if row.errors and row.kind != "seeds"]
     n, compared = scores.sizes["time"], summary.frames[summary.compared]
-    steady = n == 1
-    named = {compared: "", 0: "after one step", n - 1: "at the end"}
-    axes = []
-    for frame in dict.fromkeys((compared, 0, n - 1)):
-        t = f"t = {number(float(scores.time.values[frame]))}"
-        title = "nRMSE" if steady else f"nRMSE {named[frame]}, {t}" if named[frame] else f"nRMSE at {t}"
-        floor = float(scores.nrmse_floor[frame]) if "nrmse_floor" in scores else 0.0
-        axes.append(Accuracy(title, _medians(scores.nrmse.isel(time=frame), every), floor=floor))
-    if not steady and any(row.correlation_time is not None for row in summary.rows):
-        rows = {row.name: row for row in (*summary.solvers, *summary.rows) if row.correlation_time is not None}
+    axes = [_nrmse(scores, every, frame, words) for frame, words in _frames(scores, summary).items()]
+    rows = {row.name: row for row in (*summary.solvers, *summary.rows) if row.correlation_time is not None}
+    if rows:
         values = {name: (rows[name].correlation_time.median, rows[name].censored >= 0.5) for name in every}
-        axes.insert(1, Accuracy(f"correlation time (above {THRESHOLD})", values, rising=True))
-    at = "" if steady else f" at t = {number(float(scores.time.values[compared]))}"
+        title = f"correlation time (above {THRESHOLD})"
+        axes.insert(1, Accuracy(title, title, "correlation_time", values, rising=True))
+    at = "" if n == 1 else f", t = {number(float(scores.time.values[compared]))}"
     for v in found:
         if v.name == "nrmse" or v.extra or not v.by_field or v.unit != "1" or v.best != 0.0:
             continue
         data = scores[v.name].isel(time=compared) if v.in_time else scores[v.name]
-        axes.append(Accuracy(v.title + (at if v.in_time else ""), _medians(data, every)))
-    return axes
+        title = v.title + (at if v.in_time else "")
+        axes.append(Accuracy(title, title, v.name, _medians(data, every)))
+    first = str(scores.attrs.get("error", "nrmse"))
+    axes.sort(key=lambda axis: axis.measure != first)
+    return [replace(axis, values=axis.values | _over_seeds(axis, summary)) for axis in axes]
+
+
+def _frames(scores: xr.Dataset, summary: Summary) -> dict[int, str]:
+    """Frames at which nRMSEs may be compared, and what they are; the compared one first."""
+    n, compared = scores.sizes["time"], summary.frames[summary.compared]
+    if n == 1:
+        return {0: "nRMSE"}
+    named = {0: "nRMSE after one step", n - 1: "nRMSE at the end"}
+    if "nrmse_floor" in scores:
+        named[predictable(scores.nrmse_floor.values)] = "nRMSE at the end of the reference's predictability"
+    judged = next((row for row in summary.rows if row.kind == "surrogate"), None)
+    if judged is not None:
+        named.setdefault(useful_frame(scores, judged.name), f"nRMSE at the last correlation above {THRESHOLD}")
+    named.setdefault(compared, "nRMSE")
+    return {frame: named[frame] for frame in (compared, *(f for f in sorted(named) if f != compared))}
+
+
+def _nrmse(scores: xr.Dataset, every: list[str], frame: int, words: str) -> Accuracy:
+    at = "" if scores.sizes["time"] == 1 else f", t = {number(float(scores.time.values[frame]))}"
+    floor = float(scores.nrmse_floor[frame]) if "nrmse_floor" in scores else 0.0
+    return Accuracy(words + at, "nRMSE" + at, "nrmse", _medians(scores.nrmse.isel(time=frame), every), floor=floor)
+
+
+def predictable(floor: np.ndarray) -> int:
+    """The last frame at which the reference's own error is that of a correlation above the threshold.
+
+    Two fields of equal size with correlation rho differ by sqrt(2 (1 - rho)) of it.
+    """
+    beyond = ~(floor <= math.sqrt(2 * (1 - THRESHOLD)))
+    return max(0, int(beyond.argmax()) - 1) if beyond.any() else len(floor) - 1
+
+
+def _over_seeds(accuracy: Accuracy, summary: Summary) -> dict[str, tuple[float, bool]]:
+    """Medians over the seeds of a method, bounds only if half of them are."""
+    found = {}
+    for row in summary.rows:
+        if row.seeds:
+            values, bounded = zip(*(accuracy.values[name] for name in row.seeds), strict=True)
+            found[row.name] = (float(quantile(np.array(values), 0.5)), 2 * sum(bounded) >= len(bounded))
+    return found
 
 
 def _medians(data: xr.DataArray, names: list[str]) -> dict[str, tuple[float, bool]]:
@@ -78,7 +120,8 @@ def cost_parts(scores: xr.Dataset, summary: Summary, shown: dict[str, Line], fou
     parts = []
     for accuracy in accuracies(scores, summary, found):
         front, bounds = fronts(summary, accuracy)
-        verdicts = [_verdict(scores, row, accuracy, front, bounds) for row in summary.rows if row.kind == "surrogate"]
+        judged = [row for row in summary.rows if row.kind in ("seeds", "surrogate")]
+        verdicts = [_verdict(scores, row, accuracy, front, bounds) for row in judged]
         chart = cost_chart(summary, accuracy, front, shown)
         table = _table(summary, accuracy, verdicts) if summary.solvers else None
         parts.append(Part((accuracy.title,), (chart,), table))
@@ -93,7 +136,7 @@ def fronts(summary: Summary, accuracy: Accuracy) -> tuple[Front, Front]:
 
 
 def _verdict(scores: xr.Dataset, row: Row, accuracy: Accuracy, front: Front, bounds: Front) -> Verdict:
-    training = float(scores.training_seconds.sel(model=row.name)) if "training_seconds" in scores else math.nan
+    training = training_seconds(scores, row)
     data = float(scores.attrs.get("data_seconds", math.nan))
     error, bounded = accuracy.error(row.name), accuracy.values[row.name][1]
     if bounded:
@@ -105,7 +148,7 @@ def _verdict(scores: xr.Dataset, row: Row, accuracy: Accuracy, front: Front, bou
 def cost_chart(summary: Summary, accuracy: Accuracy, front: Front, shown: dict[str, Line]) -> str:
     """Time per forecast against one measure of accuracy."""
     panel = Panel(
-        f"{accuracy.title} against the time of one forecast", "time per forecast (ms)", accuracy.title,
+        f"{accuracy.title} against the time of one forecast", "time per forecast (ms)", accuracy.label,
         "x" if accuracy.rising else "xy", (520, 320),
     )  # fmt: skip
     levels = np.array([1 / e if accuracy.rising else e for e in front.errors])
@@ -114,12 +157,13 @@ def cost_chart(summary: Summary, accuracy: Accuracy, front: Front, shown: dict[s
         value, bounded = accuracy.values[row.name]
         name = f"{row.name}: {'≥ ' if bounded else ''}{number(value)} in {milliseconds(row.seconds)}"
         panel.points(np.array([1000 * row.seconds]), np.array([value]), SWEEP, [name])
+    written = sum(row.kind == "surrogate" for row in summary.rows) <= 2
     for row in summary.rows:
         value = accuracy.values.get(row.name, (math.nan, False))[0]
         if row.kind == "surrogate":
             panel.points(
                 np.array([1000 * row.seconds]), np.array([value]), shown[row.name], [row.name], diamond=True,
-                written=True, size=6,
+                written=written, size=6,
             )  # fmt: skip
         elif row.kind == "baseline":
             panel.level(value, shown[row.name], 1.2, f"{row.name}: {number(value)}")
@@ -127,7 +171,7 @@ def cost_chart(summary: Summary, accuracy: Accuracy, front: Front, shown: dict[s
 
 
 def _table(summary: Summary, accuracy: Accuracy, verdicts: list[Verdict]) -> Table:
-    heads = (("model", ""), (accuracy.title, "median"), ("solver at equal accuracy", "interpolated on the front"),
+    heads = (("model", ""), (accuracy.label, "median"), ("solver at equal accuracy", "interpolated on the front"),
              ("said", ""), ("pays after", "forecasts, training and data paid"))  # fmt: skip
     lines = []
     for verdict in verdicts:

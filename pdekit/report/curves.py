@@ -141,11 +141,11 @@ class Panel:
             f'<text x="{left + across(v):.1f}" y="{TOP + height + 16:.1f}" text-anchor="middle">{text}</text>'
             for v, text in marks["x"]
         )
-        words += (
-            f'<text class="axis" x="{left + width / 2:.1f}" y="{self.size[1] - 7}" text-anchor="middle">'
-            f'{escape(self.labels["x"])}</text><text class="axis" text-anchor="middle" transform="translate(11 '
-            f'{TOP + height / 2:.1f}) rotate(-90)">{escape(self.labels["y"])}</text>'
-        )
+        x, y = escape(self.labels["x"]), escape(self.labels["y"])
+        place = f'x="{left + width / 2:.1f}" y="{self.size[1] - 7}" text-anchor="middle"'
+        words += f'<text class="axis" {place}>{x}</text>'
+        place = f'text-anchor="middle" transform="translate(11 {TOP + height / 2:.1f}) rotate(-90)"'
+        words += f'<text class="axis" {place}{fitted(self.labels["y"], self.size[1] - 24)}>{y}</text>'
         head = f'<svg class="chart" role="img" aria-label="{escape(self.title)}" '
         head += f'viewBox="0 0 {self.size[0]} {self.size[1]}">'
         if self.mark:
@@ -211,9 +211,9 @@ class Panel:
             shape = f'<path d="{d}" {style.split(" r=")[0]}>{words}</path>'
         if not kind.endswith("+"):
             return shape
-        end = x[0] > 0.6 * width
+        end, under = x[0] > 0.6 * width, y[0] < 18
         return (
-            f'{shape}<text class="mark" x="{x[0] + (-8 if end else 8):.1f}" y="{y[0] - 7:.1f}" '
+            f'{shape}<text class="mark" x="{x[0] + (-8 if end else 8):.1f}" y="{y[0] + (16 if under else -7):.1f}" '
             f'text-anchor="{"end" if end else "start"}">{escape(name)}</text>'
         )
 
@@ -232,6 +232,16 @@ def path(x: np.ndarray, y: np.ndarray) -> str:
             pieces.append(f"{'L' if pen else 'M'}{_tenth(a)} {_tenth(b)}{'h0' if alone else ''}")
         pen = bool(fine)
     return "".join(pieces)
+
+
+def fitted(text: str, room: float) -> str:
+    """An attribute that makes text smaller where it would be longer than the room; nothing where it fits.
+
+    >>> fitted("nRMSE", 200.0), fitted(100 * "m", 200.0)
+    ('', ' style="font-size:3.4px"')
+    """
+    size = room / max(1, len(text)) / 0.58
+    return f' style="font-size:{size:.1f}px"' if size < 11.5 else ""
 
 
 def _tenth(value: float) -> str:

@@ -23,6 +23,11 @@ def lead_label(scores: xr.Dataset) -> str:
     return with_unit("lead time", str(scores.time.attrs.get("units", "1")))
 
 
+def time_words(scores: xr.Dataset, frame: int) -> str:
+    """What a time is called in a choice."""
+    return "steady" if scores.sizes["time"] == 1 else f"t = {number(float(scores.time.values[frame]))}"
+
+
 def frame_variables(found: list[Variable]) -> list[Variable]:
     """Measures of a whole field in time."""
     return [v for v in found if v.in_time and v.extra is None]
@@ -52,6 +57,8 @@ def place(field: str | None, scores: xr.Dataset, variable: Variable) -> str:
     """What a field is called in a choice."""
     if field is not None:
         return field
+    if scores.sizes["field"] == 1:
+        return str(scores.field.values[0])
     return MEAN if variable.by_field else "all fields"
 
 
@@ -88,19 +95,24 @@ def _lowest(scores: xr.Dataset, shown: dict[str, Line], variable: Variable, fiel
 
 
 def measure_tables(
-    scores: xr.Dataset, shown: dict[str, Line], found: list[Variable], frames: list[int], levels: dict[str, str]
+    scores: xr.Dataset,
+    shown: dict[str, Line],
+    found: list[Variable],
+    frames: list[int],
+    levels: dict[str, str],
+    first: int = 0,
 ) -> Choice:
     """All measures of all models: a table for each time and field.
 
     Args:
         scores, shown, found: of the report.
-        frames: indices of the times.
+        frames: indices of the times; ``first`` is seen at first.
         levels: words on the size of the reference, for each field.
     """
     parts = []
     fields = [str(name) for name in scores.field.values]
     for frame in frames:
-        time = "steady" if scores.sizes["time"] == 1 else f"t = {number(float(scores.time.values[frame]))}"
+        time = time_words(scores, frame)
         for field in ([None] if len(fields) > 1 else []) + fields:
             lines = [
                 _line(scores, shown, v, field, frame) for v in frame_variables(found) if field in choices(v, scores)
@@ -109,7 +121,7 @@ def measure_tables(
             heads = (("measure", called), *((name, "") for name in shown))
             table = Table(f"All measures of {called}, {time}", heads, tuple(lines))
             parts.append(Part((time, called), (), table, levels.get(called, "")))
-    return choice(("time", "field"), [part for part in parts if part.table.lines])
+    return choice(("time", "field"), [part for part in parts if part.table.lines], (time_words(scores, first), None))
 
 
 def _line(scores: xr.Dataset, shown: dict[str, Line], variable: Variable, field: str | None, frame: int) -> TableLine:
@@ -123,8 +135,14 @@ def _line(scores: xr.Dataset, shown: dict[str, Line], variable: Variable, field:
     return TableLine(with_unit(variable.title, variable.unit), marked(spreads, variable.best), note)
 
 
-def marked(spreads: list[list[float]], best: float | None) -> tuple[Cell, ...]:
-    """Medians with quartiles; the one nearest to a perfect forecast's value (+inf: the largest) is marked."""
+def marked(spreads: list[list[float]], best: float | None, infinite: str = "diverged") -> tuple[Cell, ...]:
+    """Medians with quartiles; the one nearest to a perfect forecast's value (+inf: the largest) is marked.
+
+    Args:
+        spreads: median and quartiles of each model; NaN where there is none.
+        best: the perfect value, None if there is none.
+        infinite: what an infinite median is called.
+    """
     away = [_away(s[0], best) for s in spreads]
     nearest = min(away, default=np.inf)
     several = int(np.isfinite(away).sum()) > 1
@@ -133,8 +151,14 @@ def marked(spreads: list[list[float]], best: float | None) -> tuple[Cell, ...]:
         if middle != middle:
             cells.append(Cell("–"))
             continue
-        small = () if lower == middle == upper else (between(lower, upper),)
-        cells.append(Cell(number(middle), small, bool(several and distance == nearest < np.inf)))
+        small = () if lower == middle == upper or not np.isfinite(middle) else (between(lower, upper),)
+        cells.append(
+            Cell(
+                number(middle) if np.isfinite(middle) else infinite,
+                small,
+                bool(several and distance == nearest < np.inf),
+            )
+        )
     return tuple(cells)
 
 

@@ -117,5 +117,6 @@ def words(name: str) -> str:
     ('boundary RMSE', 'nRMSE', 'cRMSE of mass', 'relative H1')
     """
     known = {"rmse": "RMSE", "nrmse": "nRMSE", "vrmse": "VRMSE", "mae": "MAE", "crps": "CRPS", "crmse": "cRMSE",
-             "brmse": "bRMSE", "frmse": "fRMSE", "l1": "L1", "l2": "L2", "h1": "H1", "pod": "POD"}  # fmt: skip
+             "brmse": "bRMSE", "frmse": "fRMSE", "l1": "L1", "l2": "L2", "h1": "H1",
+             "wasserstein": "Wasserstein", "pod": "POD"}  # fmt: skip
     return " ".join(known.get(word, word) for word in name.split("_"))

@@ -1,4 +1,19 @@
 // Choices show one of their parts at a time, by one menu for each kind of choice. Without this script all parts are shown.
+// Where there is room for several charts, the same choice stands there several times, each with another chart at first.
+for (const choice of document.querySelectorAll(".choice[data-side]")) {
+  const kinds = new Set([...choice.querySelectorAll(":scope > .part")].map((part) => JSON.parse(part.dataset.choice)[0]));
+  const row = document.createElement("div");
+  row.className = choice.dataset.side === "2" ? "side two" : "side";
+  choice.before(row);
+  for (let n = 0; n < Math.min(+choice.dataset.side, kinds.size); n++) {
+    const copy = choice.cloneNode(true);
+    const start = JSON.parse(copy.dataset.start);
+    if (n || !start[0]) start[0] = [...kinds][n];
+    copy.dataset.start = JSON.stringify(start);
+    row.append(copy);
+  }
+  choice.remove();
+}
 for (const [n, choice] of document.querySelectorAll(".choice").entries()) {
   const labels = JSON.parse(choice.dataset.labels);
   const parts = [...choice.querySelectorAll(":scope > .part")].map((part) => [part, JSON.parse(part.dataset.choice)]);
@@ -28,5 +43,17 @@ for (const [n, choice] of document.querySelectorAll(".choice").entries()) {
   };
   for (const key of keys) selects[key].addEventListener("change", () => show(key));
   if (menus.childElementCount) choice.prepend(menus);
+  JSON.parse(choice.dataset.start ?? "[]").forEach((word, key) => { if (word !== null) selects[key].value = word; });
+  choice.classList.add("live");
   show(0);
 }
+
+// What is folded is printed too.
+addEventListener("beforeprint", () => document.querySelectorAll("details:not([open])").forEach((details) => {
+  details.open = true;
+  details.dataset.unfolded = "";
+}));
+addEventListener("afterprint", () => document.querySelectorAll("details[data-unfolded]").forEach((details) => {
+  details.open = false;
+  delete details.dataset.unfolded;
+}));

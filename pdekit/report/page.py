@@ -54,9 +54,13 @@ def write_report(folder: Path | str) -> Path:
 
 def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
     """The page as text."""
+    called = shortened(scores.model.values.tolist(), str(scores.attrs.get("data", "")))
+    scores, kept = (data.assign_coords(model=[called.get(m, m) for m in data.model.values]) for data in (scores, kept))
     table = summary.summarise(scores)
     shown = lines([(row.name, row.kind) for row in table.rows if row.kind not in ("absent", "seeds")])
     surrogates = [row.name for row in table.rows if row.kind == "surrogate"]
+    summed = {name for row in table.rows for name in row.seeds}
+    titled = [row.name for row in table.rows if row.kind in ("seeds", "surrogate") and row.name not in summed]
     solvers = [row.name for row in table.rows if row.kind == "solver"]
     seen = surrogates or list(shown)[:1]
     few = sorted({0, table.frames[table.compared], table.frames[-1]})
@@ -76,7 +80,7 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
     return environment.get_template("page.html.j2").render(
         style=text_of(HERE / "page.css"),
         script=text_of(HERE / "page.js") + text_of(HERE / "viewer.js"),
-        title=title(scores, seen),
+        title=title(scores, titled or seen),
         description=scores.attrs.get("description", ""),
         sentence=summary.sentence(table, scores),
         table=table,
@@ -94,9 +98,8 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
         maps=stills.maps(scene, seen[:MOST_MAPPED], kept_times) if scene.seen else [],
         space_times=stills.space_times(scene, seen[:MOST_MAPPED]) if scene.space == ["x"] and moving else [],
         profiles=stills.profiles(scene, {m: shown[m] for m in seen}, few_times) if scene.space in ([], ["x"]) else [],
-        spectra=scales.headline_spectra(some, shown, found, few),
-        profiles_in_time=scales.profile_choice(some, shown, found, few, in_time=True),
-        statistics=scales.profile_choice(some, shown, found, few, in_time=False),
+        profiles_in_time=scales.profile_choice(some, shown, found, few, True, table.frames[table.compared]),
+        statistics=scales.profile_choice(some, shown, found, few, False),
         totals=scales.total_tables(some, shown, found),
         ensembles=ensemble.ensemble_choice(some, shown),
         physics=physics.physics_choice(some, physical, found),
@@ -104,7 +107,8 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
         resolutions=resolutions.resolution_tables(some, shown),
         costs=cost_parts(scores, table, shown, found),
         published=published.published_table(some, shown),
-        tables=errors.measure_tables(some, shown, found, few, levels(scene)),
+        tables=errors.measure_tables(some, shown, found, few, levels(scene), table.frames[table.compared]),
+        training_seconds=summary.training_seconds,
         none_seconds=float("nan"),
         energy_words=energy_words(scores),
         config=text_of(folder / "config.yaml"),
@@ -112,6 +116,19 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
         version=metadata.version("pdekit"),
         written=datetime.now().astimezone().strftime("%-d %B %Y, %H:%M"),
     )
+
+
+def shortened(names: list[str], data: str) -> dict[str, str]:
+    """Names of runs without what all of them have: the model and the data set, if they are told apart by the rest.
+
+    >>> list(shortened(["fno (2026-01-02-030405-fno-ks)", "fno (2026-01-02-030405-fno-ks-2)", "mean"], "ks").values())
+    ['fno (2026-01-02-030405)', 'fno (2026-01-02-030405-2)', 'mean']
+    """
+    short = {}
+    for name in names:
+        model, bracket, run = name.partition(" (")
+        short[name] = model + bracket + run.replace(f"-{model}-{data}", "")
+    return short if len(set(short.values())) == len(names) else {name: name for name in names}
 
 
 def levels(scene: Scene) -> dict[str, str]:
@@ -136,7 +153,7 @@ def energy_words(scores: xr.Dataset) -> str:
     """Why the energy of the training is not known, if it is not."""
     if "training_joules" in scores:
         return ""
-    return str(scores.attrs.get("energy_absent", "The energy of the training was not measured."))
+    return f"The energy of the training is not known: {scores.attrs.get('energy_absent', 'it was not measured')}."
 
 
 def title(scores: xr.Dataset, seen: list[str]) -> str:

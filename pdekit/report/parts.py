@@ -60,15 +60,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Choice:
-    """Parts of which one is seen, and what the choices are called."""
+    """Parts of which one is seen, what the choices are called, and what is chosen at first (None: the first)."""
 
     labels: tuple[str, ...]
     parts: tuple[Part, ...]
+    start: tuple[str | None, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.parts)
 
 
-def choice(labels: Sequence[str], parts: Sequence[Part]) -> Choice:
+def choice(labels: Sequence[str], parts: Sequence[Part], start: Sequence[str | None] = ()) -> Choice:
     """Parts under the names of their choices."""
-    return Choice(tuple(labels), tuple(parts))
+    return Choice(tuple(labels), tuple(parts), tuple(start) or (None,) * len(labels))

@@ -20,7 +20,8 @@ def physics_choice(scores: xr.Dataset, shown: dict[str, Line], found: list[Varia
     if scores.sizes["time"] < 2:
         return choice((), ())
     parts = []
-    for variable in found:
+    with_floor = {v.name for v in found if reference_of(scores, v.name, "floor") is not None}
+    for variable in sorted(found, key=lambda v: v.name not in with_floor):  # what can be judged comes first
         plain = variable.extra is None and not variable.by_field
         if not variable.in_time or not (plain or variable.named):
             continue

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from pdekit.report.curves import Line, Panel
-from pdekit.report.errors import FLOOR, marked, place
+from pdekit.report.errors import FLOOR, marked, place, time_words
 from pdekit.report.formats import number, with_unit
 from pdekit.report.parts import Choice, Part, Table, choice
 from pdekit.report.parts import Line as TableLine
@@ -18,9 +18,15 @@ EMPTY = 1e-12
 
 
 def profile_choice(
-    scores: xr.Dataset, shown: dict[str, Line], found: list[Variable], frames: list[int], in_time: bool
+    scores: xr.Dataset, shown: dict[str, Line], found: list[Variable], frames: list[int], in_time: bool, first: int = 0
 ) -> Choice:
-    """A chart for every measure with one more dimension, for each field, at each of the times if it has them."""
+    """A chart for every measure with one more dimension, for each field, at each of the times if it has them.
+
+    Args:
+        scores, shown, found: of the report.
+        frames: indices of the times; ``first`` is seen at first.
+        in_time: whether to draw what has times, or what has none.
+    """
     parts = []
     for variable in found:
         if variable.extra is None or variable.named or variable.in_time != in_time:
@@ -28,16 +34,11 @@ def profile_choice(
         for field in [f for f in choices(variable, scores) if f is not None or not variable.by_field]:
             for frame in frames if in_time else (None,):
                 chart = profile_chart(scores, shown, variable, field, frame)
-                time = () if frame is None else (f"t = {number(float(scores.time.values[frame]))}",)
+                time = () if frame is None else (time_words(scores, frame),)
                 parts.append(Part((variable.title, place(field, scores, variable), *time), (chart,)))
-    return choice(("measure", "field", "time") if in_time else ("measure", "field"), parts)
-
-
-def headline_spectra(scores: xr.Dataset, shown: dict[str, Line], found: list[Variable], frames: list[int]) -> list[str]:
-    """Energy spectra of the first field at a few times: what the first look is for."""
-    spectra = [v for v in found if v.name == "energy_spectrum"]
-    field = str(scores.field.values[0])
-    return [profile_chart(scores, shown, spectra[0], field, frame) for frame in frames] if spectra else []
+    if not in_time:
+        return choice(("measure", "field"), parts)
+    return choice(("measure", "field", "time"), parts, (None, None, time_words(scores, first)) if parts else ())
 
 
 def profile_chart(
@@ -136,4 +137,4 @@ def _total(scores: xr.Dataset, shown: dict[str, Line], variable: Variable, field
             notes.append(f"{kind} {number(value)}" if value == value else f"{kind} not known")
             best = value if kind == "reference" else best
     title = with_unit(variable.title + (f", {part}" if part else ""), variable.unit)
-    return TableLine(title, marked(spreads, best), ", ".join(notes))
+    return TableLine(title, marked(spreads, best, "∞"), ", ".join(notes))

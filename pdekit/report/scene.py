@@ -61,6 +61,11 @@ class Plane:
         ratio = (self.across.high - self.across.low) / max(self.up.high - self.up.low, 1e-300)
         return float(np.clip(ratio, 1 / WIDEST, WIDEST))
 
+    @property
+    def width(self) -> float:
+        """How wide its picture is beside a square one: neither wide nor tall ones are too large or too small."""
+        return float(np.clip(np.sqrt(self.aspect), 0.6, 1.6))
+
 
 class Scene:
     """The geometry of kept forecasts.

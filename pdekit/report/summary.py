@@ -51,6 +51,7 @@ class Row:
         fastest: cost of one forecast in the batch that suits the model best, and the size of that batch.
         peak_bytes: memory that one frame of one sample takes, 0 if not measured.
         verdict: what the front of the solvers says of a surrogate.
+        seeds: names of the surrogates that a row sums up.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Row:
     fastest: tuple[float, int] = (np.nan, 0)
     peak_bytes: int = 0
     verdict: Verdict | None = None
+    seeds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,11 +122,19 @@ def summarise(scores: xr.Dataset) -> Summary:
     missing = tuple(Row(name, "absent", reason) for name, reason in json.loads(scores.attrs["absent"]).items())
     ordinary = tuple(row for row in rows.values() if row.kind != "solver")
     times = tuple(float(t) for t in scores.time.values[list(frames)])
-    return Summary(_seeds(scores, ordinary) + ordinary + chosen + missing, solvers, frames, times, at, front)
+    seeds = tuple(_judged(scores, row, at, front, floor) if solvers else row for row in _seeds(scores, ordinary))
+    return Summary(seeds + ordinary + chosen + missing, solvers, frames, times, at, front)
+
+
+def training_seconds(scores: xr.Dataset, row: Row) -> float:
+    """Of a surrogate, or the median over seeds; NaN if not known."""
+    if "training_seconds" not in scores:
+        return np.nan
+    return float(np.median(scores.training_seconds.sel(model=list(row.seeds) or [row.name])))
 
 
 def _judged(scores: xr.Dataset, row: Row, at: int, front: Front, floor: float) -> Row:
-    training = float(scores.training_seconds.sel(model=row.name)) if "training_seconds" in scores else np.nan
+    training = training_seconds(scores, row)
     data = float(scores.attrs.get("data_seconds", np.nan))
     verdict = judge(row.name, row.seconds, row.errors[at].median, front, floor, training, data)
     return replace(row, verdict=verdict)
@@ -156,7 +166,7 @@ def _over_seeds(method: str, seeds: list[Row]) -> Row:
         floored=tuple(all(row.floored[n] for row in seeds) for n in range(len(errors))),
         correlation_time=over(times) if times else None, censored=float(np.mean([row.censored for row in seeds])),
         diverged=float(np.mean([row.diverged for row in seeds])),
-        seconds=float(np.median([row.seconds for row in seeds])), verdict=None,
+        seconds=float(np.median([row.seconds for row in seeds])), verdict=None, seeds=tuple(row.name for row in seeds),
     )  # fmt: skip
 
 
@@ -167,7 +177,7 @@ def _row(scores: xr.Dataset, name: str, kind: str, frames: tuple[int, ...]) -> R
     if "nrmse_floor" in scores:
         floors = scores.nrmse_floor.values[list(frames)].tolist()
     time, censored = None, 0.0
-    if "correlation" in scores:
+    if "correlation" in scores and scores.sizes["time"] > 1:
         crossing = correlation_time_first_crossing(values_of(scores.correlation, name), _lead(scores, error))
         time, censored = Spread.of(crossing.time), float(crossing.censored.mean())
     known = scores.sel(model=name)
@@ -190,9 +200,14 @@ def _lead(scores: xr.Dataset, error: np.ndarray) -> np.ndarray:
 
 
 def _compared_frame(scores: xr.Dataset, name: str) -> int:
-    n = scores.sizes["time"]
     if "compare_at" in scores.attrs:
         return int(np.abs(scores.time.values - scores.attrs["compare_at"]).argmin())
+    return useful_frame(scores, name)
+
+
+def useful_frame(scores: xr.Dataset, name: str) -> int:
+    """The last frame at which the median correlation of a model exceeds the threshold; the last one if it is none."""
+    n = scores.sizes["time"]
     if "correlation" not in scores or n == 1:
         return n - 1
     above = quantile(values_of(scores.correlation, name), 0.5) >= THRESHOLD
@@ -231,14 +246,15 @@ def _noted(row: Row, note: str) -> Row:
 
 def sentence(summary: Summary, scores: xr.Dataset) -> str:
     """What the table says, in words."""
-    rows = {row.kind: row for row in reversed(summary.rows)}
-    row = rows.get("surrogate")
+    row = next((row for row in summary.rows if row.kind in ("seeds", "surrogate")), None)
     n, horizon = scores.sizes["sample"], float(scores.time.values[-1])
     if row is None:
         return f"Baselines and solvers on {n} trajectories of {horizon:.4g} time units; no surrogate took part."
     still = next((r for r in summary.rows if r.name == "persistence" and r.errors), None)
-    text = f"Over {n} {'trajectory' if n == 1 else 'trajectories'}, {row.name} "
-    text += f"has an nRMSE of {number(row.errors[0].median)}"
+    steady = scores.sizes["time"] == 1 and not scores.attrs.get("history")
+    called = ("sample", "samples") if steady else ("trajectory", "trajectories")
+    name = row.name + ("," if row.seeds else "")
+    text = f"Over {n} {called[n > 1]}, {name} has an nRMSE of {number(row.errors[0].median)}"
     text += " after one step" if scores.attrs.get("history") or scores.sizes["time"] > 1 else ""
     text += f" (persistence: {number(still.errors[0].median)})" if still else ""
     if row.correlation_time is not None and scores.sizes["time"] > 1:

@@ -64,7 +64,7 @@ class Variable:
 
 
 def variables(scores: xr.Dataset) -> list[Variable]:
-    """All that were scored for models, in the order of the file."""
+    """All that were scored for models: those of the catalogue in its order, then the others in that of the file."""
     found = []
     for name, data in scores.data_vars.items():
         dims = set(map(str, data.dims))
@@ -76,7 +76,7 @@ def variables(scores: xr.Dataset) -> list[Variable]:
         found.append(
             Variable(
                 str(name),
-                str(data.attrs.get("long_name", words(str(name)))),
+                _title(str(name), str(data.attrs.get("long_name", name))),
                 "1" if measure is not None and not measure.unit_power else unit,
                 extra[0] if extra else None,
                 bool(extra) and scores[extra[0]].dtype.kind in "UOST",
@@ -87,7 +87,13 @@ def variables(scores: xr.Dataset) -> list[Variable]:
                 measure.unit_power if measure is not None else None,
             )
         )
-    return found
+    order = list(MEASURES)
+    return sorted(found, key=lambda v: order.index(v.name) if v.name in MEASURES else len(order))
+
+
+def _title(name: str, said: str) -> str:
+    """What a variable is called: its long name, unless that only repeats the name and goes on."""
+    return words(name) if said.startswith(name) else said
 
 
 def of_field(variable: Variable, scores: xr.Dataset, field: str | None) -> Variable:

@@ -93,8 +93,10 @@
     };
 
     const digits = (v) => !Number.isFinite(v) ? (Number.isNaN(v) ? "–" : "diverged")
-      : String(Number(v.toPrecision(3))).replace("-", "−");
+      : (v && Math.abs(v) < 1e-3 ? v.toExponential(2) : String(Number(v.toPrecision(3)))).replaceAll("-", "−");
+    const named = (field) => field.name + (field.unit === "1" ? "" : ` (${field.unit})`);
     const unit = (field) => field.unit === "1" ? "" : ` ${field.unit}`;
+    const spot = (v, span) => digits(Math.abs(v) < 1e-9 * span ? 0 : v);
     const bar = (place, scale, label) => {
       const box = root.querySelector(`.bar[data-role="${place}"]`);
       if (!box) return;
@@ -138,7 +140,7 @@
       const n = +(time?.value ?? 0), { field, model } = shown;
       const at = `t = ${digits(data.times[n])}`, zoom = +value("zoom", 1);
       const error = { ...field.error, low: field.error.low / zoom, high: field.error.high / zoom };
-      const label = field.name + (field.unit === "1" ? "" : ` (${field.unit})`);
+      const label = named(field);
       if (time) {
         root.querySelector(".now").textContent = at;
         time.setAttribute("aria-valuetext", at);
@@ -173,7 +175,7 @@
       bar("value", field.value, label);
       bar("error", error, `difference of ${label}${zoom > 1 ? `, ${zoom} times enlarged` : ""}`);
       bar("spread", { low: 0, high: error.high, map: "sequential" }, `spread of ${label}`);
-      data.inputs.forEach((input, i) => bar(`input ${i}`, input.value, input.name + unit(input)));
+      data.inputs.forEach((input, i) => bar(`input ${i}`, input.value, named(input)));
       if (data.kind === "line") profile(n, field);
     };
     const profile = (n, field) => {
@@ -209,8 +211,8 @@
         const [x0, x1, y0, y1] = data.axes[place], [across, along] = canvas.dataset.axes.split(" ");
         const row = Math.floor(right * rows), column = Math.floor(up * columns);
         i = +(time?.value ?? 0) * rows * columns + row * columns + column;
-        where = `${across} = ${digits(x0 + (row + 0.5) / rows * (x1 - x0))}, `
-          + `${along} = ${digits(y0 + (column + 0.5) / columns * (y1 - y0))}`;
+        where = `${across} = ${spot(x0 + (row + 0.5) / rows * (x1 - x0), x1 - x0)}, `
+          + `${along} = ${spot(y0 + (column + 0.5) / columns * (y1 - y0), y1 - y0)}`;
       }
       const a = known.values[i], b = made.values[i];
       said.textContent = Number.isNaN(a) ? `${where}: outside`
