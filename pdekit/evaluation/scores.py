@@ -24,6 +24,7 @@ from pdekit.evaluation.checks import check_horizon, check_problem
 from pdekit.evaluation.costs import cost_attrs, write_costs
 from pdekit.evaluation.coupling import Coupling
 from pdekit.evaluation.ensembles import Ensembles
+from pdekit.evaluation.equations import Equations
 from pdekit.evaluation.forecasting import CPU, Contender, block_size, device_of
 from pdekit.evaluation.keeping import Kept
 from pdekit.evaluation.physics import Physics
@@ -152,7 +153,7 @@ def evaluate(
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
         **(attrs or {}),
     }
-    coords |= Physics.coords(problem) | Statistics.coords(problem, horizon)
+    coords |= Physics.coords(problem) | Equations.coords(problem) | Statistics.coords(problem, horizon)
     coords["batch"] = sorted({*timing_batches, batch_size})
     if table is not None:
         coords |= {name: table[name].values for name in table.coords if name != "model"}
@@ -165,6 +166,7 @@ def evaluate(
         physics = Physics(archive, contenders, problem, coords, horizon)
         statistics = Statistics(archive, problem, horizon)
         coupling = Coupling(archive, problem, uncoupled)
+        equations = Equations(archive, problem)
         reference.tick = _told(bar, sum(reference.work(span) for span in spans))
         task = bar.add_task("evaluate")
         for number, span in enumerate(spans):
@@ -175,6 +177,7 @@ def evaluate(
             forcing = functools.partial(reference.forcing, span)
             physics.begin(given)
             coupling.begin(span, given)
+            equations.begin(given)
             statistics.begin(rows, wanted_t, mask_of(given))
             if number == 0:
                 for row, contender in enumerate(contenders):
@@ -194,6 +197,7 @@ def evaluate(
                     statistics.follow(part, known)
                 physics.follow(rows, frames, wanted.u)
                 coupling.follow(rows, frames, wanted.u)
+                equations.follow(rows, wanted.u)
                 kept.write_reference(rows.start, frames, wanted.u)
                 for row, contender in enumerate(contenders):
                     bar.update(task, description=contender.name)
@@ -205,6 +209,7 @@ def evaluate(
                         coupling.score(row, member, rows, frames, u)
                         if member == 0:
                             physics.score(row, rows, frames, u)
+                            equations.score(row, rows, u)
                         kept.write(row, member, rows.start, frames, u)
                         bar.advance(task, frames.stop - frames.start)
             statistics.finish()
