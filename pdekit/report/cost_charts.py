@@ -65,8 +65,9 @@ def accuracies(scores: xr.Dataset, summary: Summary, found: list[Variable]) -> l
         data = scores[v.name].isel(time=compared) if v.in_time else scores[v.name]
         title = v.title + (at if v.in_time else "")
         axes.append(Accuracy(title, title, v.name, _medians(data, every)))
-    first = str(scores.attrs.get("error", "nrmse"))
-    axes.sort(key=lambda axis: axis.measure != first)
+    asked = str(scores.attrs.get("error", "nrmse"))
+    first = next((axis for axis in axes if axis.measure == asked), axes[0])
+    axes = [first, *(axis for axis in axes if axis is not first)]
     return [replace(axis, values=axis.values | _over_seeds(axis, summary)) for axis in axes]
 
 

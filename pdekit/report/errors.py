@@ -128,11 +128,12 @@ def _line(scores: xr.Dataset, shown: dict[str, Line], variable: Variable, field:
     variable = of_field(variable, scores, field)
     data = scores[variable.name].isel(time=frame)
     spreads = [[float(v) for v in quartiles(values_of(data, name, field))] for name in shown]
-    own = reference_of(scores, variable.name, "floor")
-    note = ""
-    if own is not None and "time" in own.dims:
-        note = f"floor {number(float(quartiles(values_of(own.isel(time=frame), None, field))[0]))}"
-    return TableLine(with_unit(variable.title, variable.unit), marked(spreads, variable.best), note)
+    notes = []
+    for kind in ("floor", "effect"):
+        own = reference_of(scores, variable.name, kind)
+        if own is not None and "time" in own.dims:
+            notes.append(f"{kind} {number(float(quartiles(values_of(own.isel(time=frame), None, field))[0]))}")
+    return TableLine(with_unit(variable.title, variable.unit), marked(spreads, variable.best), ", ".join(notes))
 
 
 def marked(spreads: list[list[float]], best: float | None, infinite: str = "diverged") -> tuple[Cell, ...]:

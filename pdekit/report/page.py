@@ -16,7 +16,7 @@ from pdekit.report import ensemble, errors, formats, horizons, physics, publishe
 from pdekit.report.cost_charts import cost_parts
 from pdekit.report.curves import lines
 from pdekit.report.scene import Scene
-from pdekit.report.variables import variables
+from pdekit.report.variables import variables, with_one_extra
 from pdekit.report.viewer import viewer
 
 HERE = Path(__file__).parent
@@ -65,7 +65,7 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
     seen = surrogates or list(shown)[:1]
     few = sorted({0, table.frames[table.compared], table.frames[-1]})
     few_times = tuple(float(scores.time.values[n]) for n in few)
-    some = scores.sel(model=list(shown)).load()
+    some = with_one_extra(scores.sel(model=list(shown)).load())
     found = variables(some)
     physical = {name: line for name, line in shown.items() if name in surrogates}
     grid = json.loads(kept.attrs.get("grid", "{}"))
@@ -103,6 +103,7 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
         totals=scales.total_tables(some, shown, found),
         ensembles=ensemble.ensemble_choice(some, shown),
         physics=physics.physics_choice(some, physical, found),
+        judged=physical,
         physics_words=physics.physics_words(some),
         resolutions=resolutions.resolution_tables(some, shown),
         costs=cost_parts(scores, table, shown, found),

@@ -55,7 +55,7 @@ def _chart(scores: xr.Dataset, shown: dict[str, Line], variable: Variable, part:
     what += f", {part}" if part and not variable.name.startswith("integral") else ""
     label = with_unit(what, variable.unit)
     if own["scale"] is not None:
-        label = f"{what} / ‖∂u/∂t‖" if variable.name.startswith("residual") else f"{what}, relative to its terms"
+        label = f"{what} / ‖∂u/∂t‖" if variable.name.startswith("residual") else f"{what} / its terms"
     log = "" if variable.signed or own["floor"] is None else "y"
     panel = Panel(f"{label} against lead time, median over forecasts", lead_label(scores), label, log)
     t = scores.time.values

@@ -63,6 +63,19 @@ class Variable:
         return self.by_field and self.unit == "1"
 
 
+def with_one_extra(scores: xr.Dataset) -> xr.Dataset:
+    """The scores with two dimensions of names beside the ordinary ones made one: "interior, equation 1"."""
+    for name, data in list(scores.data_vars.items()):
+        extra = [str(dim) for dim in data.dims if dim not in ORDINARY]
+        if len(extra) != 2 or any(dim not in scores or scores[dim].dtype.kind not in "UOST" for dim in extra):
+            continue
+        both = "_".join(extra)
+        stacked = data.stack({both: extra})
+        names = [", ".join(map(str, pair)) for pair in stacked[both].values]
+        scores[name] = stacked.drop_vars([both, *extra]).assign_coords({both: names})
+    return scores
+
+
 def variables(scores: xr.Dataset) -> list[Variable]:
     """All that were scored for models: those of the catalogue in its order, then the others in that of the file."""
     found = []

@@ -37,15 +37,17 @@ addEventListener("load", async () => {
     const parts = [...choice.querySelectorAll(":scope > .part")];
     const seen = () => parts.filter((part) => !part.hidden);
     const record = { parts: parts.length, alone: seen().length === 1, reached: new Set(seen()), agree: true };
-    for (const select of choice.querySelectorAll("select")) {
-      for (const option of select.options) {
+    const tryAll = ([select, ...others]) => {
+      for (const option of select ? [...select.options] : []) {
         select.value = option.value;
         select.dispatchEvent(new Event("change"));
         record.alone &&= seen().length === 1;
         record.agree &&= JSON.parse(seen()[0].dataset.choice).includes(option.value);
         record.reached.add(seen()[0]);
+        tryAll(others);
       }
-    }
+    };
+    tryAll([...choice.querySelectorAll("select")]);
     return { ...record, reached: record.reached.size };
   });
   const root = document.querySelector(".viewer");

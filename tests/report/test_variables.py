@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pdekit.report.variables import choices, of_field, quartiles, reference_of, values_of, variables
+from pdekit.report.variables import choices, of_field, quartiles, reference_of, values_of, variables, with_one_extra
 
 FRAME = ("model", "member", "sample", "time", "field")
 
@@ -48,6 +48,19 @@ def test_dimensions_say_what_a_variable_is():
     assert known["coherence"].extra == "shell" and not known["coherence"].named
     assert known["residual_norm"].extra == "region" and known["residual_norm"].named
     assert not known["sliced"].in_time and not known["sliced"].by_field
+
+
+def test_two_dimensions_of_names_are_made_one():
+    scores = scores_of()
+    values = np.arange(12.0).reshape(2, 3, 2, 1) * np.ones((2, 3, 2, 2))
+    scores["equation_residual"] = (("model", "sample", "region", "equation"), values)
+    scores["equation_residual_floor"] = (("sample", "region", "equation"), values[0])
+    scores = with_one_extra(scores.assign_coords(equation=["heat", "flow"]))
+    residual = found(scores)["equation_residual"]
+    assert residual.extra == "region_equation" and residual.named and residual.best == 0.0
+    assert scores[residual.extra].values.tolist() == ["in, heat", "in, flow", "out, heat", "out, flow"]
+    assert scores.equation_residual.sel(model="b", region_equation="out, flow").values.tolist() == [7, 9, 11]
+    assert scores.residual_norm.dims == ("model", "sample", "time", "region"), "one alone stays"
 
 
 def test_the_catalogue_says_what_is_perfect_and_the_scores_what_is_unknown_to_it():
