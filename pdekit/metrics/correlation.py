@@ -9,13 +9,12 @@ centre, which flatters every field with a mean.)
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from pdekit.metrics.pair import Pair, measure
-from pdekit.metrics.quadrature import diverged_as, space_dims
+from pdekit.metrics.pair import Pair, Signal, measure
+from pdekit.metrics.quadrature import diverged_as
 
 
 @measure
@@ -31,7 +30,7 @@ def correlation(pair: Pair) -> Tensor:
     >>> correlation(5 + 2 * u, u, problem).item(), round(correlation(-u, u, problem).item(), 6)
     (1.0, -1.0)
     """
-    return _pearson(pair, pair.mean_of, pair.joint_mean_of)
+    return _pearson(*((signal.variation, signal.square) for signal in (pair.error, pair.forecast, pair.known)))
 
 
 @measure
@@ -42,28 +41,21 @@ def correlation_all(pair: Pair) -> Tensor:
     share a unit; with one channel it is `correlation`.
     """
 
-    def over_all(values: Tensor) -> Tensor:
-        mean = pair.mean_of(values)
-        return mean.mean(-1, keepdim=True).expand(mean.shape)
+    def over_all(signal: Signal) -> tuple[Tensor, Tensor]:
+        between = (signal.mean - signal.mean.mean(-1, keepdim=True)) ** 2
+        found = (signal.variation_of_channels + between, signal.square_of_channels)
+        return tuple(part.mean(-1, keepdim=True).expand(part.shape) for part in found)
 
     if len(pair.problem.fields) == 1:
         return correlation.of_pair(pair)
-    return _pearson(pair, over_all, over_all)
+    return _pearson(*(over_all(signal) for signal in (pair.error, pair.forecast, pair.known)))
 
 
-def _pearson(pair: Pair, mean: Callable[[Tensor], Tensor], over_group: Callable[[Tensor], Tensor]) -> Tensor:
-    """rho; the mean squares of the fields themselves tell a constant field from its rounding."""
-    n_space = len(space_dims(pair.problem))
-
-    def variation(values: Tensor) -> Tensor:
-        found = mean(values)
-        return over_group((values - found.reshape(*found.shape, *(1,) * n_space)) ** 2)
-
-    square_e, a, b = variation(pair.error), variation(pair.u).sqrt(), variation(pair.known.u).sqrt()
-    rounding = 4 * torch.finfo(a.dtype).eps
-    flat_a, flat_b = (
-        n.isfinite() & (n <= rounding * over_group(v**2).sqrt()) for n, v in ((a, pair.u), (b, pair.known.u))
-    )
+def _pearson(e: tuple[Tensor, Tensor], u: tuple[Tensor, Tensor], r: tuple[Tensor, Tensor]) -> Tensor:
+    """rho from the variations of error, forecast and reference; with their squares a constant is told from rounding."""
+    square_e, a, b = e[0], u[0].sqrt(), r[0].sqrt()
+    rounding = 16 * torch.finfo(a.dtype).eps
+    flat_a, flat_b = (n.isfinite() & (n <= rounding * square.sqrt()) for n, (_, square) in ((a, u), (b, r)))
     rho = 1 - (square_e - (a - b) ** 2) / (2 * a * b)
     rho = diverged_as(-math.inf, torch.where(square_e.isfinite() & a.isfinite(), rho.clamp(-1, 1), math.nan))
     return torch.where(flat_a | flat_b, (flat_a & flat_b).to(rho.dtype), rho)

@@ -3,6 +3,8 @@
 Every measure is written as a function of a `Pair` and called with tensors; `measure` is the bridge. An evaluation
 builds one pair for all measures, and one `Known` reference for all models. A transform is linear, so the spectrum of
 the forecast is that of the reference and that of the error: a model costs one transform, not one for each measure.
+Where all points count alike, spectra also know means and squares (Parseval), and no other pass over the points is made
+for them.
 """
 
 from __future__ import annotations
@@ -13,40 +15,31 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from pdekit.fields import Problem
+from pdekit.fields import Grid, Problem
 from pdekit.metrics.quadrature import average, centred, joint
 from pdekit.metrics.shells import Shells, shells_of
 
 
-class Known:
-    """The reference, "batch time channel *space", and what is known of it alone.
+class Signal:
+    """A field "... batch time channel *space" and what is known of it alone; means are over space, of each channel.
 
     Args:
-        u: the reference.
+        u: the field.
         problem: its problem.
         mask: "batch field *space" or None.
+        spectrum: makes its Fourier coefficients, if there is a cheaper way than to transform the field.
     """
 
-    def __init__(self, u: Tensor, problem: Problem, mask: Tensor | None = None):
-        self.u, self.problem, self.mask = u, problem, mask
+    def __init__(
+        self, u: Tensor, problem: Problem, mask: Tensor | None = None, spectrum: Callable[[], Tensor] | None = None
+    ):
+        self.u, self.problem, self.mask, self._spectrum = u, problem, mask, spectrum
 
-    def mean_of(self, values: Tensor) -> Tensor:
-        """Mean over space, see `average`."""
-        return average(values, self.problem, self.mask)
-
-    def joint_mean_of(self, values: Tensor) -> Tensor:
-        """Mean over space and over the components of each group."""
-        return joint(self.mean_of(values), self.problem)
-
-    @cached_property
-    def square(self) -> Tensor:
-        """<r^2>, jointly for each group."""
-        return self.joint_mean_of(self.u**2)
-
-    @cached_property
-    def variation(self) -> Tensor:
-        """<(r - <r>)^2>, jointly for each group."""
-        return self.joint_mean_of(centred(self.u, self.problem, self.mask) ** 2)
+    @property
+    def equal_weights(self) -> bool:
+        """Whether all points of a whole box count alike: Parseval's identity then holds for means over points."""
+        grid = self.problem.grid
+        return isinstance(grid, Grid) and bool(grid.shape) and "nodes" not in grid.layout and self.mask is None
 
     @cached_property
     def shells(self) -> Shells:
@@ -55,13 +48,66 @@ class Known:
 
     @cached_property
     def spectrum(self) -> Tensor:
-        """Scaled Fourier coefficients, "... mode"."""
-        return self.shells.transform(self.u)
+        """Scaled Fourier coefficients, "mode ..."."""
+        return self.shells.transform(self.u) if self._spectrum is None else self._spectrum()
 
     @cached_property
-    def power(self) -> Tensor:
-        """sum |r_hat|^2 of each shell."""
+    def _sums(self) -> tuple[Tensor, Tensor]:
         return self.shells.sums(self.spectrum)
+
+    @property
+    def power(self) -> Tensor:
+        """sum |u_hat|^2 of each shell; shell 0 holds the mean and nothing else."""
+        return self._sums[0]
+
+    @property
+    def slope(self) -> Tensor:
+        """<|grad u|^2> on a periodic box, jointly for each group."""
+        return joint(self._sums[1], self.problem)
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """<u>."""
+        return self.spectrum[0].real if self.equal_weights else average(self.u, self.problem, self.mask)
+
+    @cached_property
+    def square_of_channels(self) -> Tensor:
+        """<u^2>."""
+        return self.power.sum(-1) if self.equal_weights else average(self.u**2, self.problem, self.mask)
+
+    @cached_property
+    def variation_of_channels(self) -> Tensor:
+        """<(u - <u>)^2>."""
+        if self.equal_weights:
+            return self.power[..., 1:].sum(-1)
+        return average(centred(self.u, self.problem, self.mask) ** 2, self.problem, self.mask)
+
+    @cached_property
+    def square(self) -> Tensor:
+        """<u^2>, jointly for each group."""
+        return joint(self.square_of_channels, self.problem)
+
+    @cached_property
+    def variation(self) -> Tensor:
+        """<(u - <u>)^2>, jointly for each group."""
+        return joint(self.variation_of_channels, self.problem)
+
+    @cached_property
+    def size(self) -> Tensor:
+        """|u|, 0 outside the mask."""
+        if self.mask is None:
+            return self.u.abs()
+        inside = (self.mask > 0).unsqueeze(1)
+        return torch.where(inside, self.u.abs(), self.u.new_zeros(()))
+
+    @cached_property
+    def absolute(self) -> Tensor:
+        """<|u|>."""
+        return average(self.size, self.problem, self.mask)
+
+
+class Known(Signal):
+    """The reference, "batch time channel *space"; what is computed of it serves all forecasts."""
 
 
 class Pair:
@@ -75,58 +121,22 @@ class Pair:
     def __init__(self, u: Tensor, known: Known):
         self.u, self.known = u, known
         self.problem, self.mask = known.problem, known.mask
-        self.mean_of, self.joint_mean_of = known.mean_of, known.joint_mean_of
 
     @cached_property
-    def error(self) -> Tensor:
+    def error(self) -> Signal:
         """e = u - r."""
-        return self.u - self.known.u
+        return Signal(self.u - self.known.u, self.problem, self.mask)
 
     @cached_property
-    def size(self) -> Tensor:
-        """|e|, 0 outside the mask."""
-        if self.mask is None:
-            return self.error.abs()
-        inside = (self.mask > 0).unsqueeze(1)
-        return torch.where(inside, self.error.abs(), self.error.new_zeros(()))
+    def forecast(self) -> Signal:
+        """The forecast itself. Modes weaker than the rounding of the reference's strongest one are rounding."""
+        members = (None,) * (self.u.ndim - self.known.u.ndim)
+        return Signal(self.u, self.problem, self.mask, lambda: self.known.spectrum[:, *members] + self.error.spectrum)
 
-    @cached_property
-    def square_of_channels(self) -> Tensor:
-        """<e^2> of each channel."""
-        return self.mean_of(self.error**2)
-
-    @cached_property
-    def square(self) -> Tensor:
-        """<e^2>, jointly for each group."""
-        return joint(self.square_of_channels, self.problem)
-
-    @cached_property
-    def absolute(self) -> Tensor:
-        """<|e|> of each channel."""
-        return self.mean_of(self.size)
-
-    @cached_property
-    def bias(self) -> Tensor:
-        """<e> of each channel."""
-        return self.mean_of(self.error)
-
-    @cached_property
-    def error_spectrum(self) -> Tensor:
-        """Scaled Fourier coefficients of the error, "... mode"."""
-        return self.known.shells.transform(self.error)
-
-    @cached_property
-    def error_power(self) -> Tensor:
-        """sum |e_hat|^2 of each shell."""
-        return self.known.shells.sums(self.error_spectrum)
-
-    @cached_property
+    @property
     def power(self) -> Tensor:
-        """sum |u_hat|^2 of each shell, from the spectra of the reference and of the error.
-
-        Modes weaker than the rounding of the reference's strongest one are rounding.
-        """
-        return self.known.shells.sums(self.known.spectrum + self.error_spectrum)
+        """sum |u_hat|^2 of each shell of the forecast."""
+        return self.forecast.power
 
 
 def measure(of_pair: Callable[[Pair], Tensor]) -> Callable[..., Tensor]:

@@ -19,7 +19,7 @@ from pdekit.metrics.quadrature import diverged_as, joint, ratio, space_dims
 @measure
 def rmse(pair: Pair) -> Tensor:
     """Root mean square error sqrt(<e^2>), in the unit of the field."""
-    return diverged_as(math.inf, pair.square_of_channels.sqrt())
+    return diverged_as(math.inf, pair.error.square_of_channels.sqrt())
 
 
 @measure
@@ -37,7 +37,7 @@ def nrmse(pair: Pair) -> Tensor:
     >>> nrmse(reference + torch.tensor([0.0, 0.5, 0.0, 0.0]), reference, problem).item()
     0.10000000149011612
     """
-    return diverged_as(math.inf, ratio(pair.square.sqrt(), pair.known.square.sqrt()))
+    return diverged_as(math.inf, ratio(pair.error.square.sqrt(), pair.known.square.sqrt()))
 
 
 @measure
@@ -47,7 +47,7 @@ def vrmse(pair: Pair) -> Tensor:
     As in The Well (Ohana et al. 2024), without its additive 1e-7. A reference that is constant in space has no
     scale: a zero error gives 0 and any other +inf.
     """
-    return diverged_as(math.inf, ratio(pair.square.sqrt(), pair.known.variation.sqrt()))
+    return diverged_as(math.inf, ratio(pair.error.square.sqrt(), pair.known.variation.sqrt()))
 
 
 @measure
@@ -60,28 +60,28 @@ def symmetric_nrmse(pair: Pair) -> Tensor:
     >>> symmetric_nrmse(0 * one, one, problem).item(), symmetric_nrmse(3 * one, one, problem).item()
     (2.0, 1.0)
     """
-    size = pair.joint_mean_of(pair.u**2).sqrt() + pair.known.square.sqrt()
-    return diverged_as(math.inf, ratio(2 * pair.square.sqrt(), size))
+    size = pair.forecast.square.sqrt() + pair.known.square.sqrt()
+    return diverged_as(math.inf, ratio(2 * pair.error.square.sqrt(), size))
 
 
 @measure
 def mae(pair: Pair) -> Tensor:
     """Mean absolute error <|e|>, in the unit of the field."""
-    return diverged_as(math.inf, pair.absolute)
+    return diverged_as(math.inf, pair.error.absolute)
 
 
 @measure
 def relative_l1(pair: Pair) -> Tensor:
     """<|e|> / <|reference|>, components of a vector added before they are divided."""
-    size = pair.joint_mean_of(pair.known.u.abs())
-    return diverged_as(math.inf, ratio(joint(pair.absolute, pair.problem), size))
+    error, size = (joint(signal.absolute, pair.problem) for signal in (pair.error, pair.known))
+    return diverged_as(math.inf, ratio(error, size))
 
 
 @measure
 def max_error(pair: Pair) -> Tensor:
     """Largest absolute error at a grid point, in the unit of the field; it grows with the number of points."""
-    space = space_dims(pair.problem)
-    return diverged_as(math.inf, pair.size.amax(space) if space else pair.size)
+    space, size = space_dims(pair.problem), pair.error.size
+    return diverged_as(math.inf, size.amax(space) if space else size)
 
 
 @measure
@@ -91,7 +91,7 @@ def bias(pair: Pair) -> Tensor:
     Of a conserved field, <e> times the volume is the amount that was made or lost: the root of its mean square over
     samples is PDEBench's cRMSE (`pdekit.metrics.summaries.conserved_rmse`).
     """
-    return diverged_as(math.inf, pair.bias)
+    return diverged_as(math.inf, pair.error.mean)
 
 
 @measure
@@ -101,10 +101,11 @@ def boundary_rmse(pair: Pair) -> Tensor:
     All of them count alike, corners once (PDEBench's bRMSE without its double corners). Where a mask leaves no point
     of the edge the value is 0.
     """
-    ends = edge(pair.problem, pair.error)
+    error = pair.error.u
+    ends = edge(pair.problem, error)
     inside = ends if pair.mask is None else ends * (pair.mask > 0).unsqueeze(1).to(ends)
     space = space_dims(pair.problem)
-    square = torch.where(inside > 0, pair.error**2, pair.error.new_zeros(())).sum(space)
+    square = torch.where(inside > 0, error**2, error.new_zeros(())).sum(space)
     count = inside.expand(*inside.shape).sum(space).clamp_min(1)
     return diverged_as(math.inf, (square / count).sqrt())
 

@@ -62,9 +62,9 @@ def joint(channel_values: Tensor, problem: Problem) -> Tensor:
 
 def ratio(error: Tensor, scale: Tensor) -> Tensor:
     """error / scale, where 0/0 is 0 (nothing was to be predicted, and nothing was) and e/0 is +inf."""
-    return torch.where(error == 0, torch.zeros_like(error), error / scale)
+    return torch.where(error == 0, 0.0, error / scale)
 
 
 def diverged_as(worst: float, values: Tensor) -> Tensor:
     """NaN and infinities become the worst value, so that no later reduction can hide them."""
-    return torch.where(torch.isfinite(values), values, torch.full_like(values, worst))
+    return torch.where(values.isfinite(), values, worst)

@@ -15,9 +15,6 @@ from torch import Tensor
 
 from pdekit.fields import Grid, Problem
 
-LARGEST_MATRIX = 2**22
-"""Entries of the matrix that sums modes into shells; beyond it modes are added one by one."""
-
 
 class Shells:
     """The modes of a grid. Two grids with the same points and lengths have the same."""
@@ -41,7 +38,7 @@ class Shells:
         self.index = (square.sqrt() + 0.5).floor().long().flatten()
         self.n = int(self.index.max()) + 1
         self.square_wavenumber = square.flatten() * self.spacing**2
-        self._matrices: dict[tuple[torch.dtype, torch.device], Tensor] = {}
+        self._known_runs: dict[tuple[torch.dtype, torch.device], tuple[Tensor, Tensor, Tensor]] = {}
 
     @property
     def wavenumbers(self) -> Tensor:
@@ -57,9 +54,10 @@ class Shells:
         return twice
 
     def transform(self, u: Tensor) -> Tensor:
-        """Fourier coefficients "... *modes", scaled so that the sum of |u_hat|^2 over all of them is <u^2>.
+        """Fourier coefficients "mode ..." of "... *space", scaled so that the sum of |u_hat|^2 over all is <u^2>.
 
-        The modes that a real transform leaves out count in those that it holds.
+        The modes that a real transform leaves out count in those that it holds. Modes come first: a sum over some of
+        them is then one of whole rows.
         """
         for axis, layout in enumerate(self.grid.layout):
             dim = axis - self.grid.ndim
@@ -67,28 +65,39 @@ class Shells:
                 mirrored = u.flip(dim)
                 u = torch.cat([u, mirrored if layout == "cells" else mirrored.narrow(dim, 1, u.shape[dim] - 2)], dim)
         u_hat = torch.fft.rfftn(u, dim=tuple(range(-self.grid.ndim, 0)), norm="forward")
-        return u_hat.flatten(-self.grid.ndim)
+        lead = u_hat.shape[: -self.grid.ndim]
+        return u_hat.reshape(-1, len(self.index)).T.contiguous().reshape(-1, *lead)
 
-    def sums(self, u_hat: Tensor) -> Tensor:
-        """sum of |u_hat|^2 over the modes of each shell, "... shell"."""
-        power = u_hat.real.square() + u_hat.imag.square()
-        if self.index.numel() * self.n <= LARGEST_MATRIX:
-            return power @ self._matrix(power)
-        power = power * self.multiplicity.flatten().to(power)
-        return power.new_zeros(*power.shape[:-1], self.n).index_add_(-1, self.index.to(power.device), power)
+    def sums(self, u_hat: Tensor) -> tuple[Tensor, Tensor]:
+        """sum of |u_hat|^2 over the modes of each shell, "... shell", and sum of |k|^2 |u_hat|^2 over all, "..."."""
+        order, starts, weights = self._runs(u_hat.real)
+        found = _add(u_hat, order, starts, weights).movedim(0, -1)
+        return found[..., :-1], found[..., -1]
 
     def total(self, u_hat: Tensor, weight: Tensor) -> Tensor:
         """sum of weight |u_hat|^2 over all modes, "..."; the weight is one number for each mode."""
-        power = u_hat.real.square() + u_hat.imag.square()
-        return power @ (self.multiplicity.flatten() * weight).to(power)
+        all_modes = torch.arange(len(u_hat), device=u_hat.device)
+        weights = (self.multiplicity.flatten() * weight).to(u_hat.real)
+        return _add(u_hat, all_modes, all_modes[:1], weights)[0]
 
-    def _matrix(self, like: Tensor) -> Tensor:
+    def _runs(self, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The modes of one shell after the other and then all of them; where each run begins; the weight of each."""
         key = (like.dtype, like.device)
-        if key not in self._matrices:
-            matrix = torch.zeros(len(self.index), self.n, dtype=torch.float64)
-            matrix[torch.arange(len(self.index)), self.index] = self.multiplicity.flatten()
-            self._matrices[key] = matrix.to(like)
-        return self._matrices[key]
+        if key not in self._known_runs:
+            order = self.index.argsort(stable=True)
+            starts = torch.searchsorted(self.index[order], torch.arange(self.n + 1))
+            count = self.multiplicity.flatten()
+            weights = torch.cat([count[order], count * self.square_wavenumber]).to(like)
+            order = torch.cat([order, torch.arange(len(order))])
+            self._known_runs[key] = order.to(like.device), starts.to(like.device), weights
+        return self._known_runs[key]
+
+
+def _add(u_hat: Tensor, order: Tensor, starts: Tensor, weights: Tensor) -> Tensor:
+    """sum of weights |u_hat|^2 over consecutive runs of modes in an order, "mode ..." -> "run ..."."""
+    squares = torch.view_as_real(u_hat).reshape(len(u_hat), -1).square()
+    found = torch.nn.functional.embedding_bag(order, squares, starts, mode="sum", per_sample_weights=weights)
+    return found.reshape(len(starts), *u_hat.shape[1:], 2).sum(-1)
 
 
 @lru_cache(maxsize=8)

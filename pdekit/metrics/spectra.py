@@ -18,7 +18,7 @@ from torch import Tensor
 from pdekit.fields import Grid, Problem
 from pdekit.metrics.pair import Known, Pair, measure
 from pdekit.metrics.quadrature import diverged_as, joint, ratio
-from pdekit.metrics.shells import Shells, shells, shells_of
+from pdekit.metrics.shells import shells, shells_of
 
 FLOOR = 1e-7
 """Shells with less than this share of the strongest shell's energy are rounding in float32 data."""
@@ -59,7 +59,7 @@ def spectral_nrmse(pair: Pair) -> Tensor:
     1 where the forecast has nothing or half of what it has is noise; shells that the reference leaves empty give
     0 or +inf, and shells under the rounding of the stored data (see `FLOOR`) mean nothing.
     """
-    error, power = (_joint(p, pair.problem) for p in (pair.error_power, pair.known.power))
+    error, power = (_joint(p, pair.problem) for p in (pair.error.power, pair.known.power))
     return diverged_as(math.inf, ratio(error.sqrt(), power.sqrt()))
 
 
@@ -70,7 +70,7 @@ def coherence(pair: Pair) -> Tensor:
     The correlation of what the two fields are at one scale: blind to its amplitude. 1 where both have nothing, 0 where
     one has. Computed from the error's power, so that it is exactly 1 for a field with itself.
     """
-    error, u, r = (_joint(p, pair.problem) for p in (pair.error_power, pair.power, pair.known.power))
+    error, u, r = (_joint(p, pair.problem) for p in (pair.error.power, pair.power, pair.known.power))
     u, r = u.sqrt(), r.sqrt()
     rho = 1 - (error - (u - r) ** 2) / (2 * u * r)
     empty_u, empty_r = u == 0, r == 0
@@ -97,18 +97,17 @@ def coherent_wavenumber(pair: Pair) -> Tensor:
     """
     rho, power = coherence.of_pair(pair), _joint(pair.known.power, pair.problem)
     filled = power > FLOOR * power.amax(-1, keepdim=True)
-    filled = filled & (torch.arange(power.shape[-1], device=power.device) > 0)
-    k = pair.known.shells.wavenumbers.to(rho)
+    filled[..., 0] = False
+    k, shell = pair.known.shells.wavenumbers.to(rho), torch.arange(power.shape[-1], device=power.device)
     below = filled & ~(rho >= COHERENT)
-    first = below.to(torch.int64).argmax(-1, keepdim=True)
+    first = torch.where(below, shell, len(shell)).amin(-1, keepdim=True)
     # the last filled shell before the first that is below, or wavenumber 0 where coherence is 1
-    index = torch.arange(power.shape[-1], device=power.device).expand(rho.shape)
-    before = torch.where(filled & (index < first), index, torch.zeros_like(index)).amax(-1, keepdim=True)
-    rho_0 = torch.where(before > 0, rho.gather(-1, before), torch.ones_like(rho[..., :1]))
-    rho_1, k_0, k_1 = rho.gather(-1, first), k[before], k[first]
-    crossing = (k_0 + (k_1 - k_0) * (rho_0 - COHERENT) / (rho_0 - rho_1)).squeeze(-1)
-    crossing = torch.where(below.any(-1), crossing, k[-1])
-    return torch.where(rho.isfinite().all(-1), crossing, torch.zeros_like(crossing))
+    before = torch.where(filled & (shell < first), shell, 0).amax(-1, keepdim=True)
+    after = first.clamp_max(len(shell) - 1)
+    rho_0 = torch.where(before > 0, rho.gather(-1, before), 1.0)
+    rho_1, k_0, k_1 = rho.gather(-1, after), k[before], k[after]
+    crossing = torch.where(first < len(shell), k_0 + (k_1 - k_0) * (rho_0 - COHERENT) / (rho_0 - rho_1), k[-1])
+    return torch.where(rho.isfinite().all(-1), crossing.squeeze(-1), 0.0)
 
 
 @measure
@@ -187,9 +186,8 @@ def relative_h1(pair: Pair) -> Tensor:
     Wavenumbers in the problem's unit of length, on which the value therefore depends. Periodic boxes only, where the
     gradient is that of the trigonometric interpolant.
     """
-    modes = pair.known.shells
-    error, norm = (_sobolev(v, modes, 1.0) ** 2 for v in (pair.error_spectrum, pair.known.spectrum))
-    return diverged_as(math.inf, ratio(joint(error, pair.problem).sqrt(), joint(norm, pair.problem).sqrt()))
+    error, norm = (signal.slope + signal.square for signal in (pair.error, pair.known))
+    return diverged_as(math.inf, ratio(error.sqrt(), norm.sqrt()))
 
 
 def sobolev_norm(u: Tensor, problem: Problem, order: float) -> Tensor:
@@ -206,7 +204,7 @@ def sobolev_norm(u: Tensor, problem: Problem, order: float) -> Tensor:
     [1.0, 50.0, 0.02]
     """
     modes = shells_of(problem)
-    return _sobolev(modes.transform(u), modes, order)
+    return modes.total(modes.transform(u), (1 + modes.square_wavenumber) ** order).sqrt()
 
 
 def wavenumbers(grid: Grid) -> Tensor:
@@ -218,21 +216,17 @@ def _joint(power: Tensor, problem: Problem) -> Tensor:
     return joint(power.movedim(-1, 0), problem).movedim(0, -1)
 
 
-def _sobolev(u_hat: Tensor, modes: Shells, order: float) -> Tensor:
-    return modes.total(u_hat, (1 + modes.square_wavenumber) ** order).sqrt()
-
-
 def _band(pair: Pair, first: int, end: int | None) -> Tensor:
     # of every channel by itself, as all measures with a unit
-    return _never_hidden(pair, pair.error_power[..., first:end].sum(-1).sqrt())
+    return _never_hidden(pair, pair.error.power[..., first:end].sum(-1).sqrt())
 
 
 def _mean_of_shells(pair: Pair, first: int, end: int | None) -> Tensor:
-    band = pair.error_power[..., first:end].sqrt()
+    band = pair.error.power[..., first:end].sqrt()
     return _never_hidden(pair, band.sum(-1) / max(band.shape[-1], 1))
 
 
 def _never_hidden(pair: Pair, band: Tensor) -> Tensor:
     """A band may be empty, and must not hide a divergence."""
-    finite = pair.error_power.isfinite().all(-1)
+    finite = pair.error.power.isfinite().all(-1)
     return diverged_as(math.inf, torch.where(finite, band, math.inf))

@@ -240,13 +240,17 @@ def test_relative_h1_is_that_of_the_exact_gradient():
     assert value == pytest.approx(math.sqrt(norms[1] / norms[0]), rel=1e-10)
 
 
-def test_sums_by_matrix_and_one_by_one_agree(monkeypatch):
-    grid = GRIDS[4]
-    u = torch.randn(2, 3, 2, *grid.shape, dtype=torch.float64)
+@pytest.mark.parametrize("grid", GRIDS, ids=lambda g: f"{g.shape} {'/'.join(g.layout)}")
+def test_sums_are_those_of_single_modes(grid):
     modes = shells.Shells(grid)
-    by_matrix = modes.sums(modes.transform(u))
-    monkeypatch.setattr(shells, "LARGEST_MATRIX", 0)
-    torch.testing.assert_close(modes.sums(modes.transform(u)), by_matrix, rtol=1e-13, atol=1e-15)
+    u_hat = torch.randn(len(modes.index), 2, 3, dtype=torch.complex128)
+    weighted = u_hat.abs().square() * modes.multiplicity.reshape(-1, 1, 1)
+    expected = torch.stack([weighted[modes.index == j].sum(0) for j in range(modes.n)], -1)
+    power, slope = modes.sums(u_hat)
+    torch.testing.assert_close(power, expected, rtol=1e-13, atol=0)
+    torch.testing.assert_close(slope, (weighted * modes.square_wavenumber[:, None, None]).sum(0), rtol=1e-13, atol=0)
+    torch.testing.assert_close(modes.total(u_hat, modes.index.double()), expected @ torch.arange(modes.n).double())
+    assert modes.multiplicity.sum() == math.prod(modes.counts) and (modes.index == 0).sum() == 1
 
 
 def test_a_model_costs_one_transform(monkeypatch):
@@ -258,7 +262,7 @@ def test_a_model_costs_one_transform(monkeypatch):
     monkeypatch.setattr(shells.Shells, "transform", lambda self, u: counted.append(1) or transform(self, u))
     known = Known(reference, problem_on(grid))
     for u, values in zip(forecasts, expected, strict=True):
-        pair = Pair(u, known)
+        beside = Pair(u, known)
         for measure, value in zip(measures, values, strict=True):
-            torch.testing.assert_close(measure.of_pair(pair), value, rtol=1e-9, atol=1e-12)
+            torch.testing.assert_close(measure.of_pair(beside), value, rtol=1e-9, atol=1e-12)
     assert len(counted) == 1 + len(forecasts)
