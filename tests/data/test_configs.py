@@ -21,7 +21,7 @@ from pdekit.fields import Trajectory
 CARDS = Path(__file__).parents[2] / "datasets"
 RECIPES = list(choices("data"))
 LARGE = ("kolmogorov_re1000", "darcy_421", "darcy_211")  # the scale of papers
-SLOW = ("elder",)  # cases of which two samples take longer than a fast test may
+SLOW = ("elder", "mhd", "ns_heat")  # cases of which two samples take longer than a fast test may
 
 
 @cache
