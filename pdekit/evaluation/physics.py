@@ -85,7 +85,9 @@ class Physics:
 
     def _declare(self, flows: bool) -> None:
         unit = " ".join(dict.fromkeys(field.unit for field in self.problem.fields))
-        units = {"boundary_violation": unit, "divergence": "1"}
+        units = {"boundary_violation": unit, "divergence": "1"} | dict.fromkeys(
+            ("residual_norm", "residual_place"), f"{unit} / time"
+        )
         for name in self.names:
             dims = ("sample", "time", *((EXTRA[name],) if name in EXTRA else ()))
             attrs = {"units": units[name]} if name in units else {}
@@ -93,7 +95,8 @@ class Physics:
             other = (OF_FRAMES | OF_NEIGHBOURS)[name]
             self.archive.declare(other, dims, attrs | {"long_name": "of the reference"})
         if self.residuals:
-            self.archive.declare("residual_scale", ("sample", "time"), {"long_name": "of the reference"})
+            attrs = {"units": units["residual_norm"], "long_name": "size of the reference's time derivative"}
+            self.archive.declare("residual_scale", ("sample", "time"), attrs)
         if "budget_imbalance" in self.names:
             attrs = {"long_name": "sizes of all rates of the reference, added"}
             self.archive.declare("budget_imbalance_scale", ("sample", "time", "quantity"), attrs)

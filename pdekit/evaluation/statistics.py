@@ -54,13 +54,13 @@ class Statistics:
             self.archive.declare(measure.name, ("model", "member", "sample", *dims), attrs)
             self.archive.declare(f"{measure.name}_floor", ("sample", *dims), attrs)
         declared = {
-            "autocorrelation_time": ("field",),
-            "frequency_spectrum": ("field", "frequency"),
-            "one_point_quantile": ("field", "quantile"),
-        } | ({"correlation_dimension": ()} if self.without_space else {})
-        for name, dims in declared.items():
-            self.archive.declare(name, ("model", "member", "sample", *dims), {})
-            self.archive.declare(f"{name}_reference", ("sample", *dims), {})
+            "autocorrelation_time": (("field",), "time"),
+            "frequency_spectrum": (("field", "frequency"), f"({units})^2"),
+            "one_point_quantile": (("field", "quantile"), units),
+        } | ({"correlation_dimension": ((), "1")} if self.without_space else {})
+        for name, (dims, unit) in declared.items():
+            self.archive.declare(name, ("model", "member", "sample", *dims), {"units": unit})
+            self.archive.declare(f"{name}_reference", ("sample", *dims), {"units": unit})
 
     @staticmethod
     def coords(problem: Problem, horizon: int) -> dict[str, Any]:
