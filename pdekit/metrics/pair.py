@@ -131,7 +131,8 @@ class Pair:
     def forecast(self) -> Signal:
         """The forecast itself. Modes weaker than the rounding of the reference's strongest one are rounding."""
         members = (None,) * (self.u.ndim - self.known.u.ndim)
-        return Signal(self.u, self.problem, self.mask, lambda: self.known.spectrum[:, *members] + self.error.spectrum)
+        known, error = self.known, self.error  # not self: a pair that refers to itself would outlive its use
+        return Signal(self.u, self.problem, self.mask, lambda: known.spectrum[:, *members] + error.spectrum)
 
     @property
     def power(self) -> Tensor:
