@@ -60,7 +60,8 @@ def accuracies(scores: xr.Dataset, summary: Summary, found: list[Variable]) -> l
         axes.insert(1, Accuracy(title, title, "correlation_time", values, rising=True))
     at = "" if n == 1 else f", t = {number(float(scores.time.values[compared]))}"
     for v in found:
-        if v.name == "nrmse" or v.extra or not v.by_field or v.unit != "1" or v.best != 0.0:
+        relative = v.unit == "1" and not v.unit_power
+        if v.name == "nrmse" or v.extra or not v.by_field or not relative or v.best != 0.0:
             continue
         data = scores[v.name].isel(time=compared) if v.in_time else scores[v.name]
         title = v.title + (at if v.in_time else "")

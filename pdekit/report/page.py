@@ -87,7 +87,7 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
         threshold=summary.THRESHOLD,
         lyapunov=float(scores.attrs.get("lyapunov_exponent", 0.0)),
         scores=scores,
-        steady=scores.sizes["time"] == 1,
+        steady=table.steady,
         shown=shown,
         seen=seen,
         several_fields=scores.sizes["field"] > 1,

@@ -50,7 +50,7 @@ def profile_chart(
     along = axis.values.astype(np.float64)
     data = scores[variable.name] if frame is None else scores[variable.name].isel(time=frame)
     named = f" of {field}" if field is not None and scores.sizes["field"] > 1 else ""
-    at = "" if frame is None else f" at t = {number(float(scores.time.values[frame]))}"
+    at = "" if frame is None or scores.sizes["time"] == 1 else f" at {time_words(scores, frame)}"
     label = with_unit(variable.title + named, variable.unit)
     x = with_unit(AXES.get(variable.extra, variable.extra), str(axis.attrs.get("units", "1")))
     curves = {name: quartiles(values_of(data, name, field))[0] for name in shown}

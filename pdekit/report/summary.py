@@ -85,6 +85,7 @@ class Summary:
             the last time at which the first surrogate's median correlation exceeds the threshold, or the end where that
             is not defined.
         front: of the solvers, at that time.
+        steady: whether there is no time.
     """
 
     rows: tuple[Row, ...]
@@ -93,6 +94,11 @@ class Summary:
     times: tuple[float, ...]
     compared: int
     front: Front
+    steady: bool = False
+
+    def at(self, n: int, before: str = " at ") -> str:
+        """Words for one of the times; none if there is none."""
+        return "" if self.steady else f"{before}t = {number(self.times[n])}"
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -123,7 +129,8 @@ def summarise(scores: xr.Dataset) -> Summary:
     ordinary = tuple(row for row in rows.values() if row.kind != "solver")
     times = tuple(float(t) for t in scores.time.values[list(frames)])
     seeds = tuple(_judged(scores, row, at, front, floor) if solvers else row for row in _seeds(scores, ordinary))
-    return Summary(seeds + ordinary + chosen + missing, solvers, frames, times, at, front)
+    steady = n == 1 and not scores.attrs.get("history")
+    return Summary(seeds + ordinary + chosen + missing, solvers, frames, times, at, front, steady)
 
 
 def training_seconds(scores: xr.Dataset, row: Row) -> float:
@@ -250,18 +257,21 @@ def sentence(summary: Summary, scores: xr.Dataset) -> str:
     n, horizon = scores.sizes["sample"], float(scores.time.values[-1])
     if row is None:
         return f"Baselines and solvers on {n} trajectories of {horizon:.4g} time units; no surrogate took part."
-    still = next((r for r in summary.rows if r.name == "persistence" and r.errors), None)
-    steady = scores.sizes["time"] == 1 and not scores.attrs.get("history")
-    called = ("sample", "samples") if steady else ("trajectory", "trajectories")
+    baselines = [r for r in summary.rows if r.kind == "baseline"]
+    best = min(baselines, key=lambda r: r.errors[0].median, default=None)
+    longest = max(
+        (r for r in baselines if r.correlation_time is not None), key=lambda r: r.correlation_time.median, default=None
+    )
+    called = ("sample", "samples") if summary.steady else ("trajectory", "trajectories")
     name = row.name + ("," if row.seeds else "")
     text = f"Over {n} {called[n > 1]}, {name} has an nRMSE of {number(row.errors[0].median)}"
-    text += " after one step" if scores.attrs.get("history") or scores.sizes["time"] > 1 else ""
-    text += f" (persistence: {number(still.errors[0].median)})" if still else ""
-    if row.correlation_time is not None and scores.sizes["time"] > 1:
+    text += "" if summary.steady else " after one step"
+    text += f" ({best.name}: {number(best.errors[0].median)})" if best else ""
+    if row.correlation_time is not None:
         text += f" and stays above correlation {THRESHOLD} for {time_text(row.correlation_time.median, row.censored)}"
         text += " time units in the median"
-        if still is not None and still.correlation_time is not None:
-            text += f" (persistence: {time_text(still.correlation_time.median, still.censored)})"
+        if longest is not None:
+            text += f" ({longest.name}: {time_text(longest.correlation_time.median, longest.censored)})"
     text += "."
     if row.diverged:
         text += f" {row.diverged:.0%} of its forecasts diverge."
@@ -272,22 +282,22 @@ def _verdict(summary: Summary, row: Row) -> str:
     verdict = row.verdict
     if verdict is None:
         return ""
-    at, t = summary.compared, f"{summary.times[summary.compared]:.3g}"
+    at, when = summary.compared, summary.at(summary.compared)
     ours = milliseconds(row.seconds)
     if verdict.dominated:
         error = max(row.errors[at].median, summary.front.errors[-1])
         better = min((s for s in summary.solvers if s.errors[at].median <= error), key=lambda s: s.seconds)
         return (
-            f" It is dominated: at no larger error at t = {t}, {better.name} takes {milliseconds(better.seconds)} a "
+            f" It is dominated: at no larger error{when}, {better.name} takes {milliseconds(better.seconds)} a "
             f"forecast where it takes {ours}."
         )
     if verdict.more_accurate:
-        return f" No solver of the sweep is as accurate at t = {t}."
+        return f" No solver of the sweep is as accurate{when}."
     if verdict.at_equal_error is None:
-        return f" Every solver of the sweep is more accurate at t = {t} and takes longer: there is no equal error."
+        return f" Every solver of the sweep is more accurate{when} and takes longer: there is no equal error."
     ratio = verdict.speed_up
     return (
-        f" At equal error at t = {t} a solver takes {milliseconds(verdict.at_equal_error)} a forecast where it takes "
+        f" At equal error{when} a solver takes {milliseconds(verdict.at_equal_error)} a forecast where it takes "
         f"{ours}: it is {number(max(ratio, 1 / ratio), 2)} times {'faster' if ratio > 1 else 'slower'}"
         f"{_payment(verdict)}."
     )
@@ -304,14 +314,15 @@ def _payment(verdict: Verdict) -> str:
 def closing_lines(summary: Summary, scores: xr.Dataset) -> str:
     """The table in a few lines of text, for a terminal."""
     wide = max(len(row.name) for row in summary.rows)
-    times = ["one step", *(f"t = {t:.3g}" for t in summary.times[1:])]
-    head = ["nRMSE".ljust(wide), *times, "correlation time", "time"]
+    timed = any(row.correlation_time is not None for row in summary.rows)
+    times = ["nRMSE" if summary.steady else "one step", *(summary.at(n, "") for n in range(1, len(summary.times)))]
+    head = [("" if summary.steady else "nRMSE").ljust(wide), *times, *["correlation time"] * timed, "time"]
     lines = [sentence(summary, scores), "", "  ".join(f"{cell:>10}" for cell in head)]
     for row in summary.rows:
         cells = [number(error.median) for error in row.errors]
         if row.kind != "absent":
             held = "" if row.correlation_time is None else time_text(row.correlation_time.median, row.censored)
-            cells += [held.rjust(16), milliseconds(row.seconds)]
+            cells += [*[held.rjust(16)] * timed, milliseconds(row.seconds)]
         line = "  ".join([f"{row.name:<{max(wide, 10)}}", *(f"{cell:>10}" for cell in cells)])
         lines.append(line + (f"  {row.note}" if row.note else ""))
     return "\n".join(lines)

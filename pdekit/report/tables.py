@@ -11,7 +11,7 @@ ESCAPES = {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "²": "$^2$", "³": "
 
 def heads(summary: Summary) -> list[str]:
     """Titles of the columns."""
-    times = [f"nRMSE, t = {t:.3g}" for t in summary.times]
+    times = ["nRMSE" + summary.at(n, ", ") for n in range(len(summary.times))]
     if summary.frames[0] == 0 and len(times) > 1:
         times[0] = "nRMSE, one step"
     correlation = ["correlation time"] if summary.rows[0].correlation_time is not None else []

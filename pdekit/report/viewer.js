@@ -251,6 +251,7 @@
       }, Math.max(60, 6000 / data.times.length));
     });
     root.hidden = false;
+    for (const still of document.querySelectorAll(".spare")) still.hidden = true; // the viewer shows as much
     choose();
   }
 }

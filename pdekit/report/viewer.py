@@ -111,7 +111,9 @@ def viewer(kept: xr.Dataset, scene: Scene, models: list[str]) -> Viewer | None:
         "steps": STEPS, "blocks": blocks,
     }  # fmt: skip
     x = scene.axis("x") if kind == "line" else None
-    t = Axis.of("lead time", float(times[0]), float(times[-1]), 6) if kind == "line" else None
+    half = (times[-1] - times[0]) / max(1, len(times) - 1) / 2
+    label = with_unit("lead time", str(kept.time.attrs.get("units", "1")))
+    t = Axis.of(label, float(times[0] - half), float(times[-1] + half), 6) if kind == "line" else None
     return Viewer(
         kind, tuple(scene.fields), tuple(size.models), tuple(range(size.samples)), members, tuple(times.tolist()),
         planes if kind == "map" else (), tuple(scene.inputs) if kind == "map" else (),

@@ -21,6 +21,7 @@ addEventListener("load", async () => {
   const controls = [...document.querySelectorAll("select, input, button")];
   const found = {
     pictures: pictures.length, broken: pictures.filter((p) => !p.complete || p.naturalWidth === 0).length,
+    spare: [...document.querySelectorAll(".spare")].map((s) => visible(s)),
     charts: charts.length, empty: charts.filter((c) => visible(c) && c.getBoundingClientRect().height < 50).length,
     unnamed: pictures.filter((p) => !p.alt).length + charts.filter((c) => !c.getAttribute("aria-label")).length
       + [...document.querySelectorAll("canvas")].filter((c) => !c.getAttribute("aria-label")).length

@@ -47,6 +47,7 @@ def test_in_a_browser(pages, tmp_path, name, pictures, canvases):
     if name == "block":
         expected["time"][1] = False  # persistence: the last given frame for ever
     assert view["changed"] == {control: expected[control] for control in view["changed"]}
+    assert found["spare"] == ([False] if name == "line" else []), "what the viewer shows needs no still picture"
     if name in ("flow", "line", "block"):
         assert view["pressed"] == "true" and view["played"] > 0, "it plays"
 
