@@ -15,6 +15,7 @@ from pdekit.data.simulation import restrict
 from pdekit.data.windows import Source
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.base import Stepper, Surrogate
+from pdekit.models.operator import Operator
 from pdekit.models.persistence import Persistence
 from pdekit.pdes.base import ConservationLaw
 
@@ -91,7 +92,7 @@ def at_resolution(name: str, model: Surrogate, shape: Sequence[int]) -> Surrogat
     """
     if tuple(shape) == tuple(model.problem.grid.shape):
         return model
-    if not isinstance(model, (Stepper, Persistence)):
+    if not isinstance(model, (Stepper, Operator, Persistence)):
         raise ValueError(
             f"expected a method whose net takes any grid, got {type(model).__name__} for {name!r}: it was made for "
             f"{'x'.join(map(str, model.problem.grid.shape))} points; evaluate it there"

@@ -8,16 +8,22 @@ import torch
 
 from pdekit.data.base_recipe import BaseRecipe
 from pdekit.data.recipe import Recipe
+from pdekit.data.solved import SolvedRecipe
 from pdekit.data.windows import Source
 from pdekit.evaluation.continued import Continued
 from pdekit.evaluation.references import Reference, Stored
 from pdekit.evaluation.resolution import Resampled
+from pdekit.evaluation.solved_again import SolvedAgain
 
 
-def on_grid(source: Source, shape: Sequence[int] | None) -> Source:
-    """The source itself, or brought to another number of points."""
+def on_grid(
+    source: Source, shape: Sequence[int] | None, recipe: BaseRecipe | None = None, split: str = "test"
+) -> Source:
+    """The source itself, or brought to another number of points; samples of a case are solved there."""
     if shape is None or tuple(shape) == tuple(source.problem.grid.shape):
         return source
+    if isinstance(recipe, SolvedRecipe):
+        return SolvedAgain(recipe, split, shape)
     return Resampled(source, shape)
 
 
@@ -37,9 +43,9 @@ def reference_for(
 
     Stored frames serve as far as they go. On a coarser grid they are restricted. On a finer one they are interpolated,
     band-limited, if the solver that made them knew no more (its own grid is the stored one, or not known); else the
-    recipe's solver runs again and its frames are brought to the grid asked for. It also runs where more frames are
-    wanted than are stored. All of these are the same trajectories: errors on different grids are errors against one
-    function, seen at more or fewer points.
+    recipe's solver runs again and its frames are brought to the grid asked for. Samples of a case are solved on the
+    grid asked for. A solver also runs where more frames are wanted than are stored. All of these are the same
+    trajectories: errors on different grids are errors against one function, seen at more or fewer points.
 
     Args:
         source: the test split.
@@ -56,7 +62,7 @@ def reference_for(
     can_go_on = isinstance(recipe, Recipe)
     finer = shape is not None and any(m > n for m, n in zip(shape, grid.shape, strict=True))
     if n_frames <= stored and not (finer and can_go_on and recipe.solver_shape is not None):
-        return Stored(on_grid(source, shape))
+        return Stored(on_grid(source, shape, recipe))
     if can_go_on:
         return Continued(recipe, source, max(n_frames, stored), shape, device)
     raise ValueError(
