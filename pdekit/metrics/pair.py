@@ -60,6 +60,11 @@ class Signal:
         """sum |u_hat|^2 of each shell; shell 0 holds the mean and nothing else."""
         return self._sums[0]
 
+    @cached_property
+    def finite(self) -> Tensor:
+        """Whether all of the power is."""
+        return self.power.isfinite().all(-1)
+
     @property
     def slope(self) -> Tensor:
         """<|grad u|^2> on a periodic box, jointly for each group."""
@@ -138,6 +143,20 @@ class Pair:
     def power(self) -> Tensor:
         """sum |u_hat|^2 of each shell of the forecast."""
         return self.forecast.power
+
+    @cached_property
+    def coherence(self) -> Tensor:
+        """rho of each shell, -1..1, jointly for each group; see `pdekit.metrics.spectra.coherence`."""
+        error, u, r = (self._joint(signal.power) for signal in (self.error, self.forecast, self.known))
+        u, r = u.sqrt(), r.sqrt()
+        rho = 1 - (error - (u - r) ** 2) / (2 * u * r)
+        empty_u, empty_r = u == 0, r == 0
+        rho = torch.where(empty_u | empty_r, (empty_u & empty_r).to(rho.dtype), rho.clamp(-1, 1))
+        diverged = ~(self.error.finite & self.forecast.finite).unsqueeze(-1)
+        return torch.where(self._joint(diverged.to(rho.dtype)) > 0, -torch.inf, rho)
+
+    def _joint(self, power: Tensor) -> Tensor:
+        return joint(power.movedim(-1, 0), self.problem).movedim(0, -1)
 
 
 def measure(of_pair: Callable[[Pair], Tensor]) -> Callable[..., Tensor]:

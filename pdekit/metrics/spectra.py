@@ -70,12 +70,7 @@ def coherence(pair: Pair) -> Tensor:
     The correlation of what the two fields are at one scale: blind to its amplitude. 1 where both have nothing, 0 where
     one has. Computed from the error's power, so that it is exactly 1 for a field with itself.
     """
-    error, u, r = (_joint(p, pair.problem) for p in (pair.error.power, pair.power, pair.known.power))
-    u, r = u.sqrt(), r.sqrt()
-    rho = 1 - (error - (u - r) ** 2) / (2 * u * r)
-    empty_u, empty_r = u == 0, r == 0
-    rho = torch.where(empty_u | empty_r, (empty_u & empty_r).to(rho.dtype), rho.clamp(-1, 1))
-    return diverged_as(-math.inf, torch.where(error.isfinite() & u.isfinite(), rho, math.nan))
+    return pair.coherence
 
 
 @measure
@@ -95,19 +90,19 @@ def coherent_wavenumber(pair: Pair) -> Tensor:
     >>> round(coherent_wavenumber(u, reference, problem).item(), 6)  # from 1 at 2 to 0 at 6
     4.0
     """
-    rho, power = coherence.of_pair(pair), _joint(pair.known.power, pair.problem)
+    rho, power, k = pair.coherence, _joint(pair.known.power, pair.problem), pair.known.shells.wavenumbers
+    k, spacing = k.to(rho), float(k[1]) if len(k) > 1 else 1.0
     filled = power > FLOOR * power.amax(-1, keepdim=True)
     filled[..., 0] = False
-    k, shell = pair.known.shells.wavenumbers.to(rho), torch.arange(power.shape[-1], device=power.device)
-    below = filled & ~(rho >= COHERENT)
-    first = torch.where(below, shell, len(shell)).amin(-1, keepdim=True)
+    below = filled & (rho < COHERENT)
+    last = float(k[-1])
+    after = torch.where(below, k, math.inf).amin(-1, keepdim=True)
     # the last filled shell before the first that is below, or wavenumber 0 where coherence is 1
-    before = torch.where(filled & (shell < first), shell, 0).amax(-1, keepdim=True)
-    after = first.clamp_max(len(shell) - 1)
-    rho_0 = torch.where(before > 0, rho.gather(-1, before), 1.0)
-    rho_1, k_0, k_1 = rho.gather(-1, after), k[before], k[after]
-    crossing = torch.where(first < len(shell), k_0 + (k_1 - k_0) * (rho_0 - COHERENT) / (rho_0 - rho_1), k[-1])
-    return torch.where(rho.isfinite().all(-1), crossing.squeeze(-1), 0.0)
+    before = torch.where(filled & (k < after), k, 0.0).amax(-1, keepdim=True)
+    rho_0, rho_1 = (rho.gather(-1, (at.clamp_max(last) / spacing).round().long()) for at in (before, after))
+    rho_0 = torch.where(before > 0, rho_0, 1.0)
+    crossing = torch.where(after <= last, before + (after - before) * (rho_0 - COHERENT) / (rho_0 - rho_1), last)
+    return torch.where(rho[..., 0] > -math.inf, crossing.squeeze(-1), 0.0)
 
 
 @measure
@@ -228,5 +223,4 @@ def _mean_of_shells(pair: Pair, first: int, end: int | None) -> Tensor:
 
 def _never_hidden(pair: Pair, band: Tensor) -> Tensor:
     """A band may be empty, and must not hide a divergence."""
-    finite = pair.error.power.isfinite().all(-1)
-    return diverged_as(math.inf, torch.where(finite, band, math.inf))
+    return diverged_as(math.inf, torch.where(pair.error.finite, band, math.inf))
