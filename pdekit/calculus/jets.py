@@ -102,6 +102,8 @@ class Jet:
     def compose(self, f: Pointwise) -> Jet:
         """f of the field, by Faa di Bruno's formula."""
         indices, plan = composition_plan(self.indices, self.wanted)
+        if torch.compiler.is_compiling():
+            return Jet(_fusible(self.values, plan, f), indices, self.wanted)
         return Jet(Compose.apply(self.values, plan, f), indices, self.wanted)
 
     def times(self, other: Jet, multiply: Callable[[Tensor, Tensor], Tensor] = torch.mul) -> Jet:
@@ -277,6 +279,20 @@ def _composed(values: Tensor, plan: Plan, f: Pointwise, basis: tuple[Tensor, ...
     return out
 
 
+def _fusible(values: Tensor, plan: Plan, f: Pointwise) -> Tensor:
+    """The composition in plain operations, which a compiler fuses, forward and backward; writes in place hinder it."""
+    derivatives = f.derivatives(f.basis(values[0]), _order(plan))
+    rows = [derivatives[0]]
+    for terms in plan:
+        row = None
+        for k, products in terms:
+            for multiplicity, positions in products:
+                term = derivatives[k] * _product(values, multiplicity, positions)
+                row = term if row is None else row + term
+        rows.append(row)
+    return torch.stack(rows)
+
+
 class Affine(torch.autograd.Function):
     """W z + b of a jet, b being added to the value alone: without copies, forward or backward."""
 
@@ -305,6 +321,8 @@ def _linear(jet: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
     if weight.ndim == 3:
         values = torch.einsum("spi,poi->spo", jet.values, weight)
         return jet.like(values if bias is None else torch.cat((values[:1] + bias, values[1:])))
+    if torch.compiler.is_compiling():
+        return jet.like(functional.linear(jet.values, weight)).plus_constant(0.0 if bias is None else bias)
     return jet.like(Affine.apply(jet.values, weight, bias))
 
 
