@@ -64,6 +64,7 @@ class Run:
         coeffs: Mapping[str, Any] | None = None,
         members: int = 1,
         seed: int = 0,
+        mask: Any = None,
     ) -> xr.Dataset:
         """Forecast from a user's own fields, in physical units.
 
@@ -76,20 +77,25 @@ class Run:
             coeffs: input fields, "*space" or "sample *space", by name.
             members: ensemble members; members of a deterministic method are equal.
             seed: of the members.
+            mask: where each field exists (1 or true), if the problem has a mask: "*space" for all fields,
+                "field *space" for all samples, or "sample field *space".
 
         Returns:
-            One variable for each field, with the dimensions (member, sample, time, x, y, z as far as they exist).
+            One variable for each field, with the dimensions (member, sample, time, x, y, z as far as they exist); NaN
+            where the mask says that it does not.
 
         Raises:
             ValueError: on a missing or unknown parameter, or a shape that is not the problem's.
         """
-        given = self._given(u0, params or {}, coeffs or {})
+        given = self._given(u0, params or {}, coeffs or {}, mask)
         times = torch.as_tensor(np.atleast_1d(np.asarray(t, dtype=float)))
         generator = torch.Generator().manual_seed(seed)
         u = self.model.forecast(given, times.expand(len(given), -1), members, generator)
+        if given.mask is not None:
+            u = torch.where(given.mask[:, None] > 0, u, torch.nan)
         return to_dataset(u, times, self.problem, ("member", "sample"))
 
-    def _given(self, u0: Any, params: Mapping[str, Any], coeffs: Mapping[str, Any]) -> Trajectory:
+    def _given(self, u0: Any, params: Mapping[str, Any], coeffs: Mapping[str, Any], mask: Any) -> Trajectory:
         problem, history = self.problem, self.model.window[0]
         shape = problem.grid.shape
         for what, found, known in (
@@ -106,6 +112,7 @@ class Run:
             if not problem.steady:
                 raise ValueError("expected the state u0 at t = 0, got None; only a steady problem needs none")
             n = max((len(value) for value in fields.values()), default=1)
+            n = max([n, *(np.size(value) for value in params.values())])
             u = torch.zeros(n, 0, problem.n_channels, *shape)
         else:
             u = _frames(u0, problem, history)
@@ -116,10 +123,30 @@ class Run:
         return Trajectory(
             u=u,
             t=times * dt,
+            mask=self._mask(mask, n),
             params=torch.stack(columns, 1) if columns else None,
             coeffs=torch.stack([fields[f.name].expand(n, *shape) for f in problem.coeffs], 1) if fields else None,
             index=torch.arange(n),
         )
+
+    def _mask(self, mask: Any, n: int) -> Float[Tensor, "batch field *space"] | None:
+        """A user's mask for so many samples."""
+        problem = self.problem
+        if (mask is None) == problem.has_mask:
+            wanted, got = ("a mask", "none") if problem.has_mask else ("no mask", "one")
+            raise ValueError(
+                f"expected {wanted} for this problem, got {got}; give mask=... where fields exist, or none"
+            )
+        if mask is None:
+            return None
+        values = torch.as_tensor(np.asarray(mask)).float()
+        shape = (n, problem.n_channels, *problem.grid.shape)
+        if values.shape not in (shape, shape[1:], shape[2:]):
+            raise ValueError(
+                f"expected a mask of shape {shape[2:]}, {shape[1:]} or {shape} (sample field *space), got "
+                f"{tuple(values.shape)}; give 1 where a field exists"
+            )
+        return values.expand(shape)
 
 
 def _frames(u0: Any, problem: Problem, history: int) -> Float[Tensor, "batch time channel *space"]:

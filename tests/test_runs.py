@@ -105,6 +105,24 @@ def test_a_steady_run_needs_no_state(tmp_path):
         load(tmp_path).forecast(None, [0.5])
 
 
+def test_a_geometry_is_given_as_a_mask(tmp_path):
+    """Fields are NaN where they do not exist; a mask of one sample serves for all; scalars may make the samples."""
+    problem = Problem(Grid((8, 8), (1.0, 1.0)), (Field("p"), Field("T")), params=("radius",), has_mask=True)
+    model = {**CONFIG["model"], "_target_": "pdekit.models.one_step.OneStep"}
+    model.pop("n_refinements")
+    saved(tmp_path, problem, {"model": model})
+    run, mask = load(tmp_path), np.ones((2, 8, 8), bool)
+    mask[1, 3:] = False
+    result = run.forecast(None, [0.0], params={"radius": [1.0, 2.0, 3.0]}, mask=mask)
+    assert result.p.shape == (1, 3, 1, 8, 8) and result.p.notnull().all()
+    assert (result["T"].notnull().values == mask[1]).all()
+    whole = run.forecast(None, [0.0], params={"radius": 1.0}, mask=np.ones((8, 8)))
+    assert whole["T"].notnull().all() and abs(whole.p[0, 0] - result.p[0, 0]).max() > 1e-6  # the net sees it
+    for wrong, message in ((None, "expected a mask for this problem, got none"), (np.ones((3, 8)), "of shape")):
+        with pytest.raises(ValueError, match=message):
+            run.forecast(None, [0.0], params={"radius": 1.0}, mask=wrong)
+
+
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
