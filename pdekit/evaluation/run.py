@@ -82,7 +82,7 @@ def evaluate_models(
     wanted = None if settings.horizon is None else history + max(settings.starts) + settings.horizon
     reference = reference_for(source, recipe, wanted, shape, device)
     problem = reference.problem
-    others, absent = baselines(problem, lambda: training_batches(data, shape))
+    others, absent = baselines(problem, lambda: training_batches(data, shape, recipe))
     others = {name: model for name, model in others.items() if name not in models}
     sweep, no_solver = solvers(problem, settings.sweep_sizes, settings.sweep_steps, settings.sweep_precisions)
     wholes = case_solvers(problem, recipe, settings.sweep_refinements)
@@ -101,10 +101,12 @@ def evaluate_models(
         uncoupled = uncoupled_test(recipe, base)
     trust = trust_in(source)
     known: dict[str, Any] = {"error": settings.error}
+    exponent = settings.lyapunov_exponent
     if problem.pde is not None:
         known["description"] = problem.pde.describe({})
-    if settings.lyapunov_exponent is not None:
-        known["lyapunov_exponent"] = settings.lyapunov_exponent
+        exponent = exponent or problem.pde.lyapunov_exponent(problem)
+    if exponent is not None:
+        known["lyapunov_exponent"] = exponent
     if trust is not None and not problem.steady:
         known |= {"predictable_until": trust.until, "predictability_checked_until": trust.time[-1]}
     if settings.compare_at != USEFUL and not problem.steady:
@@ -126,11 +128,13 @@ def evaluate_models(
         return closing_lines(summarise(scores), scores) + f"\nreport: {report}"
 
 
-def training_batches(data: DataModule, shape: Sequence[int] | None) -> Iterator[Trajectory]:
+def training_batches(
+    data: DataModule, shape: Sequence[int] | None, recipe: BaseRecipe | None = None
+) -> Iterator[Trajectory]:
     """The training split once, trajectory by trajectory, on the grid of the evaluation."""
     if shape is None:
         return data.calibration_batches()
-    source = on_grid(data.sources["train"], shape)
+    source = on_grid(data.sources["train"], shape, recipe, "train")
     return (source.read(i) for i in range(data.train.n_trajectories))
 
 

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdekit.calculus import Calculus
-from pdekit.fields import Field, Grid
+from pdekit.fields import Field, Grid, Problem
 
 Coordinates = tuple[Tensor, ...]
 
@@ -115,6 +115,13 @@ class PDE(ABC):
         Terms that only move such an integral about in space or between scales do not appear.
         """
         return {}
+
+    def lyapunov_exponent(self, problem: Problem) -> float | None:
+        """The largest one, per unit time, if it has been measured for this box and these parameters; else None.
+
+        The values, their errors and how they were found: experiments/lyapunov.
+        """
+        return None
 
     def reflection(self, axis: int) -> tuple[int, ...] | None:
         """Signs of the channels when an axis is reflected, if reflected solutions are solutions; else None."""

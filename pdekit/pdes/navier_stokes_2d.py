@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pdekit.calculus import Calculus, Fourier
-from pdekit.fields import Field, Grid
+from pdekit.fields import Field, Grid, Problem
 from pdekit.pdes.base import Budget, Coordinates, ExactSolution, SemilinearPDE, integral
 
 Vorticity = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -122,28 +122,23 @@ class NavierStokes2D(SemilinearPDE):
         return {"energy": integral(energy[:, 0], grid), "enstrophy": integral(u[:, 0] ** 2 / 2, grid)}
 
     def budgets(self, u: Tensor, grid: Grid) -> dict[str, Budget]:
-        """Energy |velocity|^2 / 2 and enstrophy w^2 / 2: the work of the force, viscous dissipation and drag."""
+        """Energy |velocity|^2 / 2 and enstrophy w^2 / 2: the work of the force, viscous dissipation and drag.
+
+        By parts, with the streamfunction psi: the integral of |velocity|^2 is that of psi w, the work of a force that
+        of psi times its curl.
+        """
         d = Fourier(grid, u.dtype, u.device)
         w = d.field(u)
-        velocity = [component.samples for component in self.velocity(w, d)]
-        gradient = d.grad(w).samples
-        speed_squared = velocity[0] ** 2 + velocity[1] ** 2
-        rates = {
-            "energy": {"dissipation": -self.viscosity * u**2, "drag": -self.drag * speed_squared},
-            "enstrophy": {
-                "dissipation": -self.viscosity * (gradient**2).sum(dim=1, keepdim=True),
-                "drag": -self.drag * u**2,
-            },
-        }
-        if not self.unforced:
-            force = self.forcing * torch.sin(self.wavenumber * d.coordinates[1])
-            rates["energy"]["input"] = force * velocity[0]
-            rates["enstrophy"]["input"] = self.source(d) * u
-        stored = {"energy": speed_squared / 2, "enstrophy": u**2 / 2}
-        return {
-            name: Budget(integral(stored[name][:, 0], grid), {k: integral(v[:, 0], grid) for k, v in terms.items()})
-            for name, terms in rates.items()
-        }
+        psi, diffusion = d.poisson("streamfunction", -w).samples, d.laplacian(w).samples
+        found = {}
+        for name, factor in {"energy": psi, "enstrophy": u}.items():
+            square = factor * u
+            rates = {"dissipation": self.viscosity * factor * diffusion, "drag": -self.drag * square}
+            if not self.unforced:
+                rates["input"] = factor * self.source(d)
+            summed = {term: integral(rate[:, 0], grid) for term, rate in rates.items()}
+            found[name] = Budget(integral(square[:, 0] / 2, grid), summed)
+        return found
 
     def reflection(self, axis: int) -> tuple[int, ...] | None:
         return (-1,) if self.unforced else None

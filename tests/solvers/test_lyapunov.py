@@ -5,8 +5,9 @@ from math import log
 import pytest
 import torch
 
-from pdekit.fields import Grid
-from pdekit.pdes import KuramotoSivashinsky
+from pdekit.fields import Grid, Problem
+from pdekit.pdes import KuramotoSivashinsky, Lorenz96
+from pdekit.simulate import recipe_named
 from pdekit.solvers import Step, etdrk, integrate, lyapunov_exponents, still_changing
 
 
@@ -208,3 +209,26 @@ def test_bad_input_says_what_was_expected():
         still_changing(torch.clone, u, n_steps=1, apart=2)
     with pytest.raises(ValueError, match="ask for more than 1 exponents"):
         _ = lyapunov_exponents(lambda u: 1.5 * u, u, 0.1, 10).kaplan_yorke_dimension
+
+
+def problem_of(pde, shape, extent, params=()):
+    return Problem(Grid(shape, extent), pde.fields, dt=0.1, n_frames=10, params=params, pde=pde)
+
+
+def test_equations_know_their_measured_exponents():
+    line = problem_of(KuramotoSivashinsky(), (256,), (64.0,), params=("length_x", "dt"))  # within 10 %
+    assert line.pde.lyapunov_exponent(line) == 0.0864
+    # u(x, t) of nu is u(x/sqrt(nu), t/nu)/sqrt(nu) of 1
+    stretched = problem_of(KuramotoSivashinsky(viscosity=0.25), (256,), (32.0,))
+    assert stretched.pde.lyapunov_exponent(stretched) == pytest.approx(4 * 0.0864)
+    for length, params in ((40.0, ()), (64.0, ("viscosity",))):
+        other = problem_of(KuramotoSivashinsky(), (256,), (length,), params)
+        assert other.pde.lyapunov_exponent(other) is None
+
+    ring = problem_of(Lorenz96(), (), ())
+    assert ring.pde.lyapunov_exponent(ring) == 1.69
+    assert Lorenz96(n_sites=36).lyapunov_exponent(ring) is None
+
+    for name, expected in (("kolmogorov", 0.39), ("kolmogorov_re1000", 0.61), ("decaying_turbulence", None)):
+        square = recipe_named(name).problem("test")
+        assert square.pde.lyapunov_exponent(square) == expected
