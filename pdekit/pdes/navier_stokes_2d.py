@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pdekit.calculus import Calculus, Fourier
-from pdekit.fields import Field, Grid, Problem
+from pdekit.fields import Field, Grid
 from pdekit.pdes.base import Budget, Coordinates, ExactSolution, SemilinearPDE, integral
 
 Vorticity = Callable[[Tensor, Tensor, Tensor], Tensor]
