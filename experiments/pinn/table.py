@@ -1,10 +1,12 @@
-"""The table and the picture of results/curves.csv.
+"""The tables and the picture of results/curves.csv.
 
     python experiments/pinn/table.py
 
 Prints, for each problem and variant, the CPU-seconds until an error was first reached and the error at the end of the
-run (of what came before, the last row): median, and the range over the seeds. Draws error against CPU time into
-results/curves.png.
+run (of what came before, the last row): median, and the range over the seeds. For problems with several variants a
+second table compares them after equally many steps of the second stage, because CPU-seconds of one and the same run
+differ by up to a factor of two with the load of the machine; runs without a second stage are compared at their end.
+Draws error against CPU time into results/curves.png.
 """
 
 from __future__ import annotations
@@ -13,18 +15,34 @@ import csv
 from collections import defaultdict
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 RESULTS = Path(__file__).parent / "results"
+COLUMNS = 4  # of panels
 AIMS = {"burgers": 7e-5, "allen_cahn": 2.5e-4, "kdv": 2e-3}
 
 
-def read() -> dict[tuple[str, str], dict[str, list[tuple[float, float]]]]:
-    """(problem, variant) -> seed -> (CPU-seconds, error)."""
-    runs: dict = defaultdict(lambda: defaultdict(list))
+class Look(NamedTuple):
+    """One row."""
+
+    seconds: float
+    error: float
+    step: int | None  # of the second stage
+    unknown: float | None
+
+
+Runs = dict[tuple[str, str], dict[str, list[Look]]]
+
+
+def read() -> Runs:
+    """(problem, variant) -> seed -> rows."""
+    runs: Runs = defaultdict(lambda: defaultdict(list))
     with (RESULTS / "curves.csv").open(newline="") as lines:
         for row in csv.DictReader(lines):
-            point = float(row["cpu_seconds"]), float(row["error"])
-            runs[row["problem"], row["variant"]][row["seed"]].append(point)
+            step = None if row["stage"].startswith("adam") else int(row["step"])
+            unknown = float(row["unknown_error"]) if row["unknown_error"] else None
+            look = Look(float(row["cpu_seconds"]), float(row["error"]), step, unknown)
+            runs[row["problem"], row["variant"]][row["seed"]].append(look)
     return runs
 
 
@@ -35,42 +53,72 @@ def spread(values: list[float]) -> str:
     return f"{median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
 
 
-def table(runs: dict) -> str:
-    lines = ["| problem | variant | seeds | CPU-s | error | CPU-s until the aim |", "|---|---|---|---|---|---|"]
+def table(runs: Runs) -> str:
+    header = ["problem", "variant", "seeds", "CPU-s", "error", "CPU-s until the aim", "error of unknowns"]
+    lines = [header, ["---"] * len(header)]
     for (problem, variant), seeds in runs.items():
         ends = [curve[-1] for curve in seeds.values()]
         aim = AIMS.get(problem)
-        reached = [next((s for s, error in curve if aim and error <= aim), None) for curve in seeds.values()]
-        times = [s for s in reached if s is not None]
+        reached = [
+            next((look.seconds for look in curve if aim and look.error <= aim), None) for curve in seeds.values()
+        ]
+        times = [seconds for seconds in reached if seconds is not None]
         until = f"{spread(times)} for {aim:g}, {len(times)} of {len(seeds)}" if times else ""
-        cells = (problem, variant, str(len(seeds)), spread([s for s, _ in ends]), spread([e for _, e in ends]), until)
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        unknown = [look.unknown for look in ends if look.unknown is not None]
+        cells = [spread([look.seconds for look in ends]), spread([look.error for look in ends]), until]
+        lines.append([problem, variant, str(len(seeds)), *cells, spread(unknown) if unknown else ""])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def picture(runs: dict) -> Path:
+def after_equal_steps(runs: Runs, problem: str) -> str:
+    """The variants of a problem after as many steps of the second stage as all of them took."""
+    chosen = {variant: list(seeds.values()) for (name, variant), seeds in runs.items() if name == problem}
+    last = [
+        max((look.step for look in curve if look.step is not None), default=None)
+        for c in chosen.values()
+        for curve in c
+    ]
+    step = min(n for n in last if n is not None)
+    lines = [["variant", "seeds", "CPU-s", f"error after {step} steps"], ["---"] * 4]
+    for variant, curves in chosen.items():
+        looks = [next((look for look in curve if look.step == step), curve[-1]) for curve in curves]
+        cells = [spread([look.seconds for look in looks]), spread([look.error for look in looks])]
+        lines.append([variant, str(len(curves)), *cells])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def picture(runs: Runs) -> Path:
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
     problems = list(dict.fromkeys(problem for problem, _ in runs))
-    figure, axes = plt.subplots(1, len(problems), figsize=(3.2 * len(problems), 3), squeeze=False, sharey=True)
-    for panel, problem in zip(axes[0], problems, strict=True):
+    rows = -(-len(problems) // COLUMNS)
+    size = (3.4 * COLUMNS, 2.8 * rows)
+    figure, axes = plt.subplots(rows, COLUMNS, figsize=size, squeeze=False, sharey=True, layout="constrained")
+    for panel in axes.flat[len(problems) :]:
+        panel.set_visible(False)
+    for panel, problem in zip(axes.flat, problems, strict=False):
         variants = [variant for other, variant in runs if other == problem]
         for number, variant in enumerate(variants):
             for place, curve in enumerate(runs[problem, variant].values()):
-                panel.semilogy(*zip(*curve, strict=True), color=f"C{number}", lw=1, label=None if place else variant)
+                x, y = [look.seconds for look in curve], [look.error for look in curve]
+                panel.semilogy(x, y, color=f"C{number % 10}", lw=1, label=None if place else variant)
         panel.set(title=problem, xlabel="CPU-seconds")
         panel.grid(alpha=0.3)
         panel.legend(fontsize=7)
-    axes[0, 0].set_ylabel("relative L2 error")
+    for panel in axes[:, 0]:
+        panel.set_ylabel("relative L2 error")
     path = RESULTS / "curves.png"
-    figure.savefig(path, dpi=130, bbox_inches="tight")
+    figure.savefig(path, dpi=80)
     return path
 
 
 if __name__ == "__main__":
     found = read()
     print(table(found))
+    for name in dict.fromkeys(problem for problem, _ in found):
+        if sum(problem == name for problem, _ in found) > 1:
+            print(f"\n{name}\n\n{after_equal_steps(found, name)}")
     print(picture(found))
