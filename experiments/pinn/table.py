@@ -6,7 +6,7 @@ Prints, for each problem and variant, the CPU-seconds until an error was first r
 run (of what came before, the last row): median, and the range over the seeds. For problems with several variants a
 second table compares them after equally many steps of the second stage, because CPU-seconds of one and the same run
 differ by up to a factor of two with the load of the machine; runs without a second stage are compared at their end.
-Draws error against CPU time into results/curves.png.
+Draws error against CPU time into curves.png.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def picture(runs: Runs) -> Path:
         panel.legend(fontsize=7)
     for panel in axes[:, 0]:
         panel.set_ylabel("relative L2 error")
-    path = RESULTS / "curves.png"
+    path = RESULTS.parent / "curves.png"
     figure.savefig(path, dpi=80)
     return path
 
