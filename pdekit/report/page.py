@@ -68,6 +68,8 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
     some = with_one_extra(scores.sel(model=list(shown)).load())
     found = variables(some)
     physical = {name: line for name, line in shown.items() if name in surrogates}
+    viewed = [*seen, *solvers]
+    kept = kept.sel(model=["reference", *viewed]).load()
     grid = json.loads(kept.attrs.get("grid", "{}"))
     scene = Scene(kept, tuple(layout == "periodic" for layout in grid.get("layout", ())))
     moving = kept.sizes["time"] > 1
@@ -94,7 +96,7 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
         errors=errors.error_charts(some, shown, found),
         horizons=horizons.horizon_tables(some, shown),
         measures=errors.measure_choice(some, shown, found),
-        viewer=viewer(kept, scene, [*seen, *solvers]),
+        viewer=viewer(kept, scene, viewed),
         maps=stills.maps(scene, seen[:MOST_MAPPED], kept_times) if scene.seen else [],
         space_times=stills.space_times(scene, seen[:MOST_MAPPED]) if scene.space == ["x"] and moving else [],
         profiles=stills.profiles(scene, {m: shown[m] for m in seen}, few_times) if scene.space in ([], ["x"]) else [],

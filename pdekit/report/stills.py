@@ -123,7 +123,7 @@ def profiles(scene: Scene, shown: dict[str, Line], times: tuple[float, ...], sam
             panel = Panel(f"{name} of sample {sample}{at}", place, unit, mark=at[4:])
             some = data if t is None else data.sel(time=t, method="nearest")
             across = data.time.values if t is None else data[scene.space[0]].values
-            panel.curve(across, some.sel(model="reference").values, Line(0), 2.6, "reference")
+            panel.curve(across, _one(some.sel(model="reference")).values, Line(0), 2.6, "reference")
             for model, line in shown.items():
                 panel.curve(across, _one(some.sel(model=model)).values, line, 1.4, model)
             values = data.sel(model="reference").values
