@@ -6,11 +6,13 @@ A pass transforms the forecast and the reference once each, frame by frame, in p
 are those of the catalogue that suit a periodic box, from tensors to their values, and the statistics of the last half
 of the frames; files are left out. The reference is known once for each model, which is the worst case: an evaluation
 shares it between all models, and "a further model" is what one more of them costs. Parts are taken in turn from data
-that no cache holds. Physics (residuals, budgets, fluxes) are not in it: they are for surrogates' first members only.
+that no cache holds. Physics (the residual and the budgets of the equation, in float64) cost more; an evaluation asks
+only the first member of each surrogate, and the reference.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 import sys
 import time
@@ -28,15 +30,19 @@ def main() -> None:
 
     from pdekit.evaluation.forecasting import VALUES
     from pdekit.fields import Field, Grid, Problem
+    from pdekit.metrics.budgets import budgets
     from pdekit.metrics.catalogue import CATALOGUE
     from pdekit.metrics.pair import Known, Pair
+    from pdekit.metrics.physics import residual
     from pdekit.metrics.statistics import STATISTICS, Window, descriptions, points_of
+    from pdekit.pdes import NavierStokes2D
 
     given = dict(argument.split("=") for argument in sys.argv[1:])
     defaults = {"trajectories": 64, "frames": 200, "points": 128, "threads": 1}
     n_trajectories, n_frames, n, threads = (int(given.get(name, value)) for name, value in defaults.items())
     torch.set_num_threads(threads)
-    problem = Problem(Grid((n, n), (1.0, 1.0)), (Field("vorticity", "1/s"),), dt=1.0, n_frames=n_frames)
+    box = Grid((n, n), (2 * math.pi, 2 * math.pi))
+    problem = Problem(box, (Field("vorticity", "1/s"),), dt=1.0, n_frames=n_frames, pde=NavierStokes2D(forcing=1.0))
     measures = [measure for measure in CATALOGUE if measure.suits(problem)]
     size = max(1, min(n_frames, VALUES // n**2))  # frames of a part, of one trajectory
     n_parts = -(-n_frames // size)
@@ -71,15 +77,27 @@ def main() -> None:
     def further() -> None:
         scores(shared)
 
+    def physics() -> None:
+        for i in range(n_trajectories * n_parts):
+            residual(parts[i % COPIES][1], problem)
+            budgets(parts[i % COPIES][1], problem)
+
     def seconds(function) -> float:
         begin = time.perf_counter()
         function()
         return time.perf_counter() - begin
 
-    transforms(), scores(), further()
-    rounds = [[seconds(function) for function in (transforms, scores, further)] for _ in range(ROUNDS)]
+    timed = {
+        "one pass of transforms": transforms,
+        "all measures": scores,
+        "all, of a further model": further,
+        "residual and budgets": physics,
+    }
+    for function in timed.values():
+        function()
+    rounds = [[seconds(function) for function in timed.values()] for _ in range(ROUNDS)]
     print(f"{n_trajectories} trajectories x {n_frames} frames x {n}^2, {threads} threads, {len(measures)} measures")
-    for column, name in enumerate(("one pass of transforms", "all measures", "all, of a further model")):
+    for column, name in enumerate(timed):
         times, ratios = [r[column] for r in rounds], [r[column] / r[0] for r in rounds]
         print(f"{name:24s} {statistics.median(times):7.2f} s, {statistics.median(ratios):.2f} passes "
               f"[{min(ratios):.2f}, {max(ratios):.2f}]")  # fmt: skip
