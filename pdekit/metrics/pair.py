@@ -3,8 +3,7 @@
 Every measure is written as a function of a `Pair` and called with tensors; `measure` is the bridge. An evaluation
 builds one pair for all measures, and one `Known` reference for all models. A transform is linear, so the spectrum of
 the forecast is that of the reference and that of the error: a model costs one transform, not one for each measure.
-Where all points count alike, spectra also know means and squares (Parseval), and no other pass over the points is made
-for them.
+On a periodic box spectra also know means and squares (Parseval), and no other pass over the points is made for them.
 """
 
 from __future__ import annotations
@@ -36,10 +35,10 @@ class Signal:
         self.u, self.problem, self.mask, self._spectrum = u, problem, mask, spectrum
 
     @property
-    def equal_weights(self) -> bool:
-        """Whether all points of a whole box count alike: Parseval's identity then holds for means over points."""
+    def by_parseval(self) -> bool:
+        """Whether means and squares come from the spectrum: on a periodic box without a mask, where it costs least."""
         grid = self.problem.grid
-        return isinstance(grid, Grid) and bool(grid.shape) and "nodes" not in grid.layout and self.mask is None
+        return isinstance(grid, Grid) and bool(grid.shape) and grid.periodic and self.mask is None
 
     @cached_property
     def shells(self) -> Shells:
@@ -73,17 +72,17 @@ class Signal:
     @cached_property
     def mean(self) -> Tensor:
         """<u>."""
-        return self.spectrum[0].real if self.equal_weights else average(self.u, self.problem, self.mask)
+        return self.spectrum[0].real if self.by_parseval else average(self.u, self.problem, self.mask)
 
     @cached_property
     def square_of_channels(self) -> Tensor:
         """<u^2>."""
-        return self.power.sum(-1) if self.equal_weights else average(self.u**2, self.problem, self.mask)
+        return self.power.sum(-1) if self.by_parseval else average(self.u**2, self.problem, self.mask)
 
     @cached_property
     def variation_of_channels(self) -> Tensor:
         """<(u - <u>)^2>."""
-        if self.equal_weights:
+        if self.by_parseval:
             return self.power[..., 1:].sum(-1)
         return average(centred(self.u, self.problem, self.mask) ** 2, self.problem, self.mask)
 
