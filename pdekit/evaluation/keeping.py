@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from torch import Tensor
 
+from pdekit.data.windows import collate
 from pdekit.evaluation.archive import Archive
 from pdekit.evaluation.forecasting import Contender
-from pdekit.fields import Grid, Problem, n_values
+from pdekit.fields import Grid, Problem, Trajectory, n_values
 
 MOST_VALUES = 2**26
 """Values of all forecasts that are kept: 256 MiB in float32, before compression."""
@@ -20,7 +22,11 @@ MOST_FRAMES = 200
 
 
 class Kept:
-    """``forecasts.nc``: the forecasts of a few samples, at most `MOST_FRAMES` evenly spaced frames of each."""
+    """``forecasts.nc``: the forecasts of a few samples, at most `MOST_FRAMES` evenly spaced frames of each.
+
+    Beside them stand the inputs of the samples: coefficients by name (sample, *space*), ``mask`` (sample, field,
+    *space*), and ``points``, ``point_mask`` and ``cells`` of a mesh.
+    """
 
     def __init__(
         self,
@@ -42,6 +48,7 @@ class Kept:
             "model": ["reference", *(c.name for c in contenders)],
             "sample": np.arange(n_samples),
             "time": lead[self.every - 1 :: self.every],
+            **({"field": [field.name for field in problem.fields]} if problem.has_mask else {}),
             **axes,
         }
         if isinstance(grid, Grid):
@@ -51,6 +58,29 @@ class Kept:
         self.archive.put("kind", ("model",), ["reference", *(c.kind for c in contenders)])
         for field in problem.fields:
             self.archive.declare(field.name, ("model", "sample", "time", *self.space), {"units": field.unit})
+        self._given: list[Trajectory] = []
+
+    def write_inputs(self, given: Trajectory) -> None:
+        """What is known of a batch of samples; batches follow each other."""
+        left = self.n_samples - sum(len(part) for part in self._given)
+        if left <= 0:
+            return
+        self._given.append(given.samples(slice(0, min(left, len(given)))))
+        if len(given) >= left:
+            self._put_inputs(collate(self._given))
+
+    def _put_inputs(self, kept: Trajectory) -> None:
+        for channel, field in enumerate(self.problem.coeffs):
+            values = kept.coeffs[:, channel].cpu().numpy()
+            self.archive.put(field.name, ("sample", *self.space), values, {"units": field.unit})
+        if self.problem.has_mask:
+            shape = (self.n_samples, self.problem.n_channels, *kept.mask.shape[2:])
+            self.archive.put("mask", ("sample", "field", *self.space), kept.mask.expand(shape).cpu().numpy())
+        mesh = {"points": ("point", "dim"), "point_mask": ("point",), "cells": ("cell", "corner")}
+        there = {name: getattr(kept, name) for name in mesh if getattr(kept, name) is not None}
+        self.archive.put_all(
+            xr.Dataset({name: (("sample", *mesh[name]), values.cpu().numpy()) for name, values in there.items()})
+        )
 
     def write_reference(self, first_sample: int, frames: slice, u: Tensor) -> None:
         self._write(0, first_sample, frames.start, u)

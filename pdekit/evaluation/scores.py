@@ -148,6 +148,7 @@ def evaluate(
         **cost_attrs(contenders, device, spent or {}),
         "absent": json.dumps(dict(absent or {})),
         "n_space": len(problem.grid.shape),
+        "shape": " x ".join(map(str, problem.grid.shape)),
         "horizon": horizon,
         "data_seconds": data_seconds,
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -177,6 +178,7 @@ def evaluate(
             forcing = functools.partial(reference.forcing, span)
             physics.begin(given)
             coupling.begin(span, given)
+            kept.write_inputs(given)
             equations.begin(given)
             statistics.begin(rows, wanted_t, mask_of(given))
             if number == 0:

@@ -323,6 +323,30 @@ def test_a_steady_problem(tmp_path):
         assert "energy_spectrum" in scores
 
 
+def test_inputs_and_masks_of_kept_samples_stand_beside_them(tmp_path):
+    """Batches of two, three samples kept."""
+    grid = Grid((5, 4), (1.0, 1.0), layout=("cells", "cells"))
+    problem = Problem(grid, (Field("u"), Field("T", "K")), coeffs=(Field("a", "m"),), has_mask=True)
+    draw = torch.Generator().manual_seed(0)
+    batch = Trajectory(
+        u=torch.randn(5, 1, 2, 5, 4, generator=draw),
+        t=torch.zeros(5, 1, dtype=torch.float64),
+        coeffs=torch.randn(5, 1, 5, 4, generator=draw),
+        mask=(torch.rand(5, 2, 5, 4, generator=draw) > 0.3).float(),
+        index=torch.arange(5),
+    )
+    source = SimpleNamespace(
+        problem=problem, n_trajectories=5, read=lambda n, frames: batch.samples(slice(n, n + 1)).frames(frames)
+    )
+    mean = Mean(problem)
+    mean.calibrate([batch])
+    evaluate({"mean": mean}, source, tmp_path, n_kept=3, batch_size=2, progress=False).close()
+    with xr.open_dataset(tmp_path / "forecasts.nc", engine="h5netcdf") as kept:
+        assert kept["a"].attrs["units"] == "m" and np.array_equal(kept["a"], batch.coeffs[:3, 0])
+        assert kept["mask"].dims == ("sample", "field", "x", "y")
+        assert np.array_equal(kept["mask"].sel(field="T"), batch.mask[:3, 1])
+
+
 def test_padding_of_a_mesh_does_not_count(tmp_path):
     problem = Problem(Points(2, 6), (Field("p", "Pa"),), dt=1.0, n_frames=3)
 
