@@ -1,5 +1,6 @@
 """Runs side by side: merged scores, tables, and what is refused."""
 
+import dataclasses
 import sys
 
 import numpy as np
@@ -9,7 +10,9 @@ import xarray as xr
 
 from pdekit import compare as comparison
 from pdekit.data.arrays import Arrays
+from pdekit.evaluation.background import Spent
 from pdekit.evaluation.merging import merge
+from pdekit.evaluation.resolution import Resampled, at_resolution
 from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.models.base import Stepper
@@ -36,17 +39,19 @@ class Shift(Stepper):
         return self.factor * frames[:, -1].roll(1, -1)
 
 
-def waves(seed=0, n_trajectories=3):
+def waves(seed=0, n_trajectories=3, n_frames=9):
     u = torch.randn(n_trajectories, 1, 1, 16, generator=torch.Generator().manual_seed(seed))
-    u = torch.cat([u.roll(n, -1) for n in range(9)], 1)
-    return Arrays(PROBLEM, Trajectory(u=u, t=(0.5 * torch.arange(9.0)).double().expand(n_trajectories, 9).clone()))
+    u = torch.cat([u.roll(n, -1) for n in range(n_frames)], 1)
+    t = (0.5 * torch.arange(float(n_frames))).double().expand(n_trajectories, n_frames).clone()
+    return Arrays(dataclasses.replace(PROBLEM, n_frames=n_frames), Trajectory(u=u, t=t))
 
 
 def scored(folder, factor, source=None, name="fno", **options):
     """A scored run with one surrogate."""
-    baselines = {"persistence": Persistence(PROBLEM)}
+    source = source or waves()
+    baselines = {"persistence": Persistence(source.problem)}
     options = {"baselines": baselines, "progress": False, "attrs": {"data": "waves"}} | options
-    evaluate({name: Shift(factor)}, source or waves(), folder, **options).close()
+    evaluate({name: at_resolution(name, Shift(factor), source.problem.grid.shape)}, source, folder, **options).close()
     return folder
 
 
@@ -120,6 +125,38 @@ def test_seeds_of_one_configuration_are_one_method(tmp_path, monkeypatch, capsys
     assert "fno (a), 2 seeds (median, best and worst seed) | 0.15 [0.1, 0.2]" in table
 
 
+def test_a_diverged_seed_counts(tmp_path, monkeypatch):
+    """The median of three is finite, the worst is not, and a third of the forecasts has diverged."""
+    runs = [scored(tmp_path / name, factor) for name, factor in (("a", 1.1), ("b", 1.2), ("c", 1e30))]
+    for seed, run in enumerate(runs):
+        (run / "config.yaml").write_text(f"seed: {seed}\n")
+    command(monkeypatch, f"runs={tmp_path}/?", f"folder={tmp_path / 'out'}")
+    with xr.open_dataset(tmp_path / "out" / "scores.nc", engine="h5netcdf") as scores:
+        row = summarise(scores).rows[0]
+    assert row.name == "fno, 3 seeds" and row.diverged == pytest.approx(1 / 3)
+    assert row.errors[-1].median == pytest.approx(1.2**8 - 1, rel=1e-4) and row.errors[-1].upper == np.inf
+    assert "fno, 3 seeds (median, best and worst seed)" in (tmp_path / "out" / "table.md").read_text()
+
+
+def test_what_is_known_of_one_run_only(tmp_path):
+    """Joules that one machine counts; statistics of a horizon that another run does not have."""
+    spent = {"fno": Spent(5.0, 70.0, "")}
+    runs = [
+        scored(tmp_path / "a", 1.1, waves(n_frames=41), spent=spent),
+        scored(tmp_path / "b", 1.2, waves(n_frames=41)),
+    ]
+    merge(runs, tmp_path / "out")
+    with xr.open_dataset(tmp_path / "out" / "scores.nc", engine="h5netcdf") as scores:
+        assert scores.training_joules.values.tolist()[:2] == pytest.approx([70, np.nan], nan_ok=True)
+        assert scores.training_joules.sel(model="persistence") == 0 and "one_point_wasserstein" in scores
+    short = scored(tmp_path / "c", 1.1, waves(n_frames=41), horizon=36)
+    merge([runs[0], short], tmp_path / "out")
+    with xr.open_dataset(tmp_path / "out" / "scores.nc", engine="h5netcdf") as scores:
+        assert scores.sizes["time"] == 36 and "nrmse" in scores
+        assert not [name for name in scores.data_vars if "wasserstein" in name], "of other windows"
+        assert {"trajectory", "start", "lead_time"} <= set(scores.data_vars)
+
+
 class TestErrors:
     def test_other_trajectories(self, runs, tmp_path, monkeypatch):
         other = scored(tmp_path / "c", 1.1, waves(seed=1))
@@ -130,6 +167,10 @@ class TestErrors:
         assert "expected the trajectory of a, [0, 1, 2] (3), found [0, 1, 2, 3] (4) in c" in failure(
             monkeypatch, f"runs=[{runs[0]},{other}]"
         )
+
+    def test_another_resolution(self, runs, tmp_path, monkeypatch):
+        finer = scored(tmp_path / "c", 1.1, Resampled(waves(), (32,)))
+        assert "expected the 16 points of a, found 32 in c" in failure(monkeypatch, f"runs=[{runs[0]},{finer}]")
 
     def test_no_such_run(self, monkeypatch, tmp_path):
         assert "expected folders of runs" in failure(monkeypatch, f"runs=[{tmp_path / 'nothing'}]")

@@ -31,7 +31,7 @@ LAYERS = {
     "models": {"settings", "nets", "diffusion", "optimisers"} | EQUATIONS,
     "metrics": {"fields", "calculus"},
     "report": {"fields", "metrics"},
-    "evaluation": {"data", "models", "metrics", "report", "labelled"} | EQUATIONS,
+    "evaluation": {"machine", "data", "models", "metrics", "report", "labelled"} | EQUATIONS,
     "training": {"settings", "fields", "data", "models", "metrics", "optimisers", "training_callbacks"},
     "training_callbacks": {"settings", "fields", "data", "models", "metrics"},
     "runs": {"targets", "fields", "labelled", "data", "models"},

@@ -4,7 +4,7 @@
 one frame of one sample, ``seconds_per_forecast`` (one member of one sample over the whole horizon, in batches of the
 attribute ``batch_size``), ``seconds_by_batch`` (the same in batches of the coordinate ``batch``), ``training_seconds``
 and ``training_joules``. Baselines and solvers are not trained: 0. NaN is not known. The attributes ``device``,
-``threads``, ``compiled``, ``precision``, ``energy_absent`` and ``data_seconds`` hold for all models.
+``processor``, ``threads``, ``compiled``, ``precision``, ``energy_absent`` and ``data_seconds`` hold for all models.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 from pdekit.evaluation.archive import Archive
 from pdekit.evaluation.background import Spent
 from pdekit.evaluation.forecasting import Contender
+from pdekit.machine import describe_machine
 
 
 def cost_attrs(contenders: Sequence[Contender], device: torch.device, spent: Mapping[str, Spent]) -> dict[str, str]:
@@ -27,6 +28,7 @@ def cost_attrs(contenders: Sequence[Contender], device: torch.device, spent: Map
     name = f" ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else ""
     attrs = {
         "device": f"{device}{name}",
+        "processor": str(describe_machine()["cpu"]),
         "compiled": f"compiled beforehand: {', '.join(compiled)}" if compiled else "nothing is compiled",
     }
     if precisions:

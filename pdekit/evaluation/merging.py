@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-SETTINGS = ("device", "threads", "batch_size", "horizon")
+SETTINGS = ("processor", "device", "threads", "batch_size", "horizon")
 """What a measured time depends on."""
 
 
@@ -19,8 +19,10 @@ def merge(runs: Sequence[Path], folder: Path, configs: Mapping[Path, Any] | None
 
     Runs with the same configuration (seeds apart) are one method: they share a name in the variable ``method``.
 
-    Runs must have been scored on the same trajectories; the horizon is the shortest of theirs. A surrogate keeps its
-    name where that is unique, and has the name of its run's folder behind it otherwise.
+    Runs must have been scored on the same trajectories and grid; the horizon is the shortest of theirs. If it is
+    shorter than some, scores of a whole horizon (statistics, without a time of their own) are left out: they were taken
+    over other windows. A surrogate keeps its name where that is unique, and has the name of its run's folder behind it
+    otherwise.
 
     Raises:
         FileNotFoundError: if a run has no scores.
@@ -33,14 +35,20 @@ def merge(runs: Sequence[Path], folder: Path, configs: Mapping[Path, Any] | None
             )
     scores = [_read(run / "scores.nc") for run in runs]
     kept = [_read(run / "forecasts.nc") for run in runs]
-    horizon = min(one.sizes["time"] for one in scores)
-    scores = [one.isel(time=slice(0, horizon)) for one in scores]
+    horizons = {one.sizes["time"] for one in scores}
+    scores = [one.isel(time=slice(0, min(horizons))) for one in scores]
+    if len(horizons) > 1:
+        scores = [one.drop_vars([name for name in one.data_vars if of_whole_horizon(one[name])]) for one in scores]
     for run, one in zip(runs, scores, strict=True):
         check_same(runs[0], scores[0], run, one)
     names = _names(runs, scores)
-    shared = set.intersection(*({name for name in one.data_vars if "model" in one[name].dims} for one in scores))
-    columns = [_surrogates(one, names[run])[sorted(shared)] for run, one in zip(runs, scores, strict=True)]
-    others = scores[0].isel(model=np.flatnonzero(scores[0].kind.values != "surrogate"))[sorted(shared)]
+    scored = [{str(name) for name in one.data_vars if "model" in one[name].dims} for one in scores]
+    known = {str(name) for one in scores for name in one.data_vars if one[name].dims == ("model",)}
+    shared = set.intersection(*scored) | known  # what is not known of a run is NaN
+    columns = [
+        _surrogates(one, names[run])[sorted(shared & own)] for run, one, own in zip(runs, scores, scored, strict=True)
+    ]
+    others = scores[0].isel(model=np.flatnonzero(scores[0].kind.values != "surrogate"))[sorted(shared & scored[0])]
     whole = xr.concat([*columns, others], "model", join="outer", coords="minimal", compat="override")
     rest = [name for name in scores[0].data_vars if "model" not in scores[0][name].dims]
     whole = whole.assign(scores[0][rest]).assign_attrs(scores[0].attrs)
@@ -60,6 +68,11 @@ def merge(runs: Sequence[Path], folder: Path, configs: Mapping[Path, Any] | None
     _write(xr.concat([*frames, given], "model", join="inner", combine_attrs="override"), folder / "forecasts.nc")
 
 
+def of_whole_horizon(values: xr.DataArray) -> bool:
+    """Whether scores are of all frames together: of samples, but not of times."""
+    return "sample" in values.dims and "time" not in values.dims and values.dtype.kind == "f"
+
+
 def check_same(first_run: Path, first: xr.Dataset, run: Path, found: xr.Dataset) -> None:
     """Whether two runs were scored on the same trajectories at the same times.
 
@@ -76,6 +89,12 @@ def check_same(first_run: Path, first: xr.Dataset, run: Path, found: xr.Dataset)
                 f"expected the {name} of {first_run.name}, {_short(ours)}, found {_short(theirs)} in {run.name}; "
                 "evaluate both with the same data, n_trajectories and starts"
             )
+    shapes = [one.attrs.get("shape", "") for one in (first, found)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            f"expected the {shapes[0]} points of {first_run.name}, found {shapes[1]} in {run.name}; evaluate both with "
+            "the same resolution"
+        )
     for name in set(first.model.values[first.kind.values == "baseline"]) & set(found.model.values):
         ours, theirs = (one.nrmse.sel(model=name, member=0).values for one in (first, found))
         if not np.allclose(ours, theirs, rtol=1e-3):

@@ -3,16 +3,29 @@
 import gc
 import math
 import weakref
+from types import SimpleNamespace
 
+import pytest
 import torch
 
-from pdekit.evaluation import forecasting
+from pdekit.data.base_recipe import SPLITS
+from pdekit.data.initial import FilteredVelocity
+from pdekit.data.recipe import Recipe
+from pdekit.evaluation import forecasting, references
+from pdekit.evaluation.continued import Continued
 from pdekit.evaluation.memory import peak_bytes
 from pdekit.evaluation.opponents import solvers
+from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.metrics.catalogue import CATALOGUE
 from pdekit.metrics.pair import Known, Pair
+from pdekit.models.one_step import OneStep
+from pdekit.models.persistence import Persistence
+from pdekit.models.solver import Solver
+from pdekit.nets.fno import FNO
+from pdekit.pdes import NavierStokes2D
 from pdekit.pdes.burgers import Burgers
+from pdekit.solvers import etdrk
 
 
 def test_the_peak_of_memory_counts_what_lives_at_once():
@@ -51,3 +64,42 @@ def test_a_pair_is_let_go_of_with_all_that_it_keeps():
         assert [thing() for thing in left] == [None] * 3
     finally:
         gc.enable()
+
+
+def peak_of_evaluation(folder, horizon: int) -> int:
+    """Of the tensors of an evaluation on 64 x 64 points, the reference beyond what is stored."""
+    made = Recipe(
+        name="decaying",
+        pde=NavierStokes2D(viscosity=0.01),
+        grid=Grid((64, 64), (2 * math.pi, 2 * math.pi)),
+        initial=FilteredVelocity(peak=4.0, max_velocity=1.0, max_mode=8),
+        solver=etdrk,
+        dt=0.05,
+        n_trajectories=dict.fromkeys(SPLITS, 2),
+        n_frames=dict.fromkeys(SPLITS, 2),
+        dtype="float32",
+    )
+    problem, batch = made.problem("test"), made.simulate("test", range(2))
+    source = SimpleNamespace(
+        problem=problem, n_trajectories=2, read=lambda i, f=slice(None): batch.samples(slice(i, i + 1)).frames(f)
+    )
+    model = OneStep(problem, lambda **known: FNO(**known, width=2, modes=2, n_layers=1))
+    others = {"baselines": {"persistence": Persistence(problem)}, "solvers": {"solver": Solver(problem, 32)}}
+    reference = Continued(made, source, horizon + 1)
+
+    def run():
+        evaluate(
+            {"fno": model}, source, folder, **others, reference=reference, n_kept=1, progress=False, timing_batches=(1,)
+        ).close()
+
+    return peak_bytes(run, torch.device("cpu"))
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_horizon(tmp_path, monkeypatch):
+    monkeypatch.setattr(forecasting, "VALUES", 2**15)  # four frames
+    monkeypatch.setattr(references, "VALUES", 2**15)
+    short, long = (peak_of_evaluation(tmp_path, horizon) for horizon in (24, 160))
+    whole = 136 * 2 * 64 * 64 * 4  # what one model or the reference would take if its frames were kept
+    assert long - short < 0.1 * whole, "but for the series at a few points, from which statistics are taken"
+    assert short < 2 * whole
