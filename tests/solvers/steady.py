@@ -1,4 +1,4 @@
-"""What the tests of steady coupled cases share: residuals of solved samples on grids, differences of fields."""
+"""What the tests of steady coupled cases share: residuals of samples on grids, differences, a mesh for an oracle."""
 
 import dataclasses
 
@@ -41,3 +41,24 @@ def difference(one: Solved, other: Solved) -> np.ndarray:
     both = np.ones_like(one.u) if one.mask is None else one.mask * other.mask
     size = np.sqrt((both * other.u**2).sum(axis=(0, 2, 3)))
     return np.sqrt((both * (one.u - other.u) ** 2).sum(axis=(0, 2, 3))) / size
+
+
+def around_an_ellipse(half: float, centre: np.ndarray, axes: np.ndarray, around: int, across: int):
+    """A scikit-fem mesh between an ellipse and a square of sides 2 half about the origin: straight triangles between
+    points on rays, closer to one another near the ellipse. `around` is a multiple of 4."""
+    import skfem
+
+    share = np.arange(around) / around * 4
+    side, along = share.astype(int), 2 * (share % 1) - 1
+    ring = np.stack((np.ones(around), along), axis=1)
+    turn = np.array([[0, 1], [-1, 0]])
+    outer = half * np.stack([r @ np.linalg.matrix_power(turn, s) for r, s in zip(ring, side, strict=True)])
+    ray = (outer - centre) / axes
+    inner = centre + axes * ray / np.linalg.norm(ray, axis=1, keepdims=True)
+    depth = np.linspace(0, 1, across + 1) ** 1.5
+    points = inner + depth[:, None, None] * (outer - inner)
+    number = np.arange((across + 1) * around).reshape(across + 1, around)
+    ahead = np.roll(number, -1, axis=1)
+    a, b, c, d = number[:-1], ahead[:-1], ahead[1:], number[1:]
+    triangles = np.concatenate([np.stack(corners).reshape(3, -1) for corners in ((a, b, c), (a, c, d))], axis=1)
+    return skfem.MeshTri(points.reshape(-1, 2).T.copy(), triangles)

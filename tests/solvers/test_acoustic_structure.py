@@ -8,7 +8,7 @@ import pytest
 from scipy.special import hankel2, jv
 
 from pdekit.solvers.acoustic_structure import LENGTH, RADIUS, STRENGTHS, AcousticStructureCase, Sound
-from tests.solvers.steady import cells, difference, slopes
+from tests.solvers.steady import around_an_ellipse, cells, difference, slopes
 
 pytest.importorskip("ngsolve")
 
@@ -142,6 +142,41 @@ def sounds(drawn):
 @pytest.fixture(scope="module")
 def samples(sounds):
     return {coupling: sound.sample(GRID) for coupling, sound in sounds.items()}
+
+
+def test_a_second_discretisation_agrees_where_the_density_varies(drawn, sounds):
+    """scikit-fem around a disc at rest: straight quadratic triangles of another mesh, another solver."""
+    skfem = pytest.importorskip("skfem")
+    from skfem.helpers import dot, grad
+
+    pde, half = dataclasses.replace(AcousticStructureCase().pde, **drawn.params), LENGTH / 2
+    k, heading = pde.wavenumber, np.array([np.cos(-pi / 6), np.sin(-pi / 6)])
+    mesh = around_an_ellipse(half, np.zeros(2), np.full(2, RADIUS), 96, 24)
+    element = skfem.ElementTriP2()
+    water = skfem.Basis(mesh, element, intorder=6)
+    sides = mesh.facets_satisfying(lambda x: np.maximum(abs(x[0]), abs(x[1])) > 0.999 * half, boundaries_only=True)
+    rim = skfem.FacetBasis(mesh, element, facets=sides, intorder=6)
+
+    def lightness(x):
+        r2 = (x[0] - pde.density_x) ** 2 + (x[1] - pde.density_y) ** 2
+        return 1 / (pde.density_floor + pde.density_peak * np.exp(-r2 / (2 * pde.density_width**2)))
+
+    def away(x):
+        return 1j * k + 0.5 / np.hypot(x[0], x[1])
+
+    def arriving(x, n):
+        wave = np.exp(-1j * k * (heading[0] * x[0] + heading[1] * x[1]))
+        return (away(x) - 1j * k * (heading[0] * n[0] + heading[1] * n[1])) * wave
+
+    helmholtz = skfem.BilinearForm(lambda u, v, w: lightness(w.x) * (dot(grad(u), grad(v)) - k**2 * u * v), complex)
+    leaving = skfem.BilinearForm(lambda u, v, w: lightness(w.x) * away(w.x) * u * v, complex)
+    load = skfem.LinearForm(lambda v, w: lightness(w.x) * arriving(w.x, w.n) * v, complex)
+    p = skfem.solve((helmholtz.assemble(water) + leaving.assemble(rim)).tocsc(), load.assemble(rim))
+    x = np.random.default_rng(0).uniform(-0.98 * half, 0.98 * half, (400, 2))
+    x = x[np.hypot(*x.T) > 1.1 * RADIUS].T
+    sound = sounds["off"]
+    expected = np.asarray(sound.pressure(sound.mesh(*x)))[:, 0]
+    assert np.linalg.norm(water.probes(x) @ p - expected) < 1e-3 * np.linalg.norm(expected)
 
 
 @pytest.mark.parametrize("coupling", STRENGTHS)

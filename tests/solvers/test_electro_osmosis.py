@@ -7,7 +7,7 @@ import pytest
 
 from pdekit.solvers.case import Draw
 from pdekit.solvers.electro_osmosis import LENGTH, STRENGTHS, ElectroOsmosisCase, Plate
-from tests.solvers.steady import cells, difference, slopes
+from tests.solvers.steady import around_an_ellipse, cells, difference, slopes
 
 pytest.importorskip("ngsolve")
 
@@ -91,35 +91,14 @@ def test_the_peak_of_the_conductivity_drops_out():
         assert np.allclose(a, b, rtol=1e-10)
 
 
-def structured_mesh(around: int, across: int):
-    """Triangles between the ellipse and the square: points on rays, closer to one another near the ellipse."""
-    import skfem
-
-    share = np.arange(around) / around * 4
-    side, along = share.astype(int), 2 * (share % 1) - 1
-    ring = np.stack((np.ones(around), along), axis=1)
-    turn = np.array([[0, 1], [-1, 0]])
-    outer = np.stack([r @ np.linalg.matrix_power(turn, s) for r, s in zip(ring, side, strict=True)]) * HALF
-    p = DRAWN.params
-    centre, axes = np.array([p["hole_x"], p["hole_y"]]), np.array([p["hole_a"], p["hole_b"]])
-    ray = (outer - centre) / axes
-    inner = centre + axes * ray / np.linalg.norm(ray, axis=1, keepdims=True)
-    depth = np.linspace(0, 1, across + 1) ** 1.5
-    points = inner + depth[:, None, None] * (outer - inner)
-    number = np.arange((across + 1) * around).reshape(across + 1, around)
-    a, b = number[:-1], np.roll(number, -1, axis=1)[:-1]
-    c, d = np.roll(number, -1, axis=1)[1:], number[1:]
-    triangles = np.concatenate([np.stack(corners).reshape(3, -1) for corners in ((a, b, c), (a, c, d))], axis=1)
-    return skfem.MeshTri(points.reshape(-1, 2).T.copy(), triangles)
-
-
 def test_a_second_discretisation_agrees(strong):
     """scikit-fem: straight quadratic triangles of another mesh, other forms, another solver."""
     skfem = pytest.importorskip("skfem")
     from skfem.helpers import dot, grad
 
     pde, p = ElectroOsmosisCase(coupling="strong").pde, DRAWN.params
-    mesh = structured_mesh(96, 28)
+    centre, axes = np.array([p["hole_x"], p["hole_y"]]), np.array([p["hole_a"], p["hole_b"]])
+    mesh = around_an_ellipse(HALF, centre, axes, 96, 28)
     basis = skfem.Basis(mesh, skfem.ElementTriP2(), intorder=6)
 
     def gaussian(x):
@@ -161,7 +140,6 @@ def test_a_second_discretisation_agrees(strong):
         )
         found.append(skfem.solve(mass, component.assemble(basis, **fields)))
     x = np.random.default_rng(0).uniform(-0.98 * HALF, 0.98 * HALF, (400, 2))
-    centre, axes = np.array([p["hole_x"], p["hole_y"]]), np.array([p["hole_a"], p["hole_b"]])
     x = x[np.linalg.norm((x - centre) / axes, axis=1) > 1.1].T
     probe = basis.probes(x)
     velocity = np.asarray(strong.velocity(strong.mesh(*x))).T
