@@ -18,7 +18,7 @@ from pdekit.solvers.newton import CLOSE, continuation, newton
 
 EXTENT = (0.08, 0.0275)  # m; centred at the origin
 ELECTRODE = 0.02 / 3  # m, half the length of each
-STRENGTHS = {"off": 0.0, "weak": 0.25, "published": 1.0, "strong": 2.0}
+STRENGTHS = {"off": 0.0, "weak": 0.1, "published": 1.0, "strong": 2.0}
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class MagnetohydrodynamicsCase(Case):
 
     Args:
         coupling: the setting of the knob: the factor `coupling` of the equation, on the field and so on the Hartmann
-            number, is 0 (off), 0.25 (weak), 1 (published: the field as drawn) or 2 (strong).
+            number, is 0 (off), 0.1 (weak), 1 (published: the field as drawn) or 2 (strong).
         order: of the elements for velocity and potential; the pressure's is one less.
         cells: elements along the duct, of which 20/3 mm are a whole number; a third as many across, denser at walls.
         speed: mean velocity of what enters [m/s].
