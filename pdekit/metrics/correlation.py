@@ -22,7 +22,8 @@ def correlation(pair: Pair) -> Tensor:
     """Correlation of each field with its reference, -1..1; -inf where the forecast has diverged.
 
     Components of a vector or complex field are centred each and then correlated jointly. If one of the two is
-    constant in space (to rounding) the value is 0, if both are it is 1: neither has a pattern that the other misses.
+    constant in space (to the rounding of the larger one) the value is 0, if both are it is 1: neither has a pattern
+    that the other misses.
 
     >>> from pdekit.fields import Field, Grid, Problem
     >>> problem = Problem(Grid((4,), (1.0,)), (Field("u"),), dt=1.0, n_frames=2)
@@ -55,7 +56,9 @@ def _pearson(e: tuple[Tensor, Tensor], u: tuple[Tensor, Tensor], r: tuple[Tensor
     """rho from the variations of error, forecast and reference; with their squares a constant is told from rounding."""
     square_e, a, b = e[0], u[0].sqrt(), r[0].sqrt()
     rounding = 16 * torch.finfo(a.dtype).eps
-    flat_a, flat_b = (n.isfinite() & (n <= rounding * square.sqrt()) for n, (_, square) in ((a, u), (b, r)))
+    # the spectrum of a forecast is made of that of the reference, and has its rounding too
+    flat_a = a.isfinite() & (a <= rounding * torch.maximum(u[1], r[1]).sqrt())
+    flat_b = b <= rounding * r[1].sqrt()
     rho = 1 - (square_e - (a - b) ** 2) / (2 * a * b)
     rho = diverged_as(-math.inf, torch.where(square_e.isfinite() & a.isfinite(), rho.clamp(-1, 1), math.nan))
     return torch.where(flat_a | flat_b, (flat_a & flat_b).to(rho.dtype), rho)

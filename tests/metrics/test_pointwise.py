@@ -98,6 +98,17 @@ class TestCorrelation:
         assert correlation(wave, flat, self.problem).item() == 0
         assert correlation(flat + 0.2, flat, self.problem).item() == 1
 
+    @pytest.mark.parametrize("shape", [(64,), (101,), (85, 85), (31, 33, 35)])
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+    def test_of_constant_fields_whatever_their_size(self, shape, dtype):
+        # spectra of constants have rounding where there should be nothing
+        problem, generator = problem_of(Grid(shape, (1.0,) * len(shape))), torch.Generator().manual_seed(0)
+        for value in (0.1, 300.0, 1e-5):
+            flat = torch.full((1, 1, 1, *shape), value, dtype=dtype)
+            noise = torch.randn(flat.shape, dtype=dtype, generator=generator)
+            assert correlation(flat, noise, problem).item() == 0 == correlation(noise, flat, problem).item()
+            assert correlation(flat + 1, flat, problem).item() == 1
+
     def test_resolves_the_distance_from_one(self):
         # rho = cos(shift) = 1 - shift^2/2; a quotient of sums in float32 could not resolve 1e-8
         u = frames(torch.sin(self.x)).double()
