@@ -75,7 +75,7 @@ class ElectroThermal(SteadyPDE):
         Field("electric_field_imag", "V/m", complex="electric_field"),
         Field("temperature_rise", "K"),
     )
-    coeffs: ClassVar = (Field("conductivity_prefactor", "S/m"), Field("thermal_conductivity", "W/m/K"))
+    coeffs: ClassVar = (Field("silicon_prefactor", "S/m"), Field("thermal_conductivity", "W/m/K"))
 
     @property
     def omega(self) -> Any:
@@ -93,7 +93,7 @@ class ElectroThermal(SteadyPDE):
 
     def residual(self, u: Any, d: Calculus) -> Any:
         real, imag, rise = d.components(u)
-        prefactor, conduction = d.coeff("conductivity_prefactor"), d.coeff("thermal_conductivity")
+        prefactor, conduction = d.coeff("silicon_prefactor"), d.coeff("thermal_conductivity")
         silicon = (prefactor > 0).to(prefactor)
         alumina = (1 - silicon) * self.alumina_conductivity
         semiconductor = self.elementary * prefactor * torch.exp(self.silicon_exponent(rise))

@@ -10,6 +10,11 @@ from pdekit.fields import Grid
 from pdekit.solvers.case import Case, Draw, Solved
 
 
+def names(case: Case) -> list[str]:
+    """Of all that a file of the case holds; each may occur once."""
+    return [field.name for field in (*case.pde.fields, *case.pde.coeffs)] + list(case.params)
+
+
 def cells(corner: tuple[float, float], side: float, n: int) -> Grid:
     """n x n cells of a square."""
     return Grid((n, n), (side, side), corner, ("cells", "cells"))

@@ -8,7 +8,7 @@ import pytest
 from scipy.special import hankel2, jv
 
 from pdekit.solvers.acoustic_structure import LENGTH, RADIUS, STRENGTHS, AcousticStructureCase, Sound
-from tests.solvers.steady import around_an_ellipse, cells, difference, slopes
+from tests.solvers.steady import around_an_ellipse, cells, difference, names, slopes
 
 pytest.importorskip("ngsolve")
 
@@ -269,6 +269,11 @@ def test_the_knob_turns_the_feedback_alone(drawn, samples):
     assert (effects["strong"] > 0.1).all() and (effects["strong"] > effects["published"]).all()
     with pytest.raises(ValueError, match="coupling"):
         AcousticStructureCase(coupling="loose")
+
+
+def test_a_name_means_one_thing():
+    found = names(AcousticStructureCase())
+    assert len(set(found)) == len(found)
 
 
 def test_draws_are_those_of_the_publication():

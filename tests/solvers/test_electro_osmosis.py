@@ -7,7 +7,7 @@ import pytest
 
 from pdekit.solvers.case import Draw
 from pdekit.solvers.electro_osmosis import LENGTH, STRENGTHS, ElectroOsmosisCase, Plate
-from tests.solvers.steady import around_an_ellipse, cells, difference, slopes
+from tests.solvers.steady import around_an_ellipse, cells, difference, names, slopes
 
 pytest.importorskip("ngsolve")
 
@@ -182,6 +182,11 @@ def test_the_knob_turns_the_velocity_alone(samples):
     assert (strong[1:] > 0.1).all() and np.allclose(strong[1:], 10 * weak[1:], rtol=1e-6)
     with pytest.raises(ValueError, match="coupling"):
         ElectroOsmosisCase(coupling="wet")
+
+
+def test_a_name_means_one_thing():
+    found = names(ElectroOsmosisCase())
+    assert len(set(found)) == len(found)
 
 
 def test_draws_are_those_of_the_publication():

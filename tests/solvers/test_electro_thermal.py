@@ -11,7 +11,7 @@ from scipy.special import hankel2, jv
 from pdekit.pdes.electro_thermal import VACUUM_PERMITTIVITY, ElectroThermal
 from pdekit.solvers.case import Draw
 from pdekit.solvers.electro_thermal import LENGTH, STRENGTHS, ElectroThermalCase, WarmPlate
-from tests.solvers.steady import cells, difference, residual, slopes
+from tests.solvers.steady import cells, difference, names, residual, slopes
 
 pytest.importorskip("ngsolve")
 
@@ -216,6 +216,11 @@ def test_the_lower_side_of_the_wave_is_where_it_comes_from(samples):
     x, y = (column.numpy() for column in GRID.mesh())
     ahead = x * np.cos(pi / 3) + y * np.sin(pi / 3)
     assert modulus[ahead < -0.03].std() > 1.2 * modulus[ahead > 0.05].std()
+
+
+def test_a_name_means_one_thing():
+    found = names(ElectroThermalCase())
+    assert len(set(found)) == len(found)
 
 
 def test_draws_are_those_of_the_publication():
