@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 VALUES = 2**20
 """Values of one stretch of frames (batch, time, channels, space): 4 MiB in float32, small enough for a cache."""
 TIMED_FRAMES = 10
-"""Frames of a forecast that is made for its time alone, at least; a longer one takes as much longer as it is."""
+"""Frames of a single forecast that is made for its time alone."""
 REPEATS = 3
 
 Forcing = Callable[[slice], Tensor | None]
@@ -114,27 +114,34 @@ class Contender:
         self.peak_bytes = peak_bytes(lambda: next(self.forecast(given.samples(one), t[one, :1], alone, 1)), self.device)
 
     def seconds_with(self, size: int, given: Trajectory, t: Tensor, forcing: Forcing = unforced) -> float:
-        """Seconds of one forecast of t when ``size`` of them are made together: the median of `REPEATS`.
+        """Seconds of one forecast of t when ``size`` are made together; samples are repeated if there are fewer.
 
-        Samples are repeated if there are fewer. Of a long forecast only the first frames are made, at least
-        `TIMED_FRAMES` and a stretch, and the time is multiplied: every frame, or every stretch, costs the same.
+        Of a long forecast only the beginning is made: m of its N stretches (frames, for a stepper), and one alone. All
+        further ones cost the same, so that it takes T(m) + (N - m) (T(m) - T(1)) / (m - 1). Each T is the median of
+        `REPEATS`.
         """
         which = torch.arange(size) % len(given)
-        n, block = t.shape[1], block_size(self.model.problem, size)
+        several, block = given.samples(which), block_size(self.model.problem, size)
         stretch = self.stretch(1)
-        timed = min(n, -(-TIMED_FRAMES // stretch) * stretch)
-        times = -(-n // stretch) / -(-timed // stretch)
+        total = -(-t.shape[1] // stretch)
+        timed = min(total, 2 if stretch > 1 else max(2, TIMED_FRAMES // size))
 
         def together(frames: slice) -> Tensor | None:
             whole = forcing(frames)
             return None if whole is None else whole[which]
 
-        for _ in range(REPEATS):
-            for _ in self.forecast(given.samples(which), t[which, :timed], together, block):
-                pass
-        self.calls = self.calls[:-REPEATS]
-        found, self.seconds = self.seconds[-REPEATS:], self.seconds[:-REPEATS]
-        return times * float(np.median(found))
+        def seconds(n: int) -> float:
+            for _ in range(REPEATS):
+                for _ in self.forecast(several, t[which, : n * stretch], together, block):
+                    pass
+            self.calls = self.calls[:-REPEATS]
+            found, self.seconds = self.seconds[-REPEATS:], self.seconds[:-REPEATS]
+            return float(np.median(found))
+
+        beginning = seconds(timed)
+        if timed == total:
+            return beginning
+        return beginning + (total - timed) * max(0.0, beginning - seconds(1)) / (timed - 1)
 
     def forecast(
         self, given: Trajectory, t: Tensor, forcing: Forcing = unforced, size: int | None = None

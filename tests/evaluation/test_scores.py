@@ -1,7 +1,6 @@
 """Evaluation end to end on surrogates whose errors are known."""
 
 import math
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,86 +9,17 @@ import torch
 import xarray as xr
 
 from pdekit.evaluation import forecasting, references
-from pdekit.evaluation.background import Spent
 from pdekit.evaluation.opponents import solvers
 from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Points, Problem, Trajectory
 from pdekit.metrics.catalogue import MEASURES
 from pdekit.metrics.pointwise import nrmse
 from pdekit.metrics.probabilistic import crps
-from pdekit.models.base import Stepper, Surrogate
 from pdekit.models.mean import Mean
 from pdekit.models.persistence import Persistence
 from pdekit.pdes import Advection
 from pdekit.report.page import write_report
-
-DT, N_FRAMES, N_TRAJECTORIES = 0.1, 13, 5
-PROBLEM = Problem(Grid((16,), (2 * math.pi,)), (Field("u", "m/s"), Field("v", "K")), dt=DT, n_frames=N_FRAMES)
-
-
-class Waves:
-    """A source: travelling waves, shifted by one grid point in each frame, float32, read as asked."""
-
-    problem = PROBLEM
-    n_trajectories = N_TRAJECTORIES
-
-    def __init__(self):
-        self.asked = []
-
-    def read(self, trajectory, frames):
-        self.asked.append((trajectory, frames.start, frames.stop))
-        x = PROBLEM.grid.coordinates(0)
-        n = torch.arange(N_FRAMES)[frames]
-        phase = x - 2 * math.pi / 16 * n[:, None] + trajectory
-        u = torch.stack([torch.sin(phase), 5 + torch.cos(2 * phase)], 1)[None].float()
-        return Trajectory(u=u, t=(3.0 + DT * n.double())[None], index=torch.tensor([trajectory]))
-
-
-class Shift(Stepper):
-    """The exact step, worse by a constant share of the amplitude in each frame, or by noise."""
-
-    def __init__(self, problem, growth=0.0, noise=0.0, history=1):
-        super().__init__(problem, history, 1)
-        self.growth, self.noise = growth, noise
-        self.seen = []
-        self.net = torch.nn.Linear(1, 1)
-
-    @property
-    def calls_per_step(self):
-        return 1
-
-    def loss(self, batch):
-        raise NotImplementedError
-
-    def step(self, frames, given, noise):
-        self.seen.append(frames.shape[1])
-        self.net(torch.zeros(1))
-        frame = frames[:, -1].roll(1, -1) * (1 + self.growth)
-        return frame + self.noise * noise(frame, 0) if self.noise else frame
-
-
-class Whole(Surrogate):
-    """Made for four frames at once: exact, and records what it was asked."""
-
-    def __init__(self, problem):
-        super().__init__(problem, (2, 4))
-        self.asked = []
-
-    def calibrate(self, batches):
-        pass
-
-    def loss(self, batch):
-        raise NotImplementedError
-
-    def forecast(self, given, t, members=1, generator=None):
-        self.asked.append((given.u.shape[1], t.shape[1], round(given.t[0, -1].item() - 3.0, 6)))
-        n = torch.arange(1, t.shape[1] + 1)
-        frames = [given.u[:, -1].roll(int(i), -1) for i in n]
-        return torch.stack(frames, 1).expand(members, -1, -1, -1, -1)
-
-
-def run(folder, models, **options):
-    return evaluate(models, Waves(), folder, progress=False, **options)
+from tests.evaluation.waves import DT, N_FRAMES, N_TRAJECTORIES, PROBLEM, Shift, Waves, Whole, run
 
 
 def test_known_errors(tmp_path):
@@ -245,52 +175,6 @@ def test_residuals_and_integrals_in_stretches_beside_the_floor(tmp_path, monkeyp
         np.testing.assert_allclose(in_stretches[name], at_once[name], rtol=1e-3)
 
 
-def test_costs(tmp_path):
-    class Slow(Shift):
-        def step(self, frames, given, noise):
-            time.sleep(0.002)
-            return super().step(frames, given, noise)
-
-    options = {
-        "timing_batches": (1, 10),
-        "batch_size": 5,
-        "spent": {"slow": Spent(12.0, 30.0, "")},
-        "data_seconds": 3.0,
-        "horizon": 4,
-    }
-    with run(tmp_path, {"slow": Slow(PROBLEM)}, baselines={"persistence": Persistence(PROBLEM)}, **options) as scores:
-        assert scores.batch.values.tolist() == [1, 5, 10]
-        per_call = scores.seconds_by_batch.sel(model="slow") * scores.batch
-        assert (per_call > 4 * 0.002).all() and (scores.seconds_by_batch.sel(model="slow").diff("batch") < 0).all()
-        assert scores.training_seconds.values.tolist() == [12, 0] and scores.attrs["data_seconds"] == 3
-        assert scores.training_joules.values.tolist() == [30, 0] and "energy_absent" not in scores.attrs
-        assert scores.precision.values.tolist() == ["float32", ""] and scores.compiled == "nothing is compiled"
-        assert scores.attrs["precision"].startswith("float32 for surrogates") and scores.device == "cpu"
-        one_frame = 2 * 16 * 4
-        assert one_frame <= int(scores.peak_bytes.sel(model="slow")) <= 20 * one_frame
-
-
-def test_forecasts_are_kept(tmp_path):
-    with run(tmp_path, {"exact": Shift(PROBLEM)}, n_kept=2, batch_size=1):
-        pass
-    with xr.open_dataset(tmp_path / "forecasts.nc", engine="h5netcdf") as kept:
-        assert dict(kept.sizes) == {"model": 2, "sample": 2, "time": N_FRAMES - 1, "x": 16}
-        assert kept.model.values.tolist() == ["reference", "exact"] and kept.u.attrs["units"] == "m/s"
-        np.testing.assert_allclose(kept.v.sel(model="exact"), kept.v.sel(model="reference"), rtol=1e-6)
-        np.testing.assert_allclose(kept.u.sel(model="reference", sample=1)[2], Waves().read(1, slice(3, 4)).u[0, 0, 0])
-
-
-def test_kept_frames_are_thinned_evenly_whatever_the_stretches(tmp_path, monkeypatch):
-    monkeypatch.setattr("pdekit.evaluation.keeping.MOST_FRAMES", 4)
-    monkeypatch.setattr(forecasting, "VALUES", 2 * 2 * 2 * 16)
-    with run(tmp_path, {"exact": Shift(PROBLEM)}, batch_size=2):
-        pass
-    with xr.open_dataset(tmp_path / "forecasts.nc", engine="h5netcdf") as kept:
-        np.testing.assert_allclose(kept.time, DT * np.array([3, 6, 9, 12]), rtol=1e-9)
-        assert kept.u.notnull().all()
-        np.testing.assert_allclose(kept.u.sel(model="exact"), kept.u.sel(model="reference"), atol=1e-6)
-
-
 def test_an_interruption_leaves_the_old_files(tmp_path):
     (tmp_path / "scores.nc").write_text("old")
 
@@ -321,30 +205,6 @@ def test_a_steady_problem(tmp_path):
     with evaluate({}, source, tmp_path, baselines={"mean": mean}, progress=False) as scores:
         assert scores.time.values.tolist() == [0] and float(scores.nrmse.max()) < 1e-6
         assert "energy_spectrum" in scores
-
-
-def test_inputs_and_masks_of_kept_samples_stand_beside_them(tmp_path):
-    """Batches of two, three samples kept."""
-    grid = Grid((5, 4), (1.0, 1.0), layout=("cells", "cells"))
-    problem = Problem(grid, (Field("u"), Field("T", "K")), coeffs=(Field("a", "m"),), has_mask=True)
-    draw = torch.Generator().manual_seed(0)
-    batch = Trajectory(
-        u=torch.randn(5, 1, 2, 5, 4, generator=draw),
-        t=torch.zeros(5, 1, dtype=torch.float64),
-        coeffs=torch.randn(5, 1, 5, 4, generator=draw),
-        mask=(torch.rand(5, 2, 5, 4, generator=draw) > 0.3).float(),
-        index=torch.arange(5),
-    )
-    source = SimpleNamespace(
-        problem=problem, n_trajectories=5, read=lambda n, frames: batch.samples(slice(n, n + 1)).frames(frames)
-    )
-    mean = Mean(problem)
-    mean.calibrate([batch])
-    evaluate({"mean": mean}, source, tmp_path, n_kept=3, batch_size=2, progress=False).close()
-    with xr.open_dataset(tmp_path / "forecasts.nc", engine="h5netcdf") as kept:
-        assert kept["a"].attrs["units"] == "m" and np.array_equal(kept["a"], batch.coeffs[:3, 0])
-        assert kept["mask"].dims == ("sample", "field", "x", "y")
-        assert np.array_equal(kept["mask"].sel(field="T"), batch.mask[:3, 1])
 
 
 def test_padding_of_a_mesh_does_not_count(tmp_path):
@@ -407,12 +267,3 @@ class TestMismatch:
 def test_measures_can_be_chosen(tmp_path):
     with run(tmp_path, {"exact": Shift(PROBLEM)}, measures=[MEASURES["nrmse"]]) as scores:
         assert "nrmse" in scores and "rmse" not in scores and "shell" not in scores.dims
-
-
-def test_solvers_of_both_precisions(tmp_path):
-    problem = Problem(Grid((16,), (2 * math.pi,)), Advection().fields, dt=0.1, n_frames=3, pde=Advection())
-    found, _ = solvers(problem, (1.0,), (1, 2), ("float32", "float64"))
-    assert list(found) == [
-        "solver 16, dt 0.1, float32", "solver 16, dt 0.1", "solver 16, dt 0.05, float32", "solver 16, dt 0.05",
-    ]  # fmt: skip
-    assert [model.dtype for model in found.values()] == 2 * [torch.float32, torch.float64]

@@ -1,0 +1,68 @@
+"""What a surrogate has to beat."""
+
+import json
+import math
+
+import torch
+import xarray as xr
+
+from pdekit.data.module import DataModule
+from pdekit.evaluation.opponents import baselines, solvers
+from pdekit.evaluation.run import evaluate_models
+from pdekit.evaluation.settings import Evaluation
+from pdekit.fields import Field, Grid, Problem, Trajectory
+from pdekit.pdes import Advection
+from tests.evaluation.waves import PROBLEM, Waves
+
+
+def test_solvers_of_both_precisions(tmp_path):
+    problem = Problem(Grid((16,), (2 * math.pi,)), Advection().fields, dt=0.1, n_frames=3, pde=Advection())
+    found, _ = solvers(problem, (1.0,), (1, 2), ("float32", "float64"))
+    assert list(found) == [
+        "solver 16, dt 0.1, float32", "solver 16, dt 0.1", "solver 16, dt 0.05, float32", "solver 16, dt 0.05",
+    ]  # fmt: skip
+    assert [model.dtype for model in found.values()] == 2 * [torch.float32, torch.float64]
+
+
+def steady(n: int, seed: int) -> Trajectory:
+    """Fields that depend on two inputs smoothly, and not linearly."""
+    draw = torch.Generator().manual_seed(seed)
+    x = torch.linspace(0, 1, 12, dtype=torch.float64)
+    a = torch.randn(n, 2, 1, dtype=torch.float64, generator=draw)
+    q = torch.rand(n, 1, dtype=torch.float64, generator=draw)
+    k = a[:, 0] * torch.sin(math.pi * x) + a[:, 1] * torch.sin(2 * math.pi * x)
+    u = torch.exp(0.5 * k) * (1 + q)
+    known = {"coeffs": k[:, None].float(), "params": q.float(), "index": torch.arange(n)}
+    return Trajectory(u[:, None, None].float(), torch.zeros(n, 1, dtype=torch.float64), **known)
+
+
+class Samples:
+    """A source of steady samples."""
+
+    def __init__(self, batch: Trajectory):
+        self.problem = Problem(
+            Grid((12,), (1.0,), layout=("nodes",)), (Field("T", "K"),), coeffs=(Field("k"),), params=("q",)
+        )
+        self.batch, self.n_trajectories = batch, len(batch)
+
+    def read(self, trajectory, frames=slice(None)):
+        return self.batch.samples(slice(trajectory, trajectory + 1)).frames(frames)
+
+
+def test_steady_problems_have_baselines_of_their_own(tmp_path):
+    """In the order that they should have: every one better than the one before; those not defined with a reason."""
+    data = DataModule(Samples(steady(200, 0)), Samples(steady(10, 1)), Samples(steady(60, 2)))
+    closing = evaluate_models({}, data, tmp_path, Evaluation(progress=False, resolutions=(0.5,)), {"data": "bar"})
+    with xr.open_dataset(tmp_path / "scores.nc", engine="h5netcdf") as scores:
+        assert scores.model.values.tolist() == ["mean", "nearest neighbour", "POD regression"]
+        error = scores.nrmse.median(("sample", "field", "member", "time")).values
+        assert error[0] > 2 * error[1] > 6 * error[2] and error[2] < 0.02
+        absent = json.loads(scores.absent)
+        assert set(absent) == {"persistence", "solver"} and "got a steady one" in absent["persistence"]
+        assert "compare_at" not in scores.attrs and "predictable_until" not in scores.attrs
+    assert "POD regression" in closing and "persistence" in closing
+
+
+def test_problems_in_time_have_not():
+    found, absent = baselines(PROBLEM, lambda: [Waves().read(0, slice(0, 5))])
+    assert list(found) == ["persistence", "mean"] and absent == {}
