@@ -167,7 +167,7 @@ class Physics:
             values = kept_integrals(u, self.problem, params)
             one["integral_value"] = torch.stack([values[name] for name in self.coords["integral"]], -1)
         if "divergence" in self.names:
-            one["divergence"] = divergence(u, self.problem)
+            one["divergence"] = divergence(u, self.problem, params)
         if "boundary_violation" in self.names:
             one["boundary_violation"] = boundary_violation(u, self.problem)
         if self.residuals and has_inner:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pdekit.calculus import FiniteDifference, Fourier
 from pdekit.fields import Grid, Problem
+from pdekit.metrics.physics import at_frames
 from pdekit.metrics.quadrature import average, diverged_as, ratio
 
 
@@ -25,11 +26,13 @@ def vectors(problem: Problem) -> dict[str, list[int]]:
 
 
 @torch.no_grad()
-def divergence(u: Float[Tensor, "batch time channel *space"], problem: Problem) -> Float[Tensor, "batch time vector"]:
+def divergence(
+    u: Float[Tensor, "batch time channel *space"], problem: Problem, params: Float[Tensor, "batch param"] | None = None
+) -> Float[Tensor, "batch time vector"]:
     """sqrt(<(div v)^2> / <|grad v|^2>) of each of `vectors`, |grad v|^2 being the sum over all derivatives.
 
     0 for a flow that is free of divergence, 1 for a gradient, 0 for a uniform vector; +inf for a diverged frame.
-    Spectral derivatives on periodic boxes, differences of order 4 on others; lengths are nominal.
+    Spectral derivatives on periodic boxes, differences of order 4 on others.
 
     >>> from pdekit.fields import Field
     >>> fields = (Field("u", vector="velocity"), Field("v", vector="velocity"))
@@ -39,7 +42,7 @@ def divergence(u: Float[Tensor, "batch time channel *space"], problem: Problem) 
     >>> [round(divergence(v[None, None], problem).item(), 9) for v in (turning, sinking)]
     [0.0, 1.0]
     """
-    grid, flat = problem.grid, u.double().flatten(0, 1)
+    _, grid, flat = at_frames(u, problem, params)
     d = Fourier(grid, flat.dtype, flat.device) if grid.periodic else FiniteDifference(grid)
     found = []
     for channels in vectors(problem).values():

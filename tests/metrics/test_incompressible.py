@@ -61,6 +61,17 @@ def test_what_does_not_vary_has_none_and_divergence_is_not_hidden():
     assert value[1, 2].isinf().all() and value.isinf().sum() == 1
 
 
+def test_the_shape_of_the_box_may_vary():
+    # from the streamfunction sin(x) sin(2 pi y / L): free of divergence on a box of length L only
+    grid, lengths = Grid((16, 16), (BOX, BOX)), torch.tensor([[3.0], [BOX]], dtype=torch.float64)
+    x, phase = grid.mesh()
+    flows = [with_smoke(torch.sin(x) * torch.cos(phase) * BOX / float(n), -torch.cos(x) * torch.sin(phase))[:1]
+             for n in lengths]  # fmt: skip
+    problem = Problem(grid, problem_on(grid).fields, dt=1.0, n_frames=3, params=("length_y",))
+    u = torch.cat(flows)
+    assert divergence(u, problem, lengths).max() < 1e-12 and divergence(u, problem, lengths.flip(0)).min() > 0.1
+
+
 def test_where_it_is_defined():
     assert vectors(problem_on(Grid((8, 8), (1.0, 1.0)))) == {"velocity": [1, 2]}
     assert not vectors(problem_on(Grid((8, 8), (1.0, 1.0)), 3)), "three components in two dimensions"
