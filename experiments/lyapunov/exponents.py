@@ -129,13 +129,13 @@ SYSTEMS = {
         lorenz_63,
         noise(3, around=20.0),
     ),
-    "lorenz_96": System(Protocol(256, 0.01, settle=10, align=20, average=100, after=1, apart=1), lorenz_96, noise(40)),
+    "lorenz_96": System(Protocol(256, 0.01, settle=10, align=20, average=400, after=1, apart=1), lorenz_96, noise(40)),
     "ks_22": System(dataclasses.replace(KS, n=48, average=4000), line(22.0), noise()),
     "ks_64": System(dataclasses.replace(KS, n=96), line(64.0), noise()),
     "kolmogorov_re34": System(Protocol(24, 0.05, 150, 100, 400, after=50, n=48), square(1 / 34, 0.0), flow(3.0)),
     "kolmogorov": System(Protocol(16, 0.03125, 50, 20, 150, after=10, n=64), square(0.01, 0.1), flow(3.0)),
     "kolmogorov_re1000_64": System(Protocol(8, 0.01, 50, 10, 60, after=10, n=64), square(0.001, 0.1), flow(7.0)),
-    "kolmogorov_re1000_128": System(Protocol(4, 0.01, 50, 10, 40, after=10, n=128), square(0.001, 0.1), flow(7.0)),
+    "kolmogorov_re1000_128": System(Protocol(4, 0.008, 50, 10, 40, after=10, n=128), square(0.001, 0.1), flow(7.0)),
 }
 
 
