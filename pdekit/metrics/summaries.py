@@ -1,6 +1,7 @@
-"""Numbers of other papers, from stored scores: each says what it reduces, and in which order. NumPy in and out.
+"""Summaries of stored scores: numbers of other papers, and statistics of all trajectories together.
 
-An infinity (a diverged forecast) stays one; nothing is skipped.
+Each says what it reduces, and in which order. NumPy in and out. An infinity (a diverged forecast) stays one; nothing
+is skipped.
 """
 
 from __future__ import annotations
@@ -48,3 +49,44 @@ def conserved_rmse(bias: np.ndarray) -> np.ndarray:
     [3.535534]
     """
     return np.sqrt((np.asarray(bias, dtype=np.float64) ** 2).mean(-2))
+
+
+def pooled_wasserstein(quantiles: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """W_1 of the one-point distributions of all trajectories together, from ``one_point_quantile`` of each.
+
+    Quantiles of equal shares are values of equal weight, so that those of all trajectories are a sample of the whole.
+    Trajectories that share their parameters make one distribution, whose sampling error is smaller than that of each
+    by the root of their number; the same of one half of the reference's trajectories against the other is its floor.
+
+    Args:
+        quantiles, reference: "... trajectory quantile"; +inf if a trajectory has diverged.
+
+    >>> one, two = np.array([[0.0, 1.0], [2.0, 3.0]]), np.array([[2.5, 3.5], [0.5, 1.5]])
+    >>> float(pooled_wasserstein(one, two))  # though each differs from its partner by more
+    0.5
+    """
+    a, b = (np.sort(np.reshape(v, (*np.shape(v)[:-2], -1)).astype(np.float64), -1) for v in (quantiles, reference))
+    with np.errstate(invalid="ignore"):
+        distance = np.abs(a - b).mean(-1)
+    return np.where(np.isfinite(a).all(-1), distance, np.inf)
+
+
+def pooled_spectral_distance(spectra: np.ndarray, reference: np.ndarray, floor: float = 1e-7) -> np.ndarray:
+    """Log-spectral distance, in decades, of spectra that are averaged over all trajectories first.
+
+    Of ``frequency_spectrum``, or of ``energy_spectrum`` averaged over times. Where the averaged reference has less than
+    ``floor`` of its largest value it is rounding, and not compared.
+
+    Args:
+        spectra, reference: "... trajectory wavenumber" (or frequency).
+
+    >>> one, two = np.array([[1.0, 0.1], [1.0, 0.3]]), np.array([[10.0, 0.2], [10.0, 0.2]])
+    >>> round(float(pooled_spectral_distance(one, two)), 6)  # one decade in one of two
+    0.707107
+    """
+    a, b = (np.asarray(v, dtype=np.float64).mean(-2) for v in (spectra, reference))
+    filled = b > floor * b.max(-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        decades = np.where(filled, np.log10(a / b), 0.0)
+        distance = np.sqrt((decades**2).sum(-1) / filled.sum(-1))
+    return np.where(np.isfinite(distance), distance, np.inf)

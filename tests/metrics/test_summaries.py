@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from pdekit.metrics.summaries import conserved_rmse, geometric_mean_of_mean, window_mean
+from pdekit.metrics.summaries import (
+    conserved_rmse,
+    geometric_mean_of_mean,
+    pooled_spectral_distance,
+    pooled_wasserstein,
+    window_mean,
+)
 
 
 def test_the_mean_over_trajectories_comes_first():
@@ -33,3 +39,39 @@ def test_divergence_stays(summary):
     error = np.ones((2, 4))
     error[1, 2] = np.inf
     assert np.isinf(summary(error)).any()
+
+
+class TestPooled:
+    """32 short samples of one process, and of one that is a tenth wider."""
+
+    generator = np.random.default_rng(0)
+    levels = (np.arange(32) + 0.5) / 32
+
+    def quantiles(self, scale, n=32):
+        return np.quantile(scale * self.generator.standard_normal((n, 60)), self.levels, axis=1).T
+
+    def test_together_they_tell_what_each_does_not(self):
+        wide, same, reference = self.quantiles(1.1), self.quantiles(1.0), self.quantiles(1.0)
+        single = np.median([pooled_wasserstein(a[None], b[None]) for a, b in zip(same, reference, strict=True)])
+        floor = pooled_wasserstein(reference[:16], reference[16:])
+        assert pooled_wasserstein(same, reference) < floor < single
+        # E|0.1 z| = 0.08
+        assert pooled_wasserstein(wide, reference) == pytest.approx(0.08, abs=0.03) and single > 0.1
+
+    def test_spectra_are_averaged_first(self):
+        reference = self.generator.exponential(size=(4, 200, 50)) * np.exp(-np.arange(50) / 10)
+        same = self.generator.permuted(reference, axis=1)
+        single = pooled_spectral_distance(same[:, :1], reference[:, :1])
+        assert (pooled_spectral_distance(same, reference) < 1e-12).all() and (single > 0.3).all()
+        half = pooled_spectral_distance(0.5 * same, reference)
+        assert half == pytest.approx(np.full(4, np.log10(2)))
+        tail = reference.copy()
+        tail[..., -1] = 1e-12
+        assert pooled_spectral_distance(reference, tail) == pytest.approx(np.zeros(4)), "rounding is not compared"
+
+    @pytest.mark.parametrize("bad", [np.nan, np.inf])
+    def test_divergence_is_not_hidden(self, bad):
+        reference, u = np.ones((2, 3, 5)), np.ones((2, 3, 5))
+        u[1, 2, 3] = bad
+        for summary in (pooled_wasserstein, pooled_spectral_distance):
+            assert summary(u, reference).tolist() == [0, np.inf]
