@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Stepper, mean_square
+from pdekit.models.equation_loss import EquationLoss, balanced
 
 TARGETS = ("state", "change")
 
@@ -31,6 +32,8 @@ class OneStep(Stepper):
         normalisation: of fields and coeffs: "deviation", "quantile" for heavy tails, or one of them by name, see
             `Normaliser`.
         distance: whether the net also sees the signed distance to the edge of each field's mask.
+        equations: weight of what a steady forecast adds to the residual of each equation, beside the mean square of the
+            fields, see `EquationLoss`; 0 for none.
     """
 
     def __init__(
@@ -43,15 +46,20 @@ class OneStep(Stepper):
         pushforward: bool = False,
         normalisation: str | Mapping[str, str] = "deviation",
         distance: bool = False,
+        equations: float = 0.0,
     ):
         if target not in TARGETS:
             raise ValueError(f"expected a target among {TARGETS}, got {target!r}; set model.target")
+        if not equations >= 0:
+            raise ValueError(f"expected equations >= 0, a weight, got {equations}; correct model.equations")
         if unroll < 1 or (problem.steady and unroll > 1):
             raise ValueError(f"expected unroll >= 1, and 1 for a steady problem, got {unroll}; correct model.unroll")
         super().__init__(problem, history, unroll, normalisation, distance)
         self.change = target == "change" and not problem.steady
         self.unroll = unroll
         self.pushforward = pushforward
+        self.equations = equations
+        self.equation_loss = EquationLoss(problem) if equations else None
         self.net = net(
             ndim=problem.ndim,
             in_channels=self.n_context,
@@ -77,7 +85,7 @@ class OneStep(Stepper):
         return frames[:, -1] + scale * predicted
 
     def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        batch = self.normalised(batch)
+        known, batch = batch, self.normalised(batch)
         frames, losses = batch.u[:, : self.history], []
         for n in range(self.history, self.history + self.unroll):
             last = n == self.history + self.unroll - 1
@@ -87,4 +95,9 @@ class OneStep(Stepper):
                 losses.append(mean_square(u - batch.u[:, n], batch.mask))
             frames = torch.cat((frames[:, 1:], u[:, None]), 1)
         loss = torch.stack(losses).mean()
-        return loss, {"loss": loss.detach()}
+        if self.equation_loss is None:
+            return loss, {"loss": loss.detach()}
+        known = known.to(u.device)
+        left = self.equation_loss(self.normaliser.decode(u[:, None].double())[:, 0], known.u[:, -1], known)
+        total = balanced(loss, left, self.equations)
+        return total, {"loss": total.detach(), "data": loss.detach()}
