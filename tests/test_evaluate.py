@@ -53,6 +53,7 @@ def test_training_leaves_scores_and_a_report(run):
         assert scores.model.values.tolist() == ["fno", "persistence", "mean", "solver 32, dt 0.8"]
         assert scores.nrmse_floor.shape == (8,) and float(scores.nrmse_floor.max()) < 1
         assert float(scores.training_seconds.sel(model="fno")) > 0 and scores.attrs["data_seconds"] > 0
+        assert scores.attrs["lyapunov_exponent"] == 0.0484  # the equation knows it at this length
 
 
 def test_a_run_is_scored_again_elsewhere(run, tmp_path, monkeypatch, capsys):
@@ -116,6 +117,24 @@ def test_another_resolution(run, tmp_path, monkeypatch):
         assert table.sel(model=["mean", "solver 48, dt 0.2"]).isnull().all() and table.attrs["absent"] == "{}"
         finer = table.sel(model="persistence", resolution="64")
         np.testing.assert_allclose(finer, table.sel(model="persistence", resolution="65"), rtol=1e-3)
+
+
+def test_other_data_on_another_grid(run, tmp_path, monkeypatch):
+    """Another recipe of the same problem, with 48 points: refused as it is, brought to 32 or to 48 when told so."""
+    monkeypatch.setenv("PDEKIT_DATA", str(tmp_path / "datasets"))
+    other = [*(item for item in SMALL if item.startswith("data")), "data.grid.shape=[48]", "data.seed=5"]
+    said = failure(monkeypatch, f"run={run}", *other, f"data_dir={tmp_path}")
+    assert "set resolution=32 or resolution=48 to evaluate it there" in said
+    for n in (32, 48):
+        options = [*other, f"data_dir={tmp_path}", f"resolution={n}", f"folder={tmp_path / str(n)}"]
+        command(monkeypatch, evaluation_command, f"run={run}", *options, *QUICK)
+    with (
+        xr.open_dataset(tmp_path / "32" / "scores.nc", engine="h5netcdf") as coarse,
+        xr.open_dataset(tmp_path / "48" / "scores.nc", engine="h5netcdf") as fine,
+    ):
+        assert (coarse.attrs["shape"], fine.attrs["shape"]) == ("32", "48")
+        np.testing.assert_allclose(*(one.nrmse.sel(model="persistence") for one in (coarse, fine)), rtol=1e-3)
+        assert float(fine.nrmse.sel(model="solver 48, dt 0.2").max()) < 0.01
 
 
 class TestErrors:

@@ -36,3 +36,14 @@ def test_a_study_builds(study, model, data):
     built = build_model(config["model"], recipe.problem("train"))
     assert sum(p.numel() for p in built.parameters()) > 1e5
     assert recipe.name == data
+
+
+@pytest.mark.parametrize("data", sorted(STUDIES.glob("*/data/*.yaml")), ids=lambda path: path.stem)
+def test_data_of_a_study_are_a_recipe(data):
+    register_schema()
+    overrides = [f"hydra.searchpath=[file://{data.parents[1]}]", "model=solver", f"data={data.stem}"]
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = OmegaConf.to_container(compose("train", overrides), resolve=True)
+    recipe = recipe_from(config["data"])
+    assert recipe.name == data.stem
+    assert build_model(config["model"], recipe.problem("test")).problem.n_frames == recipe.n_frames["test"]
