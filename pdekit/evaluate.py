@@ -37,7 +37,7 @@ settings:
   compare_at=20             its lead time; if not given, the last frame before the reference's predictability ends;
                             "useful": the last one at which the surrogate is
   coupling=true             what the coupling of the fields does, and how much of it was learnt
-  lyapunov_exponent=0.087   correlation times also in Lyapunov times
+  lyapunov_exponent=0.087   correlation times also in Lyapunov times; the equation's own if not given
   data=NAME                 another dataset of the same problem
   path=FOLDER               published files of the dataset instead of generated ones
   folder=PATH device=cuda seed=0 n_kept=3 data_dir=PATH progress=false trust=PACKAGE

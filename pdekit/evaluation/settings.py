@@ -38,7 +38,8 @@ class Evaluation:
             reference's own predictability ends, "useful" for the last one at which the surrogate is (median
             correlation above 0.8).
         n_kept: samples whose forecasts are kept and shown.
-        lyapunov_exponent: largest one, if known: correlation times are then also given in its units.
+        lyapunov_exponent: largest one, in whose units correlation times are given, too; null for what the equation says
+            of itself (`lyapunov_exponent` of pdekit.pdes.base).
         progress: whether to draw a bar.
     """
 
