@@ -100,15 +100,14 @@ def points_of(problem: Problem, n_batch: int, n_frames: int, mask: Tensor | None
 
     A lattice would see the wave of a forcing as a constant; these are random, without repetition, and always the same.
     """
-    n = n_values(problem.grid)
+    n, shape = n_values(problem.grid), (n_batch, problem.n_channels)
     most = max(1, min(POINTS, VALUES // n_frames, n))
     draw = torch.rand(n, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    draw = draw.expand(n_batch, problem.n_channels, n)
-    if mask is not None:
-        inside = (mask.flatten(2) > 0).expand(n_batch, problem.n_channels, n)
-        draw = draw + (~inside).to(draw)
-        most = max(1, min(most, int(inside.sum(-1).min())))
-    return draw.topk(most, dim=-1, largest=False).indices
+    if mask is None:
+        return draw.topk(most, largest=False).indices.expand(*shape, most)
+    inside = (mask.flatten(2) > 0).expand(*shape, n).cpu()
+    most = max(1, min(most, int(inside.sum(-1).min())))
+    return (draw + (~inside).to(draw)).topk(most, largest=False).indices
 
 
 def time_mean_rmse(u: Window, reference: Window) -> Tensor:

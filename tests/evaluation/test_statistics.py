@@ -13,6 +13,8 @@ from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.metrics.pair import Known
 from pdekit.metrics.statistics import STATISTICS, Window, points_of
 from pdekit.models.base import Surrogate
+from pdekit.pdes import KuramotoSivashinsky
+from pdekit.solvers import etdrk
 
 N_FRAMES = 81
 GRIDS = {"line": Grid((16,), (2 * math.pi,)), "no space": Grid((), ())}
@@ -127,3 +129,56 @@ def test_a_window_is_the_last_half_of_the_horizon(tmp_path):
 def test_a_short_horizon_has_none(tmp_path):
     with run(tmp_path, GRIDS["line"], {"exact": Rotation}, horizon=20) as scores:
         assert "frequency" not in scores.dims and "one_point_wasserstein" not in scores
+
+
+class Fronts:
+    """A source: the Kuramoto-Sivashinsky equation from random starts, after a warm-up."""
+
+    n_trajectories = 8
+
+    def __init__(self):
+        self.pde, grid = KuramotoSivashinsky(), Grid((64,), (64.0,))
+        self.problem = Problem(grid, self.pde.fields, dt=1.0, n_frames=241, pde=self.pde)
+        u = torch.randn(8, 1, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+        step, frames = etdrk(self.pde, grid, 0.1), []
+        for n in range(1000 + 10 * 241):
+            u = step(u)
+            if n >= 1000 and n % 10 == 0:
+                frames.append(u)
+        self.u = torch.stack(frames, 1).float()
+
+    def read(self, trajectory, frames):
+        t = torch.arange(241)[frames].double()
+        return Trajectory(u=self.u[trajectory : trajectory + 1, frames], t=t[None])
+
+
+class Solver(Rotation):
+    """The solver with a larger step, of the same equation or with another viscosity."""
+
+    def __init__(self, problem, viscosity):
+        super().__init__(problem)
+        self.advance = etdrk(KuramotoSivashinsky(viscosity), problem.grid, 0.2)
+
+    def forecast(self, given, t, members=1, generator=None):
+        frames = [given.u[:, -1].double()]
+        for n in range(5 * t.shape[1]):
+            frames.append(self.advance(frames[-1]) if n % 5 == 0 else self.advance(frames.pop()))
+        return torch.stack(frames[1:], 1).float()[None]
+
+
+@pytest.mark.slow
+def test_statistics_tell_another_viscosity_when_no_forecast_is_right_any_more(tmp_path):
+    source = Fronts()
+    models = {name: Solver(source.problem, nu) for name, nu in {"same": 1.0, "other": 1.3}.items()}
+    with evaluate(models, source, tmp_path, progress=False) as scores:
+        last = scores.nrmse.isel(time=-1).median(("member", "sample", "field"))
+        assert (last > 0.5).all(), "both are as wrong as can be"
+        for measure in STATISTICS:
+            floor = float(scores[f"{measure.name}_floor"].median())
+            value = scores[measure.name].isel(member=0).median([d for d in scores[measure.name].dims
+                                                                if d in ("sample", "field")])  # fmt: skip
+            assert float(value.sel(model="same")) < 1.2 * floor, measure.name
+            if measure.name in ("frequency_spectral_distance", "time_mean_spectral_distance"):
+                assert float(value.sel(model="other")) > 1.5 * floor, measure.name
+        share = (scores.budget_imbalance / scores.budget_imbalance_scale).median(("sample", "time", "quantity"))
+        assert float(share.sel(model="same")) < 0.01 < 0.03 < float(share.sel(model="other"))
