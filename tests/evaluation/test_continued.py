@@ -1,20 +1,21 @@
 """A reference beyond what is stored: the same trajectories, in blocks, from several starts, on other grids."""
 
 import dataclasses
+from functools import partial
 
 import pytest
 import torch
 
 from pdekit.calculus.resample import resample
 from pdekit.data.base_recipe import SPLITS
-from pdekit.data.initial import RandomFourierSeries
+from pdekit.data.initial import Channels, Constant, GaussianBumps, RandomConstant, RandomFourierSeries
 from pdekit.data.recipe import Recipe, Uniform
 from pdekit.evaluation.continued import Continued
 from pdekit.evaluation.references import Span, Stored
 from pdekit.evaluation.truth import can_go_on, reference_for
 from pdekit.fields import Grid
-from pdekit.pdes import Burgers, KuramotoSivashinsky
-from pdekit.solvers import etdrk
+from pdekit.pdes import Burgers, KuramotoSivashinsky, Lorenz96, ShallowWater
+from pdekit.solvers import etdrk, finite_volume
 
 
 def recipe(**changes) -> Recipe:
@@ -53,8 +54,40 @@ def frames_of(reference, span) -> torch.Tensor:
     return torch.cat([p.u for p in parts], 1)
 
 
+WITHOUT_SPACE = {
+    "pde": Lorenz96(n_sites=6),
+    "grid": Grid((), ()),
+    "initial": RandomConstant(mean=8.0, std=0.5),
+    "dt": 0.05,
+    "warmup": 1.0,
+}
+LAW = {
+    "pde": ShallowWater(),
+    "grid": Grid((8, 8), (5.0, 5.0)),
+    "solver_shape": (24, 24),
+    "initial": Channels(
+        (
+            GaussianBumps(number=(1, 2), amplitude=(0.1, 0.2), radius=(0.1, 0.2), background=1.0),
+            Constant(0.0),
+            Constant(0.0),
+        )
+    ),
+    "solver": partial(finite_volume, scheme="muscl", order=2),
+    "dt": 0.1,
+    "warmup": 0.0,
+}
+
+
 @pytest.mark.parametrize(
-    "changes", [{}, {"solver_shape": (48,)}, {"params": {"viscosity": Uniform(0.8, 1.2), "dt": Uniform(0.3, 0.5)}}]
+    "changes",
+    [
+        {},
+        {"solver_shape": (48,)},
+        {"params": {"viscosity": Uniform(0.8, 1.2), "dt": Uniform(0.3, 0.5)}},
+        WITHOUT_SPACE,
+        LAW,
+    ],
+    ids=["plain", "restricted", "varying", "without space", "law"],
 )
 def test_it_is_the_same_trajectory_with_more_frames(changes):
     """Bit by bit what the recipe would have stored, whatever the block, the batch and the starts."""
