@@ -1,3 +1,16 @@
+// Where to go, from the headings that there are.
+{
+  const nav = document.querySelector("nav");
+  for (const heading of document.querySelectorAll("h2[id]")) {
+    if (heading.closest(".spare")) continue;
+    const link = document.createElement("a");
+    link.href = `#${heading.id}`;
+    link.textContent = heading.textContent;
+    nav.append(link);
+  }
+  nav.hidden = false;
+}
+
 // Choices show one of their parts at a time, by one menu for each kind of choice. Without this script all parts are shown.
 // Where there is room for several charts, the same choice stands there several times, each with another chart at first.
 for (const choice of document.querySelectorAll(".choice[data-side]")) {

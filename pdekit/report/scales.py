@@ -110,21 +110,23 @@ def _densities(title: str, x: str, shown: dict[str, Line], curves: dict, own: di
 def total_tables(scores: xr.Dataset, shown: dict[str, Line], found: list[Variable]) -> Choice:
     """Measures without time: of a whole stretch, for each field; one line for each part where they have parts."""
     parts = []
-    fields = [str(name) for name in scores.field.values]
+    totals = [v for v in found if not v.in_time and (v.extra is None or v.named)]
+    fields = [str(name) for name in scores.field.values] if any(v.by_field for v in totals) else [None]
     for field in fields:
         lines = []
-        for variable in found:
-            if variable.in_time or (variable.extra is not None and not variable.named):
-                continue
+        for variable in totals:
             for part in scores[variable.extra].values.tolist() if variable.extra else (None,):
                 lines.append(_total(scores, shown, of_field(variable, scores, field), field, part))
-        heads = (("measure", field), *((name, "") for name in shown))
+        called = field or "all fields"
+        heads = (("measure", called), *((name, "") for name in shown))
         if lines:
-            parts.append(Part((field,), (), Table(f"Statistics of {field}", heads, tuple(lines))))
+            parts.append(Part((called,), (), Table(f"Statistics of {called}", heads, tuple(lines))))
     return choice(("field",), parts)
 
 
-def _total(scores: xr.Dataset, shown: dict[str, Line], variable: Variable, field: str, part: str | None) -> TableLine:
+def _total(
+    scores: xr.Dataset, shown: dict[str, Line], variable: Variable, field: str | None, part: str | None
+) -> TableLine:
     data = scores[variable.name]
     data = data if part is None else data.sel({variable.extra: part})
     spreads = [[float(v) for v in quartiles(values_of(data, name, field))] for name in shown]

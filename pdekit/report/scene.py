@@ -11,6 +11,7 @@ and ``cells`` (sample, cell, corner).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,7 +19,7 @@ import numpy as np
 import xarray as xr
 from scipy.spatial import cKDTree
 
-from pdekit.report.curves import ticks
+from pdekit.report.curves import power_of_ten, ticks
 from pdekit.report.formats import number, with_unit
 
 GEOMETRY = {"mask", "points", "point_mask", "cells"}
@@ -30,7 +31,10 @@ WIDEST = 4.0
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis of a picture: its label, its ends, and its marks with their places in percent."""
+    """An axis of a picture: its label, its ends, and its marks with their places in percent.
+
+    Marks of very small and very large coordinates are in a power of 1000, which the label names.
+    """
 
     label: str
     low: float
@@ -40,8 +44,11 @@ class Axis:
     @classmethod
     def of(cls, label: str, low: float, high: float, n: int = 3) -> Axis:
         span = high - low if high > low else 1.0
-        marks = tuple((text, 100 * (v - low) / span) for v, text in ticks(low, high, n=n))
-        return cls(label, float(low), float(high), marks)
+        most = max(abs(low), abs(high))
+        power = 3 * math.floor(math.log10(most) / 3) if most and not 0.01 <= most < 1e4 else 0
+        factor = 10.0**power
+        marks = tuple((text, 100 * (v * factor - low) / span) for v, text in ticks(low / factor, high / factor, n=n))
+        return cls(f"{label} · {power_of_ten(1 / factor)}" if power else label, float(low), float(high), marks)
 
 
 @dataclass(frozen=True)

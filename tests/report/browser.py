@@ -32,6 +32,7 @@ addEventListener("load", async () => {
     wide: [...document.querySelectorAll("main *")].filter((e) => !e.closest(".scroll, svg, pre")
       && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.className || e.tagName),
     ink: getComputedStyle(document.documentElement).color, ids: ids.length - new Set(ids).size,
+    links: [...document.querySelectorAll("nav a")].map((a) => [a.textContent, !!document.querySelector(a.hash)]),
     headings: [...document.querySelectorAll("h2")].map((h) => h.textContent),
   };
   found.choices = [...document.querySelectorAll(".choice")].map((choice) => {

@@ -56,6 +56,8 @@ def test_in_a_browser(pages, tmp_path, name, pictures, canvases):
 def test_every_part_can_be_reached(pages, tmp_path):
     found, _ = seen_in_browser(pages["flow"], tmp_path)
     assert all(choice["reached"] == choice["parts"] for choice in found["choices"])
+    assert len(found["links"]) >= 8 and all(there for _, there in found["links"])
+    assert [words for words, _ in found["links"]] == found["headings"][1:]
     changed = found["view"]["changed"]
     assert set(changed) == {"sample", "model", "zoom", "time"}
     for heading in ("How long forecasts hold", "Uncertainty", "Physics", "Cost and accuracy", "All measures"):
@@ -122,7 +124,13 @@ def test_contrast_is_enough_in_all_modes(pages):
     ]
     assert len(modes) == 3
     for colours in (modes[0], modes[1]):
-        for name, least in [("ink", 7), ("soft", 4.5), ("line", 3), *((f"series-{n}", 3) for n in range(9))]:
+        for name, least in [
+            ("ink", 7),
+            ("soft", 4.5),
+            ("series-1", 4.5),
+            ("line", 3),
+            *((f"series-{n}", 3) for n in range(9)),
+        ]:
             for ground in ("paper", "card"):
                 high, low = sorted((luminance(colours[name]), luminance(colours[ground])), reverse=True)
                 assert (high + 0.05) / (low + 0.05) >= least, (name, ground)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pdekit.report.scene import PIXELS, Scene, triangles
+from pdekit.report.scene import PIXELS, Axis, Scene, triangles
 
 RNG = np.random.default_rng(0)
 
@@ -27,6 +27,21 @@ def test_a_square_has_one_plane_whose_axes_end_half_a_square_out():
     values = scene.values(scene.kept.u.sel(model="fno"), plane, 0)
     assert (values == scene.kept.u.sel(model="fno").values[0]).all()
     assert all(0 <= place <= 100 for _, place in plane.across.marks)
+
+
+@pytest.mark.parametrize(
+    "low, high, label, marks",
+    [
+        (-6.4e-4, 6.4e-4, "x · 10⁶", ["−500", "0", "500"]),
+        (0.0, 5e4, "x · 10⁻³", ["0", "20", "40"]),
+        (-150.0, 150.0, "x", ["−100", "0", "100"]),
+    ],
+)
+def test_very_small_and_large_coordinates_are_in_powers_of_a_thousand(low, high, label, marks):
+    axis = Axis.of("x", low, high)
+    assert (axis.low, axis.high, axis.label) == (low, high, label)
+    assert [text for text, _ in axis.marks] == marks
+    assert [place for _, place in axis.marks if place == pytest.approx(50)] or low == 0
 
 
 def test_a_block_has_three_planes_that_meet_in_the_middle():

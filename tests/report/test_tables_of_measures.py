@@ -102,6 +102,14 @@ def test_statistics_stand_beside_their_floor_or_the_reference():
     assert line.note == "reference 2.5" and [c.best for c in line.cells] == [True, False], "2 is nearer to 2.5 than 9"
 
 
+def test_statistics_without_fields_have_one_table():
+    scores = scores_of()[["energy_flux"]]
+    scores["sliced"] = (("model", "sample", "region"), np.ones((2, 3, 2)))
+    scores = scores.assign_coords(region=["in", "out"], field=["h", "T"])
+    ((choice, part),) = by_choice(total_tables(scores, SHOWN, variables(scores))).items()
+    assert choice == ("all fields",) and [line.label for line in part.table.lines] == ["sliced, in", "sliced, out"]
+
+
 def test_summaries_of_other_benchmarks():
     scores = scores_of()
     table = published_table(scores, SHOWN)
