@@ -117,8 +117,9 @@ class ElderCase(Case):
     Args:
         coupling: the setting of the knob: the factor `coupling` of the equation, on the density contrast, is 0 (off),
             0.25 (weak), 1 (published) or 2 (strong).
-        cells: the solver's cells along either axis are the smallest multiple of the grid's points not below this;
-            what is stored is their mean over each point's cell.
+        cells: the solver's cells along either axis are the smallest multiple of the grid's points not below this, and
+            what is stored is their mean over each point's cell; if less is asked for than the grid has points (a
+            refinement below 1), their largest divisor not above it, with linear interpolation.
     """
 
     coupling: str = "published"
@@ -152,16 +153,14 @@ class ElderCase(Case):
             raise ValueError(
                 f"expected a grid of cells with extent {EXTENT} and origin {origin}, got {grid}; correct the recipe"
             )
-        shape = tuple(_multiple(n, round(self.cells * refinement)) for n in grid.shape)
-        fine = grid.resized(shape)
-        x, y = (fine.coordinates(axis).numpy() for axis in range(2))
-        box = PorousBox(self.pde, shape, source(drawn.params, x[:, None], y))
+        shape = tuple(_cells(n, round(self.cells * refinement)) for n in grid.shape)
+        box = PorousBox(self.pde, shape, _mean_source(drawn.params, grid, shape))
         c = np.zeros(shape)
         frames = [box.state(c)]
         for _ in range(self.n_frames - 1):
             c = box.march(c, self.dt)
             frames.append(box.state(c))
-        return Solved(u=_means(np.stack(frames), grid.shape), coeffs=_means(box.source[None], grid.shape))
+        return Solved(_resampled(np.stack(frames), grid.shape), _mean_source(drawn.params, grid, grid.shape)[None])
 
 
 def source(params: dict[str, float], x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -170,13 +169,30 @@ def source(params: dict[str, float], x: np.ndarray, y: np.ndarray) -> np.ndarray
     return params["source_peak"] / YEAR * np.exp(-r2 / (2 * params["source_width"] ** 2))
 
 
-def _multiple(n: int, least: int) -> int:
-    """The smallest even multiple of n not below `least`: the lake ends on a face."""
-    unit = n if n % 2 == 0 else 2 * n
-    return unit * math.ceil(least / unit)
+def _mean_source(params: dict[str, float], grid: Grid, shape: tuple[int, int]) -> np.ndarray:
+    """S as the mean over cells of the grid's box, from 4 x 4 points in each."""
+    x, y = (grid.resized(tuple(4 * n for n in shape)).coordinates(axis).numpy() for axis in range(2))
+    return _resampled(source(params, x[:, None], y), shape)
 
 
-def _means(u: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Means over blocks of cells along the last two axes."""
-    (nx, ny), (mx, my) = u.shape[-2:], shape
-    return u.reshape(*u.shape[:-2], mx, nx // mx, my, ny // my).mean(axis=(-3, -1))
+def _cells(n: int, wanted: int) -> int:
+    """The even number of cells for n points (the lake ends on a face): see `ElderCase.cells`."""
+    if wanted >= n:
+        unit = n if n % 2 == 0 else 2 * n
+        return unit * math.ceil(wanted / unit)
+    return max((m for m in range(2, n, 2) if n % m == 0 and m <= max(wanted, 4)), default=n + n % 2 * n)
+
+
+def _resampled(u: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Values at the centres of fewer cells (means over blocks) or of more (linear) along the last two axes."""
+    for axis, n in zip((-2, -1), shape, strict=True):
+        u = np.moveaxis(u, axis, -1)
+        cells = u.shape[-1]
+        if cells % n == 0:
+            u = u.reshape(*u.shape[:-1], n, cells // n).mean(axis=-1)
+        else:
+            at = np.clip((np.arange(n) + 0.5) * cells / n - 0.5, 0, cells - 1)
+            lower = np.minimum(at.astype(int), cells - 2)
+            u = u[..., lower] + (at - lower) * (u[..., lower + 1] - u[..., lower])
+        u = np.moveaxis(u, -1, axis)
+    return u

@@ -69,7 +69,7 @@ class MagnetohydrodynamicsCase(Case):
 
     def solve(self, drawn: Draw, grid: Grid, refinement: float = 1.0) -> Solved:
         ng, pde = require_ngsolve(), dataclasses.replace(self.pde, **drawn.params)
-        mesh = duct_mesh(12 * round(self.cells * refinement / 12))
+        mesh = duct_mesh(max(4, round(self.cells * refinement)))
         r2 = (ng.x - pde.field_x) ** 2 + (ng.y - pde.field_y) ** 2
         field = pde.field_peak * ng.exp(-r2 / (2 * pde.field_width**2))
         duct = Duct(mesh, pde, field, self.speed, self.current, self.order)
@@ -86,7 +86,7 @@ def duct_mesh(cells: int) -> Any:
     def place(x: float, y: float) -> tuple[float, float]:
         return EXTENT[0] * (x - 0.5), EXTENT[1] / 2 * float(np.sin(np.pi / 2 * 0.8 * (2 * y - 1)) / np.sin(0.4 * np.pi))
 
-    return MakeStructured2DMesh(quads=True, nx=cells, ny=cells // 3, mapping=place)
+    return MakeStructured2DMesh(quads=True, nx=cells, ny=max(2, cells // 3), mapping=place)
 
 
 class Duct:

@@ -13,7 +13,7 @@ from pdekit.calculus import FiniteDifference
 from pdekit.fields import Grid
 from pdekit.pdes.elder import Elder
 from pdekit.solvers.case import Draw
-from pdekit.solvers.elder import EXTENT, YEAR, ElderCase, PorousBox, source
+from pdekit.solvers.elder import EXTENT, YEAR, ElderCase, PorousBox, _cells, _resampled, source
 
 ORIGIN = (-150.0, -75.0)
 DRAWN = Draw({"source_peak": 5.4e-3, "source_x": -40.0, "source_y": 10.0, "source_width": 40.0})
@@ -227,3 +227,27 @@ def test_bad_input_is_refused():
 
 def test_description_names_the_source():
     assert "0.0054 per year at (-40, 10) m, 40 m wide" in Elder().describe(DRAWN.params)
+
+
+@pytest.mark.parametrize(("refinement", "error"), [(2.0, 0.0), (1.0, 0.35), (0.5, 0.6), (0.25, 0.9), (0.01, 2.0)])
+def test_a_solver_may_be_coarser_than_the_grid(refinement, error):
+    """16 cells along either axis on a grid of 16 points; what is asked for below is a divisor, at least 4."""
+    case = ElderCase(dt=YEAR, n_frames=3, cells=16)
+    solved = case.solve(DRAWN, grid(16, 16), refinement)
+    fine = case.solve(DRAWN, grid(16, 16), 2.0)
+    np.testing.assert_array_equal(solved.coeffs, fine.coeffs)
+    c, finest = solved.u[-1, 2], fine.u[-1, 2]
+    assert np.linalg.norm(c - finest) <= error * np.linalg.norm(finest)
+
+
+def test_interpolation_is_linear_and_means_are_means():
+    x, y = centres((4, 6))
+    u = 2 * x - 3 * y
+    finer = _resampled(u[None], (12, 9))[0]
+    fine_x, fine_y = centres((12, 9))
+    inside = (np.abs(fine_x) < x.max()) & (np.abs(fine_y) < y.max())
+    np.testing.assert_allclose(finer[inside], (2 * fine_x - 3 * fine_y)[inside], rtol=1e-12)
+    np.testing.assert_allclose(_resampled(u, (2, 3)), u.reshape(2, 2, 3, 2).mean(axis=(1, 3)))
+    assert [_cells(*pair) for pair in ((48, 96), (48, 97), (33, 60), (48, 24), (48, 12), (48, 1), (33, 8))] == [
+        *(96, 144, 66, 24, 12, 4, 66)
+    ]

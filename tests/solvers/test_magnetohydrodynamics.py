@@ -250,3 +250,10 @@ def test_bad_input_is_refused():
 
 def test_description_names_magnet_and_hartmann_number():
     assert "0.12 T at (-0.003, 0.004) m, 0.006 m wide (Hartmann number 24)" in PDE.describe(DRAWN.params)
+
+
+@pytest.mark.parametrize(("refinement", "error"), [(0.5, 0.05), (0.125, 0.7)])
+def test_a_coarse_solver_is_cheap_and_still_a_flow(sample, refinement, error):
+    coarse = MagnetohydrodynamicsCase(order=4).solve(DRAWN, grid(48, 24), refinement).u[0]
+    errors = np.linalg.norm(sample.u[0] - coarse, axis=(1, 2)) / np.linalg.norm(sample.u[0], axis=(1, 2))
+    assert (errors < error).all() and errors.max() > 1e-3, errors
