@@ -40,7 +40,8 @@ settings:
   lyapunov_exponent=0.087   correlation times also in Lyapunov times; the equation's own if not given
   data=NAME                 another dataset of the same problem
   path=FOLDER               published files of the dataset instead of generated ones
-  folder=PATH device=cuda seed=0 n_kept=3 data_dir=PATH progress=false trust=PACKAGE
+  n_kept=3 keep=[0,7]       samples whose forecasts are kept and shown: how many, or which
+  folder=PATH device=cuda seed=0 data_dir=PATH progress=false trust=PACKAGE
 
 data sets:
 {data}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pdekit.fields import Grid, Problem
 
 
@@ -54,3 +56,18 @@ def check_horizon(horizon: int | None, history: int, start: int, problem: Proble
             f"frame {start} on), got {horizon}; shorten it, or generate longer test trajectories"
         )
     return horizon
+
+
+def check_kept(keep: Sequence[int] | None, n_kept: int, n_samples: int) -> Sequence[int]:
+    """Numbers of the samples that are kept, the first ones if None.
+
+    Raises:
+        ValueError: if there is none of a number.
+    """
+    if keep is None:
+        return range(min(n_kept, n_samples))
+    if not keep or not all(0 <= sample < n_samples for sample in keep):
+        raise ValueError(
+            f"expected samples to keep from 0 to {n_samples - 1}, at least one, got {list(keep)}; correct keep=[...]"
+        )
+    return keep

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import xarray as xr
 from torch import Tensor
 
@@ -25,7 +26,12 @@ class Kept:
     """``forecasts.nc``: the forecasts of a few samples, at most `MOST_FRAMES` evenly spaced frames of each.
 
     Beside them stand the inputs of the samples: coefficients by name (sample, *space*), ``mask`` (sample, field,
-    *space*), and ``points``, ``point_mask`` and ``cells`` of a mesh.
+    *space*), and ``points``, ``point_mask`` and ``cells`` of a mesh. The coordinate ``sample`` is that of the scores.
+
+    Args:
+        folder, problem, contenders, attrs: of the evaluation.
+        samples: numbers of those to keep.
+        lead: lead times.
     """
 
     def __init__(
@@ -33,20 +39,21 @@ class Kept:
         folder: Path,
         problem: Problem,
         contenders: Sequence[Contender],
-        n_samples: int,
+        samples: Sequence[int],
         lead: np.ndarray,
         attrs: dict[str, Any],
     ):
-        frame_size = problem.n_channels * n_values(problem.grid) * n_samples * (len(contenders) + 1)
+        self.samples = sorted(set(samples))
+        frame_size = problem.n_channels * n_values(problem.grid) * len(self.samples) * (len(contenders) + 1)
         self.every = -(-len(lead) // max(2, min(MOST_FRAMES, MOST_VALUES // max(1, frame_size))))
-        self.n_samples, self.problem = n_samples, problem
+        self.problem = problem
         grid = problem.grid
         axes = {name: grid.coordinates(i).numpy() for i, name in enumerate(grid.axes)} if isinstance(grid, Grid) else {}
         self.space = tuple(axes) or (("point",) if grid.shape else ())
         axes = axes or {name: np.arange(n) for name, n in zip(self.space, grid.shape, strict=True)}
         coords = {
             "model": ["reference", *(c.name for c in contenders)],
-            "sample": np.arange(n_samples),
+            "sample": np.array(self.samples),
             "time": lead[self.every - 1 :: self.every],
             **({"field": [field.name for field in problem.fields]} if problem.has_mask else {}),
             **axes,
@@ -60,21 +67,26 @@ class Kept:
             self.archive.declare(field.name, ("model", "sample", "time", *self.space), {"units": field.unit})
         self._given: list[Trajectory] = []
 
-    def write_inputs(self, given: Trajectory) -> None:
+    def _places(self, first_sample: int, n: int) -> tuple[list[int], slice]:
+        """Rows of a batch that are kept, and where they go."""
+        rows = [sample - first_sample for sample in self.samples if first_sample <= sample < first_sample + n]
+        before = sum(sample < first_sample for sample in self.samples)
+        return rows, slice(before, before + len(rows))
+
+    def write_inputs(self, first_sample: int, given: Trajectory) -> None:
         """What is known of a batch of samples; batches follow each other."""
-        left = self.n_samples - sum(len(part) for part in self._given)
-        if left <= 0:
-            return
-        self._given.append(given.samples(slice(0, min(left, len(given)))))
-        if len(given) >= left:
-            self._put_inputs(collate(self._given))
+        rows, places = self._places(first_sample, len(given))
+        if rows:
+            self._given.append(given.samples(torch.tensor(rows)))
+            if places.stop == len(self.samples):
+                self._put_inputs(collate(self._given))
 
     def _put_inputs(self, kept: Trajectory) -> None:
         for channel, field in enumerate(self.problem.coeffs):
             values = kept.coeffs[:, channel].cpu().numpy()
             self.archive.put(field.name, ("sample", *self.space), values, {"units": field.unit})
         if self.problem.has_mask:
-            shape = (self.n_samples, self.problem.n_channels, *kept.mask.shape[2:])
+            shape = (len(self.samples), self.problem.n_channels, *kept.mask.shape[2:])
             self.archive.put("mask", ("sample", "field", *self.space), kept.mask.expand(shape).cpu().numpy())
         mesh = {"points": ("point", "dim"), "point_mask": ("point",), "cells": ("cell", "corner")}
         there = {name: getattr(kept, name) for name in mesh if getattr(kept, name) is not None}
@@ -91,12 +103,12 @@ class Kept:
             self._write(row + 1, first_sample, frames.start, u)
 
     def _write(self, row: int, first_sample: int, start: int, u: Tensor) -> None:
-        n = min(len(u), self.n_samples - first_sample)
+        rows, places = self._places(first_sample, len(u))
         chosen = range(-(start + 1) % self.every, u.shape[1], self.every)
-        if n <= 0 or not chosen:
+        if not rows or not chosen:
             return
-        values = u[:n, list(chosen)].float().cpu().numpy()
-        place = (start + 1 + chosen[0]) // self.every - 1
-        where = (slice(first_sample, first_sample + n), slice(place, place + len(chosen)))
+        values = u[rows][:, list(chosen)].float().cpu().numpy()
+        first = (start + 1 + chosen[0]) // self.every - 1
+        where = (places, slice(first, first + len(chosen)))
         for channel, field in enumerate(self.problem.fields):
             self.archive.write(field.name, (row, *where), values[:, :, channel])

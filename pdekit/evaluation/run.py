@@ -117,7 +117,7 @@ def evaluate_models(
         baselines=others, solvers=sweep, absent=absent | no_solver, horizon=settings.horizon,
         members=settings.members, seed=settings.seed, batch_size=settings.batch_size,
         n_trajectories=settings.n_trajectories, starts=settings.starts, measures=measures,
-        floor=None if trust is None else (trust.time, trust.nrmse), n_kept=settings.n_kept,
+        floor=None if trust is None else (trust.time, trust.nrmse), n_kept=settings.n_kept, keep=settings.keep,
         timing_batches=settings.timing_batches,
         spent={name: spent_by(run or folder) for name in models} if len(models) == 1 else {},
         data_seconds=data_seconds(source), attrs=known | dict(attrs or {}), progress=settings.progress,

@@ -20,12 +20,13 @@ from pdekit.data.base_recipe import silent
 from pdekit.data.windows import Source
 from pdekit.evaluation.archive import Archive
 from pdekit.evaluation.background import Spent
-from pdekit.evaluation.checks import check_horizon, check_problem
+from pdekit.evaluation.checks import check_horizon, check_kept, check_problem
 from pdekit.evaluation.costs import cost_attrs, write_costs
 from pdekit.evaluation.coupling import Coupling
 from pdekit.evaluation.ensembles import Ensembles
 from pdekit.evaluation.equations import Equations
 from pdekit.evaluation.forecasting import CPU, Contender, block_size, device_of
+from pdekit.evaluation.horizons import write_horizons
 from pdekit.evaluation.keeping import Kept
 from pdekit.evaluation.physics import Physics
 from pdekit.evaluation.references import Reference, References, Span, Stored, mask_of, parts_of
@@ -57,6 +58,7 @@ def evaluate(
     measures: Sequence[Measure] = CATALOGUE,
     floor: tuple[Sequence[float], Sequence[float]] | None = None,
     n_kept: int = 3,
+    keep: Sequence[int] | None = None,
     timing_batches: Sequence[int] = (1,),
     spent: Mapping[str, Spent] | None = None,
     data_seconds: float = math.nan,
@@ -88,7 +90,8 @@ def evaluate(
         starts: frames of each trajectory to begin at; every (trajectory, start) is a sample.
         measures: those that do not suit the problem are left out.
         floor: lead times and the nRMSE that the reference itself has at them, from its self-convergence.
-        n_kept: samples whose forecasts are kept.
+        n_kept: number of samples whose forecasts are kept, the first ones.
+        keep: numbers of the samples to keep instead.
         timing_batches: sizes of batches with which one more forecast is timed, beside ``batch_size``.
         spent: what training took, by name of the model, as far as it is known.
         data_seconds: what it took to generate the data, NaN if that is not known.
@@ -160,7 +163,7 @@ def evaluate(
         coords |= {name: table[name].values for name in table.coords if name != "model"}
     seconds = np.full((len(contenders), len(coords["batch"])), math.nan)
     folder = Path(folder)
-    kept = Kept(folder, problem, contenders, min(n_kept, len(samples)), lead, attributes)
+    kept = Kept(folder, problem, contenders, check_kept(keep, n_kept, len(samples)), lead, attributes)
     with Archive(folder / "scores.nc", coords, attributes) as archive, kept.archive, _bar(progress) as bar:
         _declare(archive, suitable, problem, samples, (batch_size, size))
         ensembles = Ensembles(archive, contenders, problem)
@@ -178,7 +181,7 @@ def evaluate(
             forcing = functools.partial(reference.forcing, span)
             physics.begin(given)
             coupling.begin(span, given)
-            kept.write_inputs(given)
+            kept.write_inputs(rows.start, given)
             equations.begin(given)
             statistics.begin(rows, wanted_t, mask_of(given))
             if number == 0:
@@ -217,6 +220,7 @@ def evaluate(
             statistics.finish()
             physics.finish(rows)
         ensembles.finish()
+        write_horizons(archive)
         write_costs(archive, contenders, seconds, coords["batch"], batch_size, spent or {})
         if floor is not None:
             archive.put("nrmse_floor", ("time",), np.interp(lead, *floor))

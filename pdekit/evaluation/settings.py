@@ -37,7 +37,8 @@ class Evaluation:
         compare_at: lead time at which surrogates and solvers are compared; null for the last frame before the
             reference's own predictability ends, "useful" for the last one at which the surrogate is (median
             correlation above 0.8).
-        n_kept: samples whose forecasts are kept and shown.
+        n_kept: number of samples whose forecasts are kept and shown, the first ones.
+        keep: numbers of the samples to keep and show instead.
         lyapunov_exponent: largest one, in whose units correlation times are given, too; null for what the equation says
             of itself (`lyapunov_exponent` of pdekit.pdes.base).
         progress: whether to draw a bar.
@@ -61,6 +62,7 @@ class Evaluation:
     error: str = "nrmse"
     compare_at: Any = None
     n_kept: int = 3
+    keep: tuple[int, ...] | None = None
     lyapunov_exponent: float | None = None
     progress: bool = True
 

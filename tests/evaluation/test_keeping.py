@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 import torch
 import xarray as xr
 
@@ -56,3 +57,19 @@ def test_inputs_and_masks_of_kept_samples_stand_beside_them(tmp_path):
         assert kept["a"].attrs["units"] == "m" and np.array_equal(kept["a"], batch.coeffs[:3, 0])
         assert kept["mask"].dims == ("sample", "field", "x", "y")
         assert np.array_equal(kept["mask"].sel(field="T"), batch.mask[:3, 1])
+
+
+def test_any_samples_can_be_kept(tmp_path):
+    """Of five in batches of two: the last of one batch, and one alone in the last."""
+    with run(tmp_path, {"exact": Shift(PROBLEM)}, keep=(4, 1), batch_size=2):
+        pass
+    with xr.open_dataset(tmp_path / "forecasts.nc", engine="h5netcdf") as kept:
+        assert kept.sample.values.tolist() == [1, 4]
+        for sample in (1, 4):
+            expected = Waves().read(sample, slice(1, None)).u[0]
+            for model in ("reference", "exact"):
+                found = kept.sel(model=model, sample=sample)
+                np.testing.assert_allclose(found.u, expected[:, 0], atol=1e-6)
+                np.testing.assert_allclose(found.v, expected[:, 1], rtol=1e-6)
+    with pytest.raises(ValueError, match=r"expected samples to keep from 0 to 4, at least one, got \[5\]"):
+        run(tmp_path, {"exact": Shift(PROBLEM)}, keep=(5,))
