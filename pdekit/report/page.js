@@ -4,7 +4,7 @@
   for (const heading of document.querySelectorAll("h2[id]")) {
     if (heading.closest(".spare")) continue;
     const link = document.createElement("a");
-    link.href = `#${heading.id}`;
+    link.setAttribute("href", `#${heading.id}`);
     link.textContent = heading.textContent;
     nav.append(link);
   }
