@@ -24,11 +24,16 @@ def newton(form: Any, state: Any, free: Any, fields: Sequence[int], tolerance: f
     Returns:
         whether it converged, and the number of iterations.
     """
+    from netgen.meshing import NgException
+
     residual, update = state.vec.CreateVector(), state.vec.CreateVector()
     for n in range(1, ITERATIONS + 1):
         form.Apply(state.vec, residual)
-        form.AssembleLinearization(state.vec)
-        inverse = form.mat.Inverse(free, inverse="umfpack")
+        try:
+            form.AssembleLinearization(state.vec)
+            inverse = form.mat.Inverse(free, inverse="umfpack")
+        except NgException:  # a singular matrix
+            return False, n
         residual.data += form.harmonic_extension_trans * residual
         update.data = inverse * residual
         update.data += form.harmonic_extension * update

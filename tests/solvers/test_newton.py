@@ -34,6 +34,8 @@ def test_failure_is_told():
     form, state, free, _, _ = reaction(50.0)
     state.vec[:] = 1e12  # far off a cube's root loses a third at a time
     assert newton(form, state, free, (0,), TOLERANCE) == (False, ITERATIONS)
+    state.vec[:] = float("nan")  # the matrix is singular
+    assert newton(form, state, free, (0,), TOLERANCE) == (False, 1)
 
 
 def steps(limit):
