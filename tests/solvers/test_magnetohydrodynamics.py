@@ -67,7 +67,7 @@ def test_friction_is_smooth_where_its_series_ends():
 @pytest.mark.parametrize("b", [0.0, 0.05])
 def test_duct_in_a_uniform_field_has_hartmanns_profile_and_no_current(b):
     """The closed form of `developed` with its pressure drop; the potential is the integral of u b."""
-    duct = Duct(duct_mesh(24), PDE, ng.CF(b), SPEED, 0.0, 5, upstream=b)
+    duct = Duct(duct_mesh(15), PDE, ng.CF(b), SPEED, 0.0, 6, upstream=b)
     exact = developed(PDE, SPEED, b)
     error = ng.Integrate((duct.velocity[0] - exact) ** 2 + duct.velocity[1] ** 2, duct.mesh)
     assert error**0.5 < 1e-4 * ng.Integrate(exact**2, duct.mesh) ** 0.5
@@ -85,7 +85,7 @@ def test_duct_in_a_uniform_field_has_hartmanns_profile_and_no_current(b):
 
 @pytest.fixture(scope="module")
 def duct():
-    return Duct(duct_mesh(24), PDE, gaussian(PDE), SPEED, CURRENT, 5)
+    return Duct(duct_mesh(24), PDE, gaussian(PDE), SPEED, CURRENT, 4)
 
 
 def line(duct, function, x=None, y=None):
@@ -144,7 +144,7 @@ def sample():
 def test_metal_flows_around_the_magnet(sample):
     _, _, u, v, p = sample.u[0]
     b = sample.coeffs[0]
-    off = MagnetohydrodynamicsCase("off").solve(DRAWN, grid(48, 24)).u[0]
+    off = MagnetohydrodynamicsCase("off", order=3).solve(DRAWN, grid(48, 24)).u[0]
     below = b > 0.8 * b.max()
     assert u[below].mean() < 0.3 * off[2][below].mean()
     x, y = (axis.numpy() for axis in grid(48, 24).mesh())
@@ -157,12 +157,12 @@ def test_metal_flows_around_the_magnet(sample):
 
 def test_induced_current_brakes(sample):
     """Without electrodes every bit of force works against the flow: the integral of u.(J x B) is minus Joule heat."""
-    case = MagnetohydrodynamicsCase(current=0.0, order=4)
+    case = MagnetohydrodynamicsCase(current=0.0, order=3)
     solved = case.solve(DRAWN, grid(96, 48))
     (jx, jy, u, v, _), b = solved.u[0], solved.coeffs[0]
     work = (b * (u * jy - v * jx)).sum()
     heat = ((jx**2 + jy**2) / PDE.conductivity).sum()
-    assert work < 0 and work == pytest.approx(-heat, rel=1e-2)
+    assert work < 0 and work == pytest.approx(-heat, rel=2e-2)
 
 
 def test_values_are_of_the_published_size(sample):
@@ -206,10 +206,11 @@ def test_finer_mesh_changes_little():
     assert (error < 1e-3).all() and error[2] < 1e-4, error
 
 
-def test_residual_falls_with_the_grid():
+def test_residual_falls_with_the_grid(sample):
     found = []
     for shape in ((48, 24), (96, 48)):
-        solved, points = MagnetohydrodynamicsCase(order=4).solve(DRAWN, grid(*shape)), grid(*shape)
+        points = grid(*shape)
+        solved = sample if shape[0] == 48 else MagnetohydrodynamicsCase(order=4).solve(DRAWN, points)
         d = FiniteDifference(points, 2, coeffs={"magnetic_field": torch.from_numpy(solved.coeffs[None])})
         w = d.field(torch.from_numpy(solved.u))
         jx, _, u, v, p = d.components(w)
