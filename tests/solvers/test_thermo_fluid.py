@@ -78,7 +78,7 @@ def test_heat_of_the_disc_leaves_through_the_cold_sides():
     made = 80.0 * np.pi * 0.014**2
     left, right, top = (flow.heat_through(side) for side in ("left", "right", "top"))
     assert left + right == pytest.approx(made, rel=5e-3) and min(left, right) > 0.3 * made
-    assert abs(top) < 1e-3 * made
+    assert abs(top) < 5e-3 * made
     # the flow lets no air escape and its pressure has no mean
     shear = ng.Integrate(ng.InnerProduct(ng.Grad(flow.velocity), ng.Grad(flow.velocity)), mesh)
     assert ng.Integrate(ng.div(flow.velocity) ** 2, mesh) < 1e-4 * shear
