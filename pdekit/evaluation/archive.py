@@ -93,6 +93,13 @@ class Archive:
         variable = self._file[name]
         variable[(*where, *(slice(None),) * (len(variable.dimensions) - len(where)))] = values
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._file.variables
+
+    def read(self, name: str) -> np.ndarray:
+        """What has been written of a variable so far."""
+        return self._file[name][...]
+
     def finish(self) -> None:
         """Close, and move into place in one step."""
         self._file.close()

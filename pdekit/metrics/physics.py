@@ -112,14 +112,6 @@ def residual(
     return Residual(norm(left, inside), norm(rate, inside), {name: norm(left, where[name]) for name in where})
 
 
-def residual_norm(
-    u: Float[Tensor, "batch time channel *space"], problem: Problem, params: Float[Tensor, "batch param"] | None = None
-) -> tuple[Float[Tensor, "batch inner"], Float[Tensor, "batch inner"]]:
-    """``norm`` and ``scale`` of `residual`."""
-    found = residual(u, problem, params)
-    return found.norm, found.scale
-
-
 def places(problem: Problem, mask: Tensor | None, like: Tensor) -> dict[str, Tensor]:
     """The points of each place that a problem has: booleans "1 *space", with a mask "batch *space"."""
     names = places_of(problem)

@@ -1,0 +1,56 @@
+"""How long each forecast holds, from its stored scores: beside them in the same file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from pdekit.evaluation.archive import Archive
+from pdekit.metrics.horizon import (
+    CorrelationTime,
+    blow_up_time,
+    correlation_time_first_crossing,
+    stable_steps,
+    valid_time_first_crossing,
+)
+
+DIMS = ("model", "member", "sample")
+BOUND = 10.0
+"""nRMSE beyond which a forecast counts as blown up, whether it is finite or not."""
+
+TIMES: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], CorrelationTime], str]] = {
+    "correlation_time": ("correlation", correlation_time_first_crossing, "until correlation falls below 0.8"),
+    "valid_time": ("nrmse", valid_time_first_crossing, "until nRMSE exceeds 0.4"),
+    "blow_up_time": (
+        "nrmse",
+        lambda error, t: blow_up_time(error, t, BOUND),
+        "until nRMSE exceeds 10, or is not finite",
+    ),
+}
+"""Name, the measure that it is taken of (a mean over fields), and what it says."""
+
+
+def write_horizons(archive: Archive) -> None:
+    """First crossings of each forecast, in units of time, each with an integer flag ``NAME_censored``.
+
+    1 where the horizon ends first (the time is then that of the horizon), 0 where it does not, -1 for members that a
+    model does not have. ``stable_steps`` is the number of frames before the nRMSE first exceeds 0.1. Nothing is written
+    of what was not scored, nor of a single frame.
+    """
+    t = archive.read("lead_time")
+    if t.shape[-1] < 2:
+        return
+    for name, (measure, find, words) in TIMES.items():
+        if measure not in archive:
+            continue
+        scores = archive.read(measure).astype(np.float64).mean(-1)
+        there = ~np.isnan(scores).all(-1)
+        found = find(scores, t)
+        archive.put(
+            name, DIMS, np.where(there, found.time, np.nan).astype(np.float32), {"long_name": words, "units": "time"}
+        )
+        archive.put(f"{name}_censored", DIMS, np.where(there, found.censored, -1).astype(np.int8))
+        if name == "valid_time":
+            steps = np.where(there, stable_steps(scores), np.nan).astype(np.float32)
+            archive.put("stable_steps", DIMS, steps, {"long_name": "frames before nRMSE exceeds 0.1"})
