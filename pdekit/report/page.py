@@ -113,6 +113,7 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
         tables=errors.measure_tables(some, shown, found, few, levels(scene), table.frames[table.compared]),
         training_seconds=summary.training_seconds,
         none_seconds=float("nan"),
+        infinity=float("inf"),
         energy_words=energy_words(scores),
         config=text_of(folder / "config.yaml"),
         provenance=provenance(folder, scores),
