@@ -147,7 +147,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
             ),
             fields=(*VELOCITY, Field("temperature_rise", "K")),
             inputs=("Q_heat",),
-            coeffs=(Field("heating", "W/m^3"),),
+            coeffs=(Field("heat_source", "W/m^3"),),
             geometry=("circlecsv", (("disc_x", 1.0), ("disc_y", 1.0), ("disc_radius", 1.0))),
             mask=air_and_copper,
             mask_of_geometry=True,
