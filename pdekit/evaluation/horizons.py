@@ -20,12 +20,12 @@ BOUND = 10.0
 """nRMSE beyond which a forecast counts as blown up, whether it is finite or not."""
 
 TIMES: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], CorrelationTime], str]] = {
-    "correlation_time": ("correlation", correlation_time_first_crossing, "until correlation falls below 0.8"),
-    "valid_time": ("nrmse", valid_time_first_crossing, "until nRMSE exceeds 0.4"),
+    "correlation_time": ("correlation", correlation_time_first_crossing, "correlation time (above 0.8)"),
+    "valid_time": ("nrmse", valid_time_first_crossing, "valid time (nRMSE below 0.4)"),
     "blow_up_time": (
         "nrmse",
         lambda error, t: blow_up_time(error, t, BOUND),
-        "until nRMSE exceeds 10, or is not finite",
+        "time to blow-up (nRMSE above 10)",
     ),
 }
 """Name, the measure that it is taken of (a mean over fields), and what it says."""
@@ -53,4 +53,4 @@ def write_horizons(archive: Archive) -> None:
         archive.put(f"{name}_censored", DIMS, np.where(there, found.censored, -1).astype(np.int8))
         if name == "valid_time":
             steps = np.where(there, stable_steps(scores), np.nan).astype(np.float32)
-            archive.put("stable_steps", DIMS, steps, {"long_name": "frames before nRMSE exceeds 0.1"})
+            archive.put("stable_steps", DIMS, steps, {"long_name": "stable steps (nRMSE below 0.1)"})

@@ -101,7 +101,9 @@ class Physics:
             attrs = {"long_name": "sizes of all rates of the reference, added"}
             self.archive.declare("budget_imbalance_scale", ("sample", "time", "quantity"), attrs)
         for name in OF_SHELLS if flows else ():
-            self.archive.declare(name, ("model", "sample", "shell"), {"long_name": f"{name}, averaged over time"})
+            self.archive.declare(
+                name, ("model", "sample", "shell"), {"long_name": f"{name.replace('_', ' ')}, averaged over time"}
+            )
             self.archive.declare(f"{name}_reference", ("sample", "shell"), {"long_name": "of the reference"})
 
     @staticmethod
