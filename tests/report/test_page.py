@@ -1,5 +1,6 @@
 """The page: complete, self-contained, and without an error in a browser, whatever is chosen in it."""
 
+import functools
 import re
 
 import numpy as np
@@ -22,13 +23,24 @@ def text_of(folder):
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.fixture(scope="module")
+def seen(pages, tmp_path_factory):
+    """What a page is in a browser, looked at once for all tests."""
+
+    @functools.cache
+    def look(name, phone=False, dark=False):
+        return seen_in_browser(pages[name], tmp_path_factory.mktemp("browser"), phone, dark)
+
+    return look
+
+
 @needs_browser
 @pytest.mark.parametrize(
     "name, pictures, canvases",
     [("flow", 4 * (1 + 2 * 2), 3), ("line", 3, 3), ("block", 3 * 3 * 3, 3 * 3), ("plate", 2 * 4, 4), ("disc", 3, 3)],
 )
-def test_in_a_browser(pages, tmp_path, name, pictures, canvases):
-    found, console = seen_in_browser(pages[name], tmp_path)
+def test_in_a_browser(seen, name, pictures, canvases):
+    found, console = seen(name)
     assert console == []
     assert found["broken"] == found["unnamed"] == found["unreachable"] == found["empty"] == found["ids"] == 0
     assert found["overflow"] <= 0 and found["wide"] == []
@@ -53,8 +65,8 @@ def test_in_a_browser(pages, tmp_path, name, pictures, canvases):
 
 
 @needs_browser
-def test_every_part_can_be_reached(pages, tmp_path):
-    found, _ = seen_in_browser(pages["flow"], tmp_path)
+def test_every_part_can_be_reached(seen):
+    found, _ = seen("flow")
     assert all(choice["reached"] == choice["parts"] for choice in found["choices"])
     assert len(found["links"]) >= 8 and all(there for _, there in found["links"])
     assert [words for words, _ in found["links"]] == found["headings"][1:]
@@ -69,8 +81,8 @@ def numbers_in(pattern, text):
 
 
 @needs_browser
-def test_values_under_the_pointer_are_those_that_were_kept(pages, tmp_path):
-    found, _ = seen_in_browser(pages["flow"], tmp_path)
+def test_values_under_the_pointer_are_those_that_were_kept(pages, seen):
+    found, _ = seen("flow")
     with xr.open_dataset(pages["flow"] / "forecasts.nc", engine="h5netcdf") as kept:
         first = kept.vorticity.isel(sample=0, time=0)
         corners = [first.isel(x=0, y=0), first.isel(x=-1, y=0), first.isel(x=0, y=-1)]
@@ -89,24 +101,24 @@ def test_values_under_the_pointer_are_those_that_were_kept(pages, tmp_path):
 
 
 @needs_browser
-def test_a_hole_is_blank_and_what_diverged_is_grey(pages, tmp_path):
-    found, _ = seen_in_browser(pages["plate"], tmp_path)
+def test_a_hole_is_blank_and_what_diverged_is_grey(seen):
+    found, _ = seen("plate")
     assert "fno diverged" in found["view"]["first"][0]
     assert found["view"]["pixel"][3] == 255
 
 
 @needs_browser
 @pytest.mark.parametrize("name", ["flow", "block", "plate"])
-def test_on_a_phone(pages, tmp_path, name):
-    found, console = seen_in_browser(pages[name], tmp_path, phone=True)
+def test_on_a_phone(seen, name):
+    found, console = seen(name, phone=True)
     assert console == [] and found["width"] == 390
     assert found["overflow"] <= 0 and found["wide"] == []
 
 
 @needs_browser
-def test_in_the_dark(pages, tmp_path):
-    dark, console = seen_in_browser(pages["line"], tmp_path, dark=True)
-    light, _ = seen_in_browser(pages["line"], tmp_path)
+def test_in_the_dark(seen):
+    dark, console = seen("line", dark=True)
+    light, _ = seen("line")
     assert console == [] and dark["ink"] != light["ink"]
 
 
