@@ -56,7 +56,13 @@ def marched(name: str, data: str) -> dict:
     node["grid"]["shape"] = list(SPACE[name])
     if "max_mode" in node["initial"]:
         node["initial"]["max_mode"] = 3
-    return node | {"name": name, "solver_shape": None, "warmup": 0.0, "n_frames": dict.fromkeys(COUNTS, 5)}
+    return node | {
+        "name": name,
+        "solver_shape": None,
+        "warmup": 0.0,
+        "substeps": 2,
+        "n_frames": dict.fromkeys(COUNTS, 5),
+    }
 
 
 @cache
@@ -94,10 +100,8 @@ PAIRS = list(itertools.product(MODELS, KINDS))
 TAKEN = [pair for pair in PAIRS if pair[1] in ACCEPTED[pair[0]]]
 REFUSED = [pair for pair in PAIRS if pair[1] not in ACCEPTED[pair[0]]]
 TRAINED = [pair for pair in TAKEN if pair[0] in SMALL]
-FAST = {
-    ("fno", "steady"), ("unet", "masked"), ("deeponet", "bounded"), ("pde_refiner", "plane"), ("mean", "without space"),
-    ("solver", "law"),
-}  # fmt: skip
+FAST = {("fno", "steady"), ("unet", "masked"), ("deeponet", "bounded"), ("pde_refiner", "line")}
+QUICK = {"line", "steady", "masked", "bounded"}  # kinds of which every method is tried by the fast tests
 
 
 @cache
@@ -116,10 +120,13 @@ def config_of(model: str) -> dict:
 
 
 def test_every_method_has_its_place():
-    assert set(ACCEPTED) == set(MODELS) and {kind for _, kind in FAST} | {"line", "volume"} == set(KINDS)
+    assert set(ACCEPTED) == set(MODELS) and {kind for _, kind in FAST} == QUICK < set(KINDS)
 
 
-@pytest.mark.parametrize(("model", "kind"), TRAINED)
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [pair if pair[1] in QUICK else pytest.param(*pair, marks=pytest.mark.slow) for pair in TRAINED],
+)
 def test_a_method_learns_from_what_it_accepts(model, kind):
     """A finite loss, a gradient for every parameter after randomising all of them, a forecast of the right shape."""
     problem, batch = batch_of(kind)
