@@ -104,8 +104,8 @@ def test_budgets_and_fluxes_are_those_of_the_metrics(tmp_path):
 
 def test_stretches_do_not_matter(tmp_path, monkeypatch):
     whole = run(tmp_path / "a")[1]
-    monkeypatch.setattr(forecasting, "VALUES", 3000)
-    monkeypatch.setattr(references, "VALUES", 1500)
+    monkeypatch.setattr(forecasting, "VALUES", 6000)
+    monkeypatch.setattr(references, "VALUES", 4000)
     parts = run(tmp_path / "b")[1]
     with whole, parts:
         for name, data in whole.data_vars.items():
