@@ -28,6 +28,7 @@ SMALL = {
     "deeponet": ["model.net.branch.width=4", "model.net.n_products=6", "model.net.width=8", "model.net.depth=2"],
     "dilated_resnet": ["model.net.width=4", "model.net.blocks=1"],
     "fno": ["model.net.width=4", "model.net.modes=3", "model.net.n_layers=1"],
+    "fno_heads": ["model.net.net.width=4", "model.net.net.modes=3", "model.net.features=4", "model.net.hidden=4"],
     "pde_refiner": ["model.net.width=4", "model.net.multipliers=[1,2]", "model.n_refinements=1"],
     "pod_deeponet": ["model.net.branch.width=4", "model.net.n_modes=3"],
     "tfno": ["model.net.width=8", "model.net.modes=3", "model.net.n_layers=1"],
@@ -87,7 +88,8 @@ STEADY = {"steady", "masked"}
 PERIODIC = {*MARCHED, "without space"}
 ACCEPTED = {
     **dict.fromkeys(
-        ("deeponet", "pod_deeponet", "fno", "unet", "dilated_resnet", "tfno", "uno", "pde_refiner"), IN_SPACE
+        ("deeponet", "pod_deeponet", "fno", "fno_heads", "unet", "dilated_resnet", "tfno", "uno", "pde_refiner"),
+        IN_SPACE,
     ),
     "mean": set(KINDS),
     "persistence": set(KINDS) - STEADY,
