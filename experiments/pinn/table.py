@@ -18,7 +18,7 @@ from statistics import median
 from typing import NamedTuple
 
 RESULTS = Path(__file__).parent / "results"
-COLUMNS = 4  # of panels
+COLUMNS = 5  # of panels
 AIMS = {"burgers": 7e-5, "allen_cahn": 2.5e-4, "kdv": 2e-3}
 
 
