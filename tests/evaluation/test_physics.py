@@ -70,7 +70,7 @@ def run(folder, pde=PDE, wrong=None, grid=None):
     source = Solved(pde, grid or Grid((16, 16), (BOX, BOX)), 0.05)
     wrong = wrong or NavierStokes2D(viscosity=0.2, drag=0.1, forcing=1.0, wavenumber=2)
     models = {"right": Solver(source.problem, pde), "wrong": Solver(source.problem, wrong)}
-    return source, evaluate(models, source, folder, measures=MEASURES_HERE, progress=False)
+    return source, evaluate(models, source, folder, measures=MEASURES_HERE, timing_batches=(2,), progress=False)
 
 
 def test_budgets_and_fluxes_are_those_of_the_metrics(tmp_path):
