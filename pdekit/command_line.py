@@ -45,8 +45,9 @@ def take(arguments: list[str], key: str) -> list[str]:
     """
     taken = [argument for argument in arguments if argument.startswith(f"{key}=")]
     arguments[:] = [argument for argument in arguments if argument not in taken]
-    values = [argument.partition("=")[2].strip("[]").split(",") for argument in taken]
-    return [value.strip().strip("'\"") for part in values for value in part if value.strip()]
+    texts = [argument.partition("=")[2].strip() for argument in taken]
+    parts = [text[1:-1].split(",") if text[:1] == "[" and text[-1:] == "]" else [text] for text in texts]
+    return [value.strip().strip("'\"") for part in parts for value in part if value.strip()]
 
 
 def open_options(arguments: Sequence[str]) -> list[str]:

@@ -53,3 +53,4 @@ def test_options_and_lists(tmp_path):
     assert choices("model", tmp_path) == {"a": "what it is", "b": ""}
     arguments = ["trust=mine", "model=a", "trust=[yours, 'theirs']"]
     assert take(arguments, "trust") == ["mine", "yours", "theirs"] and arguments == ["model=a"]
+    assert take(["runs=a/[bc]*"], "runs") == ["a/[bc]*"], "a pattern is no list"
