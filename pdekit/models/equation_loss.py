@@ -86,7 +86,7 @@ def balanced(data: Float[Tensor, ""], equations: Float[Tensor, "equation"], weig
     the data do, times the weight, whatever its unit.
 
     >>> data, equations = torch.tensor(2.0), torch.tensor([1e6, 1e-6])
-    >>> float(balanced(data, equations, 0.1))
+    >>> round(float(balanced(data, equations, 0.1)), 6)
     2.4
     """
     tiny = torch.finfo(equations.dtype).tiny

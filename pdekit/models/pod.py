@@ -66,7 +66,7 @@ def principal_modes(values: Float[Tensor, "sample value"], n: int) -> tuple[Tens
     """(mean, orthonormal modes "value mode") of a set of vectors, the strongest n that are not rounding.
 
     >>> mean, modes = principal_modes(torch.tensor([[0.0, 1.0], [2.0, 1.0]], dtype=torch.float64), 2)
-    >>> mean.tolist(), modes.abs().tolist()
+    >>> mean.tolist(), modes.abs().round(decimals=9).tolist()
     ([1.0, 1.0], [[1.0], [0.0]])
     """
     mean = values.mean(0)

@@ -3,8 +3,10 @@
 import json
 import math
 
+import numpy as np
 import pytest
 
+from pdekit.data.arrays import from_arrays
 from pdekit.data.store import Split
 from pdekit.evaluation.background import NOT_RECORDED, Trust, compared_at, data_seconds, spent_by, trust_in
 
@@ -12,7 +14,7 @@ from pdekit.evaluation.background import NOT_RECORDED, Trust, compared_at, data_
 def split(**documents) -> Split:
     """A split of which nothing is read but its documents."""
     made = object.__new__(Split)
-    made.documents = documents
+    made.documents, made.problem, made.n_trajectories = documents, None, 1
     return made
 
 
@@ -42,7 +44,8 @@ def test_checks_that_agree_to_the_end():
 def test_a_single_check_and_none():
     steady = {"time": [0.0], "error_space": [[0.01], [0.03], [0.02]]}
     assert trust_in(split(self_convergence=steady)) == Trust((0.0,), (0.02,))
-    assert trust_in(split()) is None and trust_in(object()) is None
+    assert trust_in(split()) is None
+    assert trust_in(from_arrays(np.ones((3, 2, 1, 4)), dt=1.0, extent=(1.0,)).sources["test"]) is None
 
 
 @pytest.mark.parametrize(("until", "expected"), [(0.1, 1.0), (2.0, 2.0), (9.0, 3.0), (math.inf, 3.0)])
@@ -70,4 +73,6 @@ def test_what_training_took(tmp_path):
 
 def test_what_the_data_took():
     assert data_seconds(split(provenance={"seconds": 10.0, "workers": 2})) == 20
-    assert math.isnan(data_seconds(split())) and math.isnan(data_seconds(object()))
+    assert math.isnan(data_seconds(split())) and math.isnan(
+        data_seconds(from_arrays(np.ones((3, 2, 1, 4)), dt=1.0, extent=(1.0,)).sources["test"])
+    )
