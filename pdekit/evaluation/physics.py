@@ -78,7 +78,8 @@ class Physics:
         self.flow_frames = np.unique(np.linspace(horizon // 2, horizon - 1, FLOW_FRAMES).round()) if flows else []
         self.names = [
             name for name in (*OF_FRAMES, *OF_NEIGHBOURS)
-            if (self.residuals if name == "residual_norm" else EXTRA[name] in coords)
+            if (name not in EXTRA or EXTRA[name] in coords)
+            and (self.residuals or name not in ("residual_norm", "residual_place"))
             and (name != "boundary_violation" or known_ends(problem))
         ]  # fmt: skip
         self._declare(flows)

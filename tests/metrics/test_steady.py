@@ -129,6 +129,7 @@ def test_an_evaluation_writes_every_model_beside_the_floor(tmp_path):
     evaluate({"first": mean}, Arrays(problem, batch), tmp_path, baselines={"mean": mean}, progress=False).close()
     with xr.open_dataset(tmp_path / "scores.nc", engine="h5netcdf") as scores:
         assert scores.equation_residual.dims == ("model", "sample", "place", "equation")
+        assert "residual_place" not in scores, "that one is of problems in time"
         assert scores.place.values.tolist() == ["interior", "boundary", "interface"]
         floor, found = scores.equation_residual_floor, scores.equation_residual
         assert floor.shape == (4, 3, 1) and np.isfinite(found.sel(place="interface")).all()
