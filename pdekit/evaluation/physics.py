@@ -189,9 +189,9 @@ class Physics:
         return one, two
 
     def _add_flow(self, row: int, start: int, piece: Tensor) -> None:
-        chosen = [int(n) - start for n in self.flow_frames if start <= n < start + piece.shape[1]]
-        if chosen:
-            values = _of_shells(cascade(piece[:, chosen], self.problem))
+        for n in (int(n) - start for n in self.flow_frames if start <= n < start + piece.shape[1]):
+            # one frame at a time: products on a finer grid, in float64, are the largest tensors of an evaluation
+            values = _of_shells(cascade(piece[:, n : n + 1], self.problem))
             sums = self.sums.get(row, [torch.zeros(())] * len(values))
             self.sums[row] = [total + value.sum(1).cpu() for total, value in zip(sums, values, strict=True)]
 
