@@ -10,6 +10,7 @@ from pdekit.fields import Field, Grid
 from pdekit.models.operator import Operator
 from pdekit.nets.branch import PerceptronBranch
 from pdekit.nets.deeponet import DeepONet, PODDeepONet
+from pdekit.nets.operator_net import OperatorNet
 from tests.models.small import make_batch, make_problem
 
 BRANCH = partial(PerceptronBranch, width=16, depth=2)
@@ -126,3 +127,20 @@ def test_principal_components_reproduce_what_they_span():
 def test_what_it_does_not_do_it_refuses(changes, options, sentence):
     with pytest.raises(ValueError, match=sentence):
         Operator(make_problem(**changes), NET, **options)
+
+
+def test_a_query_is_place_then_time_as_shares_of_box_and_span():
+    seen = []
+
+    class Spy(OperatorNet):
+        def forward(self, u, query, condition=None):
+            seen.append(query)
+            return u.new_zeros(len(u), self.out_channels, len(query))
+
+    model = Operator(make_problem(), Spy).double()
+    batch = make_batch(make_problem())
+    model.calibrate([batch])
+    model.forecast(batch.frames(slice(0, 1)), batch.t[:, 1:])
+    query = seen[0].unflatten(0, (5, 8))
+    for frame, point in ((0, 0), (1, 3), (4, 7)):
+        assert query[frame, point].tolist() == pytest.approx([point / 8, (frame + 1) / 5])
