@@ -3,7 +3,7 @@
     python experiments/darcy/table.py 'runs/*-darcy' [pictures.png]
 
 A row is a model: the median over its seeds, and the lowest and highest, of medians over the test samples. Baselines
-and solvers have no seed; theirs are those of the first run. Components of a vector and parts of a complex field are one
+and solvers have no seed; theirs are those of the first run that has them. Components of a vector and parts of a complex field are one
 column.
 """
 
@@ -61,20 +61,20 @@ def spread(values: list[float], digits: int = 3) -> str:
 
 def tables(runs: list[Path]) -> None:
     rows, seconds, effect, floor = defaultdict(list), defaultdict(list), {}, {}
-    for number, run in enumerate(runs):
+    for run in runs:
         record = json.loads((run / "provenance.json").read_text())
         with xr.open_dataset(run / "scores.nc", engine="h5netcdf") as scores:
             for model, kind in zip(scores.model.values, scores.kind.values, strict=True):
-                if kind == "surrogate" or number == 0:
+                if kind == "surrogate" or str(model) not in rows:
                     rows[str(model)].append(row(scores, model))
                 if kind == "surrogate":
                     seconds[str(model)].append(record["seconds"]["training"])
-            if number == 0 and "coupling_effect" in scores:
+            if "coupling_effect" in scores and not effect:
                 effect = {
                     group: float(scores.coupling_effect.sel(field=fields).median())
                     for group, fields in groups(scores).items()
                 }
-            if number == 0 and "residual_floor" in scores:
+            if "residual_floor" in scores and "reference" not in floor:
                 floor["reference"] = float(scores.residual_floor.median())
             for model in scores.model.values:
                 if "residual_norm" in scores and scores.residual_norm.sel(model=model).notnull().any():

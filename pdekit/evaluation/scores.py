@@ -24,11 +24,11 @@ from pdekit.evaluation.checks import check_horizon, check_kept, check_problem
 from pdekit.evaluation.costs import cost_attrs, write_costs
 from pdekit.evaluation.coupling import Coupling
 from pdekit.evaluation.ensembles import Ensembles
-from pdekit.evaluation.equations import Equations
 from pdekit.evaluation.forecasting import CPU, Contender, block_size, device_of
 from pdekit.evaluation.horizons import write_horizons
 from pdekit.evaluation.keeping import Kept
 from pdekit.evaluation.physics import Physics
+from pdekit.evaluation.places import Places
 from pdekit.evaluation.references import Reference, References, Span, Stored, mask_of, parts_of
 from pdekit.evaluation.statistics import Statistics
 from pdekit.fields import Problem, n_values
@@ -157,7 +157,7 @@ def evaluate(
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
         **(attrs or {}),
     }
-    coords |= Physics.coords(problem) | Equations.coords(problem) | Statistics.coords(problem, horizon)
+    coords |= Physics.coords(problem) | Places.coords(problem) | Statistics.coords(problem, horizon)
     coords["batch"] = sorted({*timing_batches, batch_size})
     if table is not None:
         coords |= {name: table[name].values for name in table.coords if name != "model"}
@@ -170,7 +170,7 @@ def evaluate(
         physics = Physics(archive, contenders, problem, coords, horizon)
         statistics = Statistics(archive, problem, horizon)
         coupling = Coupling(archive, problem, uncoupled)
-        equations = Equations(archive, problem)
+        places = Places(archive, problem)
         reference.tick = _told(bar, sum(reference.work(span) for span in spans))
         task = bar.add_task("evaluate")
         for number, span in enumerate(spans):
@@ -182,7 +182,7 @@ def evaluate(
             physics.begin(given)
             coupling.begin(span, given)
             kept.write_inputs(rows.start, given)
-            equations.begin(given)
+            places.begin(given)
             statistics.begin(rows, wanted_t, mask_of(given))
             if number == 0:
                 for row, contender in enumerate(contenders):
@@ -202,7 +202,7 @@ def evaluate(
                     statistics.follow(part, known)
                 physics.follow(rows, frames, wanted.u)
                 coupling.follow(rows, frames, wanted.u)
-                equations.follow(rows, wanted.u)
+                places.follow(rows, wanted.u)
                 kept.write_reference(rows.start, frames, wanted.u)
                 for row, contender in enumerate(contenders):
                     bar.update(task, description=contender.name)
@@ -214,7 +214,7 @@ def evaluate(
                         coupling.score(row, member, rows, frames, u)
                         if member == 0:
                             physics.score(row, rows, frames, u)
-                            equations.score(row, rows, u)
+                            places.score(row, rows, u)
                         kept.write(row, member, rows.start, frames, u)
                         bar.advance(task, frames.stop - frames.start)
             statistics.finish()

@@ -1,4 +1,4 @@
-"""Whether a steady forecast obeys its equations: the residual of each, in the interior, at the boundary, at interfaces.
+"""Where steady forecasts are wrong, and whether they obey their equations: by interior, boundary and interface.
 
 Differences of order 4, one-sided at ends. What they leave of the reference is the *floor*: it is large where a field
 or a coefficient jumps, which no grid resolves, so that points near a jump are told apart. Equations have units of their
@@ -76,6 +76,37 @@ def equation_residuals(
     total = weights @ square.flatten(2).transpose(1, 2)
     norm = (total / weights.sum(-1, keepdim=True)).sqrt()  # 0 / 0 is NaN: no such points
     return torch.where(finite.reshape(-1, 1, 1) | norm.isnan(), norm, math.inf)
+
+
+def rmse_by_place(
+    u: Float[Tensor, "batch channel *space"],
+    reference: Float[Tensor, "batch channel *space"],
+    problem: Problem,
+    coeffs: Float[Tensor, "batch coeff *space"] | None = None,
+    mask: Float[Tensor, "batch field *space"] | None = None,
+) -> Float[Tensor, "batch place channel"]:
+    """The root mean square error of each field over the points of each of `PLACES`, in its unit.
+
+    The same points as those of `equation_residuals`, and of them those where the field exists; NaN where there are
+    none, +inf in all places of a field that has diverged.
+
+    >>> from pdekit.fields import Field
+    >>> grid = Grid((9, 9), (1.0, 1.0), layout=("nodes", "nodes"))
+    >>> problem = Problem(grid, (Field("pressure"),), coeffs=(Field("permeability"),))
+    >>> x, _ = grid.mesh()
+    >>> u = torch.where(x < 0.1, 2.0, 1.0)[None, None]  # an error at one end only
+    >>> rmse_by_place(u, torch.ones(1, 1, 9, 9), problem, torch.ones(1, 1, 9, 9))[0, :, 0].round(decimals=2).tolist()
+    [0.0, 0.53, nan]
+    """
+    there = torch.ones_like(reference, dtype=torch.bool) if mask is None else (mask > 0).expand_as(reference)
+    error = torch.where(there, u.double() - reference.double(), 0.0)
+    finite = torch.isfinite(error).flatten(2).all(-1)[:, None]
+    square = torch.where(torch.isfinite(error), error, 0.0).square()
+    zones = zones_of(problem, coeffs, mask, u)
+    places = torch.stack([zones[name].expand(len(u), *u.shape[2:]) for name in PLACES], 1).unsqueeze(2)
+    weights = (places & there.unsqueeze(1)).to(square).flatten(3)  # "batch place channel point"
+    norm = ((weights * square.flatten(2).unsqueeze(1)).sum(-1) / weights.sum(-1)).sqrt()
+    return torch.where(finite | norm.isnan(), norm, math.inf)
 
 
 def zones_of(problem: Problem, coeffs: Tensor | None, mask: Tensor | None, like: Tensor) -> dict[str, Tensor]:

@@ -72,6 +72,15 @@ class AcousticStructure(SteadyPDE):
         *_pairs(("load_x", "load_y"), "N/m^3", "load"),
     )
     coeffs: ClassVar = (Field("density", "kg/m^3"),)
+    equations: ClassVar = tuple(
+        f"{law}, {part} part ({unit})"
+        for law, unit in (
+            ("sound", "kg Pa/m^5"),
+            *((f"Hooke's law {axes}", "Pa") for axes in ("xx", "xy", "yy")),
+            *((f"momentum {axis}", "N/m^3") for axis in "xy"),
+        )
+        for part in ("real", "imaginary")
+    )
 
     @property
     def omega(self) -> Any:

@@ -88,6 +88,8 @@ class PDE(ABC):
     # input fields fixed in time, which the equation reads as `d.coeff(name)`
     coeffs: ClassVar[tuple[Field, ...]] = ()
     auxiliary: ClassVar[tuple[str, ...]] = ()
+    # what the channels of the residual are, with their units, where they are not those of `fields`
+    equations: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def residual(self, u: Any, d: Calculus) -> Any:

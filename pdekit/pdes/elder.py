@@ -64,6 +64,7 @@ class Elder(PDE):
         Field("concentration", "1"),
     )
     coeffs: ClassVar = (Field("source", "1/s"),)
+    equations: ClassVar = ("volume (1/s)", "Darcy's law (1/s)", "salt (1/s)")
 
     @property
     def buoyancy(self) -> Any:

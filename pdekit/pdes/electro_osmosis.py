@@ -64,6 +64,7 @@ class ElectroOsmosis(SteadyPDE):
         Field("velocity_y", "m/s", vector="velocity"),
     )
     coeffs: ClassVar = (Field("conductivity", "S/m"),)
+    equations: ClassVar = ("charge (A/m^3)", "volume (1/s)", "slip law (1/s)")
 
     def local_mobility(self, conductivity: Any) -> Any:
         """m where the conductivity has a value."""

@@ -76,6 +76,7 @@ class ElectroThermal(SteadyPDE):
         Field("temperature_rise", "K"),
     )
     coeffs: ClassVar = (Field("silicon_prefactor", "S/m"), Field("thermal_conductivity", "W/m/K"))
+    equations: ClassVar = ("real part of the wave (V/m^3)", "imaginary part of the wave (V/m^3)", "heat (W/m^3)")
 
     @property
     def omega(self) -> Any:

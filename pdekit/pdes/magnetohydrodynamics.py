@@ -71,6 +71,13 @@ class Magnetohydrodynamics(SteadyPDE):
         Field("pressure", "Pa"),
     )
     coeffs: ClassVar = (Field("magnetic_field", "T"),)
+    equations: ClassVar = (
+        "charge (A/m^3)",
+        "Ohm's law (A/m^3)",
+        "volume (1/s)",
+        "momentum x (N/m^3)",
+        "momentum y (N/m^3)",
+    )
 
     def hartmann(self, b: Any) -> Any:
         """Ha of a field [T]."""

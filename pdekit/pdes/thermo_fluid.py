@@ -67,6 +67,7 @@ class ThermoFluid(SteadyPDE):
         Field("pressure", "Pa"),
     )
     coeffs: ClassVar = (Field("heat_source", "W/m^3"),)
+    equations: ClassVar = ("volume (1/s)", "momentum x (N/m^3)", "momentum y (N/m^3)", "heat (W/m^3)")
 
     @property
     def buoyancy(self) -> Any:

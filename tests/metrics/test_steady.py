@@ -1,6 +1,7 @@
 """Residuals of steady problems: zero for a solution, known for an error, apart at jumps, beside the reference's own."""
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -8,12 +9,23 @@ import pytest
 import torch
 import xarray as xr
 
+from pdekit.calculus import FiniteDifference
 from pdekit.data.arrays import Arrays
 from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Points, Problem
-from pdekit.metrics.steady import equation_residuals, has_equations, jumps, zones_of
+from pdekit.metrics.physics import PLACES
+from pdekit.metrics.steady import equation_residuals, has_equations, jumps, rmse_by_place, zones_of
 from pdekit.models.mean import Mean
-from pdekit.pdes import Burgers, Darcy
+from pdekit.pdes import (
+    AcousticStructure,
+    Burgers,
+    Darcy,
+    Elder,
+    ElectroOsmosis,
+    ElectroThermal,
+    Magnetohydrodynamics,
+    ThermoFluid,
+)
 from pdekit.solvers.elliptic import elliptic
 from tests.data.cases import Slab, slab
 
@@ -97,6 +109,42 @@ def test_a_divergence_is_inf_and_outside_the_mask_nothing_counts():
     assert found[1].isposinf().all()
 
 
+@pytest.mark.parametrize(
+    "pde", [AcousticStructure(), Elder(), ElectroOsmosis(), ElectroThermal(), Magnetohydrodynamics(), ThermoFluid()]
+)
+def test_every_equation_of_a_coupled_system_has_a_name_with_a_unit(pde):
+    grid = Grid((9, 9), (1.0, 1.0), layout=("cells", "cells"))
+    coeffs = {one.name: torch.ones(1, 1, 9, 9, dtype=torch.float64) for one in pde.coeffs}
+    d = FiniteDifference(grid, frames=3, dt=1.0, coeffs=coeffs)
+    u = torch.zeros(3, len(pde.fields), 9, 9, dtype=torch.float64)
+    assert pde.residual(d.field(u), d).shape[1] == len(set(pde.equations))
+    assert all(name.endswith(")") for name in pde.equations)
+
+
+def test_errors_by_place_are_those_of_a_sum_over_the_points_one_by_one():
+    problem = dataclasses.replace(darcy(11), fields=(Field("pressure"), Field("flow")), pde=None, has_mask=True)
+    generator = torch.Generator().manual_seed(0)
+    u, reference = torch.randn(2, 2, 2, 11, 11, dtype=torch.float64, generator=generator)
+    mask = (torch.rand(2, 2, 11, 11, generator=generator) > 0.05).double()
+    coeffs = torch.ones(2, 1, 11, 11, dtype=torch.float64)
+    zones = zones_of(problem, coeffs, mask, u)
+    u[mask == 0] = math.nan  # where a field does not exist nothing counts
+    found = rmse_by_place(u, reference, problem, coeffs, mask)
+    for sample, (place, name), channel in itertools.product(range(2), enumerate(PLACES), range(2)):
+        errors = [
+            float(u[sample, channel, i, j] - reference[sample, channel, i, j])
+            for i, j in itertools.product(range(11), repeat=2)
+            if zones[name][sample, i, j] and mask[sample, channel, i, j]
+        ]
+        expected = math.sqrt(sum(e * e for e in errors) / len(errors)) if errors else math.nan
+        assert float(found[sample, place, channel]) == pytest.approx(expected, nan_ok=True)
+    u[mask == 0] = 0.0
+    u[1, 1, 5, 5] = math.inf
+    mask[1, 1, 5, 5] = 1
+    found = rmse_by_place(u, reference, problem, coeffs, mask)
+    assert found[1, :, 1].isnan().logical_or(found[1, :, 1].isposinf()).all() and not found[:, :, 0].isinf().any()
+
+
 def test_params_enter():
     problem = darcy(9, params=("source",))
     u, ones = torch.zeros(2, 1, 9, 9), torch.ones(2, 1, 9, 9)
@@ -132,6 +180,8 @@ def test_an_evaluation_writes_every_model_beside_the_floor(tmp_path):
         assert "residual_place" not in scores, "that one is of problems in time"
         assert scores.place.values.tolist() == ["interior", "boundary", "interface"]
         floor, found = scores.equation_residual_floor, scores.equation_residual
+        assert scores.rmse_by_place.dims == ("model", "sample", "place", "field")
+        assert (scores.rmse_by_place.sel(place="interior") > 0).all()
         assert floor.shape == (4, 3, 1) and np.isfinite(found.sel(place="interface")).all()
         assert (found.sel(model="mean") == found.sel(model="first")).all()
         params, coeffs, mask = batch.params, batch.coeffs, batch.mask
