@@ -38,8 +38,9 @@ class PINN(Surrogate):
     Args:
         problem: with an equation and an instance (`instance=published` on the command line), without varying params.
         net: factory of a coordinate net, called with lower, upper, periodic and out_channels.
-        initial: hard (exact by construction) or soft (a term of the loss).
-        decay: with hard initial conditions, how fast the share of the initial state fades over a window.
+        initial: hard (exact by construction), carried (exact, and carried on by the linear part of the equation) or
+            soft (a term of the loss).
+        decay: with hard or carried initial conditions, how fast the share of the initial state fades over a window.
         initial_weight: of the soft initial condition.
         collocation: where the equation is imposed.
         causality: causal weights; None for none.
@@ -82,6 +83,11 @@ class PINN(Surrogate):
         self.soft = initial == "soft"
         self.solution = Solution(problem, net, initial, decay, n_windows, derivatives)
         self.unknowns = None
+        if inverse is not None and initial == "carried":
+            raise ValueError(
+                "expected initial=hard or soft with unknown parameters, got carried, which would need to know them; "
+                "use hard"
+            )
         if inverse is not None:
             self.unknowns = Unknowns(inverse, problem.pde, problem.ndim, problem.n_channels)
         if self.second.optimiser == "levenberg_marquardt" and (self.soft or inverse or derivatives != "taylor"):

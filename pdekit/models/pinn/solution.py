@@ -111,7 +111,8 @@ class Solution(nn.Module):
         if window not in self._ansatz:
             grid, (first, last) = self.problem.grid, self.spans[window]
             state = self.problem.instance if window == 0 else interpolated(self.starts[window].cpu(), grid)
-            self._ansatz[window] = Ansatz(state, grid, first, last - first, self.scale, self.initial, self.decay)
+            span, pde = last - first, self.problem.pde
+            self._ansatz[window] = Ansatz(state, grid, first, span, self.scale, self.initial, self.decay, pde)
         return self._ansatz[window]
 
     def known(self, points: Tensor, window: int, columns: Sequence[Tensor] = ()) -> Known | None:
