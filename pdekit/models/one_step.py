@@ -22,7 +22,7 @@ class OneStep(Stepper):
 
     Args:
         problem: what is forecast.
-        net: factory of a grid net, called with ndim, in_channels, out_channels, n_conditions and periodic.
+        net: factory of a grid net, called with ndim, in_channels, out_channels, n_conditions and layout.
         history: frames that a step sees.
         target: "change": the net predicts the change from the last frame in units of its standard deviation;
             "state": it predicts the frame itself. A steady problem has no last frame and takes "state".
@@ -65,7 +65,7 @@ class OneStep(Stepper):
             in_channels=self.n_context,
             out_channels=problem.n_channels,
             n_conditions=self.n_params,
-            periodic=tuple(layout == "periodic" for layout in problem.grid.layout),
+            layout=problem.grid.layout,
         )
 
     @property

@@ -28,7 +28,7 @@ class Operator(Surrogate):
 
     Args:
         problem: what is forecast, on a uniform grid.
-        net: factory of an operator net, called with shape, in_channels, out_channels, n_conditions and periodic.
+        net: factory of an operator net, called with shape, in_channels, out_channels, n_conditions, layout and in_time.
         history: frames that the net sees; a steady problem has none.
         sensors: points of each axis at which the net sees its input; those of the problem's grid if None. Data on
             another grid are brought there: spectrally if periodic, else by linear interpolation.
@@ -68,13 +68,13 @@ class Operator(Surrogate):
         self.sensors = problem.grid.resized(sensors or problem.grid.shape)
         self.span = 0.0 if problem.steady else (problem.n_frames - history) * problem.dt
         self.normaliser = Normaliser(problem)
-        layouts = [layout == "periodic" for layout in problem.grid.layout]
         self.net = net(
             shape=self.sensors.shape,
             in_channels=history * problem.n_channels + len(problem.coeffs) + problem.n_channels * problem.has_mask,
             out_channels=problem.n_channels,
             n_conditions=len(problem.params),
-            periodic=tuple(layouts if problem.steady else [*layouts, False]),
+            layout=problem.grid.layout,
+            in_time=not problem.steady,
         )
 
     def calibrate(self, batches: Iterable[Trajectory]) -> None:

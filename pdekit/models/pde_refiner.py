@@ -44,7 +44,7 @@ class PDERefiner(Stepper):
 
     Args:
         problem: what is forecast.
-        net: factory of a grid net, called with ndim, in_channels, out_channels, n_conditions and periodic.
+        net: factory of a grid net, called with ndim, in_channels, out_channels, n_conditions and layout.
         n_refinements: K; 0 is plain regression.
         sigma_min: standard deviation of the finest noise, in units of y.
         variant: "paper" or "v_prediction".
@@ -77,7 +77,7 @@ class PDERefiner(Stepper):
             in_channels=problem.n_channels + self.n_context,
             out_channels=problem.n_channels,
             n_conditions=1 + self.n_params,
-            periodic=tuple(layout == "periodic" for layout in problem.grid.layout),
+            layout=problem.grid.layout,
         )
 
     @property

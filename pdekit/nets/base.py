@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from pdekit.nets.layout import checked_layout
 
 
 class GridNet(nn.Module, ABC):
@@ -19,7 +20,8 @@ class GridNet(nn.Module, ABC):
         out_channels: channels of the output.
         n_conditions: scalars that condition the net (0: none), each of order one: normalised parameters, a
             noise or refinement level in [0, 1].
-        periodic: which axes are periodic; None means all of them.
+        layout: where the points of each axis lie, "periodic", "cells" or "nodes" (see pdekit.nets.layout); None means
+            that all axes are periodic.
 
     Calling it with u "batch channel *space" and, if ``n_conditions`` is not 0, a condition "batch scalar"
     returns a tensor of u's shape with ``out_channels`` channels.
@@ -31,14 +33,11 @@ class GridNet(nn.Module, ABC):
         in_channels: int,
         out_channels: int,
         n_conditions: int = 0,
-        periodic: Sequence[bool] | None = None,
+        layout: Sequence[str] | None = None,
     ):
         super().__init__()
-        periodic = (True,) * ndim if periodic is None else tuple(bool(p) for p in periodic)
         if ndim not in (1, 2, 3):
             raise ValueError(f"expected ndim 1, 2 or 3, got {ndim}; a grid net works on one to three spatial axes")
-        if len(periodic) != ndim:
-            raise ValueError(f"expected periodic with {ndim} entries, one for each axis, got {periodic}")
         if in_channels < 1 or out_channels < 1 or n_conditions < 0:
             raise ValueError(
                 f"expected in_channels >= 1, out_channels >= 1 and n_conditions >= 0, "
@@ -48,7 +47,12 @@ class GridNet(nn.Module, ABC):
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.n_conditions = n_conditions
-        self.periodic = periodic
+        self.layout = checked_layout(layout, ndim)
+
+    @property
+    def periodic(self) -> tuple[bool, ...]:
+        """Which axes are."""
+        return tuple(where == "periodic" for where in self.layout)
 
     @abstractmethod
     def forward(
@@ -68,18 +72,3 @@ class GridNet(nn.Module, ABC):
                 f"expected {self.n_conditions} conditions for each sample, got {found}; "
                 "n_conditions of the net is the number of scalars it is given"
             )
-
-
-def bounded_coordinates(u: Tensor, periodic: Sequence[bool]) -> Tensor:
-    """Appends a channel for each bounded axis: the coordinate (2 i + 1) / n - 1 in (-1, 1) of its point i.
-
-    Walls make the place matter; a periodic axis gets none, so that the net stays equivariant along it.
-    """
-    columns = [u]
-    for axis, is_periodic in enumerate(periodic, start=2):
-        if not is_periodic:
-            n = u.shape[axis]
-            line = (2 * torch.arange(n, dtype=u.dtype, device=u.device) + 1) / n - 1
-            line = line.reshape([-1 if a == axis else 1 for a in range(u.ndim)])
-            columns.append(line.expand(u.shape[0], 1, *u.shape[2:]))
-    return torch.cat(columns, 1) if len(columns) > 1 else u

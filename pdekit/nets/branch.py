@@ -43,7 +43,7 @@ class PerceptronBranch(Branch):
         shape: Sequence[int],
         in_channels: int,
         n_conditions: int,
-        periodic: Sequence[bool],
+        layout: Sequence[str],
         features: int,
         width: int = 128,
         depth: int = 3,
@@ -74,11 +74,12 @@ class ConvolutionalBranch(Branch):
         shape: Sequence[int],
         in_channels: int,
         n_conditions: int,
-        periodic: Sequence[bool],
+        layout: Sequence[str],
         features: int,
         width: int = 16,
     ):
         super().__init__()
+        periodic = [where == "periodic" for where in layout]
         shape, channels, wider, levels = list(shape), in_channels, width, []
         while not levels or min(shape) > COARSEST:
             levels += [Conv(periodic, channels, wider, stride=2), nn.GroupNorm(norm_groups(wider), wider), nn.GELU()]

@@ -39,19 +39,20 @@ class DeepONet(OperatorNet):
         in_channels: int,
         out_channels: int,
         n_conditions: int,
-        periodic: Sequence[bool],
+        layout: Sequence[str],
+        in_time: bool = False,
         branch: Callable[..., nn.Module] = PerceptronBranch,
         n_products: int = 64,
         width: int = 128,
         depth: int = 3,
         harmonics: int = 4,
     ):
-        super().__init__(shape, in_channels, out_channels, n_conditions, periodic)
+        super().__init__(shape, in_channels, out_channels, n_conditions, layout, in_time)
         if n_products < 1 or depth < 1:
             raise ValueError(f"expected n_products >= 1 and depth >= 1, got {n_products} and {depth}")
         self.n_products = n_products
         features = out_channels * n_products
-        self.branch = branch(self.shape, in_channels, n_conditions, self.periodic[: len(self.shape)], features)
+        self.branch = branch(self.shape, in_channels, n_conditions, self.layout, features)
         n_coordinates = len(self.periodic)
         self.embedding = Embedding((0.0,) * n_coordinates, (1.0,) * n_coordinates, self.periodic, harmonics)
         self.trunk = stack_of_layers([self.embedding.size, *[width] * depth, features])
@@ -88,15 +89,16 @@ class PODDeepONet(OperatorNet):
         in_channels: int,
         out_channels: int,
         n_conditions: int,
-        periodic: Sequence[bool],
+        layout: Sequence[str],
+        in_time: bool = False,
         branch: Callable[..., nn.Module] = PerceptronBranch,
         n_modes: int = 64,
     ):
-        super().__init__(shape, in_channels, out_channels, n_conditions, periodic)
+        super().__init__(shape, in_channels, out_channels, n_conditions, layout, in_time)
         if n_modes < 1:
             raise ValueError(f"expected n_modes >= 1, got {n_modes}")
         self.n_modes = n_modes
-        self.branch = branch(self.shape, in_channels, n_conditions, self.periodic[: len(self.shape)], n_modes)
+        self.branch = branch(self.shape, in_channels, n_conditions, self.layout, n_modes)
         # functions "1 + mode channel *target" and the axes they are given on; of no size until calibrated
         self.register_buffer("functions", torch.zeros(0))
         for i in range(len(self.periodic)):

@@ -12,9 +12,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pdekit.nets.base import GridNet, bounded_coordinates
+from pdekit.nets.base import GridNet
 from pdekit.nets.conditioning import ConditionEmbedding, Modulation
 from pdekit.nets.convolution import Conv
+from pdekit.nets.layout import bounded_coordinates
 
 DILATIONS = (1, 2, 4, 8, 4, 2, 1)
 
@@ -43,7 +44,7 @@ class DilatedResNet(GridNet):
     """Dilated residual network in one to three dimensions, equivariant to any translation along periodic axes.
 
     Args:
-        ndim, in_channels, out_channels, n_conditions, periodic: see `GridNet`.
+        ndim, in_channels, out_channels, n_conditions, layout: see `GridNet`.
         width: channels of the hidden fields (48 in the paper).
         blocks: residual blocks of seven convolutions (4 in the paper).
 
@@ -59,11 +60,11 @@ class DilatedResNet(GridNet):
         in_channels: int,
         out_channels: int,
         n_conditions: int = 0,
-        periodic: Sequence[bool] | None = None,
+        layout: Sequence[str] | None = None,
         width: int = 32,
         blocks: int = 4,
     ):
-        super().__init__(ndim, in_channels, out_channels, n_conditions, periodic)
+        super().__init__(ndim, in_channels, out_channels, n_conditions, layout)
         if width < 1 or blocks < 1:
             raise ValueError(f"expected width >= 1 and blocks >= 1, got {width} and {blocks}")
         features = 4 * width if n_conditions else 0
@@ -83,7 +84,7 @@ class DilatedResNet(GridNet):
                 "use a finer grid or another net"
             )
         embedding = None if self.embedding is None else self.embedding(condition)
-        u = self.lifting(bounded_coordinates(u, self.periodic))
+        u = self.lifting(bounded_coordinates(u, self.layout))
         for block in self.blocks:
             u = block(u, embedding)
         return self.projection(u)

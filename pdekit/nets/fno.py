@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pdekit.nets.base import GridNet, bounded_coordinates
+from pdekit.nets.base import GridNet
 from pdekit.nets.conditioning import ConditionEmbedding, Modulation
+from pdekit.nets.layout import bounded_coordinates
 from pdekit.nets.pointwise import Perceptron, affine, is_wide
+from pdekit.nets.series import bounded_series
+from pdekit.nets.spectral import AxisSeries
 from pdekit.nets.spectral_conv import SpectralConv
 
 
@@ -36,16 +38,19 @@ class FourierLayer(nn.Module):
         self.modulation = Modulation(features, width) if features else None
 
     def forward(
-        self, u: Float[Tensor, "batch channel *space"], embedding: Float[Tensor, "batch feature"] | None
+        self,
+        u: Float[Tensor, "batch channel *space"],
+        embedding: Float[Tensor, "batch feature"] | None,
+        series: AxisSeries = None,
     ) -> Float[Tensor, "batch channel *space"]:
         points, skip = u.flatten(2), self.weight.expand(len(u), -1, -1)
         if self.modulation is not None:
             gain, offset = self.modulation(embedding)
-            v = self.kernel(u, gain, offset + gain * self.bias, gain[:, :, None] * skip).flatten(2)
+            v = self.kernel(u, gain, offset + gain * self.bias, gain[:, :, None] * skip, series).flatten(2)
         elif is_wide(self.weight):
-            v = affine(points, self.weight, self.bias).add_(self.kernel(u).flatten(2))
+            v = affine(points, self.weight, self.bias).add_(self.kernel(u, series=series).flatten(2))
         else:
-            v = self.kernel(u, None, self.bias.expand(len(u), -1), skip).flatten(2)
+            v = self.kernel(u, None, self.bias.expand(len(u), -1), skip, series).flatten(2)
         return self.perceptron(v, points).unflatten(2, u.shape[2:])
 
 
@@ -53,20 +58,22 @@ class FNO(GridNet):
     """Fourier neural operator in one to three dimensions.
 
     Equivariant to translations along periodic axes by whole grid steps. On another grid, odd or even, it is the
-    same function of a band-limited input as far as its pointwise nonlinearities are resolved.
+    same function of a band-limited input as far as its pointwise nonlinearities are resolved; along bounded axes, where
+    coefficients are integrals by the trapezoidal or the midpoint rule, to second order in the spacing.
 
     Args:
-        ndim, in_channels, out_channels, n_conditions, periodic: see `GridNet`.
-        modes: highest wavenumber of the kernels, one for all axes or one for each.
+        ndim, in_channels, out_channels, n_conditions, layout: see `GridNet`.
+        modes: highest wavenumber of the kernels, one for all axes or one for each; of a bounded axis with its padding.
         width: channels of the hidden fields.
         n_layers: number of Fourier layers.
-        padding: length added to the end of each bounded axis, as a fraction of the axis, and filled with zeros:
-            the transforms see a periodic box in which the two ends do not touch. Bounded axes also get their
-            coordinate as an input channel.
+        padding: share of a bounded axis by which the period of its kernels is longer: in each layer the field is zero
+            beyond the end, so that the two ends do not touch. It is a length, the same on every grid, and costs
+            nothing (see `pdekit.nets.series`). Bounded axes also get their coordinate as an input channel.
 
     Conditions modulate every layer (FiLM). Differences from neuraloperator's FNO with n_modes = 2 modes: kernels
-    keep +modes as well as -modes and no Nyquist mode, periodic axes get no coordinates, and the skip of the channel
-    perceptron is the identity.
+    keep +modes as well as -modes and no Nyquist mode, periodic axes get no coordinates, the skip of the channel
+    perceptron is the identity, and bounded axes are extended by zero in each layer, not once by whole points before
+    the first, which makes another period on every grid.
 
     Limits: a mode that a coarse grid does not resolve is left out. Runs in the precision of its parameters and
     leaves autocast aside (bfloat16 has no transforms).
@@ -78,19 +85,19 @@ class FNO(GridNet):
         in_channels: int,
         out_channels: int,
         n_conditions: int = 0,
-        periodic: Sequence[bool] | None = None,
+        layout: Sequence[str] | None = None,
         modes: int | Sequence[int] = 12,
         width: int = 32,
         n_layers: int = 4,
         padding: float = 0.125,
     ):
-        super().__init__(ndim, in_channels, out_channels, n_conditions, periodic)
+        super().__init__(ndim, in_channels, out_channels, n_conditions, layout)
         modes = (modes,) * ndim if isinstance(modes, int) else tuple(modes)
         if len(modes) != ndim or min(modes) < 1:
             raise ValueError(f"expected modes >= 1, one number or one for each of {ndim} axes, got {modes}")
         if width < 2 or n_layers < 1 or padding < 0:
             raise ValueError(f"expected width >= 2, n_layers >= 1, padding >= 0, got {width}, {n_layers}, {padding}")
-        self.padding = padding
+        self.modes, self.padding = modes, padding
         features = 2 * width if n_conditions else 0
         self.embedding = ConditionEmbedding(n_conditions, features) if n_conditions else None
         n_bounded = self.periodic.count(False)
@@ -105,13 +112,9 @@ class FNO(GridNet):
         dtype, shape = self.lifting.weight_in.dtype, u.shape[2:]
         with torch.autocast(u.device.type, enabled=False):
             embedding = None if self.embedding is None else self.embedding(condition.to(dtype))
-            u = bounded_coordinates(u.to(dtype), self.periodic)
+            u = bounded_coordinates(u.to(dtype), self.layout)
             u = self.lifting(u.flatten(2)).unflatten(2, shape)
-            extra = [0 if p else round(self.padding * n) for n, p in zip(shape, self.periodic, strict=True)]
-            if any(extra):
-                u = F.pad(u, [side for n in reversed(extra) for side in (0, n)])
+            series = bounded_series(shape, self.layout, 1 + self.padding, self.modes, u)
             for layer in self.layers:
-                u = layer(u, embedding)
-            for axis, n in enumerate(shape, start=2):
-                u = u.narrow(axis, 0, n)
+                u = layer(u, embedding, series)
             return self.projection(u.flatten(2)).unflatten(2, shape)

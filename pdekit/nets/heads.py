@@ -31,16 +31,16 @@ class Headed(GridNet):
         in_channels: int,
         out_channels: int,
         n_conditions: int = 0,
-        periodic: Sequence[bool] | None = None,
+        layout: Sequence[str] | None = None,
         *,
         net: Callable[..., nn.Module],
         features: int = 32,
         hidden: int = 32,
     ):
-        super().__init__(ndim, in_channels, out_channels, n_conditions, periodic)
+        super().__init__(ndim, in_channels, out_channels, n_conditions, layout)
         if features < 1 or hidden < 1:
             raise ValueError(f"expected features >= 1 and hidden >= 1, got {features} and {hidden}")
-        self.core = net(ndim, in_channels, features, n_conditions, self.periodic)
+        self.core = net(ndim, in_channels, features, n_conditions, self.layout)
         self.heads = nn.ModuleList(Perceptron(features, hidden, 1) for _ in range(out_channels))
 
     def forward(

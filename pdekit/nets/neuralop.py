@@ -1,12 +1,14 @@
 """Architectures of the neuraloperator library (https://github.com/neuraloperator/neuraloperator) as grid nets.
 
-Three defects of its release 2.0.0 are mended here, on the instances that are built here and nowhere else:
+Four defects of its release 2.0.0 are mended here, on the instances that are built here and nowhere else:
 
 - its spectral convolution undoes `fftshift` with `fftshift`, which displaces the spectrum of every axis of odd size
   but the last, and it does not resize the spectrum where a layer changes the resolution (UNO). `MendedConv` keeps
   the library's weights and contraction and does the transforms with `pdekit.nets.spectral`;
 - its models write an entry ``_metadata`` that is not a tensor into the state of whatever contains them, which then
   does not load. A hook removes it;
+- its padding is a share of the number of points, so that a box with nodes at its ends has another length on every
+  grid. `NeuralOperator` pads instead, by a share of the length;
 - UNO prints while it is built.
 """
 
@@ -18,10 +20,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pdekit.nets.base import GridNet, bounded_coordinates
+from pdekit.nets.base import GridNet
+from pdekit.nets.layout import bounded_coordinates, intervals
 from pdekit.nets.spectral import Bands, analyse, synthesise
 
 
@@ -77,9 +81,11 @@ class NeuralOperator(GridNet):
     """A model of the library behind the signature of `GridNet`; built by `fno`, `tfno` and `uno`.
 
     Conditions enter as constant channels, because the library's models have no other way in. Bounded axes get
-    their coordinate as a channel; periodic ones do not, so that FNO and TFNO are equivariant along them.
+    their coordinate as a channel, and are padded with zeros at their end to 1 + ``padding`` of their length and cut
+    again; nothing is done to periodic ones, so that FNO and TFNO are equivariant along them.
 
-    Limits: float32 only (the library fixes its complex weights to that precision), which excludes gradient
+    Limits: the padded length is rounded to whole points, exact where padding times the intervals of an axis is an
+    integer. float32 only (the library fixes its complex weights to that precision), which excludes gradient
     clipping by value too; not full-graph compilable. Use `pdekit.nets.fno.FNO` where that matters.
     """
 
@@ -90,9 +96,13 @@ class NeuralOperator(GridNet):
         in_channels: int,
         out_channels: int,
         n_conditions: int,
-        periodic: Sequence[bool] | None,
+        layout: Sequence[str] | None,
+        padding: float,
     ):
-        super().__init__(ndim, in_channels, out_channels, n_conditions, periodic)
+        super().__init__(ndim, in_channels, out_channels, n_conditions, layout)
+        if padding < 0:
+            raise ValueError(f"expected padding >= 0, got {padding}")
+        self.padding = padding
         for module in list(core.modules()):
             if type(module).__name__ == "FNOBlocks":
                 module.convs = nn.ModuleList([MendedConv(conv) for conv in module.convs])
@@ -113,19 +123,21 @@ class NeuralOperator(GridNet):
             if condition is not None:
                 constants = condition.float().reshape(*condition.shape, *(1,) * self.ndim)
                 u = torch.cat((u, constants.expand(-1, -1, *u.shape[2:])), 1)
-            return self.core(bounded_coordinates(u, self.periodic))
+            u, shape = bounded_coordinates(u, self.layout), u.shape[2:]
+            wanted = [
+                n if where == "periodic" else max(n, round((1 + self.padding) * intervals(n, where)))
+                for n, where in zip(shape, self.layout, strict=True)
+            ]
+            extra = [side for n, m in reversed(list(zip(shape, wanted, strict=True))) for side in (0, m - n)]
+            return self.core(F.pad(u, extra))[(..., *(slice(n) for n in shape))]
 
 
 def _drop_metadata(module: nn.Module, state: dict, prefix: str, local_metadata: dict) -> None:
     state.pop("_metadata", None)
 
 
-def _input_channels(ndim: int, in_channels: int, n_conditions: int, periodic: Sequence[bool] | None) -> int:
-    return in_channels + n_conditions + (0 if periodic is None else list(periodic).count(False))
-
-
-def _domain_padding(padding: float, periodic: Sequence[bool] | None) -> list[float] | None:
-    return None if periodic is None else [0.0 if p else padding for p in periodic]
+def _input_channels(in_channels: int, n_conditions: int, layout: Sequence[str] | None) -> int:
+    return in_channels + n_conditions + sum(where != "periodic" for where in layout or ())
 
 
 def fno(
@@ -133,24 +145,24 @@ def fno(
     in_channels: int,
     out_channels: int,
     n_conditions: int = 0,
-    periodic: Sequence[bool] | None = None,
+    layout: Sequence[str] | None = None,
     modes: int = 12,
     width: int = 32,
     n_layers: int = 4,
-    padding: float = 0.125,
+    padding: float = 0.25,
 ) -> NeuralOperator:
     """The library's FNO.
 
     Args:
-        ndim, in_channels, out_channels, n_conditions, periodic: see `GridNet`.
+        ndim, in_channels, out_channels, n_conditions, layout: see `GridNet`.
         modes: highest wavenumber; the library's n_modes is 2 modes in every axis.
         width: its hidden_channels.
         n_layers: number of Fourier layers.
-        padding: its domain_padding on bounded axes: length added at both ends, as a fraction of the axis.
+        padding: length added to each bounded axis, as a share of it; its domain_padding is half of that at each end.
     """
     from neuralop.models import FNO
 
-    return _fourier(FNO, ndim, in_channels, out_channels, n_conditions, periodic, modes, width, n_layers, padding)
+    return _fourier(FNO, ndim, in_channels, out_channels, n_conditions, layout, modes, width, n_layers, padding)
 
 
 def tfno(
@@ -158,11 +170,11 @@ def tfno(
     in_channels: int,
     out_channels: int,
     n_conditions: int = 0,
-    periodic: Sequence[bool] | None = None,
+    layout: Sequence[str] | None = None,
     modes: int = 12,
     width: int = 32,
     n_layers: int = 4,
-    padding: float = 0.125,
+    padding: float = 0.25,
     rank: float = 0.1,
 ) -> NeuralOperator:
     """The library's TFNO: an FNO whose weights are Tucker-factorised with about ``rank`` of the parameters
@@ -170,7 +182,7 @@ def tfno(
     from neuralop.models import TFNO
 
     core = partial(TFNO, rank=rank)
-    return _fourier(core, ndim, in_channels, out_channels, n_conditions, periodic, modes, width, n_layers, padding)
+    return _fourier(core, ndim, in_channels, out_channels, n_conditions, layout, modes, width, n_layers, padding)
 
 
 def _fourier(
@@ -179,7 +191,7 @@ def _fourier(
     in_channels: int,
     out_channels: int,
     n_conditions: int,
-    periodic: Sequence[bool] | None,
+    layout: Sequence[str] | None,
     modes: int,
     width: int,
     n_layers: int,
@@ -188,14 +200,13 @@ def _fourier(
     """A model of the library that is an FNO but for its weights."""
     built = core(
         n_modes=(2 * modes,) * ndim,
-        in_channels=_input_channels(ndim, in_channels, n_conditions, periodic),
+        in_channels=_input_channels(in_channels, n_conditions, layout),
         out_channels=out_channels,
         hidden_channels=width,
         n_layers=n_layers,
         positional_embedding=None,
-        domain_padding=_domain_padding(padding, periodic),
     )
-    return NeuralOperator(built, ndim, in_channels, out_channels, n_conditions, periodic)
+    return NeuralOperator(built, ndim, in_channels, out_channels, n_conditions, layout, padding)
 
 
 def uno(
@@ -203,10 +214,10 @@ def uno(
     in_channels: int,
     out_channels: int,
     n_conditions: int = 0,
-    periodic: Sequence[bool] | None = None,
+    layout: Sequence[str] | None = None,
     modes: int = 12,
     width: int = 32,
-    padding: float = 0.125,
+    padding: float = 0.25,
 ) -> NeuralOperator:
     """The library's UNO (Rahman et al. 2023, https://arxiv.org/abs/2204.11127) with five layers: three on a grid of
     half the size, which keep half the modes and twice the width. Other arguments as in `fno`.
@@ -217,7 +228,7 @@ def uno(
 
     with contextlib.redirect_stdout(io.StringIO()):
         core = UNO(
-            in_channels=_input_channels(ndim, in_channels, n_conditions, periodic),
+            in_channels=_input_channels(in_channels, n_conditions, layout),
             out_channels=out_channels,
             hidden_channels=width,
             lifting_channels=2 * width,
@@ -228,6 +239,5 @@ def uno(
             uno_n_modes=[[m] * ndim for m in (2 * modes, modes, modes, modes, 2 * modes)],
             uno_scalings=[[factor] * ndim for factor in (1.0, 0.5, 1.0, 2.0, 1.0)],
             channel_mlp_skip="linear",
-            domain_padding=_domain_padding(padding, periodic),
         )
-    return NeuralOperator(core, ndim, in_channels, out_channels, n_conditions, periodic)
+    return NeuralOperator(core, ndim, in_channels, out_channels, n_conditions, layout, padding)

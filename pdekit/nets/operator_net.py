@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from pdekit.nets.layout import checked_layout
+
 
 class OperatorNet(nn.Module, ABC):
     """A map from fields on a grid of sensors to fields at any points.
@@ -19,27 +21,36 @@ class OperatorNet(nn.Module, ABC):
         in_channels: channels of the input.
         out_channels: channels of the output.
         n_conditions: scalars that condition the net, each of order one.
-        periodic: which of the coordinates of a query are periodic; there is one for each axis and, where time is
-            asked for, one more. Every coordinate runs over [0, 1].
+        layout: where the sensors of each axis lie, "periodic", "cells" or "nodes".
+        in_time: whether queries have the time as one more coordinate, after those of space. Every coordinate runs over
+            [0, 1].
     """
 
     def __init__(
-        self, shape: Sequence[int], in_channels: int, out_channels: int, n_conditions: int, periodic: Sequence[bool]
+        self,
+        shape: Sequence[int],
+        in_channels: int,
+        out_channels: int,
+        n_conditions: int,
+        layout: Sequence[str],
+        in_time: bool = False,
     ):
         super().__init__()
         self.shape = tuple(int(n) for n in shape)
         self.in_channels, self.out_channels, self.n_conditions = in_channels, out_channels, n_conditions
-        self.periodic = tuple(bool(p) for p in periodic)
-        if not 1 <= len(self.shape) <= 3 or not 0 <= len(self.periodic) - len(self.shape) <= 1:
-            raise ValueError(
-                f"expected one to three axes and as many coordinates, or one more for time, got {self.shape} and "
-                f"periodic={self.periodic}"
-            )
+        if not 1 <= len(self.shape) <= 3:
+            raise ValueError(f"expected one to three axes, got a grid of sensors of shape {self.shape}")
+        self.layout, self.in_time = checked_layout(layout, len(self.shape)), in_time
         if in_channels < 1 or out_channels < 1 or n_conditions < 0:
             raise ValueError(
                 f"expected in_channels >= 1, out_channels >= 1 and n_conditions >= 0, got {in_channels}, "
                 f"{out_channels}, {n_conditions}; an operator needs an input field"
             )
+
+    @property
+    def periodic(self) -> tuple[bool, ...]:
+        """Which of the coordinates of a query are."""
+        return (*(where == "periodic" for where in self.layout), *(False,) * self.in_time)
 
     @property
     def learns_basis(self) -> bool:
@@ -84,7 +95,7 @@ class Branch(nn.Module, ABC):
 
     Args (the same for every branch, followed by options of its own):
         shape, in_channels, n_conditions: as of `OperatorNet`.
-        periodic: which axes of the sensors' grid are.
+        layout: as of `OperatorNet`.
         features: length of the vector that it returns for each sample.
     """
 

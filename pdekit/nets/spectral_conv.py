@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import torch
 from jaxtyping import Complex, Float
@@ -11,11 +12,13 @@ from torch.autograd import Function
 
 from pdekit.nets.parts import parts
 from pdekit.nets.spectral import (
+    AxisSeries,
     Bands,
     analyse,
     forward_transform,
     inverse_transform,
     multiplicity,
+    sizes,
     symmetric_bands,
     synthesise,
 )
@@ -50,11 +53,13 @@ class SpectralConv(nn.Module):
         gain: Float[Tensor, "batch out"] | None = None,
         offset: Float[Tensor, "batch out"] | None = None,
         skip: Float[Tensor, "batch out channel"] | None = None,
+        series: AxisSeries = None,
     ) -> Float[Tensor, "batch out *space"]:
         """gain * (kernel * u) + offset + skip u. Gain and offset act on the few coefficients, where they cost
-        nothing, and the product with ``skip`` on what is still in the cache."""
-        bands = symmetric_bands(u.shape[2:], self.modes)
-        return _Convolution.apply(u, self._kept(bands), gain, offset, skip, bands)
+        nothing, and the product with ``skip`` on what is still in the cache. On bounded axes, those with a series of
+        as many modes, u is zero beyond the ends, and the kernel has the period of the series."""
+        bands = symmetric_bands(u.shape[2:], self.modes, series)
+        return _Convolution.apply(u, self._kept(bands), gain, offset, skip, bands, series)
 
     def _kept(self, bands: Bands) -> Tensor:
         """The weights of the kept modes, "mode in pair" with pairs (out, re | im)."""
@@ -68,13 +73,19 @@ class SpectralConv(nn.Module):
 
 
 def convolve(
-    u: Tensor, weight: Tensor, gain: Tensor | None, offset: Tensor | None, skip: Tensor | None, bands: Bands
+    u: Tensor,
+    weight: Tensor,
+    gain: Tensor | None,
+    offset: Tensor | None,
+    skip: Tensor | None,
+    bands: Bands,
+    series: AxisSeries = None,
 ) -> Tensor:
     """The convolution written with differentiable operations; `_Convolution` is the same, faster."""
-    u_hat = analyse(u, bands)
+    u_hat = analyse(u, bands, series)
     v_hat = _complex(torch.bmm(_rows(u_hat), weight))
     v_hat = v_hat if gain is None else v_hat * gain
-    v = synthesise(v_hat.permute(1, 2, 0).unflatten(2, u_hat.shape[2:]), u.shape[2:], bands).flatten(2)
+    v = synthesise(v_hat.permute(1, 2, 0).unflatten(2, u_hat.shape[2:]), u.shape[2:], bands, series).flatten(2)
     v = v if offset is None else v + offset[..., None]
     v = v if skip is None else v + skip @ u.flatten(2)
     return v.unflatten(2, u.shape[2:])
@@ -98,34 +109,34 @@ class _Convolution(Function):
     gradient of u, and each gradient is accumulated where it is made."""
 
     @staticmethod
-    def forward(ctx, u, weight, gain, offset, skip, bands):
+    def forward(ctx, u, weight, gain, offset, skip, bands, series=None):
         shape, points = tuple(u.shape[2:]), u.flatten(2)
-        u_hat = forward_transform(u, bands)
+        u_hat = forward_transform(u, bands, series)
         rows = _rows(u_hat)
         v_hat = _complex(torch.bmm(rows, weight))
         ctx.save_for_backward(u, weight, gain, offset, skip, rows, None if gain is None else v_hat)
-        ctx.bands = bands
+        ctx.bands, ctx.series = bands, series
         v_hat = v_hat if gain is None else v_hat * gain
         v_hat = v_hat.permute(1, 2, 0).unflatten(2, u_hat.shape[2:])
         v = u.new_empty(len(u), v_hat.shape[1], points.shape[2])
         for part in parts(u, v[0].numel()):
-            _synthesise_into(v[part], v_hat[part], shape, bands, offset, skip, points, part)
+            _synthesise_into(v[part], v_hat[part], shape, bands, series, False, offset, skip, points, part)
         return v.unflatten(2, shape)
 
     @staticmethod
     def backward(ctx, grad):
         u, weight, gain, offset, skip, rows, v_hat = ctx.saved_tensors
-        bands, shape = ctx.bands, tuple(u.shape[2:])
+        bands, series, shape = ctx.bands, ctx.series, tuple(u.shape[2:])
         if torch.is_grad_enabled():  # this derivative will be differentiated: let autograd write it down
             inputs = (u, weight, gain, offset, skip)
             wanted = [t for t, needed in zip(inputs, ctx.needs_input_grad, strict=False) if needed]
-            found = iter(torch.autograd.grad(convolve(*inputs, bands), wanted, grad, create_graph=True))
-            return *(next(found) if needed else None for needed in ctx.needs_input_grad[:-1]), None
+            found = iter(torch.autograd.grad(convolve(*inputs, bands, series), wanted, grad, create_graph=True))
+            return *(next(found) if needed else None for needed in ctx.needs_input_grad[:5]), None, None
         points, grad_points = u.flatten(2), grad.flatten(2)
-        g_hat = forward_transform(grad, bands)
-        counts = multiplicity(bands, shape, grad).expand(g_hat.shape[2:]).reshape(-1, 1, 1)
+        g_hat = forward_transform(grad, bands, series, weighted=False)
+        counts = multiplicity(bands, shape, grad, series).expand(g_hat.shape[2:]).reshape(-1, 1, 1)
         g = g_hat.flatten(2).permute(2, 0, 1).contiguous()
-        grad_offset = None if offset is None else g[0].real * points.shape[2]
+        grad_offset = None if offset is None else g[0].real * prod(sizes(shape, series))
         grad_gain = None
         if gain is not None:
             grad_gain = ((g.conj() * v_hat).real * counts).sum(0)
@@ -137,9 +148,9 @@ class _Convolution(Function):
         grad_u = torch.empty_like(points)
         transposed = None if skip is None else skip.transpose(1, 2)
         for part in parts(u, grad_u[0].numel()):
-            _synthesise_into(grad_u[part], g_hat[part], shape, bands, None, transposed, grad_points, part)
+            _synthesise_into(grad_u[part], g_hat[part], shape, bands, series, True, None, transposed, grad_points, part)
         grad_skip = None if skip is None else torch.bmm(grad_points, points.transpose(1, 2))
-        return grad_u.unflatten(2, shape), grad_weight, grad_gain, grad_offset, grad_skip, None
+        return grad_u.unflatten(2, shape), grad_weight, grad_gain, grad_offset, grad_skip, None, None
 
 
 def _synthesise_into(
@@ -147,12 +158,14 @@ def _synthesise_into(
     u_hat: Tensor,
     shape: tuple[int, ...],
     bands: Bands,
+    series: AxisSeries,
+    weighted: bool,
     mean: Tensor | None,
     skip: Tensor | None,
     points: Tensor,
     part: slice,
 ) -> None:
-    field = inverse_transform(u_hat, shape, bands, None if mean is None else mean[part]).flatten(2)
+    field = inverse_transform(u_hat, shape, bands, series, weighted, None if mean is None else mean[part]).flatten(2)
     if skip is None:
         out.copy_(field)
     else:

@@ -15,9 +15,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pdekit.nets.base import GridNet, bounded_coordinates
+from pdekit.nets.base import GridNet
 from pdekit.nets.conditioning import ConditionEmbedding, Modulation
 from pdekit.nets.convolution import CONVOLUTIONS, Conv, norm_groups
+from pdekit.nets.layout import bounded_coordinates, intervals
 
 
 class ResidualBlock(nn.Module):
@@ -52,11 +53,12 @@ class UNet(GridNet):
     """Periodic U-Net in one to three dimensions.
 
     Rolling the input along a periodic axis by a multiple of the total stride, 2^(levels - 1), rolls the output and
-    changes nothing else. Bounded axes see zeros beyond their ends and get their coordinate as an input channel; where
-    they cannot be halved they are lengthened by repeating their last point, and cut again.
+    changes nothing else. Bounded axes see zeros beyond their ends and get their coordinate as an input channel; every
+    level has the layout of the grid: of n points a coarser one keeps n / 2, of 2 m + 1 nodes m + 1, so that both ends
+    stay nodes. Bounded axes that cannot be halved are lengthened by repeating their last point, and cut again.
 
     Args:
-        ndim, in_channels, out_channels, n_conditions, periodic: see `GridNet`.
+        ndim, in_channels, out_channels, n_conditions, layout: see `GridNet`.
         width: channels of the finest level.
         multipliers: channels of each level, from fine to coarse, as multiples of the width.
         blocks: residual blocks of each level on the way down, at the bottom, and on the way up.
@@ -73,12 +75,12 @@ class UNet(GridNet):
         in_channels: int,
         out_channels: int,
         n_conditions: int = 0,
-        periodic: Sequence[bool] | None = None,
+        layout: Sequence[str] | None = None,
         width: int = 32,
         multipliers: Sequence[int] = (1, 2, 2),
         blocks: int = 1,
     ):
-        super().__init__(ndim, in_channels, out_channels, n_conditions, periodic)
+        super().__init__(ndim, in_channels, out_channels, n_conditions, layout)
         if width < 1 or blocks < 1 or not multipliers or min(multipliers) < 1:
             raise ValueError(
                 f"expected width >= 1, blocks >= 1 and multipliers >= 1, got {width}, {blocks}, {tuple(multipliers)}"
@@ -115,10 +117,10 @@ class UNet(GridNet):
                 f"{len(self.coarsen)} times), got {shape}; use fewer multipliers or another grid"
             )
         embedding = None if self.embedding is None else self.embedding(condition)
-        u = bounded_coordinates(u, self.periodic)
-        missing = [(0, -n % self.stride) for n in reversed(shape)]
-        if any(after for _, after in missing):
-            u = F.pad(u, [side for pair in missing for side in pair], mode="replicate")
+        u = bounded_coordinates(u, self.layout)
+        missing = [-intervals(n, where) % self.stride for n, where in zip(shape, self.layout, strict=True)]
+        if any(missing):
+            u = F.pad(u, [side for after in reversed(missing) for side in (0, after)], mode="replicate")
         u = self.lifting(u)
         levels = []
         for i, blocks in enumerate(self.down):
@@ -132,6 +134,8 @@ class UNet(GridNet):
             u = torch.cat((u, levels[i]), 1)
             for block in blocks:
                 u = block(u, embedding)
-            u = self.refine[i - 1](F.interpolate(u, scale_factor=2.0, mode="nearest")) if i else u
+            if i:
+                u = F.interpolate(u, scale_factor=2.0, mode="nearest")
+                u = self.refine[i - 1](u[(..., *(slice(n) for n in levels[i - 1].shape[2:]))])
         u = self.projection(F.gelu(self.norm(u)))
         return u[(..., *(slice(n) for n in shape))]

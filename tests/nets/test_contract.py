@@ -18,8 +18,8 @@ NETS = [pytest.param(net, options, id=net.__name__) for net, options in OPTIONS.
 SHAPES = {1: (24,), 2: (16, 12), 3: (8, 10, 12)}
 
 
-def build(net, options, ndim=2, n_in=2, n_out=3, n_conditions=2, periodic=None):
-    return net(ndim, n_in, n_out, n_conditions, periodic, **options).double()
+def build(net, options, ndim=2, n_in=2, n_out=3, n_conditions=2, layout=None):
+    return net(ndim, n_in, n_out, n_conditions, layout, **options).double()
 
 
 def randomise(net):
@@ -35,7 +35,7 @@ def batch(ndim=2, n_in=2, n_conditions=2):
 @pytest.mark.parametrize("ndim", [1, 2, 3])
 @pytest.mark.parametrize(("net", "options"), NETS)
 def test_shapes_and_independence_of_samples(net, options, ndim):
-    model = randomise(build(net, options, ndim, periodic=(False,) + (True,) * (ndim - 1)))
+    model = randomise(build(net, options, ndim, layout=("nodes",) + ("periodic",) * (ndim - 1)))
     u, condition = batch(ndim)
     y = model(u, condition)
     assert y.shape == (3, 3, *SHAPES[ndim]) and y.isfinite().all()
@@ -54,10 +54,10 @@ def test_a_new_net_ignores_its_condition_and_a_random_one_does_not(net, options)
         assert (model(u, moved) - y).abs().amax((1, 2, 3)).min() > 1e-3
 
 
-@pytest.mark.parametrize("periodic", [(True, True), (True, False)])
+@pytest.mark.parametrize("layout", [("periodic", "periodic"), ("periodic", "cells"), ("nodes", "nodes")])
 @pytest.mark.parametrize(("net", "options"), NETS)
-def test_a_gradient_reaches_every_parameter_and_the_inputs(net, options, periodic):
-    model = randomise(build(net, options, periodic=periodic))
+def test_a_gradient_reaches_every_parameter_and_the_inputs(net, options, layout):
+    model = randomise(build(net, options, layout=layout))
     u, condition = (t.requires_grad_() for t in batch())
     model(u, condition).square().sum().backward()
     assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().max() > 0] == []
@@ -133,8 +133,8 @@ def test_wrong_input_is_refused_with_what_was_expected(net, options):
         model(u, torch.rand(3, 3, dtype=torch.float64))
     with pytest.raises(ValueError, match="expected ndim 1, 2 or 3, got 4"):
         net(4, 1, 1)
-    with pytest.raises(ValueError, match="expected periodic with 2 entries"):
-        net(2, 1, 1, periodic=(True,))
+    with pytest.raises(ValueError, match="expected layout with 2 entries"):
+        net(2, 1, 1, layout=("periodic",))
     with pytest.raises(ValueError, match="in_channels >= 1"):
         net(2, 0, 1)
 

@@ -19,19 +19,22 @@ def randomise(net):
     return net
 
 
-def build(branch=BRANCHES[0], shape=(12, 10), periodic=(True, False), n_conditions=2, **options):
-    return randomise(DeepONet(shape, 2, 3, n_conditions, periodic, branch, n_products=5, width=8, **options).double())
+def build(branch=BRANCHES[0], shape=(12, 10), layout=("periodic", "nodes"), n_conditions=2, **options):
+    return randomise(
+        DeepONet(shape, 2, 3, n_conditions, layout, branch=branch, n_products=5, width=8, **options).double()
+    )
 
 
 @pytest.mark.parametrize("branch", BRANCHES)
 @pytest.mark.parametrize(
-    ("shape", "periodic"), [((9,), (True,)), ((12, 10), (True, False, False)), ((6, 5, 7), (False,) * 3)]
+    ("shape", "layout", "in_time"),
+    [((9,), ("periodic",), False), ((12, 10), ("periodic", "cells"), True), ((6, 5, 7), ("nodes",) * 3, False)],
 )
-def test_shapes_and_independence_of_samples_and_of_queries(branch, shape, periodic):
-    net = build(branch, shape, periodic)
+def test_shapes_and_independence_of_samples_and_of_queries(branch, shape, layout, in_time):
+    net = build(branch, shape, layout, in_time=in_time)
     u, query, condition = (
         torch.randn(4, 2, *shape).to(DOUBLE),
-        torch.rand(7, len(periodic)).to(DOUBLE),
+        torch.rand(7, len(shape) + in_time).to(DOUBLE),
         torch.rand(4, 2).to(DOUBLE),
     )
     y = net(u, query, condition)
@@ -77,7 +80,9 @@ def test_wrong_inputs_are_refused_with_a_sentence():
     with pytest.raises(ValueError, match="expected 2 conditions"):
         net(u, query, None)
     with pytest.raises(ValueError, match="one to three axes"):
-        DeepONet((8,), 1, 1, 0, (True, False, False))
+        DeepONet((8,) * 4, 1, 1, 0, ("nodes",) * 4)
+    with pytest.raises(ValueError, match="layout with 1 entries"):
+        DeepONet((8,), 1, 1, 0, ("nodes", "periodic"))
 
 
 def fields(n, generator):
@@ -97,7 +102,7 @@ def fields(n, generator):
 class TestPrincipalComponents:
     def net(self, n_modes=6):
         torch.manual_seed(0)
-        return PODDeepONet((16,), 1, 2, 0, (True, False), BRANCHES[0], n_modes=n_modes).double()
+        return PODDeepONet((16,), 1, 2, 0, ("periodic",), True, BRANCHES[0], n_modes=n_modes).double()
 
     def test_they_span_the_outputs_and_are_orthogonal(self):
         outputs, axes = fields(40, torch.Generator().manual_seed(0))

@@ -29,7 +29,7 @@ def test_translating_the_input_translates_the_output(shape, shift):
 
 
 def test_a_bounded_axis_breaks_the_symmetry_along_itself_only():
-    net = FNO(2, 1, 1, periodic=(True, False), modes=4, width=6).double()
+    net = FNO(2, 1, 1, layout=("periodic", "cells"), modes=4, width=6).double()
     u = torch.randn(2, 1, 16, 15, dtype=torch.float64)
     assert (net(u.roll(3, 2)) - net(u).roll(3, 2)).abs().max() < 1e-12
     assert (net(u.roll(3, 3)) - net(u).roll(3, 3)).abs().max() > 1e-3
@@ -50,24 +50,12 @@ def test_the_same_function_on_other_grids(shape):
     ).abs().max() > 1e-9
 
 
-def test_bounded_axes_have_the_same_coordinate_and_padding_on_every_grid():
-    """Cell centres of a coarse grid are means of pairs of a fine one: to second order the outputs agree."""
-    net = FNO(1, 1, 1, periodic=(False,), modes=4, width=8, n_layers=2, padding=0.25).double()
-    errors = []
-    for n in (64, 128):
-        u, fine = (
-            torch.cos(torch.pi * (torch.arange(m, dtype=torch.float64) + 0.5) / m)[None, None] for m in (n, 2 * n)
-        )
-        errors.append((net(u) - net(fine).unflatten(2, (n, 2)).mean(-1)).abs().max())
-    assert errors[0] < 0.05 and errors[1] < 0.6 * errors[0]
-
-
 def test_padding_keeps_the_ends_of_a_bounded_axis_apart():
     """A kernel acts across a periodic end at once; padding puts distance between the two ends."""
     responses = []
     for padding in (0.0, 1.0):
         torch.manual_seed(0)
-        net = FNO(1, 1, 1, periodic=(False,), modes=16, width=8, n_layers=1, padding=padding).double()
+        net = FNO(1, 1, 1, layout=("cells",), modes=16, width=8, n_layers=1, padding=padding).double()
         spike = torch.zeros(1, 1, 64, dtype=torch.float64)
         spike[..., -1] = 1.0
         change = (net(spike) - net(0 * spike)).abs()[0, 0]
@@ -127,7 +115,7 @@ PROGRAM = """
 import torch
 from pdekit.nets.fno import FNO
 torch.manual_seed(0)
-net = FNO(2, 1, 1, 1, periodic=(True, False), modes=3, width=6, n_layers=2)
+net = FNO(2, 1, 1, 1, layout=("periodic", "nodes"), modes=3, width=6, n_layers=2)
 u, condition = torch.randn(2, 1, 16, 15), torch.rand(2, 1)
 results = []
 for f in (net, torch.compile(net, backend="aot_eager", fullgraph=True)):

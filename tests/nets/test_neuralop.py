@@ -81,7 +81,7 @@ def test_the_library_fno_is_the_same_on_even_and_odd_grids():
 @pytest.mark.parametrize("shape", [(20,), (17, 16), (9, 10, 8)])
 def test_shapes_conditions_and_gradients(build, shape):
     ndim = len(shape)
-    net = build(ndim, 2, 3, n_conditions=2, periodic=(True,) * (ndim - 1) + (False,), **SMALL)
+    net = build(ndim, 2, 3, n_conditions=2, layout=("periodic",) * (ndim - 1) + ("cells",), **SMALL)
     u, condition = torch.randn(2, 2, *shape), torch.rand(2, 2)
     y = net(u, condition)
     assert y.shape == (2, 3, *shape)
@@ -132,3 +132,20 @@ def test_double_precision_is_refused_with_a_remedy():
 def test_other_modules_are_left_as_the_library_made_them():
     fno(2, 1, 1, **SMALL)
     assert type(library.FNO((8, 8), 1, 1, 8).fno_blocks.convs[0]) is SpectralConv
+
+
+@pytest.mark.parametrize(
+    ("layout", "shape", "padded"),
+    [
+        (("nodes", "nodes"), (29, 57), (35, 70)),  # 1.25 of 28 and of 56 intervals
+        (("cells", "periodic"), (28, 20), (35, 20)),
+        (("nodes", "cells"), (2, 3), (2, 4)),  # never cut
+    ],
+)
+def test_bounded_axes_are_padded_by_a_length(layout, shape, padded):
+    net, seen = fno(2, 1, 1, layout=layout, modes=2, width=4, n_layers=1), []
+    net.core.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    u = torch.randn(1, 1, *shape)
+    assert net(u).shape == (1, 1, *shape)
+    assert seen[0].shape[2:] == padded and torch.equal(seen[0][:, :1, : shape[0], : shape[1]], u)
+    assert not seen[0][:, :, shape[0] :].any() and not seen[0][:, :, :, shape[1] :].any()

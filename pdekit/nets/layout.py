@@ -1,0 +1,62 @@
+"""Where the points of an axis lie: x_i / L = i / n (periodic), (i + 1/2) / n (cells), i / (n - 1) (nodes, both ends).
+
+The words are those of `pdekit.fields.Grid`. A net is told one for each axis, and never a number of points: whatever
+depends on the place or on a length is then the same on every grid of a box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+LAYOUTS = ("periodic", "cells", "nodes")
+
+
+def checked_layout(layout: Sequence[str] | None, ndim: int) -> tuple[str, ...]:
+    """The layout of each axis; periodic ones for None.
+
+    Raises:
+        ValueError: if there is not one for each axis, or one is no layout.
+    """
+    layout = ("periodic",) * ndim if layout is None else layout
+    if isinstance(layout, str) or len(layout) != ndim or not {*layout} <= {*LAYOUTS}:
+        raise ValueError(
+            f"expected layout with {ndim} entries, one for each axis, among {LAYOUTS}, got {layout!r}; "
+            "give the layout of the problem's grid"
+        )
+    return tuple(layout)
+
+
+def intervals(n: int, layout: str) -> int:
+    """How many distances of neighbouring points make the length of an axis of n points.
+
+    >>> intervals(29, "nodes"), intervals(28, "cells"), intervals(28, "periodic")
+    (28, 28, 28)
+    """
+    return max(n - 1, 1) if layout == "nodes" else n
+
+
+def places(n: int, layout: str, like: Tensor) -> Tensor:
+    """The points of an axis as shares of its length, shape (n,), in the precision and on the device of ``like``.
+
+    >>> places(3, "nodes", torch.zeros(())).tolist(), places(2, "cells", torch.zeros(())).tolist()
+    ([0.0, 0.5, 1.0], [0.25, 0.75])
+    """
+    i = torch.arange(n, dtype=like.dtype, device=like.device)
+    return (i + 0.5 if layout == "cells" else i) / intervals(n, layout)
+
+
+def bounded_coordinates(u: Tensor, layout: Sequence[str]) -> Tensor:
+    """Appends to u "batch channel *space" a channel for each bounded axis: the place, from -1 to 1 over the axis.
+
+    Walls make the place matter; a periodic axis gets none, so that a net stays equivariant along it.
+    """
+    columns = [u]
+    for axis, where in enumerate(layout, start=2):
+        if where != "periodic":
+            line = 2 * places(u.shape[axis], where, u) - 1
+            line = line.reshape([-1 if a == axis else 1 for a in range(u.ndim)])
+            columns.append(line.expand(u.shape[0], 1, *u.shape[2:]))
+    return torch.cat(columns, 1) if len(columns) > 1 else u
