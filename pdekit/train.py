@@ -194,6 +194,7 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
     save_weights(run, model, names["model"], config)
     record = {"seed": seed, "steps": outcome.steps, "parameters": n_parameters, "seconds": seconds}
     record["energy"] = energy.record()
+    record["findings"] = list(model.findings())
     record |= {"data": {"name": recipe.name, "recipe": recipe.hash}, "weights": sha256(run / WEIGHTS)}
     write_json(run / "provenance.json", provenance(**record))
     with timed(seconds, "evaluation"):
@@ -202,7 +203,7 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
             recipe=None if config.get("path") else recipe, device=device_of(engine), base=base,
         )  # fmt: skip
     write_json(run / "provenance.json", provenance(**record))
-    print(closing)
+    print(*model.findings(), closing, sep="\n")
     print(f"run: {run} (in Python: pdekit.load({str(run)!r}))")
     return run
 

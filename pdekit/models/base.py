@@ -75,6 +75,10 @@ class Surrogate(nn.Module, ABC):
         belongs into buffers, so that a resumed run goes on from the same state. By default nothing.
         """
 
+    def findings(self) -> Sequence[str]:
+        """What training has found beside forecasts, a sentence each, for a person. By default nothing."""
+        return ()
+
     def batches(self, data) -> Iterable:
         """What to train on: by default the training loader of a data module."""
         return data.train_dataloader()

@@ -277,6 +277,8 @@ def test_an_unknown_coefficient_is_a_parameter_like_the_weights():
     loss.backward()
     assert numbers["viscosity"].item() == pytest.approx(0.5) and "data" in numbers
     assert model.unknowns.logarithms["viscosity"].grad.abs() > 0
+    assert list(model.findings()) == ["viscosity 0.5 found, 0.1 true (+4e+02 % off)"]
+    assert list(PINN(problem, NET, collocation=SMALL).findings()) == []
     index = ((model.unknowns.places[:, 0] + 1) / 2 * 32).round().long()
     noise = model.unknowns.observed[:, 0] - batch.u[0, 0, 0].double()[index]
     assert 0.05 < noise.std() / batch.u[0, 0].std() < 0.2

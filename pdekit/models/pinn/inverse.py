@@ -89,3 +89,13 @@ class Unknowns(nn.Module):
         """The weighted mean squared difference from the observations, in units of each field's deviation."""
         difference = solution(self.places)[:, : self.observed.shape[1]] - self.observed
         return self.inverse.weight * (difference / self.size).square().mean()
+
+
+def finding(name: str, found: float, true: float) -> str:
+    """What was found of a parameter, in words.
+
+    >>> finding("viscosity", 0.0031796, 0.0031831)
+    'viscosity 0.00318 found, 0.003183 true (-0.11 % off)'
+    """
+    error = f" ({100 * (found / true - 1):+.2g} % off)" if true else ""
+    return f"{name} {found:.4g} found, {true:.4g} true{error}"

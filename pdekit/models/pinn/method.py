@@ -16,7 +16,7 @@ from pdekit.models.base import Surrogate
 from pdekit.models.pinn.balancing import BALANCING, gradient_norm_weights, residual_weights
 from pdekit.models.pinn.causality import Causality, by_time, point_weights
 from pdekit.models.pinn.collocation import Collocation, columns_of
-from pdekit.models.pinn.inverse import Inverse, Unknowns
+from pdekit.models.pinn.inverse import Inverse, Unknowns, finding
 from pdekit.models.pinn.plan import SecondOrder, place_of, window_stages
 from pdekit.models.pinn.solution import Known, Solution
 from pdekit.models.stages import Stage
@@ -187,6 +187,11 @@ class PINN(Surrogate):
             n = sum(p.numel() for p in net.parameters())
             found += window_stages(settings, self.second, window, prefixes, n, self.linearised)
         return tuple(found)
+
+    def findings(self) -> Sequence[str]:
+        """The unknown parameters: what was found, and what the equation of the data has."""
+        found = {} if self.unknowns is None else self.unknowns.values()
+        return [finding(name, float(value), float(getattr(self.problem.pde, name))) for name, value in found.items()]
 
     def batches(self, data: Any) -> Iterable[Trajectory]:
         """No data: empty batches, for ever."""
