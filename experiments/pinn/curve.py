@@ -40,6 +40,7 @@ from pdekit.training import fit
 
 HERE = Path(__file__).parent
 ADAM_STEPS = 100  # between rows
+EVERY_STEP = 30  # of the second stage, then every fourth has a row: looking takes as long as a fifth of a step
 COLUMNS = (
     "problem",
     "variant",
@@ -87,7 +88,8 @@ class WatchedPINN(PINN):
     """A PINN that is looked at before some of its steps."""
 
     def before_step(self, stage: Stage, step: int) -> None:
-        if not stage.name.startswith("adam") or step % ADAM_STEPS == 0:
+        due = step % ADAM_STEPS if stage.name.startswith("adam") else step > EVERY_STEP and step % 4
+        if not due:
             self.watch.look(self, stage.name, step)
         super().before_step(stage, step)
 

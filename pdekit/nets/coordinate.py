@@ -20,7 +20,7 @@ ACTIVATIONS = {"tanh": torch.tanh, "sin": torch.sin, "gelu": functional.gelu}
 
 
 class Embedding(nn.Module):
-    """Features of a point: harmonics along periodic axes, the coordinate scaled to [-1, 1] along others.
+    """Features of a point: harmonics along periodic axes, the coordinate scaled to [-s, s] along others.
 
     A periodic axis of period P gives cos(2 pi m x / P) and sin(2 pi m x / P) for m = 1 ... harmonics, and nothing
     else: whatever follows is periodic with all its derivatives (Dong and Ni 2021). Random features, if any, are
@@ -33,6 +33,8 @@ class Embedding(nn.Module):
         harmonics: largest m.
         random_features: rows of B; 0 for none.
         random_scale: standard deviation of B.
+        stretch: s. A net begins with slow functions of what it sees: where fields oscillate n times over the span of
+            time, s of about n lets it begin with the right ones.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Embedding(nn.Module):
         harmonics: int = 1,
         random_features: int = 0,
         random_scale: float = 1.0,
+        stretch: float = 1.0,
     ):
         super().__init__()
         if not len(lower) == len(upper) == len(periodic):
@@ -51,9 +54,11 @@ class Embedding(nn.Module):
             )
         if harmonics < 1 or random_features < 0:
             raise ValueError(f"expected harmonics >= 1 and random_features >= 0, got {harmonics} and {random_features}")
+        if not stretch > 0:
+            raise ValueError(f"expected stretch > 0, got {stretch}; 1 scales coordinates to [-1, 1]")
         self.lower, self.upper = tuple(map(float, lower)), tuple(map(float, upper))
         self.periodic = tuple(bool(p) for p in periodic)
-        self.harmonics = harmonics
+        self.harmonics, self.stretch = harmonics, float(stretch)
         size = sum(2 * harmonics if p else 1 for p in self.periodic)
         self.register_buffer("random", random_scale * torch.randn(random_features, size) if random_features else None)
         self.size = 2 * random_features or size
@@ -62,7 +67,8 @@ class Embedding(nn.Module):
         """Features of one coordinate, "point 1"."""
         span = self.upper[axis] - self.lower[axis]
         if not self.periodic[axis]:
-            return coordinate * (2 / span) + (-1 - 2 * self.lower[axis] / span)
+            rate = 2 * self.stretch / span
+            return coordinate * rate + (-self.stretch - rate * self.lower[axis])
         phase = coordinate * (2 * pi / span)
         waves = [phase if m == 1 else phase * m for m in range(1, self.harmonics + 1)]
         return torch.cat([torch.cos(w) for w in waves] + [torch.sin(w) for w in waves], -1)
@@ -119,7 +125,7 @@ class CoordinateNet(nn.Module, ABC):
         width: features of a layer.
         depth: hidden layers, or blocks.
         activation: tanh, sin or gelu.
-        harmonics, random_features, random_scale: of `Embedding`.
+        harmonics, random_features, random_scale, stretch: of `Embedding`.
         factorised: random weight factorisation of every layer.
     """
 
@@ -136,13 +142,14 @@ class CoordinateNet(nn.Module, ABC):
         random_features: int = 0,
         random_scale: float = 1.0,
         factorised: bool = False,
+        stretch: float = 1.0,
     ):
         super().__init__()
         if activation not in ACTIVATIONS:
             raise ValueError(f"expected an activation among {tuple(ACTIVATIONS)}, got {activation!r}")
         if width < 1 or depth < 1:
             raise ValueError(f"expected width >= 1 and depth >= 1, got {width} and {depth}")
-        self.embedding = Embedding(lower, upper, periodic, harmonics, random_features, random_scale)
+        self.embedding = Embedding(lower, upper, periodic, harmonics, random_features, random_scale, stretch)
         self.activation = ACTIVATIONS[activation]
         self.out_channels = out_channels
         self.width, self.depth, self.factorised = width, depth, factorised
