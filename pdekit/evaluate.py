@@ -31,6 +31,8 @@ settings:
   measures=[rmse,vrmse]     names in pdekit.metrics.catalogue; all that suit if not given
   sweep_sizes=[0.5,1.0]     solver grids, as shares of the data grid; [] for no solvers
   sweep_steps=[1,4]         solver steps between frames
+  sweep_refinements=[0.25]  where a case made the data: its solver with shares of its resolution; [] for none
+  sweep_orders=[2]          and with elements of these orders beside its own
   sweep_precisions=[float64]  of the solvers; float32 and float64 if not given
   timing_batches=[1,64]     batches with which forecasts are timed beside batch_size
   error=correlation_time    first axis of the cost chart; nrmse if not given

@@ -44,6 +44,7 @@ LITTLE = [
     "evaluation.sweep_steps=[1]",
     "evaluation.sweep_precisions=[float64]",
     "evaluation.sweep_refinements=[0.5]",
+    "evaluation.sweep_orders=[]",
     "evaluation.timing_batches=[1]",
     "evaluation.n_kept=1",
     "evaluation.measures=[vrmse]",

@@ -12,18 +12,27 @@ from pdekit.models.base import Surrogate
 from pdekit.models.case_solver import CaseSolver
 
 
-def case_solvers(problem: Problem, recipe: BaseRecipe | None, refinements: Sequence[float]) -> dict[str, Surrogate]:
-    """Solvers by name; none if the data do not come from a case.
+def case_solvers(
+    problem: Problem, recipe: BaseRecipe | None, refinements: Sequence[float], orders: Sequence[int] = ()
+) -> tuple[dict[str, Surrogate], dict[str, str]] | None:
+    """Solvers by name, and why there are none; None if the data do not come from a case.
 
     Args:
         problem: what is forecast, on the grid of the evaluation.
         recipe: that made the data; None for data from elsewhere.
         refinements: of the solvers, as shares of the resolution of the reference.
+        orders: of elements, beside those of the case; higher ones, and cases without elements, are left out.
     """
     if not isinstance(recipe, SolvedRecipe):
-        return {}
+        return None
+    if not refinements:
+        return {}, {"solver": "left out, because sweep_refinements is empty"}
+    cases = {"": recipe.case} | {f"order {order}, ": recipe.case.at_order(order) for order in orders}
     draw = partial(recipe.draw, "test")
-    return {
-        f"solver, {share:g} of the resolution": CaseSolver(problem, recipe.case, draw, share)
+    found = {
+        f"solver, {what}{share:g} of the resolution": CaseSolver(problem, case, draw, share)
+        for what, case in cases.items()
         for share in dict.fromkeys(refinements)
+        if case is not None
     }
+    return found, {}

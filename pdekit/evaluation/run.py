@@ -85,9 +85,9 @@ def evaluate_models(
     others, absent = baselines(problem, lambda: training_batches(data, shape, recipe))
     others = {name: model for name, model in others.items() if name not in models}
     sweep, no_solver = solvers(problem, settings.sweep_sizes, settings.sweep_steps, settings.sweep_precisions)
-    wholes = case_solvers(problem, recipe, settings.sweep_refinements)
-    if wholes:  # a problem that is solved as a whole has no step to sweep over
-        sweep, no_solver = wholes, {}
+    wholes = case_solvers(problem, recipe, settings.sweep_refinements, settings.sweep_orders)
+    if wholes is not None:  # a problem that is solved as a whole has no step to sweep over
+        sweep, no_solver = wholes
     horizon = settings.horizon or problem.n_frames - history - max(settings.starts)
     table = None
     if settings.resolutions and models:

@@ -29,6 +29,7 @@ class Evaluation:
         sweep_precisions: of the solvers, "float32" and "float64".
         sweep_refinements: where a case made the data (steady problems, geometries): its solver with these shares of the
             reference's resolution; none for no solvers.
+        sweep_orders: of its elements, if it has some: these beside its own, where they are lower.
         timing_batches: batches with which forecasts are timed beside ``batch_size``; 1 is the latency of one forecast.
         coupling: whether to tell how much the coupling of the fields matters, and how much of that each model has
             captured; the test samples are solved once more with the coupling cut.
@@ -57,6 +58,7 @@ class Evaluation:
     sweep_steps: tuple[int, ...] = (1, 2, 4, 8)
     sweep_precisions: tuple[str, ...] = ("float32", "float64")
     sweep_refinements: tuple[float, ...] = (0.125, 0.25, 0.5)
+    sweep_orders: tuple[int, ...] = (2,)
     timing_batches: tuple[int, ...] = (1, 64)
     coupling: bool = False
     error: str = "nrmse"

@@ -74,6 +74,11 @@ class Case(ABC):
         knob = {item.name: getattr(self, item.name) for item in fields(self)}.get("coupling", OFF)
         return None if knob == OFF else replace(self, coupling=OFF)
 
+    def at_order(self, order: int) -> Case | None:
+        """The same case with elements of a lower order; None where it has no elements, or theirs are not higher."""
+        own = {item.name: getattr(self, item.name) for item in fields(self)}.get("order", 0)
+        return replace(self, order=order) if order < own else None
+
     @abstractmethod
     def draw(self, generator: np.random.Generator) -> Draw:
         """The random inputs of a sample."""

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from pdekit.data.base_recipe import SPLITS
+from pdekit.data.solved import SolvedRecipe
 from pdekit.evaluation.case_solvers import case_solvers
-from pdekit.fields import Points
+from pdekit.fields import Grid, Points
 from pdekit.models.case_solver import CaseSolver
+from pdekit.solvers.electro_osmosis import ElectroOsmosisCase
 from tests.data.cases import Slab, slab
 from tests.data.test_recipe import recipe as marched
 
@@ -68,8 +71,26 @@ def test_what_cannot_be_solved_is_refused():
 
 def test_solvers_of_an_evaluation():
     recipe = slab()
-    found = case_solvers(recipe.problem("test"), recipe, (0.25, 0.5, 0.5))
+    found, absent = case_solvers(recipe.problem("test"), recipe, (0.25, 0.5, 0.5), orders=(2,))
+    assert not absent
     assert list(found) == ["solver, 0.25 of the resolution", "solver, 0.5 of the resolution"]
     assert np.allclose(found["solver, 0.5 of the resolution"].draw(3).noise, recipe.draw("test", 3).noise)
-    assert case_solvers(recipe.problem("test"), None, (0.5,)) == {}
-    assert case_solvers(marched().problem("test"), marched(), (0.5,)) == {}
+    assert case_solvers(recipe.problem("test"), None, (0.5,)) is None
+    assert case_solvers(marched().problem("test"), marched(), (0.5,)) is None
+    none, why = case_solvers(recipe.problem("test"), recipe, ())
+    assert not none and "sweep_refinements" in why["solver"]
+
+
+def test_elements_of_lower_order():
+    case = ElectroOsmosisCase(order=4, size=0.2)
+    assert case.at_order(2) == ElectroOsmosisCase(order=2, size=0.2)
+    assert case.at_order(4) is None and Slab().at_order(2) is None
+    grid = Grid((8, 8), (1e-3, 1e-3), layout=("cells", "cells"))
+    recipe = SolvedRecipe(name="e", case=case, grid=grid, n_trajectories=dict.fromkeys(SPLITS, 1))
+    found, _ = case_solvers(recipe.problem("test"), recipe, (0.5, 1.0), orders=(2, 5))
+    assert {name: solver.case.order for name, solver in found.items()} == {
+        "solver, 0.5 of the resolution": 4,
+        "solver, 1 of the resolution": 4,
+        "solver, order 2, 0.5 of the resolution": 2,
+        "solver, order 2, 1 of the resolution": 2,
+    }
