@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdekit.metrics.quadrature import diverged_as
+from pdekit.metrics.series import ordered
 
 LARGEST, SMALLEST = 1e-2, 1e-4
 """Shares of pairs between which the slope of the correlation sum is taken."""
@@ -92,7 +93,7 @@ def sliced_wasserstein(
     generator = torch.Generator().manual_seed(0)
     theta = torch.randn(axes.shape[-1], DIRECTIONS, dtype=torch.float64, generator=generator).to(b)
     theta = axes @ (theta / theta.norm(dim=0))
-    along_a, along_b = ((v @ theta).sort(1).values for v in (a, b))
+    along_a, along_b = (ordered((v @ theta).mT) for v in (a, b))
     size = along_b.abs().sum((1, 2))
     distance = (along_a - along_b).abs().sum((1, 2))
     value = torch.where(distance == 0, torch.zeros_like(distance), distance / size)

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from pdekit.metrics.pair import Pair, Signal, measure
-from pdekit.metrics.quadrature import diverged_as
 
 
 @measure
@@ -57,8 +56,7 @@ def _pearson(e: tuple[Tensor, Tensor], u: tuple[Tensor, Tensor], r: tuple[Tensor
     square_e, a, b = e[0], u[0].sqrt(), r[0].sqrt()
     rounding = 16 * torch.finfo(a.dtype).eps
     # the spectrum of a forecast is made of that of the reference, and has its rounding too
-    flat_a = a.isfinite() & (a <= rounding * torch.maximum(u[1], r[1]).sqrt())
-    flat_b = b <= rounding * r[1].sqrt()
-    rho = 1 - (square_e - (a - b) ** 2) / (2 * a * b)
-    rho = diverged_as(-math.inf, torch.where(square_e.isfinite() & a.isfinite(), rho.clamp(-1, 1), math.nan))
-    return torch.where(flat_a | flat_b, (flat_a & flat_b).to(rho.dtype), rho)
+    flat_a, flat_b = a <= rounding * torch.maximum(u[1], r[1]).sqrt(), b <= rounding * r[1].sqrt()
+    rho = (1 - (square_e - (a - b) ** 2) / (2 * a * b)).clamp(-1, 1)
+    rho = torch.where(flat_a | flat_b, (flat_a & flat_b).to(rho.dtype), rho)
+    return torch.where((square_e + a).isfinite(), rho, -math.inf)

@@ -51,13 +51,13 @@ def centred(values: Tensor, problem: Problem, mask: Tensor | None = None) -> Ten
     return values - mean.reshape(mean.shape + (1,) * len(space_dims(problem)))
 
 
-def joint(channel_values: Tensor, problem: Problem) -> Tensor:
-    """Mean over the components of each field's group, given back to every component: "... channel"."""
+def joint(values: Tensor, problem: Problem, dim: int = -1) -> Tensor:
+    """Mean over the components of each field's group, given back to every component; channels are axis ``dim``."""
     groups = [field.group for field in problem.fields]
     if len(set(groups)) == len(groups):
-        return channel_values
+        return values
     components = [[i for i, other in enumerate(groups) if other == group] for group in groups]
-    return torch.stack([channel_values[..., members].mean(-1) for members in components], dim=-1)
+    return torch.stack([sum(values.select(dim, i) for i in chosen) / len(chosen) for chosen in components], dim)
 
 
 def ratio(error: Tensor, scale: Tensor) -> Tensor:
@@ -67,4 +67,4 @@ def ratio(error: Tensor, scale: Tensor) -> Tensor:
 
 def diverged_as(worst: float, values: Tensor) -> Tensor:
     """NaN and infinities become the worst value, so that no later reduction can hide them."""
-    return torch.where(values.isfinite(), values, worst)
+    return torch.nan_to_num(values, worst, worst, worst)  # worst is an infinity: nothing is made to look well

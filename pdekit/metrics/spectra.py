@@ -16,12 +16,9 @@ import torch
 from torch import Tensor
 
 from pdekit.fields import Grid, Problem
-from pdekit.metrics.pair import Known, Pair, measure
-from pdekit.metrics.quadrature import diverged_as, joint, ratio
-from pdekit.metrics.shells import shells, shells_of
-
-FLOOR = 1e-7
-"""Shells with less than this share of the strongest shell's energy are rounding in float32 data."""
+from pdekit.metrics.pair import Known, Pair, filled_shells, measure
+from pdekit.metrics.quadrature import diverged_as, ratio
+from pdekit.metrics.shells import shells, shells_of, squares
 
 COHERENT = 0.5
 """Coherence under which a scale is no longer forecast."""
@@ -57,10 +54,9 @@ def spectral_nrmse(pair: Pair) -> Tensor:
     """nRMSE of each shell: sqrt(sum |u_hat - reference_hat|^2 / sum |reference_hat|^2) over its modes.
 
     1 where the forecast has nothing or half of what it has is noise; shells that the reference leaves empty give
-    0 or +inf, and shells under the rounding of the stored data (see `FLOOR`) mean nothing.
+    0 or +inf, and shells under the rounding of the stored data (see `filled_shells`) mean nothing.
     """
-    error, power = (_joint(p, pair.problem) for p in (pair.error.power, pair.known.power))
-    return diverged_as(math.inf, ratio(error.sqrt(), power.sqrt()))
+    return diverged_as(math.inf, ratio(pair.error.amplitude, pair.known.amplitude))
 
 
 @measure
@@ -78,8 +74,8 @@ def coherent_wavenumber(pair: Pair) -> Tensor:
     """The wavenumber at which `coherence` first falls under `COHERENT`, in radians per unit of length.
 
     All larger scales are forecast, at smaller ones the forecast is a guess. Shells of the mean and those that the
-    reference does not fill (see `FLOOR`) are passed over; between shells the coherence is a broken line that begins
-    with 1 at wavenumber 0. The largest wavenumber of the grid if it never falls, 0 for a diverged forecast.
+    reference does not fill (see `filled_shells`) are passed over; between shells the coherence is a broken line that
+    begins with 1 at wavenumber 0. The largest wavenumber of the grid if it never falls, 0 for a diverged forecast.
 
     >>> from math import pi
     >>> from pdekit.fields import Field
@@ -90,19 +86,17 @@ def coherent_wavenumber(pair: Pair) -> Tensor:
     >>> round(coherent_wavenumber(u, reference, problem).item(), 6)  # from 1 at 2 to 0 at 6
     4.0
     """
-    rho, power, k = pair.coherence, _joint(pair.known.power, pair.problem), pair.known.shells.wavenumbers
-    k, spacing = k.to(rho), float(k[1]) if len(k) > 1 else 1.0
-    filled = power > FLOOR * power.amax(-1, keepdim=True)
-    filled[..., 0] = False
-    below = filled & (rho < COHERENT)
-    last = float(k[-1])
-    after = torch.where(below, k, math.inf).amin(-1, keepdim=True)
+    rho, filled, spacing = pair.coherence, pair.known.filled_jointly, shells(pair.problem.grid).spacing
+    number = torch.arange(rho.shape[-1], dtype=rho.dtype, device=rho.device)
+    last = len(number) - 1
+    after = torch.where(filled & (rho < COHERENT), number, math.inf).amin(-1, keepdim=True)
     # the last filled shell before the first that is below, or wavenumber 0 where coherence is 1
-    before = torch.where(filled & (k < after), k, 0.0).amax(-1, keepdim=True)
-    rho_0, rho_1 = (rho.gather(-1, (at.clamp_max(last) / spacing).round().long()) for at in (before, after))
+    before = torch.where(filled & (number < after), number, 0.0).amax(-1, keepdim=True)
+    rho_0, rho_1 = (rho.gather(-1, at.clamp_max(last).long()) for at in (before, after))
     rho_0 = torch.where(before > 0, rho_0, 1.0)
-    crossing = torch.where(after <= last, before + (after - before) * (rho_0 - COHERENT) / (rho_0 - rho_1), last)
-    return torch.where(rho[..., 0] > -math.inf, crossing.squeeze(-1), 0.0)
+    crossing = spacing * (before + (after - before) * (rho_0 - COHERENT) / (rho_0 - rho_1))
+    found = torch.where(after <= last, crossing, spacing * last).squeeze(-1)
+    return torch.where(rho[..., 0] > -math.inf, found, 0.0)
 
 
 @measure
@@ -113,20 +107,21 @@ def log_spectral_distance(pair: Pair) -> Tensor:
     *amount* of every scale, and stays meaningful when predictability has ended. +inf for a forecast with an empty
     shell, for one of an empty reference, and where it has diverged.
     """
-    return decades(diverged_as(math.inf, pair.power), pair.known.power)
+    return decades(diverged_as(math.inf, pair.power), pair.known.power, pair.known.filled)
 
 
-def decades(spectrum: Tensor, wanted: Tensor) -> Tensor:
-    """sqrt(mean of log10(spectrum/wanted)^2) over the last axis, where ``wanted`` is filled (see `FLOOR`).
+def decades(spectrum: Tensor, wanted: Tensor, filled: Tensor | None = None) -> Tensor:
+    """sqrt(mean of log10(spectrum/wanted)^2) over the last axis, where ``wanted`` is filled (see `filled_shells`).
 
     >>> wanted = torch.tensor([1.0, 1e-2, 1e-9])
     >>> round(decades(torch.tensor([10.0, 1e-3, 1.0]), wanted).item(), 6)
     1.0
     """
-    filled = (wanted > FLOOR * wanted.amax(-1, keepdim=True)).to(wanted.dtype)
-    exponents = torch.where(filled > 0, torch.log10(spectrum / wanted), torch.zeros_like(spectrum))
-    distance = ((exponents**2).sum(-1) / filled.sum(-1)).sqrt()  # NaN, so +inf, if nothing is filled
-    return torch.where((spectrum == wanted).all(-1), torch.zeros_like(distance), diverged_as(math.inf, distance))
+    filled = filled_shells(wanted) if filled is None else filled
+    square = (spectrum / wanted).log10().square().masked_fill_(~filled, 0)
+    distance = (square.sum(-1) / filled.sum(-1)).sqrt()  # NaN, so +inf, if nothing is filled
+    both_empty = (spectrum.amax(-1) == 0) & (wanted.amax(-1) == 0)
+    return diverged_as(math.inf, distance).masked_fill_(both_empty, 0)
 
 
 @measure
@@ -199,16 +194,12 @@ def sobolev_norm(u: Tensor, problem: Problem, order: float) -> Tensor:
     [1.0, 50.0, 0.02]
     """
     modes = shells_of(problem)
-    return modes.total(modes.transform(u), (1 + modes.square_wavenumber) ** order).sqrt()
+    return modes.total(squares(modes.transform(u)), (1 + modes.square_wavenumber) ** order).sqrt()
 
 
 def wavenumbers(grid: Grid) -> Tensor:
     """The wavenumber k_j = j k_1 of every shell, in radians per unit of length."""
     return shells(grid).wavenumbers
-
-
-def _joint(power: Tensor, problem: Problem) -> Tensor:
-    return joint(power.movedim(-1, 0), problem).movedim(0, -1)
 
 
 def _band(pair: Pair, first: int, end: int | None) -> Tensor:
@@ -223,4 +214,4 @@ def _mean_of_shells(pair: Pair, first: int, end: int | None) -> Tensor:
 
 def _never_hidden(pair: Pair, band: Tensor) -> Tensor:
     """A band may be empty, and must not hide a divergence."""
-    return diverged_as(math.inf, torch.where(pair.error.finite, band, math.inf))
+    return torch.where(pair.finite, band, math.inf)

@@ -51,16 +51,17 @@ class Window:
         self.n_frames = 0
         self.total = self.power = torch.zeros((), dtype=torch.float64, device=points.device)
         self._pieces: list[Tensor] = []
+        self._made: dict[str, Tensor] = {}
 
     def update(self, u: Known | Pair, frames: slice = slice(None)) -> None:
         """Take in frames "batch time channel *space" of a reference or a forecast; what else it knows is shared."""
-        values, at = u.u[:, frames], self.points.device
+        values, at, self._made = u.u[:, frames], self.points.device, {}
         n_space = len(space_dims(self.problem))
         flat = values.flatten(-n_space) if n_space else values.unsqueeze(-1)
         index = self.points.to(flat.device).unsqueeze(1).expand(-1, flat.shape[1], -1, -1)
         self._pieces.append(flat.gather(-1, index).to(at))
         self.n_frames += values.shape[1]
-        self.total = self.total + values.sum(1, dtype=torch.float64).to(at)
+        self.total = self.total + values.sum(1).double().to(at)
         if self.spectral:
             self.power = self.power + u.power[:, frames].sum(1, dtype=torch.float64).to(at)
 
@@ -85,14 +86,28 @@ class Window:
     @property
     def series(self) -> Tensor:
         """Values at the points, "batch channel point time"."""
-        if len(self._pieces) > 1:
-            self._pieces = [torch.cat(self._pieces, 1)]
-        return self._pieces[0].movedim(1, -1).double()
+        return self._once("series", lambda: torch.cat(self._pieces, 1).movedim(1, -1).double())
+
+    @property
+    def values(self) -> Tensor:
+        """The same in the order of their size, "batch channel value"."""
+        return self._once("values", lambda: series.ordered(self.series.flatten(-2)))
+
+    @property
+    def frequency_spectrum(self) -> Tensor:
+        """Of the series, "batch channel frequency"."""
+        return self._once("frequency_spectrum", lambda: series.frequency_spectrum(self.series))
 
     @property
     def states(self) -> Tensor:
-        """The same as vectors, "batch time coordinate"."""
+        """The series as vectors, "batch time coordinate"."""
         return self.series.flatten(1, 2).mT
+
+    def _once(self, name: str, make: Callable[[], Tensor]) -> Tensor:
+        """What several statistics ask for; made anew when frames have come in."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
 
 
 def points_of(problem: Problem, n_batch: int, n_frames: int, mask: Tensor | None = None) -> Tensor:
@@ -123,12 +138,12 @@ def time_mean_spectral_distance(u: Window, reference: Window) -> Tensor:
 
 def one_point_wasserstein(u: Window, reference: Window) -> Tensor:
     """W_1 of the distributions of the values at one point and time, in the unit of the field."""
-    return series.wasserstein(u.series, reference.series)
+    return series.wasserstein_of(u.values, reference.values)
 
 
 def frequency_spectral_distance(u: Window, reference: Window) -> Tensor:
     """Log-spectral distance of the frequency spectra, in decades."""
-    return decades(*(series.frequency_spectrum(window.series) for window in (u, reference)))
+    return decades(u.frequency_spectrum, reference.frequency_spectrum)
 
 
 def invariant_measure_distance(u: Window, reference: Window) -> Tensor:
@@ -178,11 +193,10 @@ def descriptions(window: Window) -> dict[str, Tensor]:
 
     ``autocorrelation_time`` is in frames.
     """
-    x = window.series
     return {
-        "autocorrelation_time": series.autocorrelation_time(x),
-        "frequency_spectrum": series.frequency_spectrum(x),
-        "one_point_quantile": series.quantiles(x, QUANTILES),
+        "autocorrelation_time": series.autocorrelation_time(window.series),
+        "frequency_spectrum": window.frequency_spectrum,
+        "one_point_quantile": series.quantiles_of(window.values, QUANTILES),
     }
 
 

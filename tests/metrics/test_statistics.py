@@ -183,7 +183,7 @@ def test_a_forecast_shares_its_transforms(monkeypatch):
     pair = Pair(u, known)
     found = Window(problem, points_of(problem, 3, N_FRAMES), spectral=True)
     _ = pair.power
-    monkeypatch.setattr(type(known.shells), "transform", None)
+    monkeypatch.setattr(type(known.spectra.shells), "transform", None)
     found.update(pair, slice(4, None))
     assert found.n_frames == N_FRAMES - 4
     torch.testing.assert_close(found.mean, u[:, 4:].mean(1))
