@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pdekit.nets.conditioning import ConditionEmbedding, Modulation
 from pdekit.nets.convolution import Conv, norm_groups
-from pdekit.nets.operator_net import Branch, conditioned, stack_of_layers
+from pdekit.nets.operator_net import Branch, conditioned, kept_size, stack_of_layers
 
 EMBEDDING = 64  # features of an embedded condition
 COARSEST = 4  # points of an axis at which a convolutional branch stops to coarsen
@@ -52,6 +52,7 @@ class PerceptronBranch(Branch):
         if depth < 1:
             raise ValueError(f"expected depth >= 1, got {depth}; a branch needs a hidden layer")
         self.first = nn.Linear(in_channels * prod(shape), width)
+        kept_size(self.first, activated=True)
         self.condition = _Conditioned(n_conditions, width)
         self.rest = nn.Sequential(nn.GELU(), stack_of_layers([width] * depth + [features]))
 
@@ -89,7 +90,7 @@ class ConvolutionalBranch(Branch):
         hidden = 8 * width
         self.first = nn.Linear(channels * prod(shape), hidden)
         self.condition = _Conditioned(n_conditions, hidden)
-        self.rest = nn.Sequential(nn.GELU(), nn.Linear(hidden, features))
+        self.rest = nn.Sequential(nn.GELU(), stack_of_layers([hidden, features]))
 
     def forward(
         self, u: Float[Tensor, "batch channel *space"], condition: Float[Tensor, "batch scalar"] | None

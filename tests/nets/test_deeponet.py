@@ -154,3 +154,14 @@ class TestPrincipalComponents:
         net.calibrate(outputs, axes)
         sizes = net.functions[1:].flatten(1).norm(dim=1)
         assert (sizes[:2] > 0.1).all() and (sizes[2:] < 1e-7).all()
+
+
+def test_a_new_net_depends_on_its_input_and_on_the_place():
+    """Initial weights keep the size of what goes through: functions and coefficients vary by a tenth to ten."""
+    torch.manual_seed(0)
+    net = DeepONet((64,), 1, 1, 0, ("periodic",), True)
+    with torch.no_grad():
+        functions = net.trunk(net.embedding(torch.rand(500, 2)))
+        coefficients = net.branch(torch.randn(100, 1, 64), None)
+    for varied in (functions.std(0).mean(), coefficients.std(0).mean()):
+        assert 0.1 < varied < 10
