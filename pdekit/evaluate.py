@@ -43,6 +43,7 @@ settings:
   data=NAME                 another dataset of the same problem
   path=FOLDER               published files of the dataset instead of generated ones
   n_kept=3 keep=[0,7]       samples whose forecasts are kept and shown: how many, or which
+  n_kept_members=3          members of each that are kept
   folder=PATH device=cuda seed=0 data_dir=PATH progress=false trust=PACKAGE
 
 data sets:

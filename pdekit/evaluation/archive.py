@@ -34,9 +34,8 @@ class Archive:
         self.partial = self.path.with_name(self.path.name + ".part")
         self.partial.parent.mkdir(parents=True, exist_ok=True)
         self._file = h5netcdf.File(self.partial, "w")
-        self._file.dimensions = {name: len(values) for name, values in coords.items()}
         for name, values in coords.items():
-            self.put(name, (name,), values)
+            self.coordinate(name, values)
         for name, value in attrs.items():
             self._file.attrs[name] = value
 
@@ -49,6 +48,11 @@ class Archive:
         else:
             self._file.close()
             self.partial.unlink(missing_ok=True)
+
+    def coordinate(self, name: str, values: Any) -> None:
+        """One more dimension, and its values."""
+        self._file.dimensions[name] = len(values)
+        self.put(name, (name,), values)
 
     def put(self, name: str, dims: Sequence[str], values: Any, attrs: Mapping[str, Any] | None = None) -> None:
         """A variable that is known whole."""

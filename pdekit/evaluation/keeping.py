@@ -27,10 +27,13 @@ class Kept:
 
     Beside them stand the inputs of the samples: coefficients by name (sample, *space*), ``mask`` (sample, field,
     *space*), and ``points``, ``point_mask`` and ``cells`` of a mesh. The coordinate ``sample`` is that of the scores.
+    Where a model may have several members there is a dimension ``member``; the reference and models without randomness
+    have the first one alone, NaN stands for the others.
 
     Args:
         folder, problem, contenders, attrs: of the evaluation.
         samples: numbers of those to keep.
+        members: of each model that are kept, at most: the first ones.
         lead: lead times.
     """
 
@@ -40,11 +43,14 @@ class Kept:
         problem: Problem,
         contenders: Sequence[Contender],
         samples: Sequence[int],
+        members: int,
         lead: np.ndarray,
         attrs: dict[str, Any],
     ):
         self.samples = sorted(set(samples))
-        frame_size = problem.n_channels * n_values(problem.grid) * len(self.samples) * (len(contenders) + 1)
+        self.members, self.contenders = members, contenders
+        n_forecasts = 1 + sum(min(members, c.members) for c in contenders)
+        frame_size = problem.n_channels * n_values(problem.grid) * len(self.samples) * n_forecasts
         self.every = -(-len(lead) // max(2, min(MOST_FRAMES, MOST_VALUES // max(1, frame_size))))
         self.problem = problem
         grid = problem.grid
@@ -63,9 +69,16 @@ class Kept:
             attrs = {**attrs, "grid": json.dumps(described)}
         self.archive = Archive(folder / "forecasts.nc", coords, attrs)
         self.archive.put("kind", ("model",), ["reference", *(c.kind for c in contenders)])
-        for field in problem.fields:
-            self.archive.declare(field.name, ("model", "sample", "time", *self.space), {"units": field.unit})
         self._given: list[Trajectory] = []
+
+    def declare(self) -> None:
+        """Room for the forecasts, once it is known which models have members (see `Contender.warm_up`)."""
+        self.members = min(self.members, max(c.members for c in self.contenders))
+        forecast = ("model", "member") if self.members > 1 else ("model",)
+        if self.members > 1:
+            self.archive.coordinate("member", np.arange(self.members))
+        for field in self.problem.fields:
+            self.archive.declare(field.name, (*forecast, "sample", "time", *self.space), {"units": field.unit})
 
     def _places(self, first_sample: int, n: int) -> tuple[list[int], slice]:
         """Rows of a batch that are kept, and where they go."""
@@ -95,20 +108,21 @@ class Kept:
         )
 
     def write_reference(self, first_sample: int, frames: slice, u: Tensor) -> None:
-        self._write(0, first_sample, frames.start, u)
+        self._write(0, 0, first_sample, frames.start, u)
 
     def write(self, row: int, member: int, first_sample: int, frames: slice, u: Tensor) -> None:
-        """The first member of each model."""
-        if member == 0:
-            self._write(row + 1, first_sample, frames.start, u)
+        """A part of a forecast, if its member is among those that are kept."""
+        if member < self.members:
+            self._write(row + 1, member, first_sample, frames.start, u)
 
-    def _write(self, row: int, first_sample: int, start: int, u: Tensor) -> None:
+    def _write(self, row: int, member: int, first_sample: int, start: int, u: Tensor) -> None:
         rows, places = self._places(first_sample, len(u))
         chosen = range(-(start + 1) % self.every, u.shape[1], self.every)
         if not rows or not chosen:
             return
         values = u[rows][:, list(chosen)].float().cpu().numpy()
         first = (start + 1 + chosen[0]) // self.every - 1
-        where = (places, slice(first, first + len(chosen)))
+        forecast = (row, member) if self.members > 1 else (row,)
+        where = (*forecast, places, slice(first, first + len(chosen)))
         for channel, field in enumerate(self.problem.fields):
-            self.archive.write(field.name, (row, *where), values[:, :, channel])
+            self.archive.write(field.name, where, values[:, :, channel])

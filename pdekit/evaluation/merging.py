@@ -34,7 +34,7 @@ def merge(runs: Sequence[Path], folder: Path, configs: Mapping[Path, Any] | None
                 f"expected scores.nc in {run}, found none; evaluate it first: python -m pdekit.evaluate run={run}"
             )
     scores = [_read(run / "scores.nc") for run in runs]
-    kept = [_read(run / "forecasts.nc") for run in runs]
+    kept = _with_members([_read(run / "forecasts.nc") for run in runs])
     horizons = {one.sizes["time"] for one in scores}
     scores = [one.isel(time=slice(0, min(horizons))) for one in scores]
     if len(horizons) > 1:
@@ -107,6 +107,19 @@ def check_same(first_run: Path, first: xr.Dataset, run: Path, found: xr.Dataset)
 def _read(path: Path) -> xr.Dataset:
     with xr.open_dataset(path, engine="h5netcdf") as data:
         return data.load()
+
+
+def _with_members(kept: Sequence[xr.Dataset]) -> list[xr.Dataset]:
+    """Forecasts with as many members in all files, NaN where a model has fewer; no dimension if none has several."""
+    most = max(one.sizes.get("member", 1) for one in kept)
+    if most == 1:
+        return list(kept)
+    forecasts = [[name for name in one.data_vars if {"model", "time"} <= {*one[name].dims}] for one in kept]
+    several = [
+        one if "member" in one.dims else one.assign({name: one[name].expand_dims(member=[0], axis=1) for name in names})
+        for one, names in zip(kept, forecasts, strict=True)
+    ]
+    return [one.reindex(member=np.arange(most)) for one in several]
 
 
 def _surrogates(scores: xr.Dataset, names: dict[str, str]) -> xr.Dataset:

@@ -118,7 +118,7 @@ def evaluate_models(
         members=settings.members, seed=settings.seed, batch_size=settings.batch_size,
         n_trajectories=settings.n_trajectories, starts=settings.starts, measures=measures,
         floor=None if trust is None else (trust.time, trust.nrmse), n_kept=settings.n_kept, keep=settings.keep,
-        timing_batches=settings.timing_batches,
+        n_kept_members=settings.n_kept_members, timing_batches=settings.timing_batches,
         spent={name: spent_by(run or folder) for name in models} if len(models) == 1 else {},
         data_seconds=data_seconds(source), attrs=known | dict(attrs or {}), progress=settings.progress,
         reference=reference, device=device, table=table, uncoupled=uncoupled,

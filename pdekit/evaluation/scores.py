@@ -59,6 +59,7 @@ def evaluate(
     floor: tuple[Sequence[float], Sequence[float]] | None = None,
     n_kept: int = 3,
     keep: Sequence[int] | None = None,
+    n_kept_members: int = 3,
     timing_batches: Sequence[int] = (1,),
     spent: Mapping[str, Spent] | None = None,
     data_seconds: float = math.nan,
@@ -92,6 +93,7 @@ def evaluate(
         floor: lead times and the nRMSE that the reference itself has at them, from its self-convergence.
         n_kept: number of samples whose forecasts are kept, the first ones.
         keep: numbers of the samples to keep instead.
+        n_kept_members: number of members of each model whose forecasts are kept, the first ones.
         timing_batches: sizes of batches with which one more forecast is timed, beside ``batch_size``.
         spent: what training took, by name of the model, as far as it is known.
         data_seconds: what it took to generate the data, NaN if that is not known.
@@ -163,7 +165,8 @@ def evaluate(
         coords |= {name: table[name].values for name in table.coords if name != "model"}
     seconds = np.full((len(contenders), len(coords["batch"])), math.nan)
     folder = Path(folder)
-    kept = Kept(folder, problem, contenders, check_kept(keep, n_kept, len(samples)), lead, attributes)
+    kept_samples = check_kept(keep, n_kept, len(samples))
+    kept = Kept(folder, problem, contenders, kept_samples, n_kept_members, lead, attributes)
     with Archive(folder / "scores.nc", coords, attributes) as archive, kept.archive, _bar(progress) as bar:
         _declare(archive, suitable, problem, samples, (batch_size, size))
         ensembles = Ensembles(archive, contenders, problem)
@@ -191,6 +194,7 @@ def evaluate(
                     for place, together in enumerate(coords["batch"]):
                         if together != batch_size:
                             seconds[row, place] = contender.seconds_with(together, given, wanted_t, forcing)
+                kept.declare()
                 bar.update(task, total=len(spans) * horizon * sum(c.members for c in contenders))
             forecasts = [contender.forecast(given, wanted_t, forcing, size) for contender in contenders]
             for frames, wanted in zip(span.blocks, truth, strict=True):

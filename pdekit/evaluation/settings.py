@@ -40,6 +40,7 @@ class Evaluation:
             correlation above 0.8).
         n_kept: number of samples whose forecasts are kept and shown, the first ones.
         keep: numbers of the samples to keep and show instead.
+        n_kept_members: number of members of each model that are kept and shown of them, the first ones.
         lyapunov_exponent: largest one, in whose units correlation times are given, too; null for what the equation says
             of itself (`lyapunov_exponent` of pdekit.pdes.base).
         progress: whether to draw a bar.
@@ -65,11 +66,12 @@ class Evaluation:
     compare_at: Any = None
     n_kept: int = 3
     keep: tuple[int, ...] | None = None
+    n_kept_members: int = 3
     lyapunov_exponent: float | None = None
     progress: bool = True
 
     def __post_init__(self):
-        for name in ("horizon", "members", "n_trajectories", "batch_size", "n_kept"):
+        for name in ("horizon", "members", "n_trajectories", "batch_size", "n_kept", "n_kept_members"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"expected {name} >= 1, got {value}; set a positive number")

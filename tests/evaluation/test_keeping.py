@@ -73,3 +73,25 @@ def test_any_samples_can_be_kept(tmp_path):
                 np.testing.assert_allclose(found.v, expected[:, 1], rtol=1e-6)
     with pytest.raises(ValueError, match=r"expected samples to keep from 0 to 4, at least one, got \[5\]"):
         run(tmp_path, {"exact": Shift(PROBLEM)}, keep=(5,))
+
+
+def test_the_first_members_are_kept(tmp_path):
+    """Of a model that has randomness; the others and the reference have one."""
+    models = {"noisy": Shift(PROBLEM, noise=0.1), "exact": Shift(PROBLEM)}
+    with run(tmp_path, models, members=4, n_kept=2, n_kept_members=2, batch_size=1) as scores:
+        rmse = scores.rmse.sel(model="noisy", field="u", sample=1).values
+    with xr.open_dataset(tmp_path / "forecasts.nc", engine="h5netcdf") as kept:
+        assert kept.u.dims == ("model", "member", "sample", "time", "x") and kept.sizes["member"] == 2
+        known = kept.u.sel(model="reference", member=0)
+        error = ((kept.u.sel(model="noisy") - known) ** 2).mean("x") ** 0.5
+        np.testing.assert_allclose(error.sel(sample=1), rmse[:2], rtol=1e-5)  # each is the one that was scored
+        for model in ("reference", "exact"):
+            assert kept.u.sel(model=model, member=0).notnull().all()
+            assert kept.u.sel(model=model, member=1).isnull().all()
+
+
+def test_no_members_without_randomness(tmp_path):
+    with run(tmp_path, {"exact": Shift(PROBLEM)}, members=4):
+        pass
+    with xr.open_dataset(tmp_path / "forecasts.nc", engine="h5netcdf") as kept:
+        assert "member" not in kept.dims
