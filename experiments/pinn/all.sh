@@ -13,9 +13,13 @@ done
 for problem in advection wave nlse ks navier_stokes; do
   $curve $problem 0
 done
-# how fast the share of the kink fades
-for decay in 10 40; do
-  $curve allen_cahn 0 budget=250 "name=decay $decay" model.decay=$decay
+# a start that keeps its kink, and how fast its share fades
+for decay in 10 20 40; do
+  $curve allen_cahn 0 budget=250 "name=hard, decay $decay" model.initial=hard model.decay=$decay
+done
+# time in [-1, 1]
+for problem in advection nlse; do
+  $curve $problem 0 budget=30 "name=stretch 1" model.net.stretch=1
 done
 # what each part is worth, on Burgers: eleven steps of the second stage, about 25 CPU-seconds
 causality="model.causality={_target_: pdekit.models.pinn.Causality, tolerances: [0.01, 0.1, 1, 10]}"

@@ -152,6 +152,8 @@ def main(arguments: list[str]) -> None:
     settings = Training(**{**config["training"], "validate_every": 10**9, "checkpoint_every": 10**9})
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Spent):
         fit(model, OneTrajectory(batch), settings, Engine(threads=1), Path(folder), int(seed), progress=False)
+        last = model.stages(settings)[-1]
+        model.watch.look(model.double(), last.name, last.steps)
     path.parent.mkdir(exist_ok=True)
     new = not path.exists()
     with path.open("a", newline="") as lines:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 RESULTS = Path(__file__).parent / "results"
 COLUMNS = 5  # of panels
-AIMS = {"burgers": 7e-5, "allen_cahn": 2.5e-4, "kdv": 2e-3}
+AIMS = {"burgers": (7e-5,), "allen_cahn": (2.5e-4, 5e-5, 1e-5), "kdv": (2e-3,)}
 
 
 class Look(NamedTuple):
@@ -35,7 +35,7 @@ Runs = dict[tuple[str, str], dict[str, list[Look]]]
 
 
 def read() -> Runs:
-    """(problem, variant) -> seed -> rows."""
+    """(problem, variant) -> seed -> rows; problems in the order of the file, the default first of each."""
     runs: Runs = defaultdict(lambda: defaultdict(list))
     with (RESULTS / "curves.csv").open(newline="") as lines:
         for row in csv.DictReader(lines):
@@ -43,7 +43,8 @@ def read() -> Runs:
             unknown = float(row["unknown_error"]) if row["unknown_error"] else None
             look = Look(float(row["cpu_seconds"]), float(row["error"]), step, unknown)
             runs[row["problem"], row["variant"]][row["seed"]].append(look)
-    return runs
+    order = list(dict.fromkeys(problem for problem, _ in runs))
+    return {key: runs[key] for key in sorted(runs, key=lambda key: (order.index(key[0]), key[1] != "default"))}
 
 
 def spread(values: list[float]) -> str:
@@ -53,17 +54,19 @@ def spread(values: list[float]) -> str:
     return f"{median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
 
 
+def when(curves: list[list[Look]], aim: float) -> str:
+    """The CPU-seconds after which an error was first seen to be reached; empty if it never was."""
+    reached = [next((look.seconds for look in curve if look.error <= aim), None) for curve in curves]
+    times = [seconds for seconds in reached if seconds is not None]
+    return f"{spread(times)} for {aim:g}, {len(times)} of {len(curves)}" if times else ""
+
+
 def table(runs: Runs) -> str:
     header = ["problem", "variant", "seeds", "CPU-s", "error", "CPU-s until the aim", "error of unknowns"]
     lines = [header, ["---"] * len(header)]
     for (problem, variant), seeds in runs.items():
         ends = [curve[-1] for curve in seeds.values()]
-        aim = AIMS.get(problem)
-        reached = [
-            next((look.seconds for look in curve if aim and look.error <= aim), None) for curve in seeds.values()
-        ]
-        times = [seconds for seconds in reached if seconds is not None]
-        until = f"{spread(times)} for {aim:g}, {len(times)} of {len(seeds)}" if times else ""
+        until = "; ".join(filter(None, (when(list(seeds.values()), aim) for aim in AIMS.get(problem, ()))))
         unknown = [look.unknown for look in ends if look.unknown is not None]
         cells = [spread([look.seconds for look in ends]), spread([look.error for look in ends]), until]
         lines.append([problem, variant, str(len(seeds)), *cells, spread(unknown) if unknown else ""])
