@@ -30,7 +30,7 @@ class SolvedRecipe(BaseRecipe):
         chunk: samples of one file of an unfinished dataset: what is lost when a run is interrupted.
 
     Raises:
-        ValueError: if a parameter of the case is none of its equation.
+        ValueError: if a parameter of the case is none of its equation, or has the name of a coefficient or field.
     """
 
     case: Case
@@ -46,6 +46,12 @@ class SolvedRecipe(BaseRecipe):
                     f"expected params of {type(self.case).__name__} among the fields {known} of its equation, got "
                     f"{name!r}; add the field to the equation"
                 )
+            for kind, items in (("coefficient", self.case.pde.coeffs), ("field", self.case.pde.fields)):
+                if name in [item.name for item in items]:
+                    raise ValueError(
+                        f"expected one name for one thing, got a parameter and a {kind} {name!r} of "
+                        f"{type(self.case).__name__}: an equation could not tell them apart; rename the parameter"
+                    )
 
     def problem(self, split: str) -> Problem:
         case = self.case

@@ -39,6 +39,13 @@ def test_a_sample_depends_on_its_key_only():
     assert apart.index.tolist() == [3, 1] and apart.t.tolist() == [[0.0], [0.0]]
 
 
+@pytest.mark.parametrize(("kind", "part"), [("coefficient", "coeffs"), ("field", "fields")])
+def test_a_parameter_named_like_a_field_is_refused(kind, part, monkeypatch):
+    monkeypatch.setattr(Darcy, part, (Field("source"),))
+    with pytest.raises(ValueError, match=f"got a parameter and a {kind} 'source' of Slab.* rename the parameter"):
+        slab()
+
+
 def test_a_sample_solves_the_equation_with_the_inputs_stored():
     """Away from the interface, -a u'' = source."""
     batch = slab().simulate("train", range(4))
