@@ -14,6 +14,7 @@ import xarray as xr
 
 from pdekit.report import ensemble, errors, formats, horizons, physics, published, resolutions, scales, stills, summary
 from pdekit.report.cost_charts import cost_parts
+from pdekit.report.coupling import coupling_words
 from pdekit.report.curves import lines
 from pdekit.report.scene import Scene
 from pdekit.report.variables import variables, with_one_extra
@@ -110,6 +111,7 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
         resolutions=resolutions.resolution_tables(some, shown),
         costs=cost_parts(scores, table, shown, found),
         published=published.published_table(some, shown),
+        coupling=coupling_words(some, seen),
         tables=errors.measure_tables(some, shown, found, few, levels(scene), table.frames[table.compared]),
         training_seconds=summary.training_seconds,
         none_seconds=float("nan"),
