@@ -12,7 +12,19 @@ import jinja2
 import numpy as np
 import xarray as xr
 
-from pdekit.report import ensemble, errors, formats, horizons, physics, published, resolutions, scales, stills, summary
+from pdekit.report import (
+    ensemble,
+    errors,
+    formats,
+    horizons,
+    physics,
+    pooled,
+    published,
+    resolutions,
+    scales,
+    stills,
+    summary,
+)
 from pdekit.report.cost_charts import cost_parts
 from pdekit.report.coupling import coupling_words
 from pdekit.report.curves import lines
@@ -104,6 +116,7 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
         profiles_in_time=scales.profile_choice(some, shown, found, few, True, table.frames[table.compared]),
         statistics=scales.profile_choice(some, shown, found, few, False),
         totals=scales.total_tables(some, shown, found),
+        pooled=pooled.pooled_table(some, shown),
         ensembles=ensemble.ensemble_choice(some, shown),
         physics=physics.physics_choice(some, physical, found),
         judged=physical,
