@@ -155,7 +155,11 @@
           name(canvas, `given ${data.inputs[+canvas.dataset.number].name}, sample ${shown.sample}`);
           continue;
         }
-        if (role === "spread" && !shown.spread[place]) continue;
+        if (role === "spread" && !shown.spread[place]) {
+          canvas.width = canvas.width; // that clears it
+          name(canvas, `no spread: ${model} has one member`);
+          continue;
+        }
         const source = { reference: known, forecast: made, difference: null, spread: shown.spread[place] }[role];
         const scale = { reference: field.value, forecast: field.value, difference: error,
           spread: { low: 0, high: error.high, map: "sequential" } }[role];
@@ -194,14 +198,10 @@
       }
     };
 
-    // the values under the pointer
-    const point = (event) => {
-      const canvas = event.target.closest("canvas");
-      if (!canvas || !shown || canvas.dataset.role === "input") return;
-      const place = +canvas.dataset.place, box = canvas.getBoundingClientRect();
+    // the values at a place of a picture, in shares of its width and height
+    const tell = (canvas, right, up) => {
+      const place = +canvas.dataset.place;
       const known = shown.reference[place], made = shown.forecast[place], [frames, rows, columns] = known.shape;
-      const right = Math.min(0.999, Math.max(0, (event.clientX - box.left) / box.width));
-      const up = Math.min(0.999, Math.max(0, 1 - (event.clientY - box.top) / box.height));
       let i, where;
       if (data.kind === "line") {
         const n = Math.floor(right * frames), j = Math.floor(up * columns);
@@ -218,8 +218,43 @@
       said.textContent = Number.isNaN(a) ? `${where}: outside`
         : `${where}: reference ${digits(a)}, ${shown.model} ${digits(b)}, difference ${digits(b - a)}${unit(shown.field)}`;
     };
+    const readable = (target) => shown && target.closest('canvas:not([data-role="input"])');
+    const point = (event) => {
+      const canvas = readable(event.target);
+      if (!canvas) return;
+      const box = canvas.getBoundingClientRect(), inside = (share) => Math.min(0.999, Math.max(0, share));
+      tell(canvas, inside((event.clientX - box.left) / box.width), inside(1 - (event.clientY - box.top) / box.height));
+    };
     root.addEventListener("pointermove", point);
     root.addEventListener("pointerdown", point);
+
+    // the same with the arrows (with shift ten points at a time): the place is marked while the picture has the focus
+    const at = new Map(), mark = document.createElement("span");
+    mark.className = "spot";
+    const look = (canvas, right, up) => {
+      const [frames, rows, columns] = shown.reference[+canvas.dataset.place].shape;
+      const [wide, high] = data.kind === "line" ? [frames, columns] : [rows, columns];
+      const [i, j] = at.get(canvas) ?? [Math.floor(wide / 2), Math.floor(high / 2)];
+      const next = [Math.min(wide - 1, Math.max(0, i + right)), Math.min(high - 1, Math.max(0, j + up))];
+      at.set(canvas, next);
+      const [x, y] = [(next[0] + 0.5) / wide, (next[1] + 0.5) / high];
+      canvas.after(mark);
+      mark.style.left = `${100 * x}%`;
+      mark.style.bottom = `${100 * y}%`;
+      tell(canvas, x, y);
+    };
+    const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+    root.addEventListener("keydown", (event) => {
+      const canvas = readable(event.target), arrow = ARROWS[event.key], steps = event.shiftKey ? 10 : 1;
+      if (!canvas || !arrow) return;
+      event.preventDefault();
+      look(canvas, steps * arrow[0], steps * arrow[1]);
+    });
+    root.addEventListener("focusin", (event) => {
+      const canvas = readable(event.target);
+      if (canvas?.matches(":focus-visible")) look(canvas, 0, 0);
+    });
+    root.addEventListener("focusout", () => mark.remove());
 
     const choose = async () => {
       const mine = ++wanted, found = await chosen();

@@ -75,6 +75,11 @@ addEventListener("load", async () => {
     view.sizes = [...root.querySelectorAll("canvas")].map((c) => [c.width, c.height]);
     if (menu("time")) await change("time", 0, "input");
     view.first = [point("reference", 0.01, 0.01), point("reference", 0.99, 0.01), point("forecast", 0.01, 0.99)];
+    for (const shiftKey of [false, true]) {
+      const press = { key: "ArrowRight", shiftKey, bubbles: true, cancelable: true };
+      canvas("difference").dispatchEvent(new KeyboardEvent("keydown", press));
+    }
+    view.keys = root.querySelector(".said").textContent;
     view.label = canvas("reference").getAttribute("aria-label");
     for (const name of ["sample", "model", "field", "zoom", "member", "time"]) {
       if (!menu(name)) continue;

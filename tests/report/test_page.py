@@ -37,7 +37,7 @@ def seen(pages, tmp_path_factory):
 @needs_browser
 @pytest.mark.parametrize(
     "name, pictures, canvases",
-    [("flow", 4 * (1 + 2 * 2), 3), ("line", 3, 3), ("block", 3 * 3 * 3, 3 * 3), ("plate", 2 * 4, 4), ("disc", 3, 3)],
+    [("flow", 4 * (1 + 2 * 2), 4), ("line", 3, 3), ("block", 3 * 3 * 3, 3 * 3), ("plate", 2 * 4, 4), ("disc", 3, 3)],
 )
 def test_in_a_browser(seen, name, pictures, canvases):
     found, console = seen(name)
@@ -71,7 +71,7 @@ def test_every_part_can_be_reached(seen):
     assert len(found["links"]) >= 8 and all(there for _, there in found["links"])
     assert [words for words, _ in found["links"]] == found["headings"][1:]
     changed = found["view"]["changed"]
-    assert set(changed) == {"sample", "model", "zoom", "time"}
+    assert set(changed) == {"sample", "model", "zoom", "member", "time"}
     for heading in ("How long forecasts hold", "Uncertainty", "Physics", "Cost and accuracy", "All measures"):
         assert heading in found["headings"]
 
@@ -84,7 +84,7 @@ def numbers_in(pattern, text):
 def test_values_under_the_pointer_are_those_that_were_kept(pages, seen):
     found, _ = seen("flow")
     with xr.open_dataset(pages["flow"] / "forecasts.nc", engine="h5netcdf") as kept:
-        first = kept.vorticity.isel(sample=0, time=0)
+        first = kept.vorticity.isel(member=0, sample=0, time=0)
         corners = [first.isel(x=0, y=0), first.isel(x=-1, y=0), first.isel(x=0, y=-1)]
         for said, corner in zip(found["view"]["first"], corners, strict=True):
             numbers = [
@@ -96,6 +96,11 @@ def test_values_under_the_pointer_are_those_that_were_kept(pages, seen):
                 [float(corner.x), float(corner.y)], abs=0.01
             )
         times = [f"t = {float(t):.3g}" for t in kept.time[[0, -1]]]
+        lower = first.isel(x=15, y=8)  # from the middle ten to the right, and no further than the edge
+        reference, forecast = (float(lower.sel(model=m)) for m in ("reference", "pde_refiner"))
+        found_there = numbers_in(r"(?:[xy] =|reference|refiner) ([−\d.e-]+)", found["view"]["keys"])
+        expected = [float(lower.x), float(lower.y), reference, forecast]
+        assert found_there == pytest.approx(expected, rel=0.01, abs=0.015), "the arrow keys tell the same"
     assert found["view"]["label"] == f"reference: vorticity at {times[0]}, sample 0"
     assert found["view"]["last"] == times[1]
 
