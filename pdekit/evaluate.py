@@ -44,6 +44,7 @@ settings:
   path=FOLDER               published files of the dataset instead of generated ones
   n_kept=3 keep=[0,7]       samples whose forecasts are kept and shown: how many, or which
   n_kept_members=3          members of each that are kept
+  statistics=false physics=false   a quick evaluation: errors and costs alone
   folder=PATH device=cuda seed=0 data_dir=PATH progress=false trust=PACKAGE
 
 data sets:

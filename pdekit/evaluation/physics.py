@@ -59,6 +59,7 @@ class Physics:
         problem: theirs.
         coords: of the archive.
         horizon: frames of the forecasts.
+        active: whether to write anything.
     """
 
     def __init__(
@@ -68,17 +69,18 @@ class Physics:
         problem: Problem,
         coords: Mapping[str, Any],
         horizon: int,
+        active: bool = True,
     ):
         self.archive, self.problem, self.coords = archive, problem, coords
         self.rows = {row for row, contender in enumerate(contenders) if contender.kind == "surrogate"}
         self.tails: dict[int, Tensor] = {}
         self.sums: dict[int, list[Tensor]] = {}
-        self.residuals = has_residual(problem)
-        flows = is_flow(problem) and "shell" in coords and horizon > 1
+        self.residuals = active and has_residual(problem)
+        flows = active and is_flow(problem) and "shell" in coords and horizon > 1
         self.flow_frames = np.unique(np.linspace(horizon // 2, horizon - 1, FLOW_FRAMES).round()) if flows else []
         self.names = [
             name for name in (*OF_FRAMES, *OF_NEIGHBOURS)
-            if (name not in EXTRA or EXTRA[name] in coords)
+            if active and (name not in EXTRA or EXTRA[name] in coords)
             and (self.residuals or name not in ("residual_norm", "residual_place"))
             and (name != "boundary_violation" or known_ends(problem))
         ]  # fmt: skip

@@ -60,6 +60,8 @@ def evaluate(
     n_kept: int = 3,
     keep: Sequence[int] | None = None,
     n_kept_members: int = 3,
+    statistics: bool = True,
+    physics: bool = True,
     timing_batches: Sequence[int] = (1,),
     spent: Mapping[str, Spent] | None = None,
     data_seconds: float = math.nan,
@@ -94,6 +96,8 @@ def evaluate(
         n_kept: number of samples whose forecasts are kept, the first ones.
         keep: numbers of the samples to keep instead.
         n_kept_members: number of members of each model whose forecasts are kept, the first ones.
+        statistics, physics: whether to write the statistics of the second half of the horizon, and what the equation
+            of a problem in time says of forecasts.
         timing_batches: sizes of batches with which one more forecast is timed, beside ``batch_size``.
         spent: what training took, by name of the model, as far as it is known.
         data_seconds: what it took to generate the data, NaN if that is not known.
@@ -155,11 +159,16 @@ def evaluate(
         "n_space": len(problem.grid.shape),
         "shape": " x ".join(map(str, problem.grid.shape)),
         "horizon": horizon,
+        "params": ", ".join(problem.params),
         "data_seconds": data_seconds,
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
         **(attrs or {}),
     }
-    coords |= Physics.coords(problem) | Places.coords(problem) | Statistics.coords(problem, horizon)
+    if physics:
+        coords |= Physics.coords(problem)
+    if statistics:
+        coords |= Statistics.coords(problem, horizon)
+    coords |= Places.coords(problem)
     coords["batch"] = sorted({*timing_batches, batch_size})
     if table is not None:
         coords |= {name: table[name].values for name in table.coords if name != "model"}
@@ -170,8 +179,8 @@ def evaluate(
     with Archive(folder / "scores.nc", coords, attributes) as archive, kept.archive, _bar(progress) as bar:
         _declare(archive, suitable, problem, samples, (batch_size, size))
         ensembles = Ensembles(archive, contenders, problem)
-        physics = Physics(archive, contenders, problem, coords, horizon)
-        statistics = Statistics(archive, problem, horizon)
+        physicist = Physics(archive, contenders, problem, coords, horizon, physics)
+        statistician = Statistics(archive, problem, horizon, statistics)
         coupling = Coupling(archive, problem, uncoupled)
         places = Places(archive, problem)
         reference.tick = _told(bar, sum(reference.work(span) for span in spans))
@@ -182,11 +191,11 @@ def evaluate(
             given, wanted_t = next(truth), t[:, history:]
             archive.write("lead_time", (rows,), lead_times(t, history).numpy())
             forcing = functools.partial(reference.forcing, span)
-            physics.begin(given)
+            physicist.begin(given)
             coupling.begin(span, given)
             kept.write_inputs(rows.start, given)
             places.begin(given)
-            statistics.begin(rows, wanted_t, mask_of(given))
+            statistician.begin(rows, wanted_t, mask_of(given))
             if number == 0:
                 for row, contender in enumerate(contenders):
                     bar.update(task, description=contender.name)
@@ -203,8 +212,8 @@ def evaluate(
                     known = references.part(part, CPU)
                     if "shell" in coords:
                         archive.write("energy_spectrum_reference", (rows, part), (known.power / 2).numpy())
-                    statistics.follow(part, known)
-                physics.follow(rows, frames, wanted.u)
+                    statistician.follow(part, known)
+                physicist.follow(rows, frames, wanted.u)
                 coupling.follow(rows, frames, wanted.u)
                 places.follow(rows, wanted.u)
                 kept.write_reference(rows.start, frames, wanted.u)
@@ -214,15 +223,15 @@ def evaluate(
                     if len(members_u) > 1:
                         ensembles.score(row, rows, frames, members_u, references)
                     for member, u in enumerate(members_u):
-                        _score(archive, suitable, references, statistics, (row, member, rows, frames), u)
+                        _score(archive, suitable, references, statistician, (row, member, rows, frames), u)
                         coupling.score(row, member, rows, frames, u)
                         if member == 0:
-                            physics.score(row, rows, frames, u)
+                            physicist.score(row, rows, frames, u)
                             places.score(row, rows, u)
                         kept.write(row, member, rows.start, frames, u)
                         bar.advance(task, frames.stop - frames.start)
-            statistics.finish()
-            physics.finish(rows)
+            statistician.finish()
+            physicist.finish(rows)
         ensembles.finish()
         write_horizons(archive)
         write_costs(archive, contenders, seconds, coords["batch"], batch_size, spent or {})

@@ -31,6 +31,7 @@ class Evaluation:
             reference's resolution; none for no solvers.
         sweep_orders: of its elements, if it has some: these beside its own, where they are lower.
         timing_batches: batches with which forecasts are timed beside ``batch_size``; 1 is the latency of one forecast.
+        statistics, physics: whether to score these, too; a quick evaluation can do without.
         coupling: whether to tell how much the coupling of the fields matters, and how much of that each model has
             captured; the test samples are solved once more with the coupling cut.
         error: the measure on the first axis of the cost chart: one of the catalogue that is 0 for a perfect forecast,
@@ -61,6 +62,8 @@ class Evaluation:
     sweep_refinements: tuple[float, ...] = (0.125, 0.25, 0.5)
     sweep_orders: tuple[int, ...] = (2,)
     timing_batches: tuple[int, ...] = (1, 64)
+    statistics: bool = True
+    physics: bool = True
     coupling: bool = False
     error: str = "nrmse"
     compare_at: Any = None

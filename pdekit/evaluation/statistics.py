@@ -31,11 +31,12 @@ class Statistics:
         archive: of scores, with the coordinates of `coords`.
         problem: of the models.
         horizon: frames of the forecasts.
+        active: whether to write anything.
     """
 
-    def __init__(self, archive: Archive, problem: Problem, horizon: int):
+    def __init__(self, archive: Archive, problem: Problem, horizon: int, active: bool = True):
         self.archive, self.problem = archive, problem
-        self.n_frames = frames_of(horizon)
+        self.n_frames = frames_of(horizon) if active else 0
         self.first = horizon - self.n_frames
         self.active = self.n_frames > 0
         whole = isinstance(problem.grid, Grid) and bool(problem.grid.shape) and not problem.has_mask

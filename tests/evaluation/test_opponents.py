@@ -24,6 +24,15 @@ def test_solvers_of_both_precisions(tmp_path):
     assert [model.dtype for model in found.values()] == 2 * [torch.float32, torch.float64]
 
 
+def test_what_a_solver_is_called_is_true_where_the_step_varies():
+    pde, grid = Advection(), Grid((16,), (2 * math.pi,))
+    problem = Problem(grid, pde.fields, dt=0.1, n_frames=3, params=("dt",), pde=pde)
+    (name,), (solver,) = zip(*solvers(problem, (1.0,), (4,))[0].items(), strict=True)
+    assert name == "solver 16, dt ≤ 0.025"
+    far = torch.tensor([[0.2]], dtype=torch.float64)  # frames twice as far apart as the nominal ones
+    assert solver.step(*problem.at(far), torch.zeros(1, 1, 16))[1] == 8
+
+
 def steady(n: int, seed: int) -> Trajectory:
     """Fields that depend on two inputs smoothly, and not linearly."""
     draw = torch.Generator().manual_seed(seed)

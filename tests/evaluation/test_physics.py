@@ -66,11 +66,12 @@ class Solver(Surrogate):
 PDE = NavierStokes2D(viscosity=0.02, drag=0.1, forcing=1.0, wavenumber=2)
 
 
-def run(folder, pde=PDE, wrong=None, grid=None):
+def run(folder, pde=PDE, wrong=None, grid=None, **options):
     source = Solved(pde, grid or Grid((16, 16), (BOX, BOX)), 0.05)
     wrong = wrong or NavierStokes2D(viscosity=0.2, drag=0.1, forcing=1.0, wavenumber=2)
     models = {"right": Solver(source.problem, pde), "wrong": Solver(source.problem, wrong)}
-    return source, evaluate(models, source, folder, measures=MEASURES_HERE, timing_batches=(2,), progress=False)
+    return source, evaluate(models, source, folder, measures=MEASURES_HERE, timing_batches=(2,), progress=False,
+                            **options)  # fmt: skip
 
 
 def test_budgets_and_fluxes_are_those_of_the_metrics(tmp_path):
@@ -153,3 +154,11 @@ def test_bounded_axes_and_their_ends(tmp_path):
         interior, boundary = (scores.residual_place**2).isel(time=0, sample=0).values[0]
         whole = (scores.residual_norm**2).isel(time=0, sample=0).values[0]
         assert whole == pytest.approx(7 / 8 * interior + 1 / 8 * boundary, rel=1e-5), "an end node counts half"
+
+
+def test_a_quick_evaluation_does_without(tmp_path):
+    _, scores = run(tmp_path, physics=False, statistics=False)
+    with scores:
+        kinds = {"residual", "budget", "integral", "flux", "enstrophy", "wasserstein", "quantile", "time_mean"}
+        assert not [name for name in scores.variables for kind in kinds if kind in str(name)]
+        assert {"nrmse", "energy_spectrum", "seconds_per_forecast"} <= set(scores)
