@@ -5,6 +5,7 @@ python -m pdekit.train model=pde_refiner data=kolmogorov
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -177,14 +178,19 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
             OmegaConf.save(config, run / "config.yaml")
     with timed(seconds, "calibration"):
         model.calibrate(data.calibration_batches())
+    seconds["training"], joules = spent_before(resume)
     try:
         with Energy(gpu=device_of(engine).type == "cuda") as energy, timed(seconds, "training"):
+            energy.joules |= joules
             outcome = fit(model, data, settings, engine, run, seed, resume is not None and (run / "last.ckpt").exists())
     except Diverged as error:
         save_weights(run, model, names["model"], config)
         sys.exit(f"error: {error}")
     if worker:
         return run
+    record = {"seed": seed, "steps": outcome.steps, "parameters": n_parameters, "seconds": seconds}
+    record["energy"] = energy.record()
+    write_json(run / "provenance.json", provenance(**record))
     again = f"To go on: python -m pdekit.train resume={run}"
     if outcome.interrupted:
         print(f"stopped after {outcome.steps} steps. {again}")
@@ -192,8 +198,6 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
     if not outcome.finished:
         print(f"out of time after {outcome.steps} steps. {again} trainer.max_time=null")
     save_weights(run, model, names["model"], config)
-    record = {"seed": seed, "steps": outcome.steps, "parameters": n_parameters, "seconds": seconds}
-    record["energy"] = energy.record()
     record["findings"] = list(model.findings())
     record |= {"data": {"name": recipe.name, "recipe": recipe.hash}, "weights": sha256(run / WEIGHTS)}
     write_json(run / "provenance.json", provenance(**record))
@@ -206,6 +210,15 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
     print(*model.findings(), closing, sep="\n")
     print(f"run: {run} (in Python: pdekit.load({str(run)!r}))")
     return run
+
+
+def spent_before(run: Path | None) -> tuple[float, dict[str, float]]:
+    """Seconds and joules that the earlier sessions of a run's training took; none of those that were killed."""
+    path = None if run is None else run / "provenance.json"
+    if path is None or not path.is_file():
+        return 0.0, {}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return found["seconds"].get("training", 0.0), found.get("energy", {}).get("joules", {})
 
 
 @contextmanager

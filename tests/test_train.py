@@ -179,7 +179,15 @@ def test_a_run_goes_on_where_it_was(monkeypatch, unevaluated, tmp_path, small_ru
     run = only_run(tmp_path)
     assert f"stopped after 8 steps. To go on: python -m pdekit.train resume={run}" in capfd.readouterr().out
     assert not (run / "weights.safetensors").exists()
+    record = json.loads((run / "provenance.json").read_text())
+    record["seconds"]["training"] += 1000
+    record["energy"]["joules"] = {"processor": 5000.0}
+    (run / "provenance.json").write_text(json.dumps(record))
     command(monkeypatch, tmp_path, *SMALL, *FNO, f"resume={run}", "trainer.max_time=00:01:00:00")
+    both = json.loads((run / "provenance.json").read_text())
+    assert record["steps"] == 8 and both["steps"] == 12, "what training took is what all of its sessions did"
+    assert both["seconds"]["training"] > record["seconds"]["training"] > 1000
+    assert both["energy"]["joules"]["processor"] >= 5000
     assert only_run(tmp_path) == run
     expected, found = load(small_run[0]).model.state_dict(), load(run).model.state_dict()
     assert all(torch.equal(value, found[name]) for name, value in expected.items())

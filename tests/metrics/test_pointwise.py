@@ -122,3 +122,13 @@ class TestCorrelation:
         expected = torch.corrcoef(torch.stack([u[1, 1].flatten(), v[1, 1].flatten()]))[0, 1]
         torch.testing.assert_close(value[1, 1], expected.expand(2), rtol=1e-12, atol=0)
         assert (value[1, 1] - correlation(u, v, problem)[1, 1]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_diverged_forecast_of_a_constant_reference_has_the_worst_correlation(bad):
+    reference = torch.ones(1, 1, 1, 8, dtype=torch.float64)
+    u = reference.clone()
+    u[..., 3] = bad
+    problem = problem_of(Grid((8,), (1.0,)))
+    assert correlation(u, reference, problem).item() == correlation_all(u, reference, problem).item() == -math.inf
+    assert correlation(reference + 1, reference, problem).item() == 1, "neither has a pattern"
