@@ -6,18 +6,21 @@ every later frame. Lu et al. (2021), https://arxiv.org/abs/1910.03193.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from pdekit.calculus.fourier import Fourier
 from pdekit.calculus.resample import resample
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.base import Surrogate, mean_square
 from pdekit.models.normaliser import Normaliser
 from pdekit.nets.interpolation import interpolate
 from pdekit.nets.operator_net import OperatorNet
+from pdekit.pdes.base import SemilinearPDE
 
 # a time may lie this share of the span beyond it: rounding of float32 times
 TOLERANCE = 1e-3
@@ -33,9 +36,13 @@ class Operator(Surrogate):
         sensors: points of each axis at which the net sees its input; those of the problem's grid if None. Data on
             another grid are brought there: spectrally if periodic, else by linear interpolation.
         n_points: points of space and time, drawn anew in each training step, at which the loss is taken; all if None.
+        shifts: whether training moves each sample by a random number of points along the periodic axes. Where the
+            equation is the same everywhere, what has been moved is a solution, too; an operator net, unlike a
+            convolution, has to be shown so.
 
     Raises:
-        ValueError: on a problem without a grid, an input field, or with forcing that varies in time.
+        ValueError: on a problem without a grid, an input field, or with forcing that varies in time; for shifts, if no
+            axis is periodic or the equation has a source that depends on the place.
     """
 
     def __init__(
@@ -45,6 +52,7 @@ class Operator(Surrogate):
         history: int = 1,
         sensors: Sequence[int] | None = None,
         n_points: int | None = None,
+        shifts: bool = False,
     ):
         if not isinstance(problem.grid, Grid) or not problem.ndim:
             raise ValueError(
@@ -57,6 +65,8 @@ class Operator(Surrogate):
             )
         if n_points is not None and n_points < 1:
             raise ValueError(f"expected n_points >= 1, or null for all, got {n_points}; correct model.n_points")
+        if shifts:
+            check_shifts(problem)
         history = 0 if problem.steady else history
         if not problem.steady and not 1 <= history < problem.n_frames:
             raise ValueError(
@@ -64,7 +74,7 @@ class Operator(Surrogate):
                 "set model.history=1"
             )
         super().__init__(problem, (history, 1 if problem.steady else "all"))
-        self.history, self.n_points = history, n_points
+        self.history, self.n_points, self.shifts = history, n_points, shifts
         self.sensors = problem.grid.resized(sensors or problem.grid.shape)
         self.span = 0.0 if problem.steady else (problem.n_frames - history) * problem.dt
         self.normaliser = Normaliser(problem)
@@ -101,6 +111,7 @@ class Operator(Surrogate):
             self.net.calibrate(target, axes)
 
     def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        batch = shifted(batch, self.problem.grid) if self.shifts and self.training else batch
         known, params = self.inputs(batch)
         target = self.normaliser.encode(batch.u[:, self.history :].to(known))
         grid = self.problem.grid.resized(batch.u.shape[3:])
@@ -191,6 +202,33 @@ class Operator(Surrogate):
                 "last frame to go on"
             )
         return shares[0]
+
+
+def check_shifts(problem: Problem) -> None:
+    """Raises ValueError if a solution moved along the periodic axes is none."""
+    if "periodic" not in problem.grid.layout:
+        raise ValueError("expected a periodic axis for shifts=true, got bounded ones only; set model.shifts=false")
+    pde = problem.pde
+    if isinstance(pde, SemilinearPDE) and pde.source(Fourier(problem.grid)) is not None:
+        raise ValueError(
+            f"expected an equation that is the same everywhere for shifts=true, got {type(pde).__name__} with a source "
+            "in space; set model.shifts=false"
+        )
+
+
+def shifted(batch: Trajectory, grid: Grid) -> Trajectory:
+    """Each sample moved by a random number of points along each periodic axis, all its fields together."""
+    axes = [axis for axis, layout in enumerate(grid.layout) if layout == "periodic"]
+    sizes = [batch.u.shape[3 + axis] for axis in axes]
+    moves = [[int(torch.randint(n, ())) for n in sizes] for _ in range(len(batch))]
+
+    def moved(fields: Tensor | None) -> Tensor | None:
+        if fields is None:
+            return None
+        dims = [axis - grid.ndim for axis in axes]
+        return torch.stack([one.roll(move, dims) for one, move in zip(fields, moves, strict=True)])
+
+    return dataclasses.replace(batch, u=moved(batch.u), coeffs=moved(batch.coeffs), mask=moved(batch.mask))
 
 
 def _unit_axes(grid: Grid) -> list[Tensor]:

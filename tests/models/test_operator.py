@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from pdekit.fields import Field, Grid
-from pdekit.models.operator import Operator
+from pdekit.models.operator import Operator, shifted
 from pdekit.nets.branch import PerceptronBranch
 from pdekit.nets.deeponet import DeepONet, PODDeepONet
 from pdekit.nets.operator_net import OperatorNet
+from pdekit.pdes import Burgers, NavierStokes2D
 from tests.models.small import make_batch, make_problem
 
 BRANCH = partial(PerceptronBranch, width=16, depth=2)
@@ -144,3 +145,33 @@ def test_a_query_is_place_then_time_as_shares_of_box_and_span():
     query = seen[0].unflatten(0, (5, 8))
     for frame, point in ((0, 0), (1, 3), (4, 7)):
         assert query[frame, point].tolist() == pytest.approx([point / 8, (frame + 1) / 5])
+
+
+def test_shifts_move_all_fields_of_a_sample_together_and_each_sample_by_itself():
+    grid = Grid((8, 5), (2.0, 1.0), layout=("periodic", "nodes"))
+    problem = make_problem(grid=grid, coeffs=(Field("a"),), has_mask=True)
+    batch = make_batch(problem, 6)
+    torch.manual_seed(0)
+    moved = shifted(batch, grid)
+    found = []
+    for i in range(6):
+        (by,) = [k for k in range(8) if torch.equal(batch.u[i].roll(k, -2), moved.u[i])]
+        assert torch.equal(batch.coeffs[i].roll(by, -2), moved.coeffs[i])
+        assert torch.equal(batch.mask[i].roll(by, -2), moved.mask[i])
+        found.append(by)
+    assert len(set(found)) > 2
+
+
+def test_shifts_are_for_training_and_for_equations_that_are_the_same_everywhere():
+    problem = make_problem(pde=Burgers(), fields=(Field("u"),), grid=Grid((8,), (2.0,)))
+    model, batch = calibrated(problem, shifts=True)
+    plain, _ = calibrated(problem)
+    assert torch.equal(model.eval().loss(batch)[0], plain.loss(batch)[0])
+    torch.manual_seed(0)
+    one, other = model.train().loss(batch)[0], model.loss(batch)[0]
+    assert one != other
+    forced = NavierStokes2D(forcing=1.0)
+    with pytest.raises(ValueError, match="the same everywhere for shifts=true, got NavierStokes2D with a source"):
+        Operator(make_problem(grid=Grid((8, 8), (1.0, 1.0)), pde=forced), NET, shifts=True)
+    with pytest.raises(ValueError, match="expected a periodic axis for shifts=true"):
+        Operator(make_problem(**STEADY, grid=NODES), NET, shifts=True)
