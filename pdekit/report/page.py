@@ -127,7 +127,6 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
         coupling=coupling_words(some, seen),
         tables=errors.measure_tables(some, shown, found, few, levels(scene), table.frames[table.compared]),
         training_seconds=summary.training_seconds,
-        none_seconds=float("nan"),
         infinity=float("inf"),
         energy_words=energy_words(scores),
         config=text_of(folder / "config.yaml"),
@@ -187,6 +186,7 @@ def provenance(folder: Path, scores: xr.Dataset) -> dict[str, str]:
     """What the numbers depend on, flat."""
     skipped = {"absent", "n_space", "description"}
     found = {key: str(value) for key, value in scores.attrs.items() if key not in skipped and value == value}
+    found = {key: value for key, value in found.items() if value}
     document = text_of(folder / "provenance.json")
     if document:
         found |= flat(json.loads(document))

@@ -42,7 +42,7 @@ def pooled_table(scores: xr.Dataset, shown: dict[str, Line]) -> Table | None:
             found = [_middle(scores[name].sel(model=model, field=field), known, distance) for model in shown]
             unit = str(scores.unit.sel(field=field).values) if has_unit and "unit" in scores else "1"
             label = with_unit(title if scores.sizes["field"] == 1 else f"{title}, {field}", unit)
-            lines.append(TableLine(label, marked([[v, v, v] for v in found], 0.0), f"floor {number(floor)}"))
+            lines.append(TableLine(label, marked([[v, v, v] for v in found], 0.0, "∞"), f"floor {number(floor)}"))
     heads = (("all trajectories together", ""), *((name, "") for name in shown))
     return Table("Statistics of all trajectories together", heads, tuple(lines)) if lines else None
 

@@ -8,7 +8,7 @@ import xarray as xr
 from pdekit.report.curves import Line, Panel
 from pdekit.report.errors import FLOOR, marked, place, time_words
 from pdekit.report.formats import number, with_unit
-from pdekit.report.parts import Choice, Part, Table, choice
+from pdekit.report.parts import Cell, Choice, Part, Table, choice
 from pdekit.report.parts import Line as TableLine
 from pdekit.report.variables import Variable, choices, of_field, quartiles, reference_of, values_of
 
@@ -139,4 +139,17 @@ def _total(
             notes.append(f"{kind} {number(value)}" if value == value else f"{kind} not known")
             best = value if kind == "reference" else best
     title = with_unit(variable.title + (f", {part}" if part else ""), variable.unit)
-    return TableLine(title, marked(spreads, best, "∞"), ", ".join(notes))
+    cells = marked(spreads, best, "∞")
+    if f"{variable.name}_censored" in scores:
+        flags = scores[f"{variable.name}_censored"]
+        cells = tuple(_censored(cell, flags.sel(model=name).values) for cell, name in zip(cells, shown, strict=True))
+    return TableLine(title, cells, ", ".join(notes))
+
+
+def _censored(cell: Cell, flags: np.ndarray) -> Cell:
+    """A time that half of the forecasts outlast is a lower bound; flags are 1 for these, -1 for no forecast at all."""
+    share = float((flags == 1).sum()) / max(1, int((flags >= 0).sum()))
+    if share == 0:
+        return cell
+    small = "all censored" if share == 1 else f"{100 * share:.0f} % censored"
+    return Cell(f"≥ {cell.text}" if share >= 0.5 else cell.text, (*cell.small, small), cell.best)

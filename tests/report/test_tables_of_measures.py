@@ -140,3 +140,13 @@ def test_other_grids_have_a_line_each_or_a_reason():
     assert len(lines[0].cells) == 1, "a model that was never asked has no column"
     assert "nothing is known" in lines[2].reason
     assert not resolution_tables(scores_of(), SHOWN)
+
+
+def test_a_time_that_forecasts_outlast_is_a_lower_bound():
+    scores = scores_of()
+    where = ("model", "member", "sample")
+    scores["valid_time"] = where, np.array([[[2.0, 32, 3]], [[32, 32, 32]]]), {"units": "time"}
+    scores["valid_time_censored"] = where, np.array([[[0, 1, 0]], [[1, 1, 1]]], dtype=np.int8)
+    line = line_of(by_choice(total_tables(scores, SHOWN, variables(scores)))["h",].table, "valid time (time)")
+    assert [cell.text for cell in line.cells] == ["3", "≥ 32"]
+    assert [cell.small[-1] for cell in line.cells] == ["33 % censored", "all censored"]
