@@ -100,8 +100,8 @@ def _densities(title: str, x: str, shown: dict[str, Line], curves: dict, own: di
     drawn = [("reference", own["reference"], Line(0), 2.6)] if own["reference"] is not None else []
     drawn += [(name, values, shown[name], 1.4) for name, values in curves.items()]
     for name, values, line, width in drawn:
-        gaps = np.diff(values)
         with np.errstate(divide="ignore", invalid="ignore"):
+            gaps = np.diff(values)  # of a diverged forecast all are infinite
             density = np.where(gaps > 0, 1 / (len(values) * gaps), np.nan)
         panel.curve((values[1:] + values[:-1]) / 2, density, line, width, name)
     return panel.svg()
