@@ -75,10 +75,8 @@ def spread(values: Iterable[float], digits: int = 3) -> str:
     values = [value for value in values if not np.isnan(value)]
     if not values:
         return ""
-    middle = f"{np.median(values):.{digits}g}"
-    if len(values) == 1 or max(values) <= SPAN * min(values):
-        return middle
-    return f"{middle} ({min(values):.{digits}g} to {max(values):.{digits}g})"
+    middle, low, high = (f"{float(f'{one:.{digits}g}'):g}" for one in (np.median(values), min(values), max(values)))
+    return middle if len(values) == 1 or max(values) <= SPAN * min(values) else f"{middle} ({low} to {high})"
 
 
 def table(title: str, rows: Rows, columns: dict[str, Callable[[xr.Dataset], float]]) -> None:
