@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every row of the study, one thread: about one and a half CPU-hours. Runs whose rows are written are left out, so that
+# Every row of the study, one thread: about two and a half CPU-hours. Runs whose rows are written are left out, so that
 # it can be stopped (a run that is interrupted keeps its rows) and started again.
 cd "$(dirname "$0")/../.." || exit 1
 export OMP_NUM_THREADS=1
