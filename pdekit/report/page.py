@@ -98,6 +98,7 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
         title=title(scores, titled or seen),
         description=scores.attrs.get("description", ""),
         sentence=summary.sentence(table, scores),
+        findings=record_of(folder).get("findings", []),
         table=table,
         threshold=summary.THRESHOLD,
         lyapunov=float(scores.attrs.get("lyapunov_exponent", 0.0)),
@@ -187,10 +188,12 @@ def provenance(folder: Path, scores: xr.Dataset) -> dict[str, str]:
     skipped = {"absent", "n_space", "description"}
     found = {key: str(value) for key, value in scores.attrs.items() if key not in skipped and value == value}
     found = {key: value for key, value in found.items() if value}
-    document = text_of(folder / "provenance.json")
-    if document:
-        found |= flat(json.loads(document))
-    return found
+    return found | flat({key: value for key, value in record_of(folder).items() if key != "findings"})
+
+
+def record_of(folder: Path) -> dict:
+    """What a run's ``provenance.json`` says; nothing if there is none."""
+    return json.loads(text_of(folder / "provenance.json") or "{}")
 
 
 def flat(document: dict, prefix: str = "") -> dict[str, str]:

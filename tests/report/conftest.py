@@ -69,7 +69,8 @@ def flow(tmp_path_factory):
     attrs = {"data": "kolmogorov", "description": "Forced & two-dimensional flow.", "lyapunov_exponent": 0.5}
     score(folder, source, models, members=2, attrs=attrs, floor=([0.0, 1.6], [0.001, 0.002]))
     (folder / "config.yaml").write_text("model: pde_refiner  # <script>alert(1)</script>\n")
-    (folder / "provenance.json").write_text('{"commit": "abc123", "versions": {"torch": "2.6"}}')
+    record = {"commit": "abc123", "versions": {"torch": "2.6"}, "findings": ["viscosity 0.1 found, 0.1 true"]}
+    (folder / "provenance.json").write_text(json.dumps(record))
     return folder
 
 
