@@ -10,12 +10,11 @@ that no cache holds. Physics (the residual and the budgets of the equation, in f
 only the first member of each surrogate, and the reference. Times are those of the processor, so that other processes
 disturb only by what they take from its caches.
 
-With one thread of an EPYC with 1 MiB of cache, both cores shared with others, it is 3.4 passes (2.3 for a further
-model), where measures that sweep over all frames at once took 4.5 (3.3). Of the 2.4 passes beyond the transforms the
-sweep (`pdekit.metrics.sweep`) takes 1.4: 0.4 to put the spectra with modes first, 0.4 for squares and sums over shells,
-0.3 for <|u|> and the maximum, 0.3 for the error and the spectrum of the forecast, each of which moves as much memory as
-a transform does. The measures themselves take 0.5, calls on small tensors that a part of 64 frames does not make
-negligible, and statistics 0.4.
+With one thread of an EPYC with 1 MiB of cache it is 3.0 to 3.2 passes, 2.0 to 2.2 for a further model; in the same
+minutes, measures that sweep over all frames at once took 4.2 and 3.0. Of the 2 passes beyond the transforms the sweep
+(`pdekit.metrics.sweep`) takes more than half: putting the spectra with modes first, squares and sums over shells, <|u|>
+and the maximum, the error and the spectrum of the forecast each move about as much memory as a transform does. The rest
+are calls on small tensors, which a part of 64 frames does not make negligible, and statistics.
 """
 
 from __future__ import annotations
