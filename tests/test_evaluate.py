@@ -119,6 +119,7 @@ def test_another_resolution(run, tmp_path, monkeypatch):
         np.testing.assert_allclose(finer, table.sel(model="persistence", resolution="65"), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_other_data_on_another_grid(run, tmp_path, monkeypatch):
     """Another recipe of the same problem, with 48 points: refused as it is, brought to 32 or to 48 when told so."""
     monkeypatch.setenv("PDEKIT_DATA", str(tmp_path / "datasets"))

@@ -153,6 +153,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_kill_9_leaves_nothing_corrupt_or_twice_and_workers_do_not_matter(tmp_path):
     made = recipe(
         pde=KuramotoSivashinsky(),
