@@ -87,6 +87,11 @@ class Evaluation:
                 f"expected sweep_precisions among float32 and float64, at least one, got {self.sweep_precisions}; "
                 "set sweep_sizes=[] for no solvers"
             )
+        if any(order < 2 for order in self.sweep_orders):
+            raise ValueError(
+                f"expected sweep_orders >= 2, because a pressure takes one less than the velocity, got "
+                f"{self.sweep_orders}; set sweep_orders=[2], or [] for the case's own"
+            )
         several = isinstance(self.resolution, (list, tuple))
         sizes = self.resolution if several else (1 if self.resolution is None else self.resolution,)
         if any(not isinstance(n, int) or isinstance(n, bool) or n < 1 for n in sizes):
