@@ -43,7 +43,7 @@ EQUATIONS = (
 FOURTH_ORDER = closure([(4, 0), (2, 2), (1, 3), (0, 4)])
 
 
-def close(found, expected):
+def assert_same(found, expected):
     assert (found - expected).abs().max() <= TOLERANCE * (1 + expected.abs().max())
 
 
@@ -81,14 +81,14 @@ def test_derivatives_of_each_function_follow_one_another(f):
     assert len(values) == 6
     for lower, higher in itertools.pairwise(values):
         slope = torch.autograd.grad((lower + 0 * z).sum(), z, retain_graph=True)[0]
-        close(slope, higher)
+        assert_same(slope, higher)
 
 
 def test_functions_start_with_themselves():
     z = torch.linspace(-2, 2, 9, dtype=torch.float64)
     pairs = ((Tanh(), torch.tanh), (Sin(), torch.sin), (Sin(1), torch.cos), (Gelu(), torch.nn.functional.gelu))
     for f, known in pairs:
-        close(f.derivatives(f.basis(z), 0)[0], known(z))
+        assert_same(f.derivatives(f.basis(z), 0)[0], known(z))
 
 
 @pytest.mark.parametrize("activation", ["tanh", "sin", "gelu"])
@@ -98,7 +98,7 @@ def test_nets_carry_all_derivatives_to_fourth_order(kind, activation):
     points = scattered(5, 2).requires_grad_()
     jet = net(Jet.of_points(points.detach(), FOURTH_ORDER))
     for index in FOURTH_ORDER:
-        close(jet.derivative(index), nested(net, points, index))
+        assert_same(jet.derivative(index), nested(net, points, index))
 
 
 @pytest.mark.parametrize("options", [{"random_features": 4}, {"factorised": True}])
@@ -107,7 +107,7 @@ def test_embeddings_and_factorised_weights_carry_derivatives(options):
     points, wanted = scattered(4, 3).requires_grad_(), closure([(1, 2, 0), (2, 1, 1)])
     jet = net(Jet.of_points(points.detach(), wanted))
     for index in wanted:
-        close(jet.derivative(index), nested(net, points, index))
+        assert_same(jet.derivative(index), nested(net, points, index))
 
 
 @pytest.mark.parametrize("kind", NETS)
@@ -130,12 +130,12 @@ def test_residuals_and_their_gradients_are_those_of_nested_differentiation(pde: 
 
     assert len(found) == len(expected) == 1 + len(auxiliary)
     for one, other in zip(found, expected, strict=True):
-        close(one, other)
+        assert_same(one, other)
     parameters = list(net.parameters())
     losses = [sum(part.square().mean() for part in parts) for parts in (found, expected)]
     gradients = [torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True) for loss in losses]
     for one, other in zip(*gradients, strict=True):
-        close(one, other)
+        assert_same(one, other)
 
 
 def test_the_hand_written_backward_pass_is_right():
@@ -185,9 +185,9 @@ def test_a_separable_net_gives_the_same_on_its_grid_as_at_scattered_points():
         expected = net(Jet.of_points(points, wanted))
         columns = [Jet.of_coordinate(column, axis, wanted) for axis, column in enumerate(axes)]
         found = net.on_grid(Jet.of_points(points, wanted), columns)
-        close(net.on_grid(points, axes), net(points))
+        assert_same(net.on_grid(points, axes), net(points))
         for index in wanted:
-            close(found.derivative(index), expected.derivative(index))
+            assert_same(found.derivative(index), expected.derivative(index))
 
 
 def test_only_needed_derivatives_are_carried():
@@ -206,7 +206,7 @@ def test_periodic_nets_are_periodic_with_their_derivatives():
         shifted = points + torch.tensor([2.0, 0.0], dtype=torch.float64)
         wanted = closure([(4, 0)])
         first, second = (net(Jet.of_points(p, wanted)).values for p in (points, shifted))
-        close(first, second)
+        assert_same(first, second)
         assert (net(points) - net(points + 0.5)).abs().max() > 1e-3
 
 
@@ -242,7 +242,7 @@ def test_arithmetic_of_fields_is_that_of_functions():
             if sum(index)
             else expression(u(points), torch.sin)
         )
-        close(found.derivative(index), expected)
+        assert_same(found.derivative(index), expected)
 
 
 def test_arithmetic_of_jets_is_that_of_functions():
@@ -254,15 +254,15 @@ def test_arithmetic_of_jets_is_that_of_functions():
 
     jet = expression(Jet.of_points(points.detach(), wanted))
     for index in wanted:
-        close(jet.derivative(index), nested(expression, points, index))
+        assert_same(jet.derivative(index), nested(expression, points, index))
 
 
 def test_coordinates_can_stand_in_an_equation():
     points = scattered(3, 2)
     d = Taylor(tuple(points.split(1, 1)), {}, 1)
     (x,) = d.coordinates
-    close(d.xx(x * x * x * d.time).value, 6 * points[:, :1] * points[:, 1:])
-    close(d.t(torch.sin(x) * d.time).value, torch.sin(points[:, :1]))
+    assert_same(d.xx(x * x * x * d.time).value, 6 * points[:, :1] * points[:, 1:])
+    assert_same(d.t(torch.sin(x) * d.time).value, torch.sin(points[:, :1]))
 
 
 def test_what_taylor_mode_cannot_do_is_said():
