@@ -45,7 +45,7 @@ def coupling_words(scores: xr.Dataset, surrogates: Sequence[str]) -> list[str]:
                 parts.append(f"in {_words(group)} nothing: it has diverged")
         said.append(f"Of this change {name} has {'; '.join(parts)}.")
     if surrogates:
-        said.append("Off by 100 % of the change is who ignores the coupling.")
+        said.append("A solution without the coupling is off by 100 %.")
     return said
 
 

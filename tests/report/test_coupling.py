@@ -33,7 +33,7 @@ def test_every_field_and_surrogate_is_told():
         "With the coupling cut and all else the same, the solution changes: velocity by 25 %; potential not at all.",
         "Of this change a has in velocity 90 %, off by 30 %.",
         "Of this change b has in velocity 10 %, off by 160 %, so that a solution without the coupling is nearer.",
-        "Off by 100 % of the change is who ignores the coupling.",
+        "A solution without the coupling is off by 100 %.",
     ]
 
 
