@@ -157,6 +157,20 @@ def test_what_is_known_of_one_run_only(tmp_path):
         assert {"trajectory", "start", "lead_time"} <= set(scores.data_vars)
 
 
+@pytest.mark.filterwarnings("error::FutureWarning")
+def test_solvers_that_one_run_was_scored_beside(tmp_path, monkeypatch, capsys):
+    """A later run may have the sweep: its baselines, its solvers and what it says of those that are absent."""
+    few = scored(tmp_path / "a", 1.1, absent={"solver": "left out"})
+    many = scored(tmp_path / "b", 1.2, solvers={"solver 16": Shift(1.01)}, absent={"mean": "no data"})
+    command(monkeypatch, f"runs=[{few},{many}]", f"folder={tmp_path / 'out'}")
+    said = capsys.readouterr().out
+    assert "solver 16" in said and "no data" in said and "left out" not in said
+    with xr.open_dataset(tmp_path / "out" / "scores.nc", engine="h5netcdf") as scores:
+        assert scores.model.values.tolist() == ["fno (a)", "fno (b)", "persistence", "solver 16"]
+    with xr.open_dataset(tmp_path / "out" / "forecasts.nc", engine="h5netcdf") as kept:
+        assert {"reference", "fno (a)", "fno (b)", "solver 16"} <= set(kept.model.values.tolist())
+
+
 class TestErrors:
     def test_other_trajectories(self, runs, tmp_path, monkeypatch):
         other = scored(tmp_path / "c", 1.1, waves(seed=1))

@@ -22,7 +22,7 @@ def merge(runs: Sequence[Path], folder: Path, configs: Mapping[Path, Any] | None
     Runs must have been scored on the same trajectories and grid; the horizon is the shortest of theirs. If it is
     shorter than some, scores of a whole horizon (statistics, without a time of their own) are left out: they were taken
     over other windows. A surrogate keeps its name where that is unique, and has the name of its run's folder behind it
-    otherwise.
+    otherwise. Baselines and solvers are those of the run that has most of them, the first one of such.
 
     Raises:
         FileNotFoundError: if a run has no scores.
@@ -48,10 +48,13 @@ def merge(runs: Sequence[Path], folder: Path, configs: Mapping[Path, Any] | None
     columns = [
         _surrogates(one, names[run])[sorted(shared & own)] for run, one, own in zip(runs, scores, scored, strict=True)
     ]
-    others = scores[0].isel(model=np.flatnonzero(scores[0].kind.values != "surrogate"))[sorted(shared & scored[0])]
+    most = max(range(len(scores)), key=lambda i: int((scores[i].kind != "surrogate").sum()))
+    beside = scores[most]
+    others = beside.isel(model=np.flatnonzero(beside.kind.values != "surrogate"))[sorted(shared & scored[most])]
     whole = xr.concat([*columns, others], "model", join="outer", coords="minimal", compat="override")
     rest = [name for name in scores[0].data_vars if "model" not in scores[0][name].dims]
     whole = whole.assign(scores[0][rest]).assign_attrs(scores[0].attrs)
+    whole.attrs["absent"] = beside.attrs.get("absent", "{}")
     differing = [key for key in SETTINGS if len({str(one.attrs.get(key)) for one in scores}) > 1]
     if differing:
         whole.attrs["caution"] = f"Runs were timed with different {', '.join(differing)}: their times do not compare."
@@ -64,8 +67,9 @@ def merge(runs: Sequence[Path], folder: Path, configs: Mapping[Path, Any] | None
               zip(runs, kept, strict=True)]  # fmt: skip
     frames = [one.assign_coords(model=[names[run][name] for name in one.model.values])
               for run, one in zip(runs, frames, strict=True)]  # fmt: skip
-    given = kept[0].sel(model=[name for name in kept[0].model.values if name not in names[runs[0]]])
-    _write(xr.concat([*frames, given], "model", join="inner", combine_attrs="override"), folder / "forecasts.nc")
+    given = kept[most].sel(model=[name for name in kept[most].model.values if name not in names[runs[most]]])
+    together = xr.concat([*frames, given], "model", data_vars="all", join="inner", combine_attrs="override")
+    _write(together, folder / "forecasts.nc")
 
 
 def of_whole_horizon(values: xr.DataArray) -> bool:
