@@ -30,10 +30,10 @@ from pdekit.evaluation.keeping import Kept
 from pdekit.evaluation.physics import Physics
 from pdekit.evaluation.places import Places
 from pdekit.evaluation.references import Reference, References, Span, Stored, mask_of, parts_of
+from pdekit.evaluation.scorer import Scorer
 from pdekit.evaluation.statistics import Statistics
 from pdekit.fields import Problem, n_values
-from pdekit.metrics.catalogue import CATALOGUE, SHELL, Measure
-from pdekit.metrics.pair import Pair
+from pdekit.metrics.catalogue import CATALOGUE, Measure
 from pdekit.metrics.spectra import wavenumbers
 from pdekit.models.base import Surrogate
 
@@ -177,7 +177,8 @@ def evaluate(
     kept_samples = check_kept(keep, n_kept, len(samples))
     kept = Kept(folder, problem, contenders, kept_samples, n_kept_members, lead, attributes)
     with Archive(folder / "scores.nc", coords, attributes) as archive, kept.archive, _bar(progress) as bar:
-        _declare(archive, suitable, problem, samples, (batch_size, size))
+        _declare(archive, problem, samples)
+        scorer = Scorer(archive, suitable, problem, batch_size, size)
         ensembles = Ensembles(archive, contenders, problem)
         physicist = Physics(archive, contenders, problem, coords, horizon, physics)
         statistician = Statistics(archive, problem, horizon, statistics)
@@ -191,6 +192,7 @@ def evaluate(
             given, wanted_t = next(truth), t[:, history:]
             archive.write("lead_time", (rows,), lead_times(t, history).numpy())
             forcing = functools.partial(reference.forcing, span)
+            scorer.begin(rows)
             physicist.begin(given)
             coupling.begin(span, given)
             kept.write_inputs(rows.start, given)
@@ -210,8 +212,7 @@ def evaluate(
                 references = References(wanted, problem, frames.start)
                 for part in references.parts:
                     known = references.part(part, CPU)
-                    if "shell" in coords:
-                        archive.write("energy_spectrum_reference", (rows, part), (known.power / 2).numpy())
+                    scorer.follow(known)
                     statistician.follow(part, known)
                 physicist.follow(rows, frames, wanted.u)
                 coupling.follow(rows, frames, wanted.u)
@@ -223,13 +224,18 @@ def evaluate(
                     if len(members_u) > 1:
                         ensembles.score(row, rows, frames, members_u, references)
                     for member, u in enumerate(members_u):
-                        _score(archive, suitable, references, statistician, (row, member, rows, frames), u)
+                        for part in parts_of(u):
+                            among_all = slice(frames.start + part.start, frames.start + part.stop)
+                            pair = references.part(among_all, u.device).beside(u[:, part])
+                            scorer.score(row, member, pair)
+                            statistician.update(row, member, among_all, pair)
                         coupling.score(row, member, rows, frames, u)
                         if member == 0:
                             physicist.score(row, rows, frames, u)
                             places.score(row, rows, u)
                         kept.write(row, member, rows.start, frames, u)
                         bar.advance(task, frames.stop - frames.start)
+                scorer.advance(frames.stop, last=frames.stop == horizon)
             statistician.finish()
             physicist.finish(rows)
         ensembles.finish()
@@ -247,42 +253,12 @@ def lead_times(t: Tensor, history: int) -> Tensor:
     return t[:, history:] - (t[:, history - 1 : history] if history else 0.0)
 
 
-def _declare(
-    archive: Archive,
-    measures: Sequence[Measure],
-    problem: Problem,
-    samples: list[tuple[int, int]],
-    chunk: tuple[int, int],
-) -> None:
-    units = " ".join(dict.fromkeys(field.unit for field in problem.fields))
-    for measure in measures:
-        power = measure.unit_power
-        attrs = {"units": "1" if not power else units if power == 1 else f"({units})^{power}"}
-        archive.declare(measure.name, ("model", *measure.dims), attrs, chunk)
-    if any(measure.whole_box for measure in measures):
-        archive.declare("energy_spectrum_reference", SHELL[1:], {"units": f"({units})^2"}, chunk)
+def _declare(archive: Archive, problem: Problem, samples: Sequence[tuple[int, int]]) -> None:
     archive.declare("lead_time", ("sample", "time"), {"long_name": "time since the last given frame"})
     archive.put("trajectory", ("sample",), [trajectory for trajectory, _ in samples])
     archive.put("start", ("sample",), [start for _, start in samples])
     archive.put("unit", ("field",), [field.unit for field in problem.fields])
     archive.put("group", ("field",), [field.group for field in problem.fields])
-
-
-def _score(
-    archive: Archive,
-    measures: Sequence[Measure],
-    references: References,
-    statistics: Statistics,
-    where: tuple[int, int, slice, slice],
-    u: Tensor,
-) -> None:
-    *place, frames = where
-    for part in parts_of(u):
-        among_all = slice(frames.start + part.start, frames.start + part.stop)
-        pair = Pair(u[:, part], references.part(among_all, u.device))
-        for measure in measures:
-            archive.write(measure.name, (*place, among_all), measure.of_pair(pair).float().cpu().numpy())
-        statistics.update(place[0], place[1], among_all, pair)
 
 
 def _told(bar: Progress, work: int) -> Callable[[int], None]:

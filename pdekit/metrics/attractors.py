@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
@@ -90,11 +91,16 @@ def sliced_wasserstein(
     finite = a.isfinite().flatten(1).all(1)
     a = torch.where(finite[:, None, None], a, torch.zeros((), dtype=a.dtype, device=a.device))
     axes = torch.linalg.eigh(b.mT @ b).eigenvectors[..., -LEADING:]
-    generator = torch.Generator().manual_seed(0)
-    theta = torch.randn(axes.shape[-1], DIRECTIONS, dtype=torch.float64, generator=generator).to(b)
-    theta = axes @ (theta / theta.norm(dim=0))
-    along_a, along_b = (ordered((v @ theta).mT) for v in (a, b))
+    theta = _directions(axes.shape[-1]).to(b)
+    along_a, along_b = (ordered((v @ axes @ theta).mT) for v in (a, b))
     size = along_b.abs().sum((1, 2))
     distance = (along_a - along_b).abs().sum((1, 2))
     value = torch.where(distance == 0, torch.zeros_like(distance), distance / size)
     return torch.where(finite, diverged_as(math.inf, value), math.inf)
+
+
+@lru_cache(maxsize=8)
+def _directions(n: int) -> Float[Tensor, "{n} direction"]:
+    """Unit vectors, drawn once."""
+    theta = torch.randn(n, DIRECTIONS, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    return theta / theta.norm(dim=0)

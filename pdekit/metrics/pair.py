@@ -1,21 +1,23 @@
 """A forecast beside its reference, and what several measures need of the two, computed once.
 
 Every measure is written as a function of a `Pair` and called with tensors; `measure` is the bridge. An evaluation
-builds one pair for all measures, and one `Known` reference for all models. On a box all of them are written in the sums
-of one sweep (`pdekit.metrics.sweep`); on a periodic one spectra know means and squares, too (Parseval).
+builds one `Known` reference for all models and one pair for all measures. It keeps of them what measures are made of,
+sums and means over space, until there are enough frames to take all measures at once. On a box all of them are written
+in the sums of one sweep (`pdekit.metrics.sweep`); on a periodic one spectra know means and squares, too (Parseval).
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import NoReturn
 
 import torch
 from torch import Tensor
 
 from pdekit.fields import Grid, Problem
-from pdekit.metrics.quadrature import average, centred, joint, space_dims
+from pdekit.metrics.quadrature import average, centred, edge_average, joint, space_dims
 from pdekit.metrics.sweep import Spectra, Sums
 
 FLOOR = 1e-7
@@ -39,6 +41,30 @@ class Signal:
 
     def __init__(self, u: Callable[[], Tensor], problem: Problem, mask: Tensor | None, sums: Callable[[], Sums]):
         self.problem, self.mask, self._u, self._sums = problem, mask, u, sums
+
+    @property
+    def lasting(self) -> tuple[str, ...]:
+        """What all measures are made of, by name: all that has to be kept of a field."""
+        if self.by_parseval:
+            return ("sums",)
+        means = ("mean", "square_of_channels", "variation_of_channels")
+        grid = self.problem.grid
+        edges = ("square_at_edge",) if isinstance(grid, Grid) and not grid.periodic else ()
+        return (*means, *edges, *(("sums",) if self.swept else ("absolute", "largest")))
+
+    def settled(self) -> Signal:
+        """The same without the field: measures find what they need, and its memory is free."""
+        return Signal.joined([self])
+
+    @staticmethod
+    def joined(signals: Sequence[Signal]) -> Signal:
+        """The frames of several, one after the other, without the fields."""
+        first = signals[0]
+        found = Signal(_gone, first.problem, first.mask, _gone)
+        for name in first.lasting:
+            values = [getattr(signal, name) for signal in signals]
+            vars(found)[name] = values[0].joined(values) if name == "sums" else torch.cat(values, -2)
+        return found
 
     @cached_property
     def u(self) -> Tensor:
@@ -97,6 +123,11 @@ class Signal:
         return average(centred(self.u, self.problem, self.mask) ** 2, self.problem, self.mask)
 
     @cached_property
+    def square_at_edge(self) -> Tensor:
+        """<u^2> over the points next to an end of a bounded axis (`edge_average`)."""
+        return edge_average(self.u**2, self.problem, self.mask)
+
+    @cached_property
     def square(self) -> Tensor:
         """<u^2>, jointly for each group."""
         return joint(self.square_of_channels, self.problem)
@@ -105,6 +136,18 @@ class Signal:
     def variation(self) -> Tensor:
         """<(u - <u>)^2>, jointly for each group."""
         return joint(self.variation_of_channels, self.problem)
+
+    @cached_property
+    def filled(self) -> Tensor:
+        """The shells that each channel fills: `filled_shells` of its power."""
+        return filled_shells(self.power)
+
+    @cached_property
+    def filled_jointly(self) -> Tensor:
+        """The same of the power of each group, without shell 0."""
+        filled = filled_shells(joint(self.power, self.problem, -2)).clone()
+        filled[..., 0] = False
+        return filled
 
     @cached_property
     def size(self) -> Tensor:
@@ -133,33 +176,40 @@ class Known(Signal):
         self.spectra = Spectra(u, problem, mask)
         super().__init__(lambda: u, problem, mask, self.spectra.sums)
 
-    @cached_property
-    def filled(self) -> Tensor:
-        """The shells that each channel fills: `filled_shells` of its power."""
-        return filled_shells(self.power)
-
-    @cached_property
-    def filled_jointly(self) -> Tensor:
-        """The same of the power of each group, without shell 0."""
-        filled = filled_shells(joint(self.power, self.problem, -2)).clone()
-        filled[..., 0] = False
-        return filled
+    def beside(self, u: Tensor) -> Pair:
+        """A forecast, "... batch time channel *space", usually with members in front."""
+        swept = functools.cache(lambda: self.spectra.beside(u))
+        error = Signal(lambda: u - self.u, self.problem, self.mask, lambda: swept()[0])
+        return Pair(error, Signal(lambda: u, self.problem, self.mask, lambda: swept()[1]), self)
 
 
 class Pair:
-    """A forecast, "... batch time channel *space", and its reference.
+    """A forecast and its reference.
 
     Args:
-        u: the forecast, usually with members in front.
+        error: forecast - reference.
+        forecast: the same frames.
         known: the reference; all that is computed of it is kept there.
     """
 
-    def __init__(self, u: Tensor, known: Known):
-        self.u, self.known = u, known
-        self.problem, self.mask = problem, mask = known.problem, known.mask
-        swept = functools.cache(lambda: known.spectra.beside(u))  # not self: a pair in a cycle would outlive its use
-        self.error = Signal(lambda: u - known.u, problem, mask, lambda: swept()[0])
-        self.forecast = Signal(lambda: u, problem, mask, lambda: swept()[1])
+    def __init__(self, error: Signal, forecast: Signal, known: Signal):
+        self.error, self.forecast, self.known = error, forecast, known
+        self.problem, self.mask = known.problem, known.mask
+
+    def settled(self) -> Pair:
+        """The same without fields, see `Signal.settled`."""
+        return Pair(self.error.settled(), self.forecast.settled(), self.known.settled())
+
+    @staticmethod
+    def joined(pairs: Sequence[Pair]) -> Pair:
+        """The frames of several, one after the other, without fields."""
+        parts = zip(*((pair.error, pair.forecast, pair.known) for pair in pairs), strict=True)
+        return Pair(*(Signal.joined(part) for part in parts))
+
+    @property
+    def u(self) -> Tensor:
+        """The forecast, "... batch time channel *space"."""
+        return self.forecast.u
 
     @property
     def power(self) -> Tensor:
@@ -183,11 +233,15 @@ class Pair:
         return rho.masked_fill_((joint(diverged, self.problem) > 0).unsqueeze(-1), -torch.inf)
 
 
+def _gone() -> NoReturn:
+    raise RuntimeError("expected a measure of sums and means; the field itself was not kept")
+
+
 def measure(of_pair: Callable[[Pair], Tensor]) -> Callable[..., Tensor]:
     """A measure f(u, reference, problem, mask=None) from one of a pair, which stays reachable as ``f.of_pair``."""
 
     def on_tensors(u: Tensor, reference: Tensor, problem: Problem, mask: Tensor | None = None) -> Tensor:
-        return of_pair(Pair(u, Known(reference, problem, mask)))
+        return of_pair(Known(reference, problem, mask).beside(u))
 
     on_tensors.__name__ = on_tensors.__qualname__ = of_pair.__name__
     on_tensors.__doc__, on_tensors.__module__ = of_pair.__doc__, of_pair.__module__

@@ -18,8 +18,7 @@ from torch import Tensor
 
 from pdekit.calculus import FiniteDifference, Fourier
 from pdekit.fields import Grid, Problem
-from pdekit.metrics.pointwise import edge
-from pdekit.metrics.quadrature import average, diverged_as
+from pdekit.metrics.quadrature import average, diverged_as, edge
 
 PLACES = ("interior", "boundary", "interface")
 """Where a residual is: next to an end of a bounded axis, else next to the edge of the mask, else neither."""

@@ -45,6 +45,25 @@ def average(values: Tensor, problem: Problem, mask: Tensor | None = None) -> Ten
     return (values * weights).sum(space) / weights.sum(space)
 
 
+def edge(problem: Problem, like: Tensor) -> Tensor:
+    """1 at the points next to an end of a bounded axis, "*space"."""
+    grid = problem.grid
+    found = torch.zeros(grid.shape, dtype=like.dtype, device=like.device)
+    for axis, layout in enumerate(grid.layout):
+        if layout != "periodic":
+            found.index_fill_(axis, torch.tensor([0, grid.shape[axis] - 1], device=like.device), 1)
+    return found
+
+
+def edge_average(values: Tensor, problem: Problem, mask: Tensor | None = None) -> Tensor:
+    """Mean over the points of `edge` inside the mask, all of them alike; 0 where there is none."""
+    inside = edge(problem, values)
+    if mask is not None:
+        inside = inside * (mask > 0).unsqueeze(1).to(inside)
+    space = space_dims(problem)
+    return torch.where(inside > 0, values, values.new_zeros(())).sum(space) / inside.sum(space).clamp_min(1)
+
+
 def centred(values: Tensor, problem: Problem, mask: Tensor | None = None) -> Tensor:
     """The field less its mean over space."""
     mean = average(values, problem, mask)

@@ -7,13 +7,30 @@ bounded axis is reflected evenly, which doubles its period: on it modes are cosi
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from functools import cached_property, lru_cache
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pdekit.fields import Grid, Problem
+
+
+def _kept(make: Callable) -> Callable:
+    """Made once for each kind of number and device."""
+
+    @functools.wraps(make)
+    def known(shells: Shells, *kind):
+        key = (make.__name__, *kind)
+        if key not in shells.kept:
+            shells.kept[key] = make(shells, *kind)
+        return shells.kept[key]
+
+    return known
 
 
 class Shells:
@@ -30,7 +47,7 @@ class Shells:
             for length, layout in zip(grid.extent, grid.layout, strict=True)
         ]
         self.spacing = 2 * math.pi / max(periods)
-        square = torch.zeros(())
+        square = torch.zeros((), dtype=torch.float64)
         for axis, (n, period) in enumerate(zip(self.counts, periods, strict=True)):
             modes = torch.fft.rfftfreq if axis == grid.ndim - 1 else torch.fft.fftfreq
             k = modes(n, 1 / n, dtype=torch.float64) * (max(periods) / period)
@@ -38,7 +55,7 @@ class Shells:
         self.index = (square.sqrt() + 0.5).floor().long().flatten()
         self.n = int(self.index.max()) + 1
         self.square_wavenumber = square.flatten() * self.spacing**2
-        self._known_runs: dict[tuple[torch.dtype, torch.device], tuple[Tensor, Tensor, Tensor]] = {}
+        self.kept: dict[tuple, Any] = {}
 
     @property
     def wavenumbers(self) -> Tensor:
@@ -53,66 +70,72 @@ class Shells:
         twice[..., 1 : (n_last + 1) // 2] = 2
         return twice
 
-    def transform(self, u: Tensor) -> Tensor:
-        """Fourier coefficients "mode ..." of "... *space", scaled so that the sum of |u_hat|^2 over all is <u^2>.
+    @property
+    def scale(self) -> float:
+        """Of the coefficient of the mean."""
+        return 1 / math.prod(self.counts)
 
-        The modes that a real transform leaves out count in those that it holds. Modes come first: a sum over some of
-        them is then one of whole rows.
+    @cached_property
+    def weights(self) -> Tensor:
+        """`multiplicity` times the square of `scale`: what |u_hat|^2 counts in <u^2>, "mode"."""
+        return self.multiplicity.flatten() * self.scale**2
+
+    def transform(self, u: Tensor) -> Tensor:
+        """Fourier coefficients "... mode" of "... *space", with which the sum of `weights` |u_hat|^2 is <u^2>.
+
+        The modes that a real transform leaves out count in those that it holds.
         """
         for axis, layout in enumerate(self.grid.layout):
             dim = axis - self.grid.ndim
             if layout != "periodic":
                 mirrored = u.flip(dim)
                 u = torch.cat([u, mirrored if layout == "cells" else mirrored.narrow(dim, 1, u.shape[dim] - 2)], dim)
-        u_hat = torch.fft.rfftn(u, dim=tuple(range(-self.grid.ndim, 0)), norm="forward")
-        return _modes_first(u_hat.flatten(-self.grid.ndim))
+        return torch.fft.rfftn(u, dim=tuple(range(-self.grid.ndim, 0))).flatten(-self.grid.ndim)
 
-    def add(self, squares: Tensor) -> Tensor:
-        """sum of |u_hat|^2 over the modes of each shell, and of |k|^2 |u_hat|^2 over all: "sum ... part"."""
-        return _add(squares, *self._runs(squares))
+    def total(self, u_hat: Tensor, factor: Tensor) -> Tensor:
+        """sum of `weights` factor |u_hat|^2 over all modes, "..."; the factor is one number for each mode."""
+        square = torch.view_as_real(u_hat).square().sum(-1)
+        return (square * (self.weights * factor).to(square)).sum(-1)
 
-    @staticmethod
-    def sums(found: Tensor) -> tuple[Tensor, Tensor]:
-        """What `add` has found, of both parts: the shells "... shell", and the rest "..."."""
-        total = (found[..., 0] + found[..., 1]).movedim(0, -1).contiguous()
-        return total[..., :-1], total[..., -1]
+    @_kept
+    def points(self, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """Weights of the points in a mean over space, "point"."""
+        weights = self.grid.weights().flatten()
+        return (weights / weights.sum()).to(device, dtype)
 
-    def total(self, squares: Tensor, weight: Tensor) -> Tensor:
-        """sum of weight |u_hat|^2 over all modes, "..."; the weight is one number for each mode."""
-        all_modes = torch.arange(len(squares), dtype=torch.int32, device=squares.device)
-        weights = (self.multiplicity.flatten() * weight).to(squares)
-        return _add(squares, all_modes, all_modes[:1], weights)[0].sum(-1)
+    @_kept
+    def runs(self, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """The modes of one shell after the other and then all of them; where each run begins; the weight of each.
 
-    def _runs(self, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The modes of one shell after the other and then all of them; where each run begins; the weight of each."""
-        key = (like.dtype, like.device)
-        if key not in self._known_runs:
-            order = self.index.argsort(stable=True)
-            starts = torch.searchsorted(self.index[order], torch.arange(self.n + 1))
-            count = self.multiplicity.flatten()
-            weights = torch.cat([count[order], count * self.square_wavenumber]).to(like)
-            order = torch.cat([order, torch.arange(len(order))])
-            self._known_runs[key] = order.int().to(like.device), starts.int().to(like.device), weights
-        return self._known_runs[key]
+        Summed over runs |u_hat|^2 gives the power of each shell, and then the sum of |k|^2 |u_hat|^2.
+        """
+        order = self.index.argsort(stable=True)
+        starts = torch.searchsorted(self.index[order], torch.arange(self.n + 1))
+        weights = torch.cat([self.weights[order], self.weights * self.square_wavenumber])
+        order = torch.cat([order, torch.arange(len(order))])
+        return order.int().to(device), starts.int().to(device), weights.to(device, dtype)
 
+    @_kept
+    def lines(self, dtype: torch.dtype) -> tuple[np.ndarray, ...]:
+        """Lines of modes along the last axis, in pairs that hold the same wavenumbers.
 
-def _modes_first(u_hat: Tensor) -> Tensor:
-    """A copy of "... mode" as "mode ...". As complex numbers of 8 bytes it would take 1.7 times as long."""
-    if u_hat.dtype == torch.complex64:
-        return u_hat.view(torch.float64).movedim(-1, 0).contiguous().view(torch.complex64)
-    return u_hat.movedim(-1, 0).contiguous()
-
-
-def squares(u_hat: Tensor) -> Tensor:
-    """Squares of the real and the imaginary part of each mode, "mode ... part"."""
-    return torch.view_as_real(u_hat).square()
-
-
-def _add(squares: Tensor, order: Tensor, starts: Tensor, weights: Tensor) -> Tensor:
-    """Weighted sums over consecutive runs of modes in an order: "mode ... part" -> "run ... part"."""
-    rows = squares.flatten(1)
-    found = torch.nn.functional.embedding_bag(order, rows, starts, mode="sum", per_sample_weights=weights)
-    return found.reshape(len(starts), *squares.shape[1:])
+        The numbers of the two lines, "pair 2", and how much each counts: 1, or 1/2 if a line stands twice because it
+        has no other. Of the modes of a pair the shells and |k|^2, "pair mode"; `weights` of the modes of any line.
+        """
+        n = self.counts[-1] // 2 + 1
+        square, shell = self.square_wavenumber.view(-1, n), self.index.view(-1, n)
+        pairs: list[tuple[int, int]] = []
+        alone: dict[float, int] = {}
+        for line, wavenumber in enumerate(square[:, 0].tolist()):
+            if wavenumber in alone:
+                pairs.append((alone.pop(wavenumber), line))
+            else:
+                alone[wavenumber] = line
+        share = torch.tensor([1.0] * len(pairs) + [0.5] * len(alone), dtype=dtype).numpy()
+        pairs += [(line, line) for line in alone.values()]
+        first = [line for line, _ in pairs]
+        of_modes = (values.to(dtype).numpy() for values in (square[first], self.weights[:n]))
+        return np.array(pairs, np.uint64), share, shell[first].numpy().astype(np.uint32), *of_modes
 
 
 @lru_cache(maxsize=8)

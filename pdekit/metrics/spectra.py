@@ -18,7 +18,7 @@ from torch import Tensor
 from pdekit.fields import Grid, Problem
 from pdekit.metrics.pair import Known, Pair, filled_shells, measure
 from pdekit.metrics.quadrature import diverged_as, ratio
-from pdekit.metrics.shells import shells, shells_of, squares
+from pdekit.metrics.shells import shells, shells_of
 
 COHERENT = 0.5
 """Coherence under which a scale is no longer forecast."""
@@ -194,7 +194,7 @@ def sobolev_norm(u: Tensor, problem: Problem, order: float) -> Tensor:
     [1.0, 50.0, 0.02]
     """
     modes = shells_of(problem)
-    return modes.total(squares(modes.transform(u)), (1 + modes.square_wavenumber) ** order).sqrt()
+    return modes.total(modes.transform(u), (1 + modes.square_wavenumber) ** order).sqrt()
 
 
 def wavenumbers(grid: Grid) -> Tensor:

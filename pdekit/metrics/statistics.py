@@ -35,6 +35,9 @@ FEWEST_FRAMES = 16
 
 QUANTILES = 32
 
+RECENT = 64
+"""Frames that are added up in the precision of the fields."""
+
 
 class Window:
     """Statistics of a batch of trajectories over consecutive frames.
@@ -49,7 +52,8 @@ class Window:
     def __init__(self, problem: Problem, points: Tensor, spectral: bool = False, mask: Tensor | None = None):
         self.problem, self.points, self.spectral, self.mask = problem, points, spectral, mask
         self.n_frames = 0
-        self.total = self.power = torch.zeros((), dtype=torch.float64, device=points.device)
+        self.power = torch.zeros((), dtype=torch.float64, device=points.device)
+        self._total, self._recent, self._n_recent = self.power, self.power, 0
         self._pieces: list[Tensor] = []
         self._made: dict[str, Tensor] = {}
 
@@ -61,7 +65,7 @@ class Window:
         index = self.points.to(flat.device).unsqueeze(1).expand(-1, flat.shape[1], -1, -1)
         self._pieces.append(flat.gather(-1, index).to(at))
         self.n_frames += values.shape[1]
-        self.total = self.total + values.sum(1).double().to(at)
+        self._add(values)
         if self.spectral:
             self.power = self.power + u.power[:, frames].sum(1, dtype=torch.float64).to(at)
 
@@ -69,9 +73,25 @@ class Window:
         """The window that this one and the next make together."""
         whole = Window(self.problem, self.points, self.spectral, self.mask)
         whole.n_frames = self.n_frames + later.n_frames
-        whole.total, whole.power = self.total + later.total, self.power + later.power
+        whole._total, whole.power = self.total + later.total, self.power + later.power
         whole._pieces = [*self._pieces, *later._pieces]
         return whole
+
+    def _add(self, values: Tensor) -> None:
+        """Sums of a few frames in their own precision, and of those in float64."""
+        rows, ones = values.flatten(2), torch.ones(len(values), 1, values.shape[1], dtype=values.dtype).to(values)
+        if self._n_recent + values.shape[1] > RECENT:
+            self._total, self._n_recent = self.total, 0
+        if self._n_recent:
+            self._recent.view(len(rows), 1, -1).baddbmm_(ones, rows)
+        else:
+            self._recent = torch.bmm(ones, rows).view(values[:, 0].shape)
+        self._n_recent += values.shape[1]
+
+    @property
+    def total(self) -> Tensor:
+        """The sum of the fields, "batch channel *space"."""
+        return self._total + self._recent.to(self._total) if self._n_recent else self._total
 
     @property
     def mean(self) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from pdekit.calculus import FiniteDifference
 from pdekit.fields import Grid, Problem
 from pdekit.metrics.physics import PLACES, REACH, near
-from pdekit.metrics.pointwise import edge
+from pdekit.metrics.quadrature import edge
 
 FEWEST = 7
 """Points of an axis that one-sided differences of order 4 need for second derivatives."""

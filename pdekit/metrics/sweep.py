@@ -1,6 +1,6 @@
 """One sweep over a forecast and its reference makes all sums over space that the measures of a box are written in.
 
-A few frames are taken at a time, from their values to their sums, because they then stay in the processor's own cache:
+A few fields are taken at a time, from their values to their sums, because they then stay in the processor's own cache:
 field, spectrum and squares of a long stretch would each go out to memory and come back.
 
 A transform is linear: the spectrum of the forecast is that of the reference and that of the error, and a model costs
@@ -9,19 +9,22 @@ one transform. That of the error is not a difference of spectra, which would be 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from pdekit.fields import Problem
-from pdekit.metrics.quadrature import average, space_dims
-from pdekit.metrics.shells import Shells, shells_of, squares
+from pdekit.fields import Problem, n_values
+from pdekit.metrics import compiled, portable
+from pdekit.metrics.shells import Shells, shells_of
 
 VALUES = 3 * 2**17
-"""Values of the frames that are taken at a time: 1.5 MiB in float32, between what caches hold and what calls cost."""
+"""Values of the fields that are taken at a time: 1.5 MiB in float32, between what caches hold and what calls cost."""
 
 
 @dataclass(frozen=True)
@@ -42,70 +45,107 @@ class Sums:
     absolute: Tensor | None = None
     largest: Tensor | None = None
 
+    @classmethod
+    def empty(cls, like: Tensor, shape: Sequence[int], n_shells: int, sizes: int) -> Sums:
+        """Tensors of a shape to write sums into, with the first of the two ``sizes`` or both."""
+        return cls(like.new_empty(*shape, n_shells), *(like.new_empty(*shape) for _ in range(2 + sizes)))
 
-@dataclass(frozen=True)
-class Found:
-    """Of a few frames: what `Shells.add` gives, the mean, and means and largest values of |u|."""
+    @staticmethod
+    def joined(parts: Sequence[Sums]) -> Sums:
+        """One after the other in time."""
+        if len(parts) == 1:
+            return parts[0]
+        power, *others = (
+            torch.cat(values, -2 - (n == 0)) for n, values in enumerate(zip(*(s.found for s in parts), strict=True))
+        )
+        return Sums(power, *others)
 
-    added: Tensor
-    mean: Tensor
-    of_size: tuple[Tensor, ...] = ()
+    @property
+    def found(self) -> list[Tensor]:
+        return [values for field in dataclasses.fields(self) if (values := getattr(self, field.name)) is not None]
 
 
 class Spectra:
-    """Spectra of a reference "... batch time channel *space", a few frames each, made when first asked for and kept."""
+    """Spectra of a reference "... batch time channel *space", a few fields each, made when first asked for and kept."""
 
     def __init__(self, u: Tensor, problem: Problem, mask: Tensor | None = None):
         self.u, self.problem, self.mask = u, problem, mask
-        self.time = -2 - len(space_dims(problem))
-        n_frames = u.shape[self.time]
-        size = max(1, VALUES * n_frames // max(1, u.numel())) if u.device.type == "cpu" else n_frames
-        self.frames = [slice(start, min(start + size, n_frames)) for start in range(0, n_frames, size)]
-        self._known: dict[int, tuple[Tensor, Found]] = {}
+        self._known: dict[int, Tensor] = {}
 
     @cached_property
     def shells(self) -> Shells:
         return shells_of(self.problem, self.mask)
 
-    def __getitem__(self, number: int) -> tuple[Tensor, Found]:
-        """The spectrum "mode batch time channel" of the frames of a number, and their sums."""
-        if number not in self._known:
-            u = self._frames(self.u, number)
-            u_hat = self.shells.transform(u)
-            self._known[number] = u_hat, Found(self.shells.add(squares(u_hat)), u_hat[0].real, (self._mean(u.abs()),))
-        return self._known[number]
+    @cached_property
+    def fields(self) -> Tensor:
+        """As "row *space", a row for each time and channel of each sample."""
+        return self.u.reshape(-1, *self.problem.grid.shape).contiguous()
+
+    @cached_property
+    def parts(self) -> list[slice]:
+        """Of the rows."""
+        n = len(self.fields)
+        size = max(1, VALUES // n_values(self.problem.grid)) if self.u.device.type == "cpu" else max(1, n)
+        return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
     def sums(self) -> Sums:
-        """Of all frames."""
-        return self._joined([self[number][1] for number in range(len(self.frames))])
+        """Of all rows."""
+        for number in range(len(self.parts)):
+            self._spectrum(number)
+        return _sums(self._found, self.u.shape[: self.u.ndim - len(self.problem.grid.shape)])
 
     def beside(self, u: Tensor) -> tuple[Sums, Sums]:
         """Of the error of a forecast "... batch time channel *space", and of the forecast itself."""
-        pieces = [self._beside(u, number) for number in range(len(self.frames))]
-        return self._joined([error for error, _ in pieces]), self._joined([forecast for _, forecast in pieces])
+        if u.dtype != self.u.dtype:  # the more precise of the two
+            common = torch.promote_types(u.dtype, self.u.dtype)
+            return Spectra(self.u.to(common), self.problem, self.mask).beside(u.to(common))
+        by, weights, tables = self._arithmetic(u, self.u)
+        members = u.reshape(-1, *self.fields.shape).contiguous()
+        of_error, of_forecast = (self._room(u, members.shape[:2], n) for n in (5, 3))
+        places = [[by.memory(values) for values in room] for room in (of_error, of_forecast)]
+        reference, fields = by.array(self.fields), [by.array(member) for member in members]
+        for number, part in enumerate(self.parts):
+            r_hat = by.array(self._spectrum(number))
+            for member, rows in enumerate(fields):
+                at = member, part
+                *of_e, absolute, largest = (values[at] for values in places[0])
+                error = by.difference(rows[part], reference[part], weights, absolute, largest)
+                e_hat = self.shells.transform(by.tensor(error).view(-1, *self.problem.grid.shape))
+                by.shell_sums(by.array(e_hat), r_hat, tables, of_e, [values[at] for values in places[1]])
+        shape = u.shape[: u.ndim - len(self.problem.grid.shape)]
+        return _sums(of_error, shape), _sums(of_forecast, shape)
 
-    def _beside(self, u: Tensor, number: int) -> tuple[Found, Found]:
-        known_hat, known = self[number]
-        error = self._frames(u, number) - self._frames(self.u, number)
-        error_hat = self.shells.transform(error)
-        size = error.abs_()
-        of_size = self._mean(size), size.amax(space_dims(self.problem))
-        del error, size  # what a cache can hold decides the speed of a sweep
-        u_hat = error_hat + known_hat[:, *(None,) * (u.ndim - self.u.ndim)]
-        mean = error_hat[0].real.clone()
-        of_error = Found(self.shells.add(torch.view_as_real(error_hat).square_()), mean, of_size)
-        return of_error, Found(self.shells.add(torch.view_as_real(u_hat).square_()), known.mean + mean)
+    def _spectrum(self, number: int) -> Tensor:
+        """Of a part, "row mode"; its sums are known from then on."""
+        if number not in self._known:
+            part, (by, weights, tables) = self.parts[number], self._own
+            u, (*sums, absolute) = self.fields[part], (by.memory(values[part]) for values in self._found)
+            u_hat = self.shells.transform(u)
+            by.shell_sums(by.array(u_hat), None, tables, sums)
+            by.size(by.array(u), weights, absolute)
+            self._known[number] = u_hat
+        return self._known[number]
 
-    def _frames(self, u: Tensor, number: int) -> Tensor:
-        frames = self.frames[number]
-        return u.narrow(self.time, frames.start, frames.stop - frames.start)
+    @cached_property
+    def _found(self) -> list[Tensor]:
+        """Sums of the rows whose spectra are known."""
+        return self._room(self.u, self.fields.shape[:1], 4)
 
-    def _mean(self, values: Tensor) -> Tensor:
-        return average(values, self.problem)
+    def _room(self, u: Tensor, rows: Sequence[int], n: int) -> list[Tensor]:
+        """The first ``n`` tensors of sums, by rows."""
+        return [u.new_empty(*rows, self.shells.n), *(u.new_empty(*rows) for _ in range(n - 1))]
 
-    def _joined(self, pieces: Sequence[Found]) -> Sums:
-        """One after the other in time."""
-        power, slope = self.shells.sums(torch.cat([piece.added for piece in pieces], -3))
-        mean = torch.cat([piece.mean for piece in pieces], -2)
-        of_size = (torch.cat(part, -2) for part in zip(*(piece.of_size for piece in pieces), strict=True))
-        return Sums(power, slope, mean, *of_size)
+    @cached_property
+    def _own(self) -> tuple[ModuleType, Any, Any]:
+        return self._arithmetic(self.u)
+
+    def _arithmetic(self, *fields: Tensor) -> tuple[ModuleType, Any, Any]:
+        """The module that suits fields, and what it has to know of points and of modes."""
+        by = compiled if compiled.suits(*fields) else portable
+        return by, *by.constants(self.shells, self.u)
+
+
+def _sums(found: Sequence[Tensor], shape: Sequence[int]) -> Sums:
+    """Of rows, with the dimensions of a field."""
+    power, *others = found
+    return Sums(power.reshape(*shape, -1), *(values.reshape(shape) for values in others))

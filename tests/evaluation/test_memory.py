@@ -18,7 +18,7 @@ from pdekit.evaluation.opponents import solvers
 from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.metrics.catalogue import CATALOGUE
-from pdekit.metrics.pair import Known, Pair
+from pdekit.metrics.pair import Known
 from pdekit.models.one_step import OneStep
 from pdekit.models.persistence import Persistence
 from pdekit.models.solver import Solver
@@ -55,7 +55,7 @@ def test_a_pair_is_let_go_of_with_all_that_it_keeps():
     gc.disable()
     try:
         known = Known(u, problem)
-        pair = Pair(u + 1, known)
+        pair = known.beside(u + 1)
         for measure in CATALOGUE:
             if measure.suits(problem):
                 measure.of_pair(pair)

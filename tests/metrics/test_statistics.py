@@ -8,7 +8,7 @@ import torch
 
 from pdekit.fields import Field, Grid, Points, Problem
 from pdekit.metrics import statistics
-from pdekit.metrics.pair import Known, Pair
+from pdekit.metrics.pair import Known
 from pdekit.metrics.statistics import (
     STATISTICS,
     Window,
@@ -180,7 +180,7 @@ def test_a_forecast_shares_its_transforms(monkeypatch):
     u, reference = fields_on(grid)
     problem = problem_on(grid)
     known = Known(reference, problem)
-    pair = Pair(u, known)
+    pair = known.beside(u)
     found = Window(problem, points_of(problem, 3, N_FRAMES), spectral=True)
     _ = pair.power
     monkeypatch.setattr(type(known.spectra.shells), "transform", None)

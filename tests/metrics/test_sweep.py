@@ -8,7 +8,7 @@ import torch
 from pdekit.fields import Field, Grid, Problem
 from pdekit.metrics import shells, sweep
 from pdekit.metrics.catalogue import CATALOGUE
-from pdekit.metrics.pair import Known, Pair
+from pdekit.metrics.pair import Known
 from pdekit.metrics.sweep import Spectra
 
 GRIDS = [Grid((6, 8), (1.0, 2.0)), Grid((9,), (2.0,), layout=("nodes",))]
@@ -25,26 +25,24 @@ def test_the_size_of_the_pieces_changes_nothing(grid, monkeypatch):
     problem, (u, reference) = Problem(grid, FIELDS, dt=0.1, n_frames=7), fields_on(grid)
     suitable = [measure for measure in CATALOGUE if measure.suits(problem)]
     whole = [measure.function(u, reference, problem) for measure in suitable]
-    monkeypatch.setattr(sweep, "VALUES", 3 * 2 * len(FIELDS) * math.prod(grid.shape))  # 3, 3 and 1 frames
-    assert [frames.start for frames in Spectra(reference, problem).frames] == [0, 3, 6]
+    monkeypatch.setattr(sweep, "VALUES", 18 * math.prod(grid.shape))
+    assert [rows.start for rows in Spectra(reference, problem).parts] == [0, 18, 36], "of 42 rows"
     for measure, expected in zip(suitable, whole, strict=True):
         torch.testing.assert_close(measure.function(u, reference, problem), expected, rtol=1e-12, atol=1e-13)
 
 
 def test_every_frame_is_transformed_once_for_each_field(monkeypatch):
     problem, (u, reference) = Problem(GRIDS[0], FIELDS, dt=0.1, n_frames=7), fields_on(GRIDS[0])
-    monkeypatch.setattr(sweep, "VALUES", 2 * 2 * len(FIELDS) * 48)
-    frames, transform = [], shells.Shells.transform
-    monkeypatch.setattr(
-        shells.Shells, "transform", lambda self, u: frames.append(u.shape[-4]) or transform(self, u)
-    )  # fmt: skip
+    monkeypatch.setattr(sweep, "VALUES", 12 * 48)
+    rows, transform = [], shells.Shells.transform
+    monkeypatch.setattr(shells.Shells, "transform", lambda self, u: rows.append(len(u)) or transform(self, u))
     known = Known(reference, problem)
     for forecast in u:
-        beside = Pair(forecast, known)
+        beside = known.beside(forecast)
         for measure in CATALOGUE:
             if measure.suits(problem):
                 measure.of_pair(beside)
-    assert sum(frames) == 7 * (1 + len(u)) and max(frames) == 2
+    assert sum(rows) == reference[..., 0, 0].numel() * (1 + len(u)) and max(rows) == 12
 
 
 def test_sums_are_those_of_their_definitions():

@@ -1,0 +1,84 @@
+"""Field measures of all models: sums over space are taken block by block, and the measures of many frames together.
+
+A block has as few frames as memory and caches want. The calls that make measures of its sums, and those that write
+them, cost as much for many frames as for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pdekit.evaluation.archive import Archive
+from pdekit.fields import Problem
+from pdekit.metrics.catalogue import SHELL, Measure
+from pdekit.metrics.pair import Pair, Signal
+from pdekit.metrics.spectra import wavenumbers
+
+VALUES = 2**18
+"""Values of spectra that are kept of each member of each model, and their like: 3 MiB in float32."""
+
+FEWEST_SHELLS = 64
+"""Values that a field counts as at least."""
+
+
+def stretch_of(problem: Problem, batch_size: int, block: int, spectral: bool) -> int:
+    """Frames whose measures are taken together: whole blocks."""
+    n_shells = max(FEWEST_SHELLS, len(wavenumbers(problem.grid)) if spectral else 0)
+    return block * max(1, VALUES // (n_shells * batch_size * block * problem.n_channels))
+
+
+class Scorer:
+    """Writes field measures, and the spectrum of the reference, into an archive of scores.
+
+    Args:
+        archive: of scores.
+        measures: those that suit the problem.
+        problem: of all models.
+        batch_size: samples that are forecast together.
+        block: frames of a block.
+    """
+
+    def __init__(self, archive: Archive, measures: Sequence[Measure], problem: Problem, batch_size: int, block: int):
+        self.archive, self.measures = archive, measures
+        self.spectral = any(measure.whole_box for measure in measures)
+        self.stretch = stretch_of(problem, batch_size, block, self.spectral)
+        units = " ".join(dict.fromkeys(field.unit for field in problem.fields))
+        together = batch_size, self.stretch
+        for measure in measures:
+            power = measure.unit_power
+            attrs = {"units": "1" if not power else units if power == 1 else f"({units})^{power}"}
+            archive.declare(measure.name, ("model", *measure.dims), attrs, together)
+        if self.spectral:
+            archive.declare("energy_spectrum_reference", SHELL[1:], {"units": f"({units})^2"}, together)
+        self.begin(slice(0))
+
+    def begin(self, samples: slice) -> None:
+        """Turn to a batch; ``samples`` are its places in the archive."""
+        self.samples, self.frames = samples, slice(0, 0)
+        self._reference: list[Signal] = []
+        self._pairs: dict[tuple[int, int], list[Pair]] = {}
+
+    def follow(self, reference: Signal) -> None:
+        """Take in the next frames of the reference."""
+        if self.spectral:
+            self._reference.append(reference.settled())
+
+    def score(self, row: int, member: int, pair: Pair) -> None:
+        """Take in the next frames of a member of a model."""
+        self._pairs.setdefault((row, member), []).append(pair.settled())
+
+    def advance(self, stop: int, last: bool) -> None:
+        """All models have come to frame ``stop``: write what is due, or all if it is the last."""
+        self.frames = slice(self.frames.start, stop)
+        if stop - self.frames.start < self.stretch and not last:
+            return
+        if self.spectral:
+            spectrum = Signal.joined(self._reference).power / 2
+            self.archive.write("energy_spectrum_reference", (self.samples, self.frames), spectrum.numpy())
+        for place, pairs in self._pairs.items():
+            pair = Pair.joined(pairs)
+            for measure in self.measures:
+                values = measure.of_pair(pair).float().cpu().numpy()
+                self.archive.write(measure.name, (*place, self.samples, self.frames), values)
+        self.begin(self.samples)
+        self.frames = slice(stop, stop)
