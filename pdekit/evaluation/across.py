@@ -16,6 +16,7 @@ from pdekit.evaluation.opponents import shape_text
 from pdekit.evaluation.references import Span
 from pdekit.evaluation.resolution import at_resolution
 from pdekit.evaluation.truth import reference_for
+from pdekit.fields import Grid
 from pdekit.metrics.pointwise import nrmse
 from pdekit.models.base import Surrogate
 
@@ -24,13 +25,19 @@ SAMPLES = 8
 SMALLEST = 4
 
 
-def sizes_of(shape: Sequence[int], shares: Sequence[float]) -> list[tuple[int, ...]]:
+def sizes_of(grid: Grid, shares: Sequence[float]) -> list[tuple[int, ...]]:
     """Grids that are these shares of a grid, each followed by the one with a point more on each axis.
 
-    >>> sizes_of((64,), (0.5, 1.0))
-    [(32,), (33,), (64,), (65,)]
+    Of an axis of nodes it is the intervals that are counted, so that nodes fall on nodes.
+
+    >>> sizes_of(Grid((64,), (1.0,)), (0.5, 1.0)), sizes_of(Grid((29,), (1.0,), layout=("nodes",)), (0.5, 2.0))
+    ([(32,), (33,), (64,), (65,)], [(15,), (16,), (57,), (58,)])
     """
-    grids = [tuple(max(SMALLEST, round(share * n)) for n in shape) for share in shares]
+    ends = [layout == "nodes" for layout in grid.layout]
+    grids = [
+        tuple(max(SMALLEST, round(share * (n - end)) + end) for n, end in zip(grid.shape, ends, strict=True))
+        for share in shares
+    ]
     return list(dict.fromkeys(size for grid in grids for size in (grid, tuple(n + 1 for n in grid))))
 
 
@@ -51,7 +58,7 @@ def across_resolutions(
         or the reference cannot be brought to it, with the reason in the attribute ``absent`` (JSON: resolution, then
         model). ``resolution_points`` is the number of points along the first axis.
     """
-    sizes = sizes_of(source.problem.grid.shape, shares)
+    sizes = sizes_of(source.problem.grid, shares)
     history = max(model.window[0] for model in models.values())
     n = 1 if source.problem.steady else min(FRAMES, horizon)
     picked = sorted({0, n - 1})

@@ -129,7 +129,7 @@ def test_errors_across_resolutions():
         "persistence": Persistence(source.problem),
         "unet": OneStep(source.problem, lambda **known: UNet(**known, width=4, multipliers=(1, 2))),
     }
-    assert sizes_of((16,), (0.5, 1.0, 2.0)) == [(8,), (9,), (16,), (17,), (32,), (33,)]
+    assert sizes_of(Grid((16,), (1.0,)), (0.5, 1.0, 2.0)) == [(8,), (9,), (16,), (17,), (32,), (33,)]
     table = across_resolutions(models, source, None, (0.5, 1.0, 2.0), horizon=3)
     assert table.resolution.values.tolist() == ["8", "9", "16", "17", "32", "33"]
     assert table.resolution_time.values.tolist() == pytest.approx([0.5, 1.5])
