@@ -11,7 +11,7 @@ import torch
 from pdekit.data.base_recipe import SPLITS
 from pdekit.data.initial import FilteredVelocity
 from pdekit.data.recipe import Recipe
-from pdekit.evaluation import forecasting, references
+from pdekit.evaluation import forecasting, references, scorer
 from pdekit.evaluation.continued import Continued
 from pdekit.evaluation.memory import peak_bytes
 from pdekit.evaluation.opponents import solvers
@@ -99,6 +99,7 @@ def peak_of_evaluation(folder, horizon: int) -> int:
 def test_memory_does_not_grow_with_the_horizon(tmp_path, monkeypatch):
     monkeypatch.setattr(forecasting, "VALUES", 2**15)  # four frames
     monkeypatch.setattr(references, "VALUES", 2**15)
+    monkeypatch.setattr(scorer, "VALUES", 2**12)  # 32 frames
     peak_of_evaluation(tmp_path, 2)  # tables that are made once and kept, by whichever test comes first
     short, long = (peak_of_evaluation(tmp_path, horizon) for horizon in (48, 184))  # both have a window of statistics
     whole = 136 * 2 * 64 * 64 * 4  # what one model or the reference would take if its frames were kept
