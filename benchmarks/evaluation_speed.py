@@ -11,10 +11,11 @@ equation, in float64) cost more; an evaluation asks only the first member of eac
 are those of the processor, so that other processes disturb only by what they take from its caches. `loops=0` is what
 it takes without numba.
 
-With one thread of an EPYC with 1 MiB of cache it is 1.9 to 2.0 passes, 1.4 for a further model; 2.1 and 1.6 with one
-trajectory at a time; 3.1 and 2.0 without numba. Of the 0.9 passes beyond the transforms the loops of the sweep
-(`pdekit.metrics.compiled`) take 0.5: differences, <|u|>, maxima, and squares brought to shells. Calls on small arrays
-take 0.15, statistics 0.2, the measures themselves 0.05, because they are taken of many blocks together.
+With one thread of an EPYC with 1 MiB of cache field measures take 1.8 passes. With statistics it is 1.9 to 2.1, and 1.4
+to 1.6 for a further model: the more, the more others use the machine's memory. One trajectory at a time takes 0.2 more;
+without numba it is 3.1 to 3.3, and 2.0 to 2.2. Of the passes beyond the transforms the loops of the sweep
+(`pdekit.metrics.compiled`) take 0.55: differences, <|u|>, maxima, and squares brought to shells. Calls on small arrays
+take 0.15, statistics 0.25, the measures themselves 0.05, because they are taken of many blocks together.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ def main() -> None:
     for _ in range(COPIES):
         reference = torch.randn(batch, size, 1, n, n)
         parts.append((reference, reference + 0.1 * torch.randn_like(reference)))
+    asked = Known(parts[0][0], problem).beside(parts[0][1]).asked(measure.of_pair for measure in measures)
     points = points_of(problem, batch, n_frames // 2)
 
     def transforms() -> None:
@@ -71,25 +73,29 @@ def main() -> None:
             for field in parts[i % COPIES]:
                 torch.fft.rfftn(field, dim=(-2, -1))
 
-    def scores(known: list[Known] | None = None) -> None:
+    def scores(known: list[Known] | None = None, with_statistics: bool = True) -> None:
         for number in range(n_batches):
             windows, pairs = [Window(problem, points, spectral=True) for _ in range(2)], []
             for part in range(n_parts):
                 i = (number * n_parts + part) % COPIES
                 pair = (Known(parts[i][0], problem) if known is None else known[i]).beside(parts[i][1])
-                pairs.append(pair.settled())
+                pairs.append(pair.settled(asked))
                 if len(pairs) * size >= stretch or part == n_parts - 1:
                     together, pairs = Pair.joined(pairs), []
                     for measure in measures:
                         measure.of_pair(together)
-                if part >= n_parts // 2:
+                if with_statistics and part >= n_parts // 2:
                     windows[0].update(pair)
                     windows[1].update(pair.known)
-            for statistic in STATISTICS:
-                statistic.function(*windows)
-            descriptions(windows[0])
+            if with_statistics:
+                for statistic in STATISTICS:
+                    statistic.function(*windows)
+                descriptions(windows[0])
 
     shared = [Known(reference, problem) for reference, _ in parts]
+
+    def fields() -> None:
+        scores(with_statistics=False)
 
     def further() -> None:
         scores(shared)
@@ -106,7 +112,8 @@ def main() -> None:
 
     timed = {
         "one pass of transforms": transforms,
-        "all measures": scores,
+        "field measures": fields,
+        "with statistics": scores,
         "all, of a further model": further,
         "residual and budgets": physics,
     }

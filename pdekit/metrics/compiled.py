@@ -45,7 +45,7 @@ def suits(*fields: Tensor) -> bool:
 
 def array(rows: Tensor) -> Array:
     """The memory of rows of numbers, or of the parts of complex ones."""
-    return (torch.view_as_real(rows) if rows.is_complex() else rows).detach().flatten(1).numpy()
+    return (torch.view_as_real(rows) if rows.is_complex() else rows).detach().flatten(1).resolve_neg().numpy()
 
 
 def memory(values: Tensor) -> Array:
@@ -58,9 +58,9 @@ def tensor(rows: Array) -> Tensor:
     return torch.from_numpy(rows)
 
 
-def constants(shells: Shells, like: Tensor) -> tuple[Array, tuple[Array | float, ...]]:
+def constants(shells: Shells, like: Tensor) -> tuple[Array, tuple[Array, ...]]:
     """Weights of the points in a mean over space, and what `shell_sums` has to know of modes."""
-    return shells.points(like.dtype, like.device).numpy(), (*shells.lines(like.dtype), shells.scale)
+    return shells.points(like.dtype, like.device).numpy(), shells.lines(like.dtype)
 
 
 def size(u: Array, weights: Array, mean: Array) -> None:
@@ -78,7 +78,7 @@ def difference(u: Array, reference: Array, weights: Array, mean: Array, largest:
 def shell_sums(
     u_hat: Array,
     added: Array | None,
-    tables: tuple[Array | float, ...],
+    tables: tuple[Array, ...],
     of_one: Sequence[Array],
     of_sum: Sequence[Array] = (),
 ) -> None:
@@ -125,16 +125,16 @@ def _differences(u, reference, weights, error, bits, mean, largest):
 
 @_loop
 def _shell_sums(
-    u_hat, added, pairs, share, shell, square_wavenumber, weight, scale,
+    u_hat, added, pairs, share, shell, square_wavenumber, multiplicity, scale,
     power, slope, mean, power_of_sum, slope_of_sum, mean_of_sum,
 ):  # fmt: skip
-    """power[row, shell] = sum of weight |u_hat|^2 over its modes, slope[row] = sum of |k|^2 weight |u_hat|^2 over all.
+    """power[row, shell] = sum of multiplicity |v|^2 over its modes, slope[row] = that of |k|^2 times it over all modes.
 
-    If ``added`` has rows the same of u_hat + added. Squares of two lines of modes that hold the same wavenumbers are
-    added before they are brought to shells. All loops stand here, and not in functions of a line each: their calls
-    would take as long.
+    v = scale u_hat, and scale (u_hat + added) if ``added`` has rows. Squares of two lines of modes that hold the same
+    wavenumbers are added before they are brought to shells. All loops stand here, and not in functions of a line each:
+    their calls would take as long.
     """
-    n = np.uint64(len(weight))  # unsigned: it is plain that no index counts from the end
+    factor, n = scale[0], np.uint64(len(multiplicity))  # unsigned: it is plain that no index counts from the end
     squares, squares_of_sum = np.empty(2 * n, u_hat.dtype), np.empty(2 * n, u_hat.dtype)
     first, second = np.empty(n, u_hat.dtype), np.empty(n, u_hat.dtype)
     sums = np.empty((power.shape[1], 2), np.float64)
@@ -148,21 +148,23 @@ def _shell_sums(
             if both:
                 other, other_twin = added[row, a : a + 2 * n], added[row, b : b + 2 * n]
                 for m in range(2 * n):
-                    v, w = line[m] + other[m], twin[m] + other_twin[m]
-                    squares[m] = line[m] * line[m] + twin[m] * twin[m]
+                    v, w = factor * line[m], factor * twin[m]
+                    squares[m] = v * v + w * w
+                    v, w = v + factor * other[m], w + factor * other_twin[m]
                     squares_of_sum[m] = v * v + w * w
             else:
                 for m in range(2 * n):
-                    squares[m] = line[m] * line[m] + twin[m] * twin[m]
-            total = weight.dtype.type(0)
+                    v, w = factor * line[m], factor * twin[m]
+                    squares[m] = v * v + w * w
+            total = multiplicity.dtype.type(0)
             for m in range(n):
-                first[m] = share[pair] * weight[m] * (squares[2 * m] + squares[2 * m + 1])
+                first[m] = share[pair] * multiplicity[m] * (squares[2 * m] + squares[2 * m + 1])
                 total += square_wavenumber[pair, m] * first[m]
             slopes += total
             if both:
-                total = weight.dtype.type(0)
+                total = multiplicity.dtype.type(0)
                 for m in range(n):
-                    second[m] = share[pair] * weight[m] * (squares_of_sum[2 * m] + squares_of_sum[2 * m + 1])
+                    second[m] = share[pair] * multiplicity[m] * (squares_of_sum[2 * m] + squares_of_sum[2 * m + 1])
                     total += square_wavenumber[pair, m] * second[m]
                 slopes_of_sum += total
                 for m in range(n):
@@ -172,10 +174,10 @@ def _shell_sums(
             else:
                 for m in range(n):
                     sums[shell[pair, m], 0] += first[m]
-        power[row], slope[row], mean[row] = sums[:, 0], slopes, scale * u_hat[row, 0]
+        power[row], slope[row], mean[row] = sums[:, 0], slopes, factor * u_hat[row, 0]
         if both:
             power_of_sum[row], slope_of_sum[row] = sums[:, 1], slopes_of_sum
-            mean_of_sum[row] = scale * (u_hat[row, 0] + added[row, 0])
+            mean_of_sum[row] = factor * (u_hat[row, 0] + added[row, 0])
 
 
 @_loop

@@ -9,7 +9,7 @@ in the sums of one sweep (`pdekit.metrics.sweep`); on a periodic one spectra kno
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import NoReturn
 
@@ -44,24 +44,23 @@ class Signal:
 
     @property
     def lasting(self) -> tuple[str, ...]:
-        """What all measures are made of, by name: all that has to be kept of a field."""
+        """What measures are made of, by name: what may have to be kept of a field."""
         if self.by_parseval:
             return ("sums",)
-        means = ("mean", "square_of_channels", "variation_of_channels")
-        grid = self.problem.grid
-        edges = ("square_at_edge",) if isinstance(grid, Grid) and not grid.periodic else ()
-        return (*means, *edges, *(("sums",) if self.swept else ("absolute", "largest")))
+        means = ("mean", "square_of_channels", "variation_of_channels", "square_at_edge", "sums")
+        return means if self.swept else (*means, "absolute", "largest")
 
-    def settled(self) -> Signal:
-        """The same without the field: measures find what they need, and its memory is free."""
-        return Signal.joined([self])
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """What of it has been asked for until now."""
+        return tuple(name for name in self.lasting if name in vars(self))
 
     @staticmethod
-    def joined(signals: Sequence[Signal]) -> Signal:
-        """The frames of several, one after the other, without the fields."""
+    def joined(signals: Sequence[Signal], names: Sequence[str] | None = None) -> Signal:
+        """The frames of several, one after the other, without the fields: what is named, or has been asked for."""
         first = signals[0]
         found = Signal(_gone, first.problem, first.mask, _gone)
-        for name in first.lasting:
+        for name in first.asked if names is None else names:
             values = [getattr(signal, name) for signal in signals]
             vars(found)[name] = values[0].joined(values) if name == "sums" else torch.cat(values, -2)
         return found
@@ -177,7 +176,16 @@ class Known(Signal):
         super().__init__(lambda: u, problem, mask, self.spectra.sums)
 
     def beside(self, u: Tensor) -> Pair:
-        """A forecast, "... batch time channel *space", usually with members in front."""
+        """A forecast, "... batch time channel *space", usually with members in front.
+
+        Raises:
+            ValueError: if it has other dimensions than the reference, but for those in front.
+        """
+        if u.shape[max(0, u.ndim - self.u.ndim) :] != self.u.shape:
+            raise ValueError(
+                f"expected a forecast of the reference's shape {tuple(self.u.shape)} (batch time channel *space), with "
+                f"or without members in front, got {tuple(u.shape)}"
+            )
         swept = functools.cache(lambda: self.spectra.beside(u))
         error = Signal(lambda: u - self.u, self.problem, self.mask, lambda: swept()[0])
         return Pair(error, Signal(lambda: u, self.problem, self.mask, lambda: swept()[1]), self)
@@ -196,13 +204,20 @@ class Pair:
         self.error, self.forecast, self.known = error, forecast, known
         self.problem, self.mask = known.problem, known.mask
 
-    def settled(self) -> Pair:
-        """The same without fields, see `Signal.settled`."""
-        return Pair(self.error.settled(), self.forecast.settled(), self.known.settled())
+    def settled(self, names: Sequence[Sequence[str]]) -> Pair:
+        """The same without fields: what is named of error, forecast and reference is found, and then they can go."""
+        signals = self.error, self.forecast, self.known
+        return Pair(*(Signal.joined([signal], chosen) for signal, chosen in zip(signals, names, strict=True)))
+
+    def asked(self, measures: Iterable[Callable[[Pair], Tensor]]) -> tuple[tuple[str, ...], ...]:
+        """What measures ask for, of error, forecast and reference. They are taken for it once."""
+        for of_pair in measures:
+            of_pair(self)
+        return self.error.asked, self.forecast.asked, self.known.asked
 
     @staticmethod
     def joined(pairs: Sequence[Pair]) -> Pair:
-        """The frames of several, one after the other, without fields."""
+        """The frames of several that are settled, one after the other."""
         parts = zip(*((pair.error, pair.forecast, pair.known) for pair in pairs), strict=True)
         return Pair(*(Signal.joined(part) for part in parts))
 
@@ -234,7 +249,10 @@ class Pair:
 
 
 def _gone() -> NoReturn:
-    raise RuntimeError("expected a measure of sums and means; the field itself was not kept")
+    raise RuntimeError(
+        "expected a measure of what a Signal knows of a field, which itself was not kept; name what is missing in "
+        "Signal.lasting"
+    )
 
 
 def measure(of_pair: Callable[[Pair], Tensor]) -> Callable[..., Tensor]:

@@ -1,4 +1,4 @@
-"""The arithmetic of a sweep in operations on whole tensors: on any device, in any precision, and differentiable.
+"""The arithmetic of a sweep in operations on whole tensors: on any device, and differentiable.
 
 The same functions as in `pdekit.metrics.compiled`, of the same rows; spectra are complex.
 """
@@ -55,7 +55,7 @@ def shell_sums(
 def _shell_sums(u_hat: Tensor, tables: tuple[Tensor | float, ...], power: Tensor, slope: Tensor, mean: Tensor) -> None:
     """A sum over some modes is one of whole rows of them, so that they come first."""
     order, starts, weights, scale = tables
-    squares = torch.view_as_real(_modes_first(u_hat)).square().flatten(1)
+    squares = torch.view_as_real(_modes_first(scale * u_hat)).square().flatten(1)
     parts = torch.nn.functional.embedding_bag(order, squares, starts, mode="sum", per_sample_weights=weights)
     found = parts.unflatten(1, (-1, 2)).sum(-1).T
     power[:], slope[:], mean[:] = found[:, :-1], found[:, -1], scale * u_hat[:, 0].real

@@ -9,6 +9,8 @@ has no scale of its own, and the joint value does not depend on the choice of ax
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -80,8 +82,11 @@ def joint(values: Tensor, problem: Problem, dim: int = -1) -> Tensor:
 
 
 def ratio(error: Tensor, scale: Tensor) -> Tensor:
-    """error / scale, where 0/0 is 0 (nothing was to be predicted, and nothing was) and e/0 is +inf."""
-    return torch.where(error == 0, 0.0, error / scale)
+    """error / scale, where 0/0 is 0 (nothing was to be predicted, and nothing was) and e/0 is +inf.
+
+    A scale that has overflowed tells nothing, and makes no error small: +inf.
+    """
+    return torch.where(error == 0, 0.0, torch.where(scale == math.inf, math.inf, error / scale))
 
 
 def diverged_as(worst: float, values: Tensor) -> Tensor:

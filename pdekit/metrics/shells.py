@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,13 @@ from torch import Tensor
 from pdekit.fields import Grid, Problem
 
 
+@contextmanager
+def _ordinary() -> Iterator[None]:
+    """What is kept for all is made on the CPU, and may take part in gradients, wherever it is first asked for."""
+    with torch.inference_mode(False), torch.device("cpu"):
+        yield
+
+
 def _kept(make: Callable) -> Callable:
     """Made once for each kind of number and device."""
 
@@ -27,14 +35,19 @@ def _kept(make: Callable) -> Callable:
     def known(shells: Shells, *kind):
         key = (make.__name__, *kind)
         if key not in shells.kept:
-            shells.kept[key] = make(shells, *kind)
+            with _ordinary():
+                shells.kept[key] = make(shells, *kind)
         return shells.kept[key]
 
     return known
 
 
 class Shells:
-    """The modes of a grid. Two grids with the same points and lengths have the same."""
+    """The modes of a grid. Two grids with the same points and lengths have the same.
+
+    Of each mode, "mode", ``index`` is its shell, ``square_wavenumber`` |k|^2, and ``multiplicity`` 2 if a real
+    transform leaves its complex conjugate out, else 1.
+    """
 
     def __init__(self, grid: Grid):
         self.grid = grid
@@ -55,6 +68,10 @@ class Shells:
         self.index = (square.sqrt() + 0.5).floor().long().flatten()
         self.n = int(self.index.max()) + 1
         self.square_wavenumber = square.flatten() * self.spacing**2
+        n_last = self.counts[-1]
+        of_line = torch.ones(n_last // 2 + 1, dtype=torch.float64)
+        of_line[1 : (n_last + 1) // 2] = 2
+        self.multiplicity = of_line.repeat(math.prod(self.counts[:-1]))
         self.kept: dict[tuple, Any] = {}
 
     @property
@@ -62,28 +79,16 @@ class Shells:
         """k_j = j k_1 of every shell."""
         return torch.arange(self.n, dtype=torch.float64) * self.spacing
 
-    @cached_property
-    def multiplicity(self) -> Tensor:
-        """2 for modes whose complex conjugate the real transform leaves out, else 1; "*modes"."""
-        n_last = self.counts[-1]
-        twice = torch.ones(*self.counts[:-1], n_last // 2 + 1, dtype=torch.float64)
-        twice[..., 1 : (n_last + 1) // 2] = 2
-        return twice
-
     @property
     def scale(self) -> float:
-        """Of the coefficient of the mean."""
+        """Of the coefficients: that of mode 0 times it is the mean."""
         return 1 / math.prod(self.counts)
 
-    @cached_property
-    def weights(self) -> Tensor:
-        """`multiplicity` times the square of `scale`: what |u_hat|^2 counts in <u^2>, "mode"."""
-        return self.multiplicity.flatten() * self.scale**2
-
     def transform(self, u: Tensor) -> Tensor:
-        """Fourier coefficients "... mode" of "... *space", with which the sum of `weights` |u_hat|^2 is <u^2>.
+        """Fourier coefficients "... mode" of "... *space": the sum of `multiplicity` |`scale` u_hat|^2 is <u^2>.
 
-        The modes that a real transform leaves out count in those that it holds.
+        They are not scaled, because that would take a fifteenth of the transform's time; it has to be done before they
+        are squared, though, or large fields would overflow.
         """
         for axis, layout in enumerate(self.grid.layout):
             dim = axis - self.grid.ndim
@@ -93,9 +98,9 @@ class Shells:
         return torch.fft.rfftn(u, dim=tuple(range(-self.grid.ndim, 0))).flatten(-self.grid.ndim)
 
     def total(self, u_hat: Tensor, factor: Tensor) -> Tensor:
-        """sum of `weights` factor |u_hat|^2 over all modes, "..."; the factor is one number for each mode."""
-        square = torch.view_as_real(u_hat).square().sum(-1)
-        return (square * (self.weights * factor).to(square)).sum(-1)
+        """sum of `multiplicity` factor |`scale` u_hat|^2 over all modes, "..."; factor is one number for each mode."""
+        square = torch.view_as_real(self.scale * u_hat).square().sum(-1)
+        return (square * (self.multiplicity * factor).to(square)).sum(-1)
 
     @_kept
     def points(self, dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -111,7 +116,7 @@ class Shells:
         """
         order = self.index.argsort(stable=True)
         starts = torch.searchsorted(self.index[order], torch.arange(self.n + 1))
-        weights = torch.cat([self.weights[order], self.weights * self.square_wavenumber])
+        weights = torch.cat([self.multiplicity[order], self.multiplicity * self.square_wavenumber])
         order = torch.cat([order, torch.arange(len(order))])
         return order.int().to(device), starts.int().to(device), weights.to(device, dtype)
 
@@ -120,7 +125,8 @@ class Shells:
         """Lines of modes along the last axis, in pairs that hold the same wavenumbers.
 
         The numbers of the two lines, "pair 2", and how much each counts: 1, or 1/2 if a line stands twice because it
-        has no other. Of the modes of a pair the shells and |k|^2, "pair mode"; `weights` of the modes of any line.
+        has no other. Of the modes of a pair the shells and |k|^2, "pair mode". Multiplicities of the modes of a line,
+        and `scale`.
         """
         n = self.counts[-1] // 2 + 1
         square, shell = self.square_wavenumber.view(-1, n), self.index.view(-1, n)
@@ -134,14 +140,16 @@ class Shells:
         share = torch.tensor([1.0] * len(pairs) + [0.5] * len(alone), dtype=dtype).numpy()
         pairs += [(line, line) for line in alone.values()]
         first = [line for line, _ in pairs]
-        of_modes = (values.to(dtype).numpy() for values in (square[first], self.weights[:n]))
-        return np.array(pairs, np.uint64), share, shell[first].numpy().astype(np.uint32), *of_modes
+        of_modes = (values.to(dtype).numpy() for values in (square[first], self.multiplicity[:n]))
+        scale = np.array([self.scale], share.dtype)
+        return np.array(pairs, np.uint64), share, shell[first].numpy().astype(np.uint32), *of_modes, scale
 
 
 @lru_cache(maxsize=8)
 def shells(grid: Grid) -> Shells:
     """The shells of a grid, made once."""
-    return Shells(grid)
+    with _ordinary():
+        return Shells(grid)
 
 
 def shells_of(problem: Problem, mask: Tensor | None = None) -> Shells:

@@ -60,6 +60,8 @@ class Window:
     def update(self, u: Known | Pair, frames: slice = slice(None)) -> None:
         """Take in frames "batch time channel *space" of a reference or a forecast; what else it knows is shared."""
         values, at, self._made = u.u[:, frames], self.points.device, {}
+        if not values.shape[1]:
+            return
         n_space = len(space_dims(self.problem))
         flat = values.flatten(-n_space) if n_space else values.unsqueeze(-1)
         index = self.points.to(flat.device).unsqueeze(1).expand(-1, flat.shape[1], -1, -1)
@@ -78,15 +80,20 @@ class Window:
         return whole
 
     def _add(self, values: Tensor) -> None:
-        """Sums of a few frames in their own precision, and of those in float64."""
-        rows, ones = values.flatten(2), torch.ones(len(values), 1, values.shape[1], dtype=values.dtype).to(values)
-        if self._n_recent + values.shape[1] > RECENT:
-            self._total, self._n_recent = self.total, 0
-        if self._n_recent:
-            self._recent.view(len(rows), 1, -1).baddbmm_(ones, rows)
-        else:
-            self._recent = torch.bmm(ones, rows).view(values[:, 0].shape)
-        self._n_recent += values.shape[1]
+        """Adds up frames, at most `RECENT` of them in their own precision, and their sums in float64."""
+        for part in values.split(RECENT, 1):
+            if part.is_cuda:  # products may be set to round what they multiply
+                self._total = self._total + part.sum(1).to(self._total)
+                continue
+            n, rows = part.shape[1], part.flatten(2)
+            if self._n_recent + n > RECENT or self._recent.dtype != part.dtype:
+                self._total, self._n_recent = self.total, 0
+            ones = torch.ones(len(part), 1, n, dtype=part.dtype)  # the product reads memory twice as fast as a sum
+            if self._n_recent:
+                self._recent.view(len(rows), 1, -1).baddbmm_(ones, rows)
+            else:
+                self._recent = torch.bmm(ones, rows).view(part[:, 0].shape)
+            self._n_recent += n
 
     @property
     def total(self) -> Tensor:

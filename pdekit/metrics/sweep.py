@@ -10,6 +10,7 @@ one transform. That of the error is not a difference of spectra, which would be 
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -71,6 +72,8 @@ class Spectra:
     def __init__(self, u: Tensor, problem: Problem, mask: Tensor | None = None):
         self.u, self.problem, self.mask = u, problem, mask
         self._known: dict[int, Tensor] = {}
+        self._others: dict[torch.dtype, Spectra] = {}
+        self._lock = threading.RLock()
 
     @cached_property
     def shells(self) -> Shells:
@@ -90,15 +93,17 @@ class Spectra:
 
     def sums(self) -> Sums:
         """Of all rows."""
+        if torch.promote_types(self.u.dtype, torch.float32) != self.u.dtype:
+            return self._of(torch.float32).sums()
         for number in range(len(self.parts)):
             self._spectrum(number)
         return _sums(self._found, self.u.shape[: self.u.ndim - len(self.problem.grid.shape)])
 
     def beside(self, u: Tensor) -> tuple[Sums, Sums]:
         """Of the error of a forecast "... batch time channel *space", and of the forecast itself."""
-        if u.dtype != self.u.dtype:  # the more precise of the two
-            common = torch.promote_types(u.dtype, self.u.dtype)
-            return Spectra(self.u.to(common), self.problem, self.mask).beside(u.to(common))
+        common = torch.promote_types(torch.promote_types(u.dtype, self.u.dtype), torch.float32)
+        if common != self.u.dtype or common != u.dtype:
+            return self._of(common).beside(u.to(common))
         by, weights, tables = self._arithmetic(u, self.u)
         members = u.reshape(-1, *self.fields.shape).contiguous()
         of_error, of_forecast = (self._room(u, members.shape[:2], n) for n in (5, 3))
@@ -115,15 +120,24 @@ class Spectra:
         shape = u.shape[: u.ndim - len(self.problem.grid.shape)]
         return _sums(of_error, shape), _sums(of_forecast, shape)
 
+    def _of(self, dtype: torch.dtype) -> Spectra:
+        """In a precision that transforms have."""
+        if dtype == self.u.dtype:
+            return self
+        if dtype not in self._others:
+            self._others[dtype] = Spectra(self.u.to(dtype), self.problem, self.mask)
+        return self._others[dtype]
+
     def _spectrum(self, number: int) -> Tensor:
         """Of a part, "row mode"; its sums are known from then on."""
-        if number not in self._known:
-            part, (by, weights, tables) = self.parts[number], self._own
-            u, (*sums, absolute) = self.fields[part], (by.memory(values[part]) for values in self._found)
-            u_hat = self.shells.transform(u)
-            by.shell_sums(by.array(u_hat), None, tables, sums)
-            by.size(by.array(u), weights, absolute)
-            self._known[number] = u_hat
+        with self._lock:
+            if number not in self._known:
+                part, (by, weights, tables) = self.parts[number], self._own
+                u, (*sums, absolute) = self.fields[part], (by.memory(values[part]) for values in self._found)
+                u_hat = self.shells.transform(u)
+                by.shell_sums(by.array(u_hat), None, tables, sums)
+                by.size(by.array(u), weights, absolute)
+                self._known[number] = u_hat
         return self._known[number]
 
     @cached_property

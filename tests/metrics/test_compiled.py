@@ -10,7 +10,7 @@ import torch
 
 from pdekit.fields import Field, Grid, Problem
 from pdekit.metrics import compiled, portable
-from pdekit.metrics.catalogue import CATALOGUE
+from pdekit.metrics.catalogue import CATALOGUE, MEASURES
 from pdekit.metrics.shells import Shells
 
 GRIDS = [
@@ -49,7 +49,7 @@ def test_sums_are_those_of_single_modes(grid, by, dtype):
     second, of_sum = places(by, *shapes, dtype=dtype)
     by.shell_sums(by.array(u_hat), by.array(added), tables, of_one, of_sum)
     for (power, slope, mean), v in ((alone, u_hat), (first, u_hat), (second, u_hat.to(kind) + added)):
-        weighted = v.to(torch.complex128).abs().square() * modes.weights
+        weighted = v.to(torch.complex128).abs().square() * modes.multiplicity * modes.scale**2
         expected = torch.stack([weighted[:, modes.index == j].sum(-1) for j in range(modes.n)], -1)
         torch.testing.assert_close(power.double(), expected, rtol=tolerance, atol=0)
         torch.testing.assert_close(slope.double(), weighted @ modes.square_wavenumber, rtol=tolerance, atol=0)
@@ -145,3 +145,40 @@ def test_not_a_number_and_infinity_may_not_be_assumed_away():
     for loop in (compiled._differences, compiled._shell_sums, compiled._sizes, compiled._largest):
         assert not {"nnan", "ninf", "fast"} & set(loop.targetoptions["fastmath"])
     assert np.isnan(compiled._size(np.array([1.0, math.nan]), np.ones(2)))
+
+
+@pytest.mark.parametrize("loops", [True, False], ids=["loops", "tensors"])
+@pytest.mark.parametrize("size", [1e15, 1e18])
+def test_large_fields_do_not_overflow_before_their_squares_do(size, loops, monkeypatch):
+    if not loops:
+        monkeypatch.setattr(compiled, "numba", None)
+    problem = Problem(Grid((64, 64), (1.0, 1.0)), (Field("a"),), dt=1.0, n_frames=1)
+    reference = size * (1 + 0.1 * torch.randn(1, 1, 1, 64, 64))
+    for measure in CATALOGUE:
+        if measure.name in ("nrmse", "symmetric_nrmse", "relative_l1", "log_spectral_distance", "relative_h1"):
+            expected = measure.function(1.1 * reference.double(), reference.double(), problem)
+            found = measure.function(1.1 * reference, reference, problem)
+            torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=0, msg=measure.name)
+
+
+def test_a_reference_whose_square_overflows_makes_no_error_small():
+    problem = Problem(Grid((8,), (1.0,)), (Field("a"),), dt=1.0, n_frames=1)
+    reference = torch.full((1, 1, 1, 8), 1e20)
+    assert MEASURES["nrmse"].function(reference + 1e15, reference, problem) == math.inf
+
+
+def test_half_precision_is_taken_in_single():
+    problem = Problem(Grid((128, 128), (1.0, 1.0)), (Field("a"),), dt=1.0, n_frames=1)
+    reference = torch.randn(1, 1, 1, 128, 128).bfloat16()
+    u = (1.25 * reference).bfloat16()
+    for name in ("nrmse", "spectral_nrmse"):
+        measure = MEASURES[name].function
+        expected = measure(u.float(), reference.float(), problem)
+        torch.testing.assert_close(measure(u, reference, problem), expected)
+
+
+def test_a_negative_view_is_read_as_what_it_says():
+    problem = Problem(Grid((8,), (1.0,)), (Field("a"),), dt=1.0, n_frames=1)
+    u, reference = torch.randn(2, 1, 1, 1, 8)
+    found = MEASURES["rmse"].function(torch._neg_view(u), reference, problem)
+    torch.testing.assert_close(found, MEASURES["rmse"].function(-u, reference, problem))

@@ -32,6 +32,16 @@ def test_measures_have_gradients(name):
     assert torch.autograd.gradcheck(lambda v: measure(v, reference, PROBLEM), u.requires_grad_())
 
 
+def test_gradients_after_a_validation_in_inference_mode():
+    problem = Problem(Grid((5, 7), (1.0, 2.0)), (Field("a"),), dt=1.0, n_frames=2)  # on a grid that nobody has seen
+    reference = torch.randn(1, 2, 1, 5, 7)
+    with torch.inference_mode():
+        MEASURES["mae"].function(1.1 * reference, reference, problem)
+    u = (1.1 * reference).requires_grad_()
+    MEASURES["mae"].function(u, reference, problem).sum().backward()
+    assert (u.grad != 0).all()
+
+
 @pytest.mark.gpu
 def test_a_gpu_finds_the_same():
     u, reference = fields(torch.float32)

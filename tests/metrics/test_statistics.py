@@ -229,6 +229,23 @@ class TestPoints:
         assert series.std() == pytest.approx(math.sqrt(0.5), rel=0.15)  # every eighth point would see none
 
 
+def test_the_mean_of_many_frames_is_that_of_doubles():
+    grid = Grid((16,), (1.0,))
+    problem = problem_on(grid)
+    u = 300 + torch.randn(2, 4096, len(FIELDS), 16, generator=torch.Generator().manual_seed(0))
+    at_once, in_blocks = (Window(problem, points_of(problem, 2, 4096)) for _ in range(2))
+    at_once.update(Known(u, problem))
+    for start, stop in ((0, 0), (0, 3), (3, 70), (70, 71), (71, 135), (135, 4096)):
+        in_blocks.update(Known(u[:, :stop], problem), slice(start, None))
+        _ = in_blocks.mean
+    mixed = Window(problem, points_of(problem, 2, 4096))
+    mixed.update(Known(u[:, :5], problem))
+    mixed.update(Known(u[:, 5:].double(), problem))
+    for window_ in (at_once, in_blocks, mixed):
+        torch.testing.assert_close(window_.mean, u.double().mean(1), rtol=0, atol=1e-4)
+        assert window_.n_frames == 4096 and window_.series.shape[-1] == 4096
+
+
 def test_what_only_statistics_see():
     # the same distribution in another order, and another distribution with the same mean and variance
     grid, n = Grid((8,), (1.0,)), 400
