@@ -11,9 +11,9 @@ equation, in float64) cost more; an evaluation asks only the first member of eac
 are those of the processor, so that other processes disturb only by what they take from its caches. `loops=0` is what
 it takes without numba.
 
-With one thread of an EPYC with 1 MiB of cache field measures take 1.8 passes. With statistics it is 1.9 to 2.1, and 1.4
-to 1.6 for a further model: the more, the more others use the machine's memory. One trajectory at a time takes 0.2 more;
-without numba it is 3.1 to 3.3, and 2.0 to 2.2. Of the passes beyond the transforms the loops of the sweep
+With one thread of an EPYC with 1 MiB of cache field measures take 1.8 to 1.9 passes. With statistics it is 1.9 to 2.2,
+and 1.4 to 1.6 for a further model: the more, the more others use the machine's memory. One trajectory at a time takes
+0.2 more; without numba it is 3.1 to 3.3, and 2.0 to 2.2. Of the passes beyond the transforms the loops of the sweep
 (`pdekit.metrics.compiled`) take 0.55: differences, <|u|>, maxima, and squares brought to shells. Calls on small arrays
 take 0.15, statistics 0.25, the measures themselves 0.05, because they are taken of many blocks together.
 """
