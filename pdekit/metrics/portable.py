@@ -14,26 +14,32 @@ from pdekit.metrics.shells import Shells
 
 
 def array(rows: Tensor) -> Tensor:
+    """Rows of numbers, real or complex, "row value"."""
     return rows.flatten(1)
 
 
 def memory(values: Tensor) -> Tensor:
+    """Values that are to be written to: themselves."""
     return values
 
 
 def tensor(rows: Tensor) -> Tensor:
+    """What `array` has made: itself."""
     return rows
 
 
 def constants(shells: Shells, like: Tensor) -> tuple[Tensor, tuple[Tensor | float, ...]]:
+    """Weights of the points in a mean over space, and what `shell_sums` has to know of modes."""
     return shells.points(like.dtype, like.device), (*shells.runs(like.dtype, like.device), shells.scale)
 
 
 def size(u: Tensor, weights: Tensor, mean: Tensor) -> None:
+    """mean[row] = sum of weights |u|."""
     mean[:] = (weights * u.abs()).sum(1)
 
 
 def difference(u: Tensor, reference: Tensor, weights: Tensor, mean: Tensor, largest: Tensor) -> Tensor:
+    """e = u - reference, mean[row] = sum of weights |e|, largest[row] = max |e|."""
     error = u - reference
     size = error.abs()
     mean[:], largest[:] = (weights * size).sum(1), size.amax(1)
@@ -47,6 +53,7 @@ def shell_sums(
     of_one: Sequence[Tensor],
     of_sum: Sequence[Tensor] = (),
 ) -> None:
+    """Power of each shell "row shell", slope and mean "row" of u_hat, and of u_hat + added if something is added."""
     _shell_sums(u_hat, tables, *of_one)
     if added is not None:
         _shell_sums(u_hat + added, tables, *of_sum)
