@@ -21,18 +21,18 @@ machine.prepare()
 
 import torch  # noqa: E402
 
-from pdekit.data.base_recipe import SPLITS  # noqa: E402
-from pdekit.data.initial import FilteredVelocity  # noqa: E402
-from pdekit.data.recipe import Recipe  # noqa: E402
+from pdekit.evaluation.references.choose import reference_for  # noqa: E402
 from pdekit.evaluation.scores import evaluate  # noqa: E402
-from pdekit.evaluation.truth import reference_for  # noqa: E402
 from pdekit.fields import Grid, Trajectory  # noqa: E402
-from pdekit.models.mean import Mean  # noqa: E402
+from pdekit.models.baselines.mean import Mean  # noqa: E402
+from pdekit.models.baselines.persistence import Persistence  # noqa: E402
+from pdekit.models.baselines.solver import Solver  # noqa: E402
 from pdekit.models.one_step import OneStep  # noqa: E402
-from pdekit.models.persistence import Persistence  # noqa: E402
-from pdekit.models.solver import Solver  # noqa: E402
 from pdekit.nets.fno import FNO  # noqa: E402
 from pdekit.pdes import NavierStokes2D  # noqa: E402
+from pdekit.recipes.base import SPLITS  # noqa: E402
+from pdekit.recipes.initial import FilteredVelocity  # noqa: E402
+from pdekit.recipes.trajectories import Recipe  # noqa: E402
 from pdekit.solvers import etdrk  # noqa: E402
 
 

@@ -37,7 +37,7 @@ def main() -> None:
     import torch
 
     from pdekit.evaluation.forecasting import VALUES
-    from pdekit.evaluation.scorer import stretch_of
+    from pdekit.evaluation.judges.fields import stretch_of
     from pdekit.fields import Field, Grid, Problem
     from pdekit.metrics import compiled
     from pdekit.metrics.budgets import budgets

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pdekit.command_line import did_you_mean, take, tell
+from pdekit.cli.command_line import did_you_mean, take, tell
 
 USAGE = """\
 Lay evaluated runs of one data set side by side: one table, overlaid curves, tables for Markdown and LaTeX.

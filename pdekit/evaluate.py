@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pdekit import command_line
-from pdekit.command_line import CONFIGS, listing, take
+from pdekit.cli import command_line
+from pdekit.cli.command_line import CONFIGS, listing, take
 
 USAGE = """\
 Evaluate a trained run beside baselines and solvers, and write scores.nc, forecasts.nc and report.html.
@@ -113,14 +113,14 @@ def evaluate(config: dict[str, Any], data_name: str | None = None, trust: list[s
     from pdekit import machine
 
     machine.prepare()
-    from pdekit.data.generation import generate
-    from pdekit.data.instance import instance_from
     from pdekit.data.module import DataModule
-    from pdekit.data.plain import from_plain
     from pdekit.data.published import open_published
     from pdekit.evaluation.checks import check_problem
     from pdekit.evaluation.run import chosen_measures, evaluate_models
     from pdekit.evaluation.settings import Evaluation
+    from pdekit.plain import from_plain
+    from pdekit.recipes.generation import generate
+    from pdekit.recipes.instance import instance_from
     from pdekit.runs import load
 
     config, trust = dict(config), trust or []

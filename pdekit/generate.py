@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from pdekit.command_line import CONFIGS, choices, did_you_mean, listing, open_options, run, take, tell
+from pdekit.cli.command_line import CONFIGS, choices, did_you_mean, listing, open_options, run, take, tell
 from pdekit.machine import prepare
 
 HELP = """Generate a dataset, or complete one that was interrupted (the same command goes on where it was).
@@ -44,8 +44,8 @@ def _run_hydra(arguments: list[str], trust: list[str]) -> None:
 
         from omegaconf import OmegaConf
 
-        from pdekit.data.generation import generate
-        from pdekit.data.instance import instance_from
+        from pdekit.recipes.generation import generate
+        from pdekit.recipes.instance import instance_from
 
         plain = OmegaConf.to_container(config, resolve=True)
 

@@ -27,10 +27,10 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from pdekit.data.plain import from_plain, to_plain
 from pdekit.fields import Problem, Trajectory
 from pdekit.labelled import to_dataset, to_tensor
 from pdekit.models.base import Surrogate
+from pdekit.plain import from_plain, to_plain
 
 WEIGHTS = "weights.safetensors"
 FORMAT = "pdekit run 1"

@@ -13,11 +13,11 @@ import xarray as xr
 from omegaconf import DictConfig, OmegaConf
 
 from pdekit.calculus.resample import resample
-from pdekit.data.base_recipe import BaseRecipe
-from pdekit.data.recipe import recipe_from
-from pdekit.data.simulation import setting
-from pdekit.data.solved import SolvedRecipe
 from pdekit.labelled import to_dataset, to_tensor
+from pdekit.recipes.base import BaseRecipe
+from pdekit.recipes.cases import SolvedRecipe
+from pdekit.recipes.simulation import setting
+from pdekit.recipes.trajectories import recipe_from
 
 RECIPES = Path(__file__).parent / "configs" / "data"
 

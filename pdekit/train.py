@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pdekit import command_line
-from pdekit.command_line import listing, take
+from pdekit.cli import command_line
+from pdekit.cli.command_line import listing, take
 
 RUN = "PDEKIT_RUN"  # environment variable in which the first of several processes tells the others its folder
 
@@ -128,21 +128,21 @@ def train(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None
         import torch
         from omegaconf import OmegaConf
 
-        from pdekit.data.generation import generate
-        from pdekit.data.instance import instance_from
         from pdekit.data.loading import Loading
         from pdekit.data.module import DataModule
-        from pdekit.data.plain import from_plain
         from pdekit.data.published import open_published
         from pdekit.energy import Energy
         from pdekit.evaluation.checks import check_horizon
+        from pdekit.evaluation.references.choose import can_go_on
         from pdekit.evaluation.run import chosen_measures, evaluate_models
         from pdekit.evaluation.settings import Evaluation
-        from pdekit.evaluation.truth import can_go_on
+        from pdekit.plain import from_plain
         from pdekit.provenance import provenance, sha256, write_json
+        from pdekit.recipes.generation import generate
+        from pdekit.recipes.instance import instance_from
         from pdekit.runs import WEIGHTS, build_model, new_folder, save_weights
         from pdekit.settings import Engine, Training
-        from pdekit.training import Diverged, device_of, fit
+        from pdekit.training.module import Diverged, device_of, fit
 
     settings, engine = Training(**config["training"]), Engine(**config["trainer"])
     loading, evaluation = Loading(**config["loading"]), Evaluation(**from_plain(config["evaluation"]))

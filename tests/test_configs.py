@@ -8,16 +8,16 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from pdekit.command_line import CONFIGS, choices, schema
+from pdekit.cli.command_line import CONFIGS, choices, schema
 from pdekit.data.arrays import from_arrays
 from pdekit.data.loading import Loading
-from pdekit.data.recipe import Recipe, recipe_from
 from pdekit.models.base import Surrogate
 from pdekit.pdes import NavierStokes2D
+from pdekit.recipes.trajectories import Recipe, recipe_from
 from pdekit.runs import build_model, load, save_weights
 from pdekit.settings import Engine, Training
 from pdekit.train import register_schema
-from pdekit.training import fit, load_checkpoint
+from pdekit.training.module import fit, load_checkpoint
 from tests.models.small import make_batch
 
 MODELS, DATA, TRAINERS = (list(choices(group)) for group in ("model", "data", "trainer"))

@@ -10,12 +10,12 @@ import torch
 import xarray as xr
 
 import pdekit
-from pdekit.data.instance import instance_from
-from pdekit.data.plain import to_plain
 from pdekit.fields import Problem, Trajectory
+from pdekit.plain import to_plain
+from pdekit.recipes.instance import instance_from
 from pdekit.runs import build_model
 from pdekit.train import train
-from tests.data.cases import Slab, slab
+from tests.recipes.slab import Slab, slab
 from tests.test_configs import MODELS, composed
 
 PAGE = Path(__file__).parents[1] / "docs" / "models.md"
@@ -171,7 +171,7 @@ def test_the_same_script_trains_and_evaluates_it(model, kind, tmp_path, monkeypa
 
 @pytest.mark.parametrize(("model", "kind"), REFUSED)
 def test_a_meaningless_pair_is_refused_with_a_sentence_before_the_wait(model, kind, monkeypatch):
-    from pdekit.data import generation
+    from pdekit.recipes import generation
 
     monkeypatch.setattr(generation, "generate", None)
     config = config_of(model) | {"data": data_of(kind), "choices": {"model": model, "data": kind, "trainer": "cpu"}}

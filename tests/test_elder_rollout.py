@@ -8,8 +8,8 @@ import torch
 import xarray as xr
 
 import pdekit
-from pdekit.data.instance import instance_from
 from pdekit.fields import Trajectory
+from pdekit.recipes.instance import instance_from
 from pdekit.train import train
 from tests.test_configs import composed
 from tests.test_contract import LITTLE, SMALL

@@ -6,8 +6,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from pdekit.command_line import CONFIGS
-from pdekit.data.recipe import recipe_from
+from pdekit.cli.command_line import CONFIGS
+from pdekit.recipes.trajectories import recipe_from
 from pdekit.runs import build_model
 from pdekit.settings import Training
 from pdekit.train import register_schema

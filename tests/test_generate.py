@@ -8,8 +8,8 @@ import time
 import pytest
 
 from pdekit import generate
-from pdekit.data import generation
 from pdekit.data.module import DataModule
+from pdekit.recipes import generation
 
 SMALL = [
     "data=ks",

@@ -8,7 +8,7 @@ import pdekit
 from pdekit.fields import Grid
 from pdekit.pdes import KuramotoSivashinsky
 from pdekit.solvers import etdrk, integrate
-from tests.data.cases import Slab, slab
+from tests.recipes.slab import Slab, slab
 
 
 def test_a_start_of_ones_own_is_solved_on_the_grid_of_the_dataset():

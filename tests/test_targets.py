@@ -17,7 +17,7 @@ def test_other_code_needs_trust(path):
 
 
 @pytest.mark.parametrize(
-    "path", ["pdekit.machine.os", "pdekit.fields.prod", "pdekit.runs.np.load", "pdekit.data.plain.partial"]
+    "path", ["pdekit.machine.os", "pdekit.fields.prod", "pdekit.runs.np.load", "pdekit.plain.partial"]
 )
 def test_what_pdekit_merely_imports_is_not_its_own(path):
     with pytest.raises(ValueError, match=r"defined in pdekit|to exist"):

@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 
 import pdekit
-from pdekit.evaluation.resolution import at_resolution
-from pdekit.evaluation.solved_again import SolvedAgain
+from pdekit.evaluation.references.resampled import at_resolution
+from pdekit.evaluation.references.solved_again import SolvedAgain
 from pdekit.metrics.pointwise import nrmse
 from pdekit.simulate import recipe_named
 

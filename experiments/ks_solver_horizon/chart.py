@@ -23,14 +23,14 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from pdekit import machine
-from pdekit.command_line import CONFIGS
-from pdekit.data.generation import generate
+from pdekit.cli.command_line import CONFIGS
 from pdekit.data.module import DataModule
-from pdekit.data.recipe import recipe_from
 from pdekit.evaluation.opponents import solvers
 from pdekit.fields import Trajectory
 from pdekit.metrics.horizon import correlation_time_first_crossing, correlation_time_mean_then_count
 from pdekit.models.base import Surrogate
+from pdekit.recipes.generation import generate
+from pdekit.recipes.trajectories import recipe_from
 from pdekit.runs import build_model
 from pdekit.train import register_schema
 

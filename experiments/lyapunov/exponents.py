@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 
 from pdekit import machine
-from pdekit.data.initial import FilteredVelocity
 from pdekit.fields import Grid
 from pdekit.pdes import KuramotoSivashinsky, Lorenz96, NavierStokes2D
+from pdekit.recipes.initial import FilteredVelocity
 from pdekit.solvers import etdrk, lyapunov_exponents, still_changing
 
 

@@ -26,17 +26,17 @@ from pictures import draw
 
 from pdekit import machine
 from pdekit.calculus.resample import resample
-from pdekit.command_line import CONFIGS
-from pdekit.data.instance import instance_from
-from pdekit.data.plain import from_plain
-from pdekit.data.recipe import Recipe
-from pdekit.data.simulation import setting
+from pdekit.cli.command_line import CONFIGS
 from pdekit.fields import Trajectory
 from pdekit.models.pinn import PINN
 from pdekit.models.stages import Stage
+from pdekit.plain import from_plain
+from pdekit.recipes.instance import instance_from
+from pdekit.recipes.simulation import setting
+from pdekit.recipes.trajectories import Recipe
 from pdekit.settings import Engine, Training
 from pdekit.train import register_schema
-from pdekit.training import fit
+from pdekit.training.module import fit
 
 HERE = Path(__file__).parent
 ADAM_STEPS = 100  # between rows

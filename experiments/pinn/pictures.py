@@ -12,10 +12,10 @@ import matplotlib
 import torch
 
 import pdekit
-from pdekit.data.instance import instance_from
-from pdekit.data.recipe import Recipe
-from pdekit.data.simulation import setting
 from pdekit.models.pinn import PINN
+from pdekit.recipes.instance import instance_from
+from pdekit.recipes.simulation import setting
+from pdekit.recipes.trajectories import Recipe
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt

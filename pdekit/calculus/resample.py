@@ -1,4 +1,4 @@
-"""Band-limited interpolation between periodic grids: u(x) = sum_k u_hat(k) exp(i k.x), cut or padded."""
+"""Fields on another grid of the same box: trigonometric interpolation sum_k u_hat(k) exp(i k.x), and restriction."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from pdekit.fields import Grid
 
 
 def resample(u: Float[Tensor, "batch channel *space"], shape: Sequence[int]) -> Float[Tensor, "batch channel *new"]:
@@ -44,3 +46,59 @@ def _resample_axis(u: Tensor, n: int) -> Tensor:
         if n < old:
             kept[..., small // 2] = kept[..., small // 2].real.to(kept.dtype)
     return torch.fft.irfft(kept, n=n) * (n / old)
+
+
+def restrict(
+    u: Float[Tensor, "batch channel *space"], grid: Grid, shape: Sequence[int], averages: bool = False
+) -> Float[Tensor, "batch channel *new"]:
+    """The field on a coarser grid of the same box.
+
+    Periodic axes keep the modes that the coarser grid holds (nothing is aliased), cells are averaged (nothing is lost
+    of a conserved quantity), nodes are taken where they coincide. With ``averages``, the values on a periodic axis are
+    averages over cells centred at its points; an odd number of them makes one cell of the coarser grid.
+
+    Raises:
+        ValueError: if cells or nodes of the two grids do not fit.
+    """
+    for axis, (n, m, layout) in enumerate(zip(grid.shape, shape, grid.layout, strict=True), start=2):
+        if n == m:
+            continue
+        if layout == "periodic" and not averages:
+            u = resample(u, [m if a == axis else size for a, size in enumerate(u.shape)][2:])
+            continue
+        intervals, wanted = (n - 1, m - 1) if layout == "nodes" else (n, m)
+        centred = layout == "periodic"
+        if wanted < 1 or intervals % wanted or (centred and intervals // wanted % 2 == 0):
+            raise ValueError(
+                f"expected {layout} points of the solver's grid that fit those of the stored grid, got {n} and {m}; "
+                f"choose an {'odd ' if centred else ''}integer ratio"
+            )
+        ratio = intervals // wanted
+        if layout == "nodes":
+            u = u.index_select(axis, torch.arange(0, n, ratio, device=u.device))
+        else:
+            u = u.roll(ratio // 2, axis) if centred else u
+            u = u.unflatten(axis, (m, ratio)).mean(axis + 1)
+    return u
+
+
+def bring(
+    u: Float[Tensor, "batch channel *space"], grid: Grid, shape: Sequence[int], averages: bool = False
+) -> Float[Tensor, "batch channel *new"]:
+    """The field on another grid of the same box: `restrict` where that is coarser, trigonometric interpolation where a
+    periodic axis is finer (exact for what the grid resolves; nothing is added that it does not).
+
+    Raises:
+        ValueError: on a finer bounded axis, on finer averages over cells, or on points that do not fit each other.
+    """
+    finer = tuple(max(n, m) for n, m in zip(grid.shape, shape, strict=True))
+    for n, m, layout in zip(grid.shape, finer, grid.layout, strict=True):
+        if m > n and (layout != "periodic" or averages):
+            kind = "averages over cells" if averages else f"values at {layout}"
+            raise ValueError(
+                f"expected at most {n} points on an axis of {kind}, got {m}: nothing is known between them; take fewer "
+                "points, or generate the data on a finer grid"
+            )
+    if finer != tuple(grid.shape):
+        u = resample(u, finer)
+    return restrict(u, grid.resized(finer), tuple(shape), averages)

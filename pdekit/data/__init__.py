@@ -1,6 +1,6 @@
-"""Data: recipes, generation, storage, windows and loaders.
+"""Data: storage, windows, loaders, files of others, arrays.
 
-Names are loaded on first use, because the data module needs Lightning and generating data does not.
+Names are loaded on first use, because only the data module needs Lightning.
 """
 
 from __future__ import annotations
@@ -9,15 +9,12 @@ import importlib
 from typing import Any
 
 _HOMES = {
-    "DataModule": "module",
-    "Recipe": "recipe",
-    "SolvedRecipe": "solved",
-    "Split": "store",
-    "Windows": "windows",
-    "collate": "windows",
-    "from_arrays": "arrays",
-    "generate": "generation",
-    "open_source": "formats",
+    "DataModule": "pdekit.data.module",
+    "Split": "pdekit.data.store",
+    "Windows": "pdekit.data.windows",
+    "collate": "pdekit.data.windows",
+    "from_arrays": "pdekit.data.arrays",
+    "open_source": "pdekit.data.formats",
 }
 __all__ = list(_HOMES)
 
@@ -25,4 +22,4 @@ __all__ = list(_HOMES)
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'pdekit.data' has no attribute {name!r}; it has {', '.join(_HOMES)}")
-    return getattr(importlib.import_module(f"pdekit.data.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(_HOMES[name]), name)

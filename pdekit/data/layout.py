@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import h5py
 
-from pdekit.data.plain import from_plain, to_plain
 from pdekit.fields import Field, Grid, Points, Problem
+from pdekit.plain import from_plain, to_plain
 
 OURS = "pdekit"  # the group that holds what The Well's layout has no place for
 FORMAT = 1

@@ -51,7 +51,7 @@ class DataModule(LightningDataModule):
         """The dataset in ``<folder>/data/{train,valid,test}``, ours or in a published layout that is recognised.
 
         Args:
-            folder: as `pdekit.data.generation.generate` returns it.
+            folder: as `pdekit.recipes.generation.generate` returns it.
             loading: batch sizes, workers, seed.
             trust: packages beside pdekit that the stored equation may come from.
         """

@@ -9,16 +9,16 @@ import numpy as np
 import torch
 import xarray as xr
 
-from pdekit.data.base_recipe import BaseRecipe
 from pdekit.data.windows import Source
 from pdekit.evaluation.forecasting import CPU, Contender
 from pdekit.evaluation.opponents import shape_text
-from pdekit.evaluation.references import Span
-from pdekit.evaluation.resolution import at_resolution
-from pdekit.evaluation.truth import reference_for
+from pdekit.evaluation.references.choose import reference_for
+from pdekit.evaluation.references.resampled import at_resolution
+from pdekit.evaluation.references.stored import Span
 from pdekit.fields import Grid
 from pdekit.metrics.pointwise import nrmse
 from pdekit.models.base import Surrogate
+from pdekit.recipes.base import BaseRecipe
 
 FRAMES = 10
 SAMPLES = 8

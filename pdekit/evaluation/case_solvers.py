@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from pdekit.data.base_recipe import BaseRecipe
-from pdekit.data.solved import SolvedRecipe
 from pdekit.fields import Problem
 from pdekit.models.base import Surrogate
-from pdekit.models.case_solver import CaseSolver
+from pdekit.models.baselines.case_solver import CaseSolver
+from pdekit.recipes.base import BaseRecipe
+from pdekit.recipes.cases import SolvedRecipe
 
 
 def case_solvers(

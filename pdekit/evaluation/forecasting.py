@@ -13,8 +13,8 @@ from torch import Tensor
 from pdekit.evaluation.memory import peak_bytes
 from pdekit.fields import Problem, Trajectory, n_values
 from pdekit.models.base import Stepper, Surrogate
+from pdekit.models.baselines.solver import Solver
 from pdekit.models.noise import derived_seed
-from pdekit.models.solver import Solver
 
 CPU = torch.device("cpu")
 VALUES = 2**20

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Surrogate
-from pdekit.models.mean import Mean
-from pdekit.models.nearest import Nearest
-from pdekit.models.persistence import Persistence
-from pdekit.models.pod import PODRegression
-from pdekit.models.solver import Solver
+from pdekit.models.baselines.mean import Mean
+from pdekit.models.baselines.nearest import Nearest
+from pdekit.models.baselines.persistence import Persistence
+from pdekit.models.baselines.pod import PODRegression
+from pdekit.models.baselines.solver import Solver
 
 BASELINES: dict[str, Callable[[Problem], Surrogate]] = {"persistence": Persistence, "mean": Mean}
 OF_STEADY: dict[str, Callable[[Problem], Surrogate]] = {"nearest neighbour": Nearest, "POD regression": PODRegression}

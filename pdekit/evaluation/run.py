@@ -9,22 +9,22 @@ from typing import Any
 import numpy as np
 import torch
 
-from pdekit.data.base_recipe import BaseRecipe
 from pdekit.data.module import DataModule
 from pdekit.evaluation.across import across_resolutions
 from pdekit.evaluation.background import compared_at, data_seconds, spent_by, trust_in
 from pdekit.evaluation.case_solvers import case_solvers
 from pdekit.evaluation.checks import check_problem
-from pdekit.evaluation.coupling import uncoupled_test
 from pdekit.evaluation.forecasting import CPU, device_of
+from pdekit.evaluation.judges.coupling import uncoupled_test
 from pdekit.evaluation.opponents import baselines, solvers
-from pdekit.evaluation.resolution import at_resolution
+from pdekit.evaluation.references.choose import on_grid, reference_for
+from pdekit.evaluation.references.resampled import at_resolution
 from pdekit.evaluation.scores import evaluate
 from pdekit.evaluation.settings import USEFUL, Evaluation
-from pdekit.evaluation.truth import on_grid, reference_for
 from pdekit.fields import Trajectory
 from pdekit.metrics.catalogue import FRAME, MEASURES, Measure
 from pdekit.models.base import Surrogate
+from pdekit.recipes.base import BaseRecipe
 from pdekit.report.page import write_report
 from pdekit.report.summary import closing_lines, summarise
 

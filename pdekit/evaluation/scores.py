@@ -16,26 +16,26 @@ import xarray as xr
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
-from pdekit.data.base_recipe import silent
 from pdekit.data.windows import Source
 from pdekit.evaluation.archive import Archive
 from pdekit.evaluation.background import Spent
 from pdekit.evaluation.checks import check_horizon, check_kept, check_problem
-from pdekit.evaluation.costs import cost_attrs, write_costs
-from pdekit.evaluation.coupling import Coupling
-from pdekit.evaluation.ensembles import Ensembles
 from pdekit.evaluation.forecasting import CPU, Contender, block_size, device_of
-from pdekit.evaluation.horizons import write_horizons
-from pdekit.evaluation.keeping import Kept
-from pdekit.evaluation.physics import Physics
-from pdekit.evaluation.places import Places
-from pdekit.evaluation.references import Reference, References, Span, Stored, mask_of, parts_of
-from pdekit.evaluation.scorer import Scorer
-from pdekit.evaluation.statistics import Statistics
+from pdekit.evaluation.judges.costs import cost_attrs, write_costs
+from pdekit.evaluation.judges.coupling import Coupling
+from pdekit.evaluation.judges.ensembles import Ensembles
+from pdekit.evaluation.judges.fields import Scorer
+from pdekit.evaluation.judges.horizons import write_horizons
+from pdekit.evaluation.judges.kept import Kept
+from pdekit.evaluation.judges.physics import Physics
+from pdekit.evaluation.judges.places import Places
+from pdekit.evaluation.judges.statistics import Statistics
+from pdekit.evaluation.references.stored import Reference, References, Span, Stored, mask_of, parts_of
 from pdekit.fields import Problem, n_values
 from pdekit.metrics.catalogue import CATALOGUE, Measure
 from pdekit.metrics.spectra import wavenumbers
 from pdekit.models.base import Surrogate
+from pdekit.recipes.base import silent
 
 REFERENCE_VALUES = 2**25
 """Values of a frame of a batch, at most: 128 MiB in float32."""

@@ -12,23 +12,13 @@ import jinja2
 import numpy as np
 import xarray as xr
 
-from pdekit.report import (
-    ensemble,
-    errors,
-    formats,
-    horizons,
-    physics,
-    pooled,
-    published,
-    resolutions,
-    scales,
-    stills,
-    summary,
-)
-from pdekit.report.cost_charts import cost_parts
-from pdekit.report.coupling import coupling_words
-from pdekit.report.curves import lines
-from pdekit.report.scene import Scene
+from pdekit.report import summary
+from pdekit.report.charts import formats
+from pdekit.report.charts.curves import lines
+from pdekit.report.charts.scene import Scene
+from pdekit.report.sections import ensembles, errors, horizons, physics, pooled, published, resolutions, scales, stills
+from pdekit.report.sections.costs import cost_parts
+from pdekit.report.sections.coupling import coupling_words
 from pdekit.report.variables import variables, with_one_extra
 from pdekit.report.viewer import viewer
 
@@ -118,7 +108,7 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
         statistics=scales.profile_choice(some, shown, found, few, False),
         totals=scales.total_tables(some, shown, found),
         pooled=pooled.pooled_table(some, shown),
-        ensembles=ensemble.ensemble_choice(some, shown),
+        ensembles=ensembles.ensemble_choice(some, shown),
         physics=physics.physics_choice(some, physical, found),
         judged=physical,
         physics_words=physics.physics_words(some),

@@ -13,8 +13,8 @@ import numpy as np
 import xarray as xr
 
 from pdekit.metrics.horizon import correlation_time_first_crossing, diverged, quantile
+from pdekit.report.charts.formats import milliseconds, number, time_text
 from pdekit.report.cost import Front, Verdict, judge
-from pdekit.report.formats import milliseconds, number, time_text
 from pdekit.report.variables import values_of
 
 THRESHOLD = 0.8

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pdekit.report.formats import milliseconds, number, time_text
+from pdekit.report.charts.formats import milliseconds, number, time_text
 from pdekit.report.summary import Row, Spread, Summary
 
 ESCAPES = {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "²": "$^2$", "³": "$^3$", "×": r"$\times$", "≥": r"$\ge$",

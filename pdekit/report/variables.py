@@ -20,7 +20,7 @@ import xarray as xr
 
 from pdekit.metrics.catalogue import MEASURES
 from pdekit.metrics.horizon import quantile
-from pdekit.report.formats import words
+from pdekit.report.charts.formats import words
 
 ORDINARY = {"model", "member", "sample", "time", "field"}
 ELSEWHERE = {"rank", "batch"}

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from pdekit.report.colours import LEVELS, Scale, diverging, scales, sequential
-from pdekit.report.curves import Line, Panel
-from pdekit.report.formats import with_unit
-from pdekit.report.scene import PIXELS, Axis, Plane, Scene
+from pdekit.report.charts.colours import LEVELS, Scale, diverging, scales, sequential
+from pdekit.report.charts.curves import Line, Panel
+from pdekit.report.charts.formats import with_unit
+from pdekit.report.charts.scene import PIXELS, Axis, Plane, Scene
 
 STEPS = 4093
 HOLE, DIVERGED, FIRST = 0, 1, 2

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdekit.calculus import Calculus, FiniteDifference
+from pdekit.calculus.remap import limited_slope
 from pdekit.fields import Grid
 from pdekit.pdes.base import ConservationLaw
 from pdekit.solvers.step import Step
@@ -88,19 +89,6 @@ def stable_dt(pde: ConservationLaw, u: Averages, grid: Grid, courant: float = 0.
         slow, fast = pde.wave_speeds(u, axis, d)
         rate = rate + torch.maximum(slow.abs(), fast.abs()) / spacing
     return courant / float(rate.max())
-
-
-def limited_slope(u: Averages, dim: int) -> Averages:
-    """The slope per cell by the monotonized central limiter: the smallest of twice the backward, the central and twice
-    the forward difference where all have one sign, else 0.
-
-    >>> limited_slope(torch.tensor([[[0.0, 1.0, 2.0, 6.0]]]), 2).tolist()
-    [[[0.0, 1.0, 2.0, 0.0]]]
-    """
-    forward = torch.roll(u, -1, dim) - u
-    backward = torch.roll(forward, 1, dim)
-    size = torch.minimum(2 * torch.minimum(forward.abs(), backward.abs()), (forward + backward).abs() / 2)
-    return torch.where(forward * backward > 0, torch.sign(forward) * size, torch.zeros_like(u))
 
 
 def _face_states(u: Averages, dim: int, scheme: str) -> tuple[Averages, Averages]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pdekit.data import from_arrays
-from pdekit.evaluation.references import read
+from pdekit.evaluation.references.stored import read
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -8,23 +8,25 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from pdekit.data.base_recipe import SPLITS
-from pdekit.data.initial import FilteredVelocity
-from pdekit.data.recipe import Recipe
-from pdekit.evaluation import forecasting, references, scorer
-from pdekit.evaluation.continued import Continued
+from pdekit.evaluation import forecasting
+from pdekit.evaluation.judges import fields as scorer
 from pdekit.evaluation.memory import peak_bytes
 from pdekit.evaluation.opponents import solvers
+from pdekit.evaluation.references import stored as references
+from pdekit.evaluation.references.continued import Continued
 from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.metrics.catalogue import CATALOGUE
 from pdekit.metrics.pair import Known
+from pdekit.models.baselines.persistence import Persistence
+from pdekit.models.baselines.solver import Solver
 from pdekit.models.one_step import OneStep
-from pdekit.models.persistence import Persistence
-from pdekit.models.solver import Solver
 from pdekit.nets.fno import FNO
 from pdekit.pdes import NavierStokes2D
 from pdekit.pdes.burgers import Burgers
+from pdekit.recipes.base import SPLITS
+from pdekit.recipes.initial import FilteredVelocity
+from pdekit.recipes.trajectories import Recipe
 from pdekit.solvers import etdrk
 
 

@@ -15,7 +15,7 @@ from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Points, Problem
 from pdekit.metrics.physics import PLACES
 from pdekit.metrics.steady import equation_residuals, has_equations, jumps, rmse_by_place, zones_of
-from pdekit.models.mean import Mean
+from pdekit.models.baselines.mean import Mean
 from pdekit.pdes import (
     AcousticStructure,
     Burgers,
@@ -27,7 +27,7 @@ from pdekit.pdes import (
     ThermoFluid,
 )
 from pdekit.solvers.elliptic import elliptic
-from tests.data.cases import Slab, slab
+from tests.recipes.slab import Slab, slab
 
 NODES = ("nodes", "nodes")
 

@@ -14,8 +14,8 @@ from pdekit.models.one_step import OneStep
 from pdekit.nets.fno import FNO
 from pdekit.pdes import Burgers, Darcy
 from pdekit.simulate import recipe_named
-from tests.data.cases import Slab, slab
 from tests.models.small import FunctionNet, make_batch
+from tests.recipes.slab import Slab, slab
 
 GRID = Grid((17, 17), (1.0, 1.0), layout=("nodes", "nodes"))
 DARCY = Problem(GRID, (Field("pressure"),), coeffs=(Field("permeability"),), pde=Darcy())

@@ -10,15 +10,15 @@ from pdekit.data.arrays import from_arrays
 from pdekit.data.loading import Loading
 from pdekit.fields import Grid
 from pdekit.metrics.pointwise import nrmse
+from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.one_step import OneStep
 from pdekit.models.pde_refiner import PDERefiner
-from pdekit.models.persistence import Persistence
 from pdekit.nets.fno import FNO
 from pdekit.nets.unet import UNet
 from pdekit.pdes import KuramotoSivashinsky
 from pdekit.settings import Engine, Training
 from pdekit.solvers import etdrk, integrate
-from pdekit.training import fit
+from pdekit.training.module import fit
 
 DT = 1.0
 

@@ -21,7 +21,7 @@ from pdekit.pdes.initial_states import Wave, Waves, sampled
 from pdekit.pdes.navier_stokes_2d import NavierStokes2D
 from pdekit.pdes.nonlinear_schroedinger import NonlinearSchroedinger
 from pdekit.settings import Engine, Training
-from pdekit.training import fit
+from pdekit.training.module import fit
 
 SINE = Waves(1, (Wave(0, -1.0, (math.pi,), -math.pi / 2),))
 TAYLOR_GREEN = Waves(1, (Wave(0, 0.5, (1.0, 1.0)), Wave(0, 0.5, (1.0, -1.0))))

@@ -8,10 +8,10 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from pdekit.command_line import CONFIGS, choices
-from pdekit.data.instance import instance_from
+from pdekit.cli.command_line import CONFIGS, choices
 from pdekit.models.pinn import PINN
 from pdekit.pdes.initial_states import sampled
+from pdekit.recipes.instance import instance_from
 from pdekit.runs import build_model
 from pdekit.settings import Training
 from pdekit.train import register_schema

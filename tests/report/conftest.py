@@ -13,7 +13,7 @@ from pdekit.evaluation.opponents import baselines, solvers
 from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.base import Stepper
-from pdekit.models.solver import Solver
+from pdekit.models.baselines.solver import Solver
 from pdekit.pdes import Advection, Diffusion, NavierStokes2D
 from pdekit.solvers import etdrk
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pdekit.report.curves import Line
-from pdekit.report.errors import MEAN, marked, measure_choice, measure_tables
-from pdekit.report.published import SUMMARIES, published_table
-from pdekit.report.resolutions import resolution_tables
-from pdekit.report.scales import profile_choice, total_tables
+from pdekit.report.charts.curves import Line
+from pdekit.report.sections.errors import MEAN, marked, measure_choice, measure_tables
+from pdekit.report.sections.published import SUMMARIES, published_table
+from pdekit.report.sections.resolutions import resolution_tables
+from pdekit.report.sections.scales import profile_choice, total_tables
 from pdekit.report.variables import variables
 
 SHOWN = {"fno": Line(1), "mean": Line(7)}

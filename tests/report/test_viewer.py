@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pdekit.report.scene import Scene
+from pdekit.report.charts.scene import Scene
 from pdekit.report.viewer import MOST_VALUES, STEPS, pack, viewer
 
 

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
+from pdekit.calculus.remap import limited_slope
 from pdekit.fields import Field, Grid
 from pdekit.pdes import ShallowWater
 from pdekit.pdes.base import ConservationLaw
 from pdekit.solvers import finite_volume, integrate, stable_dt
-from pdekit.solvers.finite_volume import limited_slope
 
 
 @dataclass(frozen=True)

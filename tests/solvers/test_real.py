@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from pdekit.data.initial import GaussianRandomField
 from pdekit.fields import Grid
 from pdekit.pdes import AllenCahn, NavierStokes2D
+from pdekit.recipes.initial import GaussianRandomField
 from pdekit.solvers import etdrk, imex, runge_kutta
 from pdekit.solvers.spectral import keep_real, spectral_form
 

@@ -1,0 +1,1 @@
+"""Problems solved as a whole: geometry, random inputs and the solution."""

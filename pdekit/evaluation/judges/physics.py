@@ -1,0 +1,206 @@
+"""Whether surrogates obey the equation, frame by frame, beside what the reference itself says on the same frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pdekit.evaluation.archive import Archive
+from pdekit.evaluation.forecasting import Contender
+from pdekit.evaluation.references.stored import mask_of, parts_of
+from pdekit.fields import Problem, Trajectory
+from pdekit.metrics.boundary import boundary_violation, known_ends
+from pdekit.metrics.budgets import budgets, imbalance
+from pdekit.metrics.flows import Cascade, cascade, is_flow
+from pdekit.metrics.incompressible import divergence, vectors
+from pdekit.metrics.physics import has_residual, kept_integrals, places_of, residual
+
+OF_FRAMES = {
+    "integral_value": "integral_reference",
+    "divergence": "divergence_floor",
+    "boundary_violation": "boundary_violation_floor",
+    "budget_rate": "budget_rate_reference",
+}
+OF_NEIGHBOURS = {
+    "residual_norm": "residual_floor",
+    "residual_place": "residual_place_floor",
+    "budget_imbalance": "budget_imbalance_floor",
+}
+OF_SHELLS = ("kinetic_energy_spectrum", "enstrophy_spectrum", "energy_flux", "enstrophy_flux")
+"""Names of what is scored of a model, and of the same of the reference."""
+
+EXTRA = {
+    "integral_value": "integral",
+    "divergence": "vector",
+    "boundary_violation": "field",
+    "budget_rate": "term",
+    "residual_place": "place",
+    "budget_imbalance": "quantity",
+}
+"""Dimensions beside the time."""
+
+FLOW_FRAMES = 16
+"""Frames of the second half of the horizon over which fluxes are averaged: they cost more than all else."""
+
+
+class Physics:
+    """Writes what the equation says of the first member of every surrogate, and of the reference.
+
+    What is not defined for a problem is not there. A time derivative needs a frame on either side, the last given one
+    being the first of them: the last frame of the horizon has none (NaN).
+
+    Args:
+        archive: of scores, with the coordinates of `coords`.
+        contenders: solvers and baselines are passed over.
+        problem: theirs.
+        coords: of the archive.
+        horizon: frames of the forecasts.
+        active: whether to write anything.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        contenders: Sequence[Contender],
+        problem: Problem,
+        coords: Mapping[str, Any],
+        horizon: int,
+        active: bool = True,
+    ):
+        self.archive, self.problem, self.coords = archive, problem, coords
+        self.rows = {row for row, contender in enumerate(contenders) if contender.kind == "surrogate"}
+        self.tails: dict[int, Tensor] = {}
+        self.sums: dict[int, list[Tensor]] = {}
+        self.residuals = active and has_residual(problem)
+        flows = active and is_flow(problem) and "shell" in coords and horizon > 1
+        self.flow_frames = np.unique(np.linspace(horizon // 2, horizon - 1, FLOW_FRAMES).round()) if flows else []
+        self.names = [
+            name for name in (*OF_FRAMES, *OF_NEIGHBOURS)
+            if active and (name not in EXTRA or EXTRA[name] in coords)
+            and (self.residuals or name not in ("residual_norm", "residual_place"))
+            and (name != "boundary_violation" or known_ends(problem))
+        ]  # fmt: skip
+        self._declare(flows)
+
+    def _declare(self, flows: bool) -> None:
+        unit = " ".join(dict.fromkeys(field.unit for field in self.problem.fields))
+        units = {"boundary_violation": unit, "divergence": "1"} | dict.fromkeys(
+            ("residual_norm", "residual_place"), f"{unit} / time"
+        )
+        for name in self.names:
+            dims = ("sample", "time", *((EXTRA[name],) if name in EXTRA else ()))
+            attrs = {"units": units[name]} if name in units else {}
+            self.archive.declare(name, ("model", *dims), attrs)
+            other = (OF_FRAMES | OF_NEIGHBOURS)[name]
+            self.archive.declare(other, dims, attrs | {"long_name": "of the reference"})
+        if self.residuals:
+            attrs = {"units": units["residual_norm"], "long_name": "size of the reference's time derivative"}
+            self.archive.declare("residual_scale", ("sample", "time"), attrs)
+        if "budget_imbalance" in self.names:
+            attrs = {"long_name": "sizes of all rates of the reference, added"}
+            self.archive.declare("budget_imbalance_scale", ("sample", "time", "quantity"), attrs)
+        for name in OF_SHELLS if flows else ():
+            self.archive.declare(
+                name, ("model", "sample", "shell"), {"long_name": f"{name.replace('_', ' ')}, averaged over time"}
+            )
+            self.archive.declare(f"{name}_reference", ("sample", "shell"), {"long_name": "of the reference"})
+
+    @staticmethod
+    def coords(problem: Problem) -> dict[str, Any]:
+        """Names along the dimensions of what is defined for a problem."""
+        found: dict[str, list[str]] = {"vector": list(vectors(problem))}
+        if has_residual(problem):
+            any_state = torch.ones(1, 1, problem.n_channels, *problem.grid.shape)
+            params = torch.ones(1, len(problem.params)) if problem.params else None
+            found["integral"] = list(kept_integrals(any_state, problem, params))
+            found["place"] = list(places_of(problem))
+            if problem.grid.periodic and not problem.has_mask:
+                balance = budgets(any_state, problem, params)
+                found["quantity"] = list(balance)
+                found["term"] = [f"{name} {term}" for name, (_, rates) in balance.items() for term in rates]
+        return {name: values for name, values in found.items() if values}
+
+    def begin(self, given: Trajectory) -> None:
+        """Take in the samples of a batch: the last frame that is given, the params and the mask."""
+        self.params, self.mask, self.first = given.params, mask_of(given), given.u[:, -1:]
+        self.tails, self.sums = {}, {}
+
+    def follow(self, samples: slice, frames: slice, u: Tensor) -> None:
+        """Score one block of the reference; blocks of a batch follow each other."""
+        self._score(-1, samples, frames, u)
+
+    def score(self, row: int, samples: slice, frames: slice, u: Tensor) -> None:
+        """Score one stretch of frames of a model; stretches of a batch follow each other."""
+        if row in self.rows:
+            self._score(row, samples, frames, u)
+
+    def finish(self, samples: slice) -> None:
+        """Write what is averaged over the frames of a batch, all of which have come."""
+        for row, sums in self.sums.items():
+            for name, total in zip(OF_SHELLS, sums, strict=True):
+                mean = total / len(self.flow_frames)
+                self._put(name if row >= 0 else f"{name}_reference", row, (samples,), mean)
+
+    def _score(self, row: int, samples: slice, frames: slice, u: Tensor) -> None:
+        if not self.names and not len(self.flow_frames):
+            return
+        for part in parts_of(u):
+            start, piece = frames.start + part.start, u[:, part]
+            tail = (self.first if start == 0 else self.tails[row]).to(piece)
+            joined = torch.cat([tail, piece], 1)
+            self.tails[row] = joined[:, -2:]
+            inner = slice(start - tail.shape[1] + 1, start + piece.shape[1] - 1)
+            of_frames, of_neighbours = self._measure(joined, tail.shape[1], inner.stop > inner.start)
+            for name, values in of_frames.items():
+                where = (samples, slice(start, start + piece.shape[1]))
+                self._put(name if row >= 0 else OF_FRAMES[name], row, where, values)
+            for name, values in of_neighbours.items():
+                if row < 0 or not name.endswith("_scale"):
+                    self._put(name if row >= 0 else OF_NEIGHBOURS.get(name, name), row, (samples, inner), values)
+            self._add_flow(row, start, piece)
+
+    def _measure(self, joined: Tensor, known: int, has_inner: bool) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """What is said of each new frame, and of each frame between two others; the first frames are known already."""
+        params = None if self.params is None else self.params.to(joined.device)
+        mask = None if self.mask is None else self.mask.to(joined.device)
+        u, one, two = joined[:, known:], {}, {}
+        if "integral_value" in self.names:
+            values = kept_integrals(u, self.problem, params)
+            one["integral_value"] = torch.stack([values[name] for name in self.coords["integral"]], -1)
+        if "divergence" in self.names:
+            one["divergence"] = divergence(u, self.problem, params)
+        if "boundary_violation" in self.names:
+            one["boundary_violation"] = boundary_violation(u, self.problem)
+        if self.residuals and has_inner:
+            left = residual(joined, self.problem, params, mask)
+            two |= {"residual_norm": left.norm, "residual_scale": left.scale}
+            if left.places:
+                two["residual_place"] = torch.stack(list(left.places.values()), -1)
+        if "budget_rate" in self.names:
+            dt, balance = self.problem.at(params)[2], budgets(joined, self.problem, params)
+            rates = [rate[:, known:] for _, rates in balance.values() for rate in rates.values()]
+            one["budget_rate"] = torch.stack(rates, -1)
+            if has_inner:
+                wrong, scale = zip(*(imbalance(*found, dt) for found in balance.values()), strict=True)
+                two["budget_imbalance"] = torch.stack(wrong, -1).abs()
+                two["budget_imbalance_scale"] = torch.stack(scale, -1)
+        return one, two
+
+    def _add_flow(self, row: int, start: int, piece: Tensor) -> None:
+        for n in (int(n) - start for n in self.flow_frames if start <= n < start + piece.shape[1]):
+            # one frame at a time: products on a finer grid, in float64, are the largest tensors of an evaluation
+            values = _of_shells(cascade(piece[:, n : n + 1], self.problem))
+            sums = self.sums.get(row, [torch.zeros(())] * len(values))
+            self.sums[row] = [total + value.sum(1).cpu() for total, value in zip(sums, values, strict=True)]
+
+    def _put(self, name: str, row: int, where: tuple[slice, ...], values: Tensor) -> None:
+        place = where if row < 0 else (row, *where)
+        self.archive.write(name, place, values.float().cpu().numpy())
+
+
+def _of_shells(found: Cascade) -> tuple[Tensor, ...]:
+    return found.energy, found.enstrophy, found.energy_flux, found.enstrophy_flux

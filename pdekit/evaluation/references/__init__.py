@@ -1,0 +1,1 @@
+"""Reference solutions that forecasts are compared with: stored, continued, solved again, resampled."""

@@ -1,0 +1,71 @@
+"""Which reference serves an evaluation: the stored frames, the same on another grid, or the recipe's solver."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from pdekit.data.windows import Source
+from pdekit.evaluation.references.continued import Continued
+from pdekit.evaluation.references.resampled import Resampled
+from pdekit.evaluation.references.solved_again import SolvedAgain
+from pdekit.evaluation.references.stored import Reference, Stored
+from pdekit.recipes.base import BaseRecipe
+from pdekit.recipes.cases import SolvedRecipe
+from pdekit.recipes.trajectories import Recipe
+
+
+def on_grid(
+    source: Source, shape: Sequence[int] | None, recipe: BaseRecipe | None = None, split: str = "test"
+) -> Source:
+    """The source itself, or brought to another number of points; samples of a case are solved there."""
+    if shape is None or tuple(shape) == tuple(source.problem.grid.shape):
+        return source
+    if isinstance(recipe, SolvedRecipe):
+        return SolvedAgain(recipe, split, shape)
+    return Resampled(source, shape)
+
+
+def can_go_on(recipe: BaseRecipe | None) -> bool:
+    """Whether a recipe can make its trajectories longer than they are stored: those that a solver steps through."""
+    return isinstance(recipe, Recipe)
+
+
+def reference_for(
+    source: Source,
+    recipe: BaseRecipe | None = None,
+    n_frames: int | None = None,
+    shape: Sequence[int] | None = None,
+    device: torch.device | str = "cpu",
+) -> Reference:
+    """The reference with so many frames on a grid.
+
+    Stored frames serve as far as they go. On a coarser grid they are restricted. On a finer one they are interpolated,
+    band-limited, if the solver that made them knew no more (its own grid is the stored one, or not known); else the
+    recipe's solver runs again and its frames are brought to the grid asked for. Samples of a case are solved on the
+    grid asked for. A solver also runs where more frames are wanted than are stored. All of these are the same
+    trajectories: errors on different grids are errors against one function, seen at more or fewer points.
+
+    Args:
+        source: the test split.
+        recipe: that made it; None for data from elsewhere.
+        n_frames: of each trajectory; None for those that are stored.
+        shape: points of each axis; None for the stored grid's.
+        device: where a solver runs.
+
+    Raises:
+        ValueError: if more frames are wanted than are stored and no recipe can make them, or the grid does not fit.
+    """
+    grid, stored = source.problem.grid, source.problem.n_frames
+    n_frames = n_frames or stored
+    can_go_on = isinstance(recipe, Recipe)
+    finer = shape is not None and any(m > n for m, n in zip(shape, grid.shape, strict=True))
+    if n_frames <= stored and not (finer and can_go_on and recipe.solver_shape is not None):
+        return Stored(on_grid(source, shape, recipe))
+    if can_go_on:
+        return Continued(recipe, source, max(n_frames, stored), shape, device)
+    raise ValueError(
+        f"expected at most the {stored} frames that each trajectory has, {n_frames} are needed: these data have no "
+        "recipe whose solver could go on; shorten the horizon, or store longer trajectories"
+    )

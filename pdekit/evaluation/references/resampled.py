@@ -1,0 +1,100 @@
+"""The same trajectories seen on another grid of the same box, and models that can forecast there."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from pdekit.calculus.resample import bring
+from pdekit.data.windows import Source
+from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.models.base import Stepper, Surrogate
+from pdekit.models.baselines.persistence import Persistence
+from pdekit.models.operator import Operator
+from pdekit.pdes.base import ConservationLaw
+
+
+class Resampled:
+    """A source, each frame brought to another grid (see `bring`), and its coefficient fields and masks with it.
+
+    Args:
+        source: on a uniform grid.
+        shape: points of each axis.
+
+    Raises:
+        ValueError: if its fields cannot be brought to that shape, or a mask would have to be made up between points.
+    """
+
+    def __init__(self, source: Source, shape: Sequence[int]):
+        grid = source.problem.grid
+        if not isinstance(grid, Grid):
+            raise ValueError(f"expected a uniform grid, got {type(grid).__name__}; leave resolution out")
+        if source.problem.has_mask and set(grid.layout) != {"nodes"}:
+            raise ValueError(
+                f"expected no mask on a grid of {', '.join(sorted(set(grid.layout)))}: where fields exist is known at "
+                "the stored points only; leave resolution out"
+            )
+        self.source, self.n_trajectories, self.grid = source, source.n_trajectories, grid
+        self.averages = isinstance(source.problem.pde, ConservationLaw)
+        self.problem = dataclasses.replace(source.problem, grid=grid.resized(shape))
+        self._bring(torch.zeros(1, 1, *grid.shape))
+
+    def read(self, trajectory: int, frames: slice = slice(None)) -> Trajectory:
+        """Some frames of one trajectory, as a batch of one."""
+        batch = self.source.read(trajectory, frames)
+        return dataclasses.replace(
+            batch,
+            u=self._bring(batch.u.flatten(0, 1)).unflatten(0, batch.u.shape[:2]),
+            coeffs=None if batch.coeffs is None else self._bring(batch.coeffs),
+            mask=None if batch.mask is None else self._bring(batch.mask),
+            forcing=None
+            if batch.forcing is None
+            else self._bring(batch.forcing.flatten(0, 1)).unflatten(0, batch.forcing.shape[:2]),
+        )
+
+    def _bring(self, u: Tensor) -> Tensor:
+        return bring(u, self.grid, self.problem.grid.shape, self.averages)
+
+
+def at_resolution(name: str, model: Surrogate, shape: Sequence[int]) -> Surrogate:
+    """The same model on another grid of the same box; the two share their weights.
+
+    Raises:
+        ValueError: if the method is not one that steps with a net, or the net does not work on such a grid.
+    """
+    if tuple(shape) == tuple(model.problem.grid.shape):
+        return model
+    if not isinstance(model, (Stepper, Operator, Persistence)):
+        raise ValueError(
+            f"expected a method whose net takes any grid, got {type(model).__name__} for {name!r}: it was made for "
+            f"{'x'.join(map(str, model.problem.grid.shape))} points; evaluate it there"
+        )
+    problem = dataclasses.replace(model.problem, grid=model.problem.grid.resized(shape))
+    resized = copy.copy(model)
+    resized.problem = problem
+    if isinstance(resized, Stepper):
+        _try(resized, problem)
+    return resized
+
+
+def _try(model: Stepper, problem: Problem) -> None:
+    """One step from zero, so that a net which refuses the grid does so with its own sentence."""
+    place = model.normaliser.scale
+
+    def zeros(*shape: int) -> Tensor:
+        return torch.zeros(1, *shape, *problem.grid.shape).to(place)
+
+    frames = zeros(model.history, problem.n_channels)
+    given = Trajectory(
+        u=frames,
+        t=torch.zeros(1, model.history),
+        coeffs=zeros(len(problem.coeffs)) if problem.coeffs else None,
+        mask=zeros(problem.n_channels) if problem.has_mask else None,
+        params=torch.zeros(1, len(problem.params)).to(place) if problem.params else None,
+    )
+    with torch.no_grad():
+        model.step(frames, given, lambda like, call: torch.zeros_like(like))

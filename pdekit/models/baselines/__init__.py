@@ -1,0 +1,1 @@
+"""Baselines: methods that every surrogate is compared with."""

@@ -1,0 +1,1 @@
+"""Recipes: how datasets are simulated, checked, and written."""

@@ -1,0 +1,81 @@
+"""One instance of a dataset's equation: its initial state as a function, fixed parameters, a span of time.
+
+A recipe file may hold a block ``instances: {name: {...}}``. A block gives the ``state`` (a function of
+pdekit.pdes.initial_states) and whatever of the recipe is different for this instance: equation, grid, solver_shape,
+dt, substeps, n_frames. The instance is a dataset of its own with one trajectory, for methods that solve one instance.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pdekit.pdes.initial_states import interpolated
+from pdekit.recipes.base import SPLITS, BaseRecipe
+from pdekit.recipes.initial.fixed import Fixed
+from pdekit.recipes.simulation import setting
+from pdekit.recipes.trajectories import Recipe, recipe_from
+
+SAMPLE = "sample"
+
+
+def instance_from(config: Mapping[str, Any], instance: str | None, trust: Sequence[str] = ()) -> BaseRecipe:
+    """The recipe of one instance of a data configuration.
+
+    Args:
+        config: plain values, see pdekit/configs/data.
+        instance: the name of a block of the configuration; ``sample:N`` for the start of trajectory N of the test
+            split (periodic grids only), as the trigonometric polynomial through its grid values; None for the
+            recipe itself.
+        trust: packages beside pdekit that the configuration may name.
+
+    Raises:
+        ValueError: if there is no such instance; the message lists those that exist.
+    """
+    if instance is None:
+        return recipe_from(config, trust)
+    kind, _, number = instance.partition(":")
+    blocks = config.get("instances", {})
+    if kind == SAMPLE and number.isdigit():
+        recipe = recipe_from(config, trust)
+        if not isinstance(recipe, Recipe):
+            raise ValueError(f"expected a dataset with random starts for instance={instance}, got {recipe.name}")
+        return sample_instance(recipe, int(number))
+    if instance not in blocks:
+        raise ValueError(
+            f"expected an instance among {', '.join([*blocks, SAMPLE + ':N'])}, got {instance!r}; "
+            f"choose one of these, or add a block to instances of {config.get('name')}"
+        )
+    block = dict(blocks[instance])
+    changed = {**config, "params": {}, "warmup": 0.0, "text": False, **block}
+    changed["initial"] = {"_target_": f"{Fixed.__module__}.Fixed", "state": changed.pop("state")}
+    changed["n_trajectories"] = dict.fromkeys(SPLITS, 1)
+    n_frames = changed["n_frames"]
+    changed["n_frames"] = dict.fromkeys(SPLITS, n_frames if isinstance(n_frames, int) else n_frames["test"])
+    return recipe_from(changed, trust)
+
+
+def sample_instance(recipe: Recipe, number: int) -> Recipe:
+    """The instance of one test trajectory: its first frame (after the warm-up) and its parameters."""
+    if not recipe.grid.periodic:
+        raise ValueError(f"expected a periodic grid for instance=sample:{number}, got layout {recipe.grid.layout}")
+    if number >= recipe.n_trajectories["test"]:
+        raise ValueError(
+            f"expected sample:N with N < {recipe.n_trajectories['test']}, the test trajectories, got {number}"
+        )
+    chosen = setting(recipe, "test", [number])
+    state = interpolated(chosen.start()[0], chosen.grid)
+    values = {} if chosen.params is None else dict(zip(recipe.params, chosen.params[0].tolist(), strict=True))
+    extent = [values.pop(f"length_{letter}", length) for letter, length in zip("xyz", recipe.grid.extent, strict=False)]
+    return dataclasses.replace(
+        recipe,
+        dt=values.pop("dt", recipe.dt),
+        grid=dataclasses.replace(recipe.grid, extent=tuple(extent)),
+        pde=dataclasses.replace(recipe.pde, **values),
+        initial=Fixed(state),
+        params={},
+        warmup=0.0,
+        n_trajectories=dict.fromkeys(SPLITS, 1),
+        n_frames=dict.fromkeys(SPLITS, recipe.n_frames["test"]),
+    )

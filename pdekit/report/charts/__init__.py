@@ -1,0 +1,1 @@
+"""Curves, maps and colours of the report."""

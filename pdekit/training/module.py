@@ -1,0 +1,262 @@
+"""Training: the one LightningModule, and the loop over the stages of a method.
+
+A run that was killed and resumed gives bit for bit the weights of one that was not: the order of the samples is a
+function of (seed, epoch), the loader remembers its place, and every step draws from a seed of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, EarlyStopping, LearningRateMonitor, Timer
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from torch import Tensor
+
+from pdekit.fields import Trajectory
+from pdekit.metrics.pointwise import nrmse
+from pdekit.models.base import Surrogate
+from pdekit.models.noise import derived_seed
+from pdekit.models.stages import Stage
+from pdekit.settings import Engine, Training
+from pdekit.training.callbacks import Interrupted, MetricsFile, SaveLast, SeedBySteps, StepProgress, ema
+
+DOUBLE = "64-true"
+VALIDATION = 1  # keeps the seeds of validation apart from those of training
+
+
+class Diverged(RuntimeError):
+    """The training loss is not finite."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How training ended.
+
+    Args:
+        finished: whether all stages took all their steps, or stopped by their own rule.
+        interrupted: whether somebody stopped it.
+        steps: optimiser steps taken in this call and before it.
+        seconds: wall time of this call.
+    """
+
+    finished: bool
+    interrupted: bool
+    steps: int
+    seconds: float
+
+
+class StageModule(LightningModule):
+    """One stage of any method, as Lightning sees it."""
+
+    def __init__(self, model: Surrogate, stage: Stage, index: int, seed: int):
+        super().__init__()
+        self.model = model
+        self.stage = stage
+        self.index = index
+        self.seed = seed
+
+    def on_train_batch_start(self, batch: Trajectory, batch_idx: int) -> None:
+        self.model.before_step(self.stage, self.global_step)
+
+    def training_step(self, batch: Trajectory, batch_idx: int) -> Tensor:
+        loss, numbers = self.model.loss(batch)
+        if not torch.isfinite(loss):
+            raise Diverged(f"expected a finite training loss, found {loss.item()} at step {self.global_step}")
+        self._log("train", numbers, len(batch))
+        return loss
+
+    def validation_step(self, batch: Trajectory, batch_idx: int) -> None:
+        seed = derived_seed(self.seed, VALIDATION, batch_idx)
+        torch.manual_seed(seed)
+        _, numbers = self.model.loss(batch)
+        history = self.model.window[0]
+        generator = torch.Generator().manual_seed(seed)
+        u = self.model.forecast(batch.frames(slice(0, history)), batch.t[:, history:], generator=generator)
+        error = nrmse(u[0].to(batch.u.dtype), batch.u[:, history:], self.model.problem, batch.mask)
+        self._log("valid", {**numbers, "nrmse": error.mean()}, len(batch))
+
+    def _log(self, split: str, numbers: dict[str, Tensor], batch_size: int) -> None:
+        named = {f"{split}/{name}": value for name, value in numbers.items()}
+        self.log_dict(named, prog_bar=True, batch_size=batch_size, sync_dist=split == "valid")
+
+    def configure_optimizers(self) -> dict:
+        optimiser = self.stage.optimiser(self.stage.trained(self.model))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self.stage.schedule)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        checkpoint["stage"] = self.index
+
+
+class Batches(LightningDataModule):
+    """The loaders of one method: what it trains on is its own choice."""
+
+    def __init__(self, model: Surrogate, data: LightningDataModule):
+        super().__init__()
+        self.model = model
+        self.data = data
+
+    def train_dataloader(self):
+        self.data.trainer = self.trainer  # the loaders ask it for rank and device
+        return self.model.batches(self.data)
+
+    def val_dataloader(self):
+        self.data.trainer = self.trainer
+        return self.data.val_dataloader()
+
+
+def fit(
+    model: Surrogate,
+    data: LightningDataModule,
+    settings: Training,
+    engine: Engine,
+    folder: Path,
+    seed: int = 0,
+    resume: bool = False,
+    progress: bool = True,
+) -> Outcome:
+    """Train a calibrated method through all its stages.
+
+    Writes ``last.ckpt`` and ``metrics.csv`` into the folder; with ``resume`` it continues from the former. The
+    model ends with the running average of its weights, if the settings ask for one.
+
+    Raises:
+        Diverged: if the loss is not finite; the model then holds the last good weights.
+        FileNotFoundError: if there is no checkpoint to resume from.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = folder / "last.ckpt"
+    first, done = 0, None
+    if resume:
+        found = load_checkpoint(checkpoint)
+        first, done = found["stage"], found["global_step"]
+    if engine.threads is not None:
+        torch.set_num_threads(engine.threads)
+    stages, began = model.stages(settings), time.monotonic()
+    offset = sum(stage.steps for stage in stages[:first])
+    if not resume:
+        (folder / "metrics.csv").unlink(missing_ok=True)
+    for index, stage in enumerate(stages[first:], first):
+        if done == stage.steps:  # stopped after its last step: Lightning would not run, nor take the average
+            _load_weights(model, checkpoint)
+            offset, done = offset + stage.steps, None
+            continue
+        save = SaveLast(checkpoint, settings.checkpoint_every)
+        loggers: list[Logger] = [MetricsFile(folder / "metrics.csv", offset, done or 0)]
+        if engine.tensorboard:
+            loggers.append(TensorBoardLogger(folder, "tensorboard", ""))
+        trainer = _trainer(stage, settings, engine, loggers, [SeedBySteps(derived_seed(seed, index)), save], progress)
+        double = (stage.precision or engine.precision) == DOUBLE
+        # not .to(dtype), which would make complex weights real
+        module = StageModule(model.double() if double else model.float(), stage, index, seed)
+        start = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        try:
+            trainer.fit(
+                module,
+                datamodule=Batches(model, data),
+                ckpt_path=None if done is None else checkpoint,
+                weights_only=True,
+            )
+        except Interrupted:
+            return Outcome(False, True, offset + trainer.global_step, time.monotonic() - began)
+        except Diverged as error:
+            kept = _restore_good(model, save, start)
+            raise Diverged(
+                f"{error}; the model keeps {kept}. Lower training.lr, raise training.warmup or look at the data"
+            ) from None
+        offset, done = offset + trainer.global_step, None
+        if _out_of_time(trainer):
+            return Outcome(False, False, offset, time.monotonic() - began)
+    return Outcome(True, False, offset, time.monotonic() - began)
+
+
+def device_of(engine: Engine) -> torch.device:
+    """Where a model that was trained is evaluated: on the GPU if it was trained on one (Lightning hands it back on the
+    CPU)."""
+    gpu = engine.accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available()
+    return torch.device("cuda" if gpu else "cpu")
+
+
+def load_checkpoint(path: Path) -> dict:
+    """What ``last.ckpt`` holds, without running code from it.
+
+    Raises:
+        FileNotFoundError: if there is none.
+    """
+    if not path.exists():
+        raise FileNotFoundError(
+            f"expected a checkpoint at {path} to resume from, found none; the run was stopped before its first one: "
+            "start a new run"
+        )
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _trainer(
+    stage: Stage,
+    settings: Training,
+    engine: Engine,
+    loggers: list[Logger],
+    callbacks: list[Callback],
+    progress: bool,
+) -> Trainer:
+    callbacks = [*callbacks, LearningRateMonitor("step")]
+    if settings.ema:
+        callbacks.append(ema(settings.ema))
+    if stage.patience is not None:
+        callbacks.append(EarlyStopping("valid/loss", patience=stage.patience))
+    if progress:
+        callbacks.append(StepProgress())
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
+        logging.getLogger(name).setLevel(logging.ERROR)  # advice about other products
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # reading is not the bottleneck
+    warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*", module="lightning.*")
+    precision = stage.precision or engine.precision
+    return Trainer(
+        accelerator=engine.accelerator,
+        devices=engine.devices,
+        strategy=engine.strategy,
+        precision="32-true" if precision == DOUBLE else precision,  # double: the model is, and takes what it is given
+        max_time=engine.max_time,
+        max_steps=stage.steps,
+        max_epochs=-1,
+        gradient_clip_val=settings.clip,
+        val_check_interval=settings.validate_every,
+        check_val_every_n_epoch=None,
+        limit_val_batches=settings.validate_batches,
+        num_sanity_val_steps=0,
+        log_every_n_steps=10,
+        logger=loggers,
+        callbacks=callbacks,
+        enable_checkpointing=True,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,  # the loaders deal the samples to the ranks themselves
+    )
+
+
+def _out_of_time(trainer: Trainer) -> bool:
+    return any(isinstance(c, Timer) and c.time_remaining() <= 0 for c in trainer.callbacks)
+
+
+def _restore_good(model: Surrogate, save: SaveLast, start: dict[str, Tensor]) -> str:
+    """Put the last good weights back; says which they are."""
+    if save.saved_step is None:
+        model.load_state_dict(start)
+        return "the weights that this stage began with"
+    _load_weights(model, save.path)
+    return f"the weights of step {save.saved_step} (also in {save.path})"
+
+
+def _load_weights(model: Surrogate, checkpoint: Path) -> None:
+    """The weights of a checkpoint: their running average, if there is one."""
+    weights = {n.removeprefix("model."): value for n, value in load_checkpoint(checkpoint)["state_dict"].items()}
+    if any(value.dtype == torch.float64 for value in weights.values()):
+        model.double()
+    model.load_state_dict(weights)

@@ -1,0 +1,56 @@
+"""Errors that a person can mend end with a sentence, whichever command met them."""
+
+import errno
+
+import pytest
+
+from pdekit.cli.command_line import choices, take, tell
+
+
+@pytest.mark.parametrize(
+    "error, said",
+    [
+        (ValueError("expected a, got b; give a"), "error: expected a, got b; give a"),
+        (FileNotFoundError("expected a run at x, found none"), "error: expected a run at x, found none"),
+        (OSError(errno.ENOSPC, "expected 47 MB of free space; free some"), "error: expected 47 MB of free space; free"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "last.ckpt"),
+            "error: No space left on device: last.ckpt; fr",
+        ),
+        (PermissionError(errno.EACCES, "Permission denied", "runs"), "error: Permission denied: runs"),
+    ],
+)
+def test_what_can_be_mended_is_said_in_a_sentence(monkeypatch, error, said):
+    monkeypatch.delenv("PDEKIT_FULL_ERROR", raising=False)
+
+    def job():
+        raise error
+
+    with pytest.raises(SystemExit) as end:
+        tell(job)
+    assert str(end.value).startswith(said)
+
+
+def test_a_defect_keeps_its_trace(monkeypatch):
+    monkeypatch.delenv("PDEKIT_FULL_ERROR", raising=False)
+    with pytest.raises(ZeroDivisionError):
+        tell(lambda: 1 // 0)
+
+
+def test_ctrl_c_is_no_defect(capsys):
+    def job():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as end:
+        tell(job)
+    assert end.value.code == 130 and "stopped" in capsys.readouterr().err
+
+
+def test_options_and_lists(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "a.yaml").write_text("# @package _global_\n# what it is\nx: 1\n")
+    (tmp_path / "model" / "b.yaml").write_text("x: 1\n")
+    assert choices("model", tmp_path) == {"a": "what it is", "b": ""}
+    arguments = ["trust=mine", "model=a", "trust=[yours, 'theirs']"]
+    assert take(arguments, "trust") == ["mine", "yours", "theirs"] and arguments == ["model=a"]
+    assert take(["runs=a/[bc]*"], "runs") == ["a/[bc]*"], "a pattern is no list"

@@ -1,0 +1,92 @@
+"""Measures that are taken of many frames together, and written in stretches of whole blocks."""
+
+import numpy as np
+import pytest
+import torch
+
+from pdekit.evaluation.archive import Archive
+from pdekit.evaluation.judges import fields as scorer
+from pdekit.evaluation.judges.fields import Scorer
+from pdekit.fields import Field, Grid, Problem
+from pdekit.metrics.catalogue import CATALOGUE
+from pdekit.metrics.pair import Known
+
+SAMPLES, FRAMES, BLOCK = 2, 10, 2
+GRIDS = {"periodic": Grid((6, 8), (1.0, 2.0)), "bounded": Grid((5, 6), (1.0, 1.0), layout=("cells", "nodes"))}
+
+
+class Counted(Archive):
+    """Knows which frames were written of a variable, call by call."""
+
+    def __init__(self, *given):
+        self.frames = {}
+        super().__init__(*given)
+
+    def write(self, name, where, values):
+        self.frames.setdefault((name, where[:-2]), []).append((where[-1].start, where[-1].stop))
+        super().write(name, where, values)
+
+
+def scored(path, problem, fields, n_blocks, monkeypatch):
+    """All scores of two models, the second with two members, and the frames of each call."""
+    monkeypatch.setattr(scorer, "VALUES", n_blocks * BLOCK * SAMPLES * 2 * scorer.FEWEST_SHELLS)
+    reference, forecasts = fields
+    measures = [measure for measure in CATALOGUE if measure.suits(problem)]
+    sizes = {"model": 2, "member": 2, "sample": SAMPLES, "time": FRAMES, "field": 2}
+    coords = {name: np.arange(size) for name, size in sizes.items()}
+    with Counted(path, coords | {"shell": np.arange(Known(reference, problem).power.shape[-1])}, {}) as archive:
+        taken = Scorer(archive, measures, problem, SAMPLES, BLOCK)
+        taken.begin(slice(0, SAMPLES))
+        for start in range(0, FRAMES, BLOCK):
+            frames = slice(start, start + BLOCK)
+            known = Known(reference[:, frames], problem)
+            taken.follow(known)
+            for (row, member), u in forecasts.items():
+                taken.score(row, member, known.beside(u[:, frames]))
+            taken.advance(frames.stop, last=frames.stop == FRAMES)
+        found = {name: archive.read(name) for name in [m.name for m in measures] + ["energy_spectrum_reference"]}
+    return found, archive.frames
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_stretches_change_nothing(name, tmp_path, monkeypatch):
+    problem = Problem(GRIDS[name], (Field("a"), Field("b")), dt=1.0, n_frames=FRAMES)
+    reference = torch.randn(SAMPLES, FRAMES, 2, *problem.grid.shape)
+    forecasts = {place: reference + 0.1 * torch.randn_like(reference) for place in ((0, 0), (1, 0), (1, 1))}
+    fields = reference, forecasts
+    every_block, calls = scored(tmp_path / "a.nc", problem, fields, 0, monkeypatch)
+    assert set(map(tuple, calls.values())) == {((0, 2), (2, 4), (4, 6), (6, 8), (8, 10))}
+    in_stretches, calls = scored(tmp_path / "b.nc", problem, fields, 2, monkeypatch)
+    assert set(map(tuple, calls.values())) == {((0, 4), (4, 8), (8, 10))}, "whole blocks, and what is left"
+    for measure in CATALOGUE:
+        if measure.suits(problem):
+            values = every_block[measure.name]
+            np.testing.assert_allclose(in_stretches[measure.name], values, rtol=1e-5, atol=1e-6)
+            assert np.isnan(values[0, 1]).all() and not np.isnan(values[1, 1]).any()
+            for (row, member), u in forecasts.items():
+                expected = measure.function(u, reference, problem)
+                np.testing.assert_allclose(values[row, member], expected, rtol=1e-4, atol=1e-6)
+    expected = Known(reference, problem).power / 2
+    np.testing.assert_allclose(in_stretches["energy_spectrum_reference"], expected, rtol=1e-5)
+
+
+def test_batches_do_not_mix(tmp_path):
+    problem = Problem(GRIDS["periodic"], (Field("a"), Field("b")), dt=1.0, n_frames=1)
+    measures = [measure for measure in CATALOGUE if measure.name == "rmse"]
+    sizes = {"model": 1, "member": 1, "sample": 4, "time": 1, "field": 2}
+    with Archive(tmp_path / "a.nc", {name: np.arange(size) for name, size in sizes.items()}, {}) as archive:
+        taken, known = Scorer(archive, measures, problem, 2, 1), Known(torch.zeros(2, 1, 2, 6, 8), problem)
+        for number in range(2):
+            taken.begin(slice(2 * number, 2 * number + 2))
+            taken.score(0, 0, known.beside(torch.full((2, 1, 2, 6, 8), 1.0 + number)))
+            taken.advance(1, last=True)
+        np.testing.assert_allclose(archive.read("rmse")[0, 0, :, 0, 0], [1, 1, 2, 2])
+
+
+def test_what_is_kept_is_bounded_whatever_the_grid():
+    for shape, batch, block in (((64,), 1, 1), ((4096,), 16, 3), ((128, 128), 16, 4), ((32, 32, 32), 2, 8)):
+        problem = Problem(Grid(shape, (1.0,) * len(shape)), (Field("a"), Field("b")), dt=1.0, n_frames=1)
+        n_shells = Known(torch.zeros(1, 1, 2, *shape), problem).power.shape[-1]
+        stretch = scorer.stretch_of(problem, batch, block, spectral=True)
+        assert stretch % block == 0 and 2 * batch * stretch * n_shells <= scorer.VALUES
+        assert scorer.stretch_of(problem, batch, block, spectral=False) >= stretch
