@@ -52,13 +52,17 @@ class CosineField:
         return float(np.sqrt((self.spread(ndim) ** 2).sum()))
 
     def __call__(self, noise: ndarray, grid: Grid) -> Float[ndarray, "*space"]:
-        """The field at the points of a grid."""
+        """The field at the points of a grid.
+
+        The modes are added one by one: a matrix product rounds differently for grids of different sizes, and the
+        value at a place must not depend on the grid.
+        """
         values = self.spread(noise.ndim) * noise
         for axis in range(noise.ndim):
             place = (grid.coordinates(axis).numpy() - grid.origin[axis]) / grid.extent[axis]
             waves = np.cos(np.pi * np.outer(np.arange(self.modes), place))
             waves[1:] *= np.sqrt(2)
-            values = np.tensordot(values, waves, (0, 0))  # the axis that is summed returns as the last one
+            values = sum(np.multiply.outer(amplitude, wave) for amplitude, wave in zip(values, waves, strict=True))
         return values
 
 
