@@ -127,7 +127,9 @@ def lyapunov_exponents(
         )
     if u.dtype != torch.float64:
         raise ValueError(f"expected float64 states, got {u.dtype}; differences of {size} drown in rounding otherwise")
-    directions = torch.randn(len(u), dimension, n, dtype=u.dtype, device=u.device, generator=generator)
+    # drawn where the generator lives: the same directions on every device
+    place = generator.device if generator is not None else "cpu"
+    directions = torch.randn(len(u), dimension, n, dtype=u.dtype, device=place, generator=generator).to(u.device)
     directions = torch.linalg.qr(directions).Q
     growth = []
     with torch.no_grad():

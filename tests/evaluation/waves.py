@@ -48,7 +48,7 @@ class Shift(Stepper):
 
     def step(self, frames, given, noise):
         self.seen.append(frames.shape[1])
-        self.net(torch.zeros(1))
+        self.net(torch.zeros(1, device=frames.device))
         frame = frames[:, -1].roll(1, -1) * (1 + self.growth)
         return frame + self.noise * noise(frame, 0) if self.noise else frame
 
