@@ -6,7 +6,7 @@ python -m pdekit.evaluate run=runs/2026-01-01-pde_refiner-kolmogorov horizon=200
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from pdekit.cli import command_line
@@ -71,7 +71,7 @@ def main() -> None:
         if OmegaConf.missing_keys(composed):
             sys.exit("error: expected run=PATH, the folder of a trained run, got none; give it")
         name = HydraConfig.get().runtime.choices.get("data")
-        command_line.tell(lambda: print(evaluate(OmegaConf.to_container(composed, resolve=True), name, trust)))
+        command_line.tell(lambda: print(carry_out(OmegaConf.to_container(composed, resolve=True), name, trust)))
 
     sys.argv[1:] = command_line.open_options(arguments)
     command_line.run(job)
@@ -98,53 +98,14 @@ def register_schema() -> None:
     ConfigStore.instance().store("schema", command_line.schema(Command))
 
 
-def evaluate(config: dict[str, Any], data_name: str | None = None, trust: list[str] | None = None) -> str:
-    """Load a run and its data, score it, write the report.
-
-    Args:
-        config: resolved and plain; the settings of `pdekit.evaluation.settings.Evaluation`, and run, folder, device,
-            data (a recipe, None for the run's own), path (published files of it) and data_dir.
-        data_name: name of that recipe's configuration.
-        trust: packages beside pdekit that the run or the recipe may name.
-
-    Returns:
-        The closing lines.
-    """
+def carry_out(config: dict[str, Any], data_name: str | None = None, trust: Sequence[str] = ()) -> str:
+    """Score a run and write its report; see `pdekit.workflows.evaluation_run.evaluate_run`."""
     from pdekit import machine
 
     machine.prepare()
-    from pdekit.data.module import DataModule
-    from pdekit.data.published import open_published
-    from pdekit.evaluation.checks import check_problem
-    from pdekit.evaluation.run import chosen_measures, evaluate_models
-    from pdekit.evaluation.settings import Evaluation
-    from pdekit.plain import from_plain
-    from pdekit.recipes.generation import generate
-    from pdekit.recipes.instance import instance_from
-    from pdekit.runs import load
+    from pdekit.workflows.evaluation_run import evaluate_run
 
-    config, trust = dict(config), trust or []
-    path, folder, device = Path(config.pop("run")), config.pop("folder"), config.pop("device")
-    other, data_dir, published = config.pop("data"), config.pop("data_dir"), config.pop("path")
-    settings = Evaluation(**from_plain(config))
-    chosen_measures(settings.measures, settings.error)
-    run = load(path, trust, device)
-    recipe = instance_from(other or run.config["data"], None if other else run.config.get("instance"), trust)
-    base = data_dir or run.config["data_dir"]
-    base = Path(base) if base else None
-    published = published or (None if other else run.config.get("path"))
-    if published:
-        data, recipe = open_published(published, recipe.name, trust=trust), None
-    else:
-        check_problem(run.name, run.problem, recipe.problem("train"), settings.resolution is not None)
-        data = DataModule.from_folder(generate(recipe, base), trust=trust)
-    data.set_window(*run.model.window)
-    name = data_name or run.config["choices"]["data"]
-    into = Path(folder) if folder else path / name if other else path
-    return evaluate_models(
-        {run.name: run.model}, data, into, settings, {"data": name}, path, recipe=recipe, device=device,
-        base=base,
-    )  # fmt: skip
+    return evaluate_run(config, data_name, trust)
 
 
 if __name__ == "__main__":

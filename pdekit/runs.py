@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
+import yaml
 from jaxtyping import Float
 from safetensors import safe_open
 from safetensors.torch import save
@@ -179,6 +180,11 @@ def new_folder(root: str | Path, model: str, data: str, now: datetime | None = N
             continue
         return path.resolve()
     raise FileExistsError(f"expected a free name for a run like {name}, found a thousand; clear the folder")
+
+
+def save_config(path: Path, config: Mapping[str, Any]) -> None:
+    """Write ``config.yaml``: plain values, as the command line reads them to resume or evaluate the run."""
+    (path / "config.yaml").write_text(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True), "utf-8")
 
 
 def save_weights(path: Path, model: Surrogate, name: str, config: Mapping[str, Any]) -> None:

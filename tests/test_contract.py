@@ -14,7 +14,7 @@ from pdekit.fields import Problem, Trajectory
 from pdekit.plain import to_plain
 from pdekit.recipes.instance import instance_from
 from pdekit.runs import build_model
-from pdekit.train import train
+from pdekit.workflows.training_run import carry_out, plan_run
 from tests.recipes.slab import Slab, slab
 from tests.test_configs import MODELS, composed
 
@@ -158,7 +158,7 @@ def test_the_same_script_trains_and_evaluates_it(model, kind, tmp_path, monkeypa
     monkeypatch.setenv("PDEKIT_DATA", str(tmp_path))
     config = composed(f"model={model}", "data=ks", *SMALL.get(model, []), *LITTLE)
     config |= {"data": data_of(kind), "choices": {"model": model, "data": kind, "trainer": "cpu"}}
-    run = train(config | {"runs_dir": str(tmp_path / "runs")}, TRUST)
+    run = carry_out(plan_run(config | {"runs_dir": str(tmp_path / "runs")}, TRUST))
     assert (run / "report.html").exists() and (run / "forecasts.nc").exists()
     with xr.open_dataset(run / "scores.nc", engine="h5netcdf") as scores:
         found = scores.nrmse.sel(model=model, member=0)
@@ -171,12 +171,12 @@ def test_the_same_script_trains_and_evaluates_it(model, kind, tmp_path, monkeypa
 
 @pytest.mark.parametrize(("model", "kind"), REFUSED)
 def test_a_meaningless_pair_is_refused_with_a_sentence_before_the_wait(model, kind, monkeypatch):
-    from pdekit.recipes import generation
+    from pdekit.workflows import training_run
 
-    monkeypatch.setattr(generation, "generate", None)
+    monkeypatch.setattr(training_run, "generate", None)
     config = config_of(model) | {"data": data_of(kind), "choices": {"model": model, "data": kind, "trainer": "cpu"}}
     with pytest.raises(ValueError, match=r"expected .*(found|got)") as refusal:
-        train(config, TRUST)
+        plan_run(config, TRUST)
     assert len(str(refusal.value)) > 60
 
 

@@ -10,7 +10,7 @@ import xarray as xr
 import pdekit
 from pdekit.fields import Trajectory
 from pdekit.recipes.instance import instance_from
-from pdekit.train import train
+from pdekit.workflows.training_run import carry_out, plan_run
 from tests.test_configs import composed
 from tests.test_contract import LITTLE, SMALL
 
@@ -29,7 +29,7 @@ def test_an_fno_steps_through_elder_and_is_scored_over_all_frames(tmp_path, monk
         "model=fno", "data=elder", *SMALL["fno"], *(s for s in LITTLE if "refinements" not in s), *settings
     )
     config |= {"choices": {"model": "fno", "data": "elder", "trainer": "cpu"}, "runs_dir": str(tmp_path / "runs")}
-    folder = train(config)
+    folder = carry_out(plan_run(config))
     with xr.open_dataset(folder / "scores.nc", engine="h5netcdf") as scores:
         assert {"fno", "persistence", "mean"} <= set(scores.model.values)
         assert scores.field.values.tolist() == ["velocity_x", "velocity_y", "concentration"]

@@ -38,6 +38,8 @@ LAYERS = {
     | EQUATIONS,
     "training": {"settings", "fields", "data", "models", "metrics", "optimisers"},
     "runs": {"targets", "fields", "labelled", "data", "models", "plain"},
+    "workflows": {"provenance", "energy", "settings", "data", "recipes", "models", "evaluation", "training", "runs"}
+    | {"plain"},
     "simulate": {"data", "recipes", "cases", "labelled", "plain"} | EQUATIONS,
 }
 

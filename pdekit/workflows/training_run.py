@@ -1,0 +1,197 @@
+"""A training run: build the model, open or generate the data, train, save, evaluate, report.
+
+The command line and ``pdekit.train`` both call these two functions, so that they write the same run folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pdekit.data.loading import Loading
+from pdekit.data.module import DataModule
+from pdekit.data.published import open_published
+from pdekit.energy import Energy
+from pdekit.evaluation import run as scoring
+from pdekit.evaluation.checks import check_horizon
+from pdekit.evaluation.references.choose import can_go_on
+from pdekit.evaluation.settings import Evaluation
+from pdekit.models.base import Surrogate
+from pdekit.plain import from_plain
+from pdekit.provenance import provenance, sha256, write_json
+from pdekit.recipes.base import BaseRecipe
+from pdekit.recipes.generation import generate
+from pdekit.recipes.instance import instance_from
+from pdekit.runs import WEIGHTS, build_model, new_folder, save_config, save_weights
+from pdekit.settings import Engine, Training
+from pdekit.training.module import Diverged, device_of, fit
+
+RUN = "PDEKIT_RUN"  # environment variable in which the first of several processes names its folder to the others
+
+
+class Stopped(RuntimeError):
+    """Training was interrupted before its last step; the message says how to continue it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training run that is ready to start.
+
+    Args:
+        model: built, not calibrated.
+        data: cut into the model's windows.
+        recipe: that generated the data; None for data from elsewhere.
+        config: resolved and plain, as in ``config.yaml``; ``config["choices"]`` names model, data and trainer.
+        seconds: wall time that has been spent already, by step.
+    """
+
+    model: Surrogate
+    data: DataModule
+    recipe: BaseRecipe | None
+    config: dict[str, Any]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def engine(self) -> Engine:
+        return Engine(**self.config["trainer"])
+
+    @property
+    def evaluation(self) -> Evaluation:
+        return Evaluation(**from_plain(self.config["evaluation"]))
+
+    @property
+    def base(self) -> Path | None:
+        """The data directory; None for the default one."""
+        return None if self.config["data_dir"] is None else Path(self.config["data_dir"])
+
+    @property
+    def name(self) -> str:
+        return self.config["choices"]["model"]
+
+
+def plan_run(config: Mapping[str, Any], trust: Sequence[str] = (), seconds: Mapping[str, float] | None = None) -> Plan:
+    """Build the model and open its data, which are generated if a recipe makes them.
+
+    Everything that can be refused is refused before data are generated.
+
+    Args:
+        config: resolved and plain, as in a run's ``config.yaml``.
+        trust: packages beside pdekit that it may name.
+        seconds: wall time that has been spent already, by step.
+
+    Raises:
+        ValueError: if model and data do not fit, a setting is wrong, or the recipe of a run that is resumed has
+            changed.
+    """
+    config, seconds = dict(config), dict(seconds or {})
+    Training(**config["training"]), Engine(**config["trainer"])  # refuse wrong values
+    loading, evaluation = Loading(**config["loading"]), Evaluation(**from_plain(config["evaluation"]))
+    recipe = instance_from(config["data"], config.get("instance"), trust)
+    if config.setdefault("recipe", recipe.hash) != recipe.hash:
+        raise ValueError(
+            f"expected the dataset {config['recipe']} that the run began with, found {recipe.hash}: the equation, the "
+            "solver or the recipe has another version now; start a new run"
+        )
+    torch.manual_seed(config["seed"])
+    scoring.chosen_measures(evaluation.measures, evaluation.error)
+    data = None
+    if config.get("path"):
+        config["path"] = str(Path(config["path"]).resolve())
+        data = open_published(config["path"], recipe.name, loading, trust)
+    problems = [data.problem, data.test.problem] if data else [recipe.problem(split) for split in ("train", "test")]
+    model = build_model(config["model"], problems[0], trust)
+    if evaluation.horizon is not None and (data is not None or not can_go_on(recipe)):
+        check_horizon(evaluation.horizon, model.window[0], max(evaluation.starts), problems[1])
+    if data is None:
+        base = None if config["data_dir"] is None else Path(config["data_dir"])
+        with timed(seconds, "data"):
+            data = DataModule.from_folder(generate(recipe, base), loading, trust)
+    data.set_window(*model.window)
+    return Plan(model, data, recipe, config, seconds)
+
+
+def carry_out(plan: Plan, resume: Path | None = None) -> Path:
+    """Train, save, evaluate and report.
+
+    Args:
+        plan: what to train, on what, and how.
+        resume: folder of the run to continue; None for a new one.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        Diverged: if the loss is not finite; the last good weights are saved.
+        Stopped: if somebody interrupted the training; its checkpoint is saved.
+    """
+    model, config, seconds, engine = plan.model, plan.config, dict(plan.seconds), plan.engine
+    names, seed = config["choices"], config["seed"]
+    worker = int(os.environ.get("LOCAL_RANK", 0)) > 0  # one of several processes; the first one makes the folder
+    run = resume or (Path(os.environ[RUN]) if worker else new_folder(config["runs_dir"], plan.name, names["data"]))
+    os.environ[RUN] = str(run)
+    n_parameters = sum(p.numel() for p in model.parameters())
+    if not worker:
+        print(f"{plan.name} on {names['data']}: {n_parameters:,} parameters, run {run}")
+        if not resume:
+            save_config(run, config)
+    with timed(seconds, "calibration"):
+        model.calibrate(plan.data.calibration_batches())
+    seconds["training"], joules = spent_before(resume)
+    continued = resume is not None and (run / "last.ckpt").exists()
+    try:
+        with Energy(gpu=device_of(engine).type == "cuda") as energy, timed(seconds, "training"):
+            energy.joules |= joules
+            outcome = fit(model, plan.data, Training(**config["training"]), engine, run, seed, continued)
+    except Diverged:
+        save_weights(run, model, plan.name, config)
+        raise
+    if worker:
+        return run
+    record = {"seed": seed, "steps": outcome.steps, "parameters": n_parameters, "seconds": seconds}
+    record["energy"] = energy.record()
+    write_json(run / "provenance.json", provenance(**record))
+    again = f"To go on: python -m pdekit.train resume={run}"
+    if outcome.interrupted:
+        raise Stopped(f"stopped after {outcome.steps} steps. {again}")
+    if not outcome.finished:
+        print(f"out of time after {outcome.steps} steps. {again} trainer.max_time=null")
+    save_weights(run, model, plan.name, config)
+    record["findings"] = list(model.findings())
+    record |= {"data": {"name": plan.recipe.name, "recipe": plan.recipe.hash}, "weights": sha256(run / WEIGHTS)}
+    write_json(run / "provenance.json", provenance(**record))
+    with timed(seconds, "evaluation"):
+        closing = scoring.evaluate_models(
+            {plan.name: model.eval()}, plan.data, run, plan.evaluation, {"data": names["data"]},
+            recipe=None if config.get("path") else plan.recipe, device=device_of(engine), base=plan.base,
+        )  # fmt: skip
+    write_json(run / "provenance.json", provenance(**record))
+    print(*model.findings(), closing, sep="\n")
+    print(f"run: {run} (in Python: pdekit.load({str(run)!r}))")
+    return run
+
+
+def spent_before(run: Path | None) -> tuple[float, dict[str, float]]:
+    """Seconds and joules that the earlier sessions of a run's training took; none of those that were killed."""
+    path = None if run is None else run / "provenance.json"
+    if path is None or not path.is_file():
+        return 0.0, {}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return found["seconds"].get("training", 0.0), found.get("energy", {}).get("joules", {})
+
+
+@contextmanager
+def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Add the wall time of a block to a record."""
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        seconds[name] = round(seconds.get(name, 0.0) + time.monotonic() - began, 2)
