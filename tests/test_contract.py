@@ -148,6 +148,7 @@ def test_a_method_learns_from_what_it_accepts(model, kind):
     given, wanted = batch.frames(slice(0, history)), batch.frames(slice(history, None))
     found = method.eval().forecast(given, wanted.t, members=2, generator=torch.Generator().manual_seed(0))
     assert found.shape == (2, *wanted.u.shape) and torch.isfinite(found).all()
+    assert torch.equal(found[0], found[1]) != method.stochastic, "members differ if, and only if, it is declared"
 
 
 @pytest.mark.parametrize(

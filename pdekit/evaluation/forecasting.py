@@ -41,6 +41,21 @@ def device_of(model: Surrogate) -> torch.device:
     return next((tensor.device for tensors in (model.parameters(), model.buffers()) for tensor in tensors), CPU)
 
 
+@dataclasses.dataclass(frozen=True)
+class Timing:
+    """One timed forecast of a batch.
+
+    Args:
+        samples: in the batch.
+        seconds: of one member of one sample.
+        calls: of the network, for one member.
+    """
+
+    samples: int
+    seconds: float
+    calls: int
+
+
 class Contender:
     """A model that takes part: its forecasts, the time they take, and the network calls they make.
 
@@ -49,8 +64,8 @@ class Contender:
         model: calibrated, trained.
         kind: "surrogate", "baseline" or "solver".
         seed: with the number of the member, the seed of its forecasts.
-        members: ensemble members; baselines and solvers, which have no randomness, make one, and so does a surrogate
-            that is found to have none.
+        members: ensemble members of a stochastic surrogate; a surrogate that does not declare itself `stochastic`,
+            a baseline and a solver make one.
         device: where it forecasts.
     """
 
@@ -65,12 +80,11 @@ class Contender:
     ):
         self.name, self.kind, self.device = name, kind, device
         self.model = model.to(device).eval()
-        self.members = members if kind == "surrogate" else 1
+        self.members = members if kind == "surrogate" and model.stochastic else 1
         self.generators = [torch.Generator().manual_seed(derived_seed(seed, m)) for m in range(self.members)]
         self.history = model.window[0]
         self.parameters = sum(p.numel() for p in model.parameters())
-        self.seconds: list[float] = []
-        self.calls: list[int] = []
+        self.timings: list[Timing] = []
         self.peak_bytes = 0
 
     @property
@@ -96,15 +110,12 @@ class Contender:
         return int(target)
 
     def warm_up(self, given: Trajectory, t: Tensor, forcing: Forcing = unforced) -> None:
-        """Short forecasts that are not timed: the first call compiles, plans and fills caches.
+        """Short forecasts that leave no timing: the first call compiles, plans and fills caches.
 
-        If all members come out equal the model has no randomness, and one member is enough. One more frame of one
-        sample shows how much memory a forecast takes.
+        One more frame of one sample shows how much memory a forecast takes.
         """
-        forecasts = next(self.forecast(given, t[:, :1], forcing, 1))
-        if all(torch.equal(other, forecasts[0]) for other in forecasts[1:]):
-            self.members = 1
-            self.generators = self.generators[:1]
+        kept = list(self.timings)
+        next(self.forecast(given, t[:, :1], forcing, 1))
         one = slice(0, 1)
 
         def alone(frames: slice) -> Tensor | None:
@@ -112,6 +123,14 @@ class Contender:
             return None if whole is None else whole[one]
 
         self.peak_bytes = peak_bytes(lambda: next(self.forecast(given.samples(one), t[one, :1], alone, 1)), self.device)
+        self.timings = kept
+
+    def seconds_per_forecast(self, size: int) -> float:
+        """Median seconds of one member of one sample, over the forecasts that were made of ``size`` samples together.
+
+        Batches of another size (the last one, if samples are left over) are not counted.
+        """
+        return float(np.median([timing.seconds for timing in self.timings if timing.samples == size]))
 
     def seconds_with(self, size: int, given: Trajectory, t: Tensor, forcing: Forcing = unforced) -> float:
         """Seconds of one forecast of t when ``size`` are made together; samples are repeated if there are fewer.
@@ -131,12 +150,12 @@ class Contender:
             return None if whole is None else whole[which]
 
         def seconds(n: int) -> float:
+            kept = list(self.timings)
             for _ in range(REPEATS):
                 for _ in self.forecast(several, t[which, : n * stretch], together, block):
                     pass
-            self.calls = self.calls[:-REPEATS]
-            found, self.seconds = self.seconds[-REPEATS:], self.seconds[:-REPEATS]
-            return float(np.median(found))
+            found, self.timings = self.timings[-REPEATS:], kept
+            return float(np.median([timing.seconds for timing in found]))
 
         beginning = seconds(timed)
         if timed == total:
@@ -166,8 +185,9 @@ class Contender:
                 held = [torch.cat(pair, 1) for pair in zip(held, more, strict=True)] if held else more
             block, held = [u[:, :wanted] for u in held], [u[:, wanted:] for u in held]
             if start + wanted == n:  # before the last block, after which nobody asks
-                self.seconds.append(cost.seconds / (len(given) * self.members))
-                self.calls.append(cost.calls // self.members)
+                self.timings.append(
+                    Timing(len(given), cost.seconds / (len(given) * self.members), cost.calls // self.members)
+                )
             yield block
 
     def _stretches(

@@ -31,7 +31,12 @@ class Surrogate(nn.Module, ABC):
     Args:
         problem: what is forecast.
         window: (history, target), how many frames a training sample holds; target may be "all".
+
+    ``stochastic`` is a fact of the method: whether its members differ, because a forecast draws random numbers. Of a
+    method that is not, an evaluation makes one member.
     """
+
+    stochastic: bool = False
 
     def __init__(self, problem: Problem, window: tuple[int, int | str]):
         super().__init__()
@@ -188,7 +193,8 @@ class Stepper(Surrogate):
         and differ from sample to sample; the number of steps must be the same for all samples.
 
         Raises:
-            ValueError: if it is not, or the frames given are not ``history`` many.
+            ValueError: if it is not, or the frames given are not ``history`` many, or a step draws noise although its
+                method does not declare itself ``stochastic``.
         """
         n_samples = len(given)
         if given.u.shape[1] != self.history:
@@ -202,7 +208,16 @@ class Stepper(Surrogate):
 
         def next_frame(frames: Tensor) -> Tensor:
             now = ticks + next(count) * TICKS
-            return self.step(frames, known, lambda like, call: source.draw(like, now, call))
+
+            def noise(like: Tensor, call: int) -> Tensor:
+                if not self.stochastic:
+                    raise ValueError(
+                        f"expected a step without noise, because {type(self).__name__} is not declared stochastic; set "
+                        "stochastic = True on the class"
+                    )
+                return source.draw(like, now, call)
+
+            return self.step(frames, known, noise)
 
         out = rollout(next_frame, known.u, int(steps[-1]))
         out = self.normaliser.decode(out[:, (steps - 1).to(out.device)])

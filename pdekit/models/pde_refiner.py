@@ -67,6 +67,7 @@ class PDERefiner(Stepper):
         if target not in TARGETS:
             raise ValueError(f"expected a target among {TARGETS}, got {target!r}; set model.target")
         super().__init__(problem, history, 1)
+        self.stochastic = n_refinements > 0 or variant == "v_prediction"
         self.variant = variant
         self.change = target == "change" and not problem.steady
         self.n_refinements = n_refinements

@@ -115,6 +115,31 @@ def test_members_of_a_model_without_randomness_are_forecast_once(tmp_path):
     assert len(models["exact"].seen) < len(models["noisy"].seen)
 
 
+def test_members_whose_first_frames_agree_are_kept(tmp_path):
+    """Noise that enters from the second step on; whether there is some is declared by the method, not guessed."""
+
+    class Later(Shift):
+        def forecast(self, given, t, members=1, generator=None):
+            u = super().forecast(given, t, members, generator)
+            u[:, :, 0] = given.u[:, -1].roll(1, -1)
+            return u
+
+    with run(tmp_path, {"later": Later(PROBLEM, noise=0.1)}, horizon=3, members=3) as scores:
+        error = scores.rmse.sel(model="later")
+        assert error.notnull().all() and float(error.isel(time=0).std("member").max()) < 1e-12
+        assert float(error.isel(time=2).std("member").min()) > 0
+
+
+def test_a_step_that_draws_noise_must_declare_it():
+    class Undeclared(Shift):
+        def step(self, frames, given, noise):
+            return frames[:, -1] + noise(frames[:, -1], 0)
+
+    wanted = Waves().read(0, slice(1, 3))
+    with pytest.raises(ValueError, match=r"Undeclared is not declared stochastic; set stochastic = True"):
+        Undeclared(PROBLEM).forecast(Waves().read(0, slice(0, 1)), wanted.t)
+
+
 def test_ensembles_are_scored_together(tmp_path):
     noisy = Shift(PROBLEM, noise=0.1)
     models = {"exact": Shift(PROBLEM), "noisy": noisy}

@@ -35,7 +35,7 @@ class Shift(Stepper):
 
     def __init__(self, problem, growth=0.0, noise=0.0, history=1):
         super().__init__(problem, history, 1)
-        self.growth, self.noise = growth, noise
+        self.growth, self.noise, self.stochastic = growth, noise, noise > 0
         self.seen = []
         self.net = torch.nn.Linear(1, 1)
 

@@ -47,14 +47,14 @@ def write_costs(
     spent: Mapping[str, Spent],
 ) -> None:
     """Write them when all forecasts have been made; those in batches of ``batch_size`` are the ones that are scored."""
-    seconds = np.array([float(np.median(c.seconds)) for c in contenders])
+    seconds = np.array([c.seconds_per_forecast(batch_size) for c in contenders])
     seconds_by_batch = seconds_by_batch.copy()
     seconds_by_batch[:, list(batches).index(batch_size)] = seconds
     put = {
         "kind": [c.kind for c in contenders],
         "parameters": [c.parameters for c in contenders],
         "precision": [c.precision for c in contenders],
-        "network_calls": [max(c.calls) for c in contenders],
+        "network_calls": [max(timing.calls for timing in c.timings) for c in contenders],
     }
     for name, values in put.items():
         archive.put(name, ("model",), values)

@@ -1,5 +1,7 @@
 """What forecasts are said to cost."""
 
+import dataclasses
+import math
 import time
 
 import pytest
@@ -8,14 +10,16 @@ import torch
 from pdekit.evaluation import forecasting
 from pdekit.evaluation.background import NOT_RECORDED, Spent
 from pdekit.evaluation.judges.costs import cost_attrs
+from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Grid, Problem
+from pdekit.metrics.catalogue import MEASURES
 from pdekit.models.baselines.mean import Mean
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.baselines.solver import Solver
 from pdekit.pdes import Advection
 from pdekit.settings import Engine
 from pdekit.training.module import device_of as trained_on
-from tests.evaluation.waves import DT, PROBLEM, Shift, Waves, Whole, run
+from tests.evaluation.waves import DT, N_FRAMES, PROBLEM, Shift, Waves, Whole, run
 
 
 def test_costs(tmp_path):
@@ -71,7 +75,7 @@ def test_long_forecasts_are_timed_by_their_beginning(monkeypatch):
     assert contender.seconds_with(1, given, t) == pytest.approx(5 + 200)
     assert len(model.seen) == forecasting.REPEATS * (forecasting.TIMED_FRAMES + 1)
     assert contender.seconds_with(4, given, t) == pytest.approx(5 / 4 + 200)
-    assert contender.seconds == [] and contender.calls == []
+    assert contender.timings == []
 
 
 def test_whole_trajectory_models_are_timed_by_their_stretches(monkeypatch):
@@ -97,6 +101,82 @@ def test_the_scored_forecasts_are_timed_without_the_scores(tmp_path, monkeypatch
 
     with run(tmp_path, {"ticking": Ticking(PROBLEM)}, batch_size=2, timing_batches=(1,), horizon=6) as scores:
         assert float(scores.seconds_per_forecast[0]) == 12 and scores.seconds_by_batch.values.tolist() == [[12, 12]]
+
+
+FLOW = Problem(Grid((16,), (2 * math.pi,)), Advection().fields, dt=DT, n_frames=N_FRAMES, pde=Advection())
+
+
+class Eight(Waves):
+    """As many trajectories as are wanted."""
+
+    n_trajectories = 8
+
+
+class Sines(Eight):
+    """One field, of an equation that has a solver."""
+
+    problem = FLOW
+
+    def read(self, trajectory, frames):
+        found = super().read(trajectory, frames)
+        return dataclasses.replace(found, u=found.u[:, :, :1])
+
+
+def slow_stepper(clock):
+    class Slow(Shift):
+        def step(self, frames, given, noise):
+            clock.now += 10.0  # whatever the size of the batch
+            return super().step(frames, given, noise)
+
+    return Slow(PROBLEM), "models", Eight(), 12, 60.0
+
+
+def slow_whole(clock):
+    class Slow(Whole):
+        def forecast(self, given, t, members=1, generator=None):
+            clock.now += 40.0  # of four frames, whatever their number
+            return super().forecast(given, t, members, generator)
+
+    return Slow(PROBLEM), "models", Eight(), 8, 40.0
+
+
+def slow_solver(clock):
+    class Slow(Solver):
+        def march(self, given, t, size):
+            for frames in super().march(given, t, size):
+                clock.now += 10.0 * frames.shape[1]
+                yield frames
+
+    return Slow(FLOW), "solvers", Sines(), 12, 60.0
+
+
+def slow_case(clock):
+    class Slow(Persistence):
+        """As a case in time, it solves every sample to its end, whatever the times that are asked for."""
+
+        def __init__(self, problem):
+            super().__init__(problem)
+            self.window = (1, "all")
+
+        def forecast(self, given, t, members=1, generator=None):
+            clock.now += 60.0 * len(given)
+            return super().forecast(given, t, members, generator)
+
+    return Slow(PROBLEM), "solvers", Eight(), 12, 60.0
+
+
+@pytest.mark.parametrize("make", [slow_stepper, slow_whole, slow_solver, slow_case])
+@pytest.mark.parametrize("samples", [2, 3, 6, 8])  # one to four batches of two; of three samples, the second has one
+def test_the_time_of_a_forecast_is_the_same_in_any_number_of_batches(tmp_path, monkeypatch, make, samples):
+    """Neither the short forecasts of the warm-up nor a smaller last batch are counted."""
+    clock = Clock(monkeypatch)
+    model, kind, source, horizon, expected = make(clock)
+    options = {"horizon": horizon, "batch_size": 2, "n_trajectories": samples, "progress": False, "n_kept": 1}
+    little = {"physics": False, "statistics": False, "measures": [MEASURES["nrmse"]]}
+    models = {"models": {}} | {kind: {"slow": model}}
+    with evaluate(source=source, folder=tmp_path, **models, **options, **little) as scores:
+        assert float(scores.seconds_per_forecast[0]) == pytest.approx(expected)
+        assert float(scores.seconds_by_batch.sel(batch=2)[0]) == pytest.approx(expected)
 
 
 def test_where_a_model_lives():
