@@ -59,6 +59,8 @@ class Grid:
     [0.25, 0.75, 1.25, 1.75]
     """
 
+    configurable = True
+
     shape: tuple[int, ...]
     extent: tuple[Any, ...]
     origin: tuple[float, ...] = ()
@@ -156,6 +158,8 @@ class Points:
     The coordinates belong to each trajectory (`Trajectory.points`), because geometries vary.
     """
 
+    configurable = True
+
     ndim: int
     max_points: int
 
@@ -174,6 +178,8 @@ class Field:
         vector: name of the group whose components belong together, e.g. "velocity".
         complex: name of the complex field of which this is the real part (first) or imaginary part (second).
     """
+
+    configurable = True
 
     name: str
     unit: str = "1"
@@ -204,6 +210,8 @@ class Problem:
         has_mask: whether trajectories carry a mask that says where each field exists.
         instance: the initial state as a function, if all trajectories are one and the same instance.
     """
+
+    configurable = True
 
     grid: Grid | Points
     fields: tuple[Field, ...]

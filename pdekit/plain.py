@@ -11,6 +11,7 @@ import dataclasses
 import difflib
 import importlib
 import inspect
+import json
 import math
 from collections.abc import Callable, Sequence
 from functools import partial, singledispatch
@@ -18,6 +19,11 @@ from types import FunctionType
 from typing import Any
 
 from pdekit.targets import locate
+
+MAX_DEPTH = 64
+MAX_VALUES = 1_000_000
+MAX_INTEGER = 2**63 - 1
+"""Bounds of plain values: levels of nesting, values in all, size of an integer. A configuration has far less."""
 
 
 def _name(thing: Callable) -> str:
@@ -87,34 +93,99 @@ def _(value):
     return {"_target_": _name(value), "_partial_": True}
 
 
+def check_bounds(node: Any) -> None:
+    """Check plain values before anything is made from them.
+
+    Every value counts as often as it is reached, so that a value that is shared many times over is refused.
+
+    Raises:
+        ValueError: on more than MAX_DEPTH levels, MAX_VALUES values, integers beyond 63 bits, or keys that are no text.
+
+    >>> check_bounds({"shape": [8, 10**30]})
+    Traceback (most recent call last):
+    ValueError: expected integers of at most 63 bits, found one of 100 bits; correct the configuration
+    """
+    waiting, n_values = [(node, 1)], 0
+    while waiting:
+        value, depth = waiting.pop()
+        n_values += 1
+        if depth > MAX_DEPTH or n_values > MAX_VALUES:
+            raise ValueError(
+                f"expected at most {MAX_DEPTH} levels and {MAX_VALUES:,} values in a configuration, found more; "
+                "do not use this file"
+            )
+        if isinstance(value, int) and abs(value) > MAX_INTEGER:
+            raise ValueError(
+                f"expected integers of at most 63 bits, found one of {value.bit_length()} bits; "
+                "correct the configuration"
+            )
+        if isinstance(value, dict):
+            for key in value:
+                if not isinstance(key, str):
+                    raise ValueError(f"expected names as keys, found {key!r}; correct the configuration")
+            waiting += [(item, depth + 1) for item in value.values()]
+        elif isinstance(value, (list, tuple)):
+            waiting += [(item, depth + 1) for item in value]
+
+
+def from_json(text: str) -> Any:
+    """Return the plain values of a stored JSON text, within the bounds of `check_bounds`.
+
+    Raises:
+        ValueError: if the text is damaged or out of bounds.
+
+    >>> from_json('{"a": [1, 2.5]}')
+    {'a': [1, 2.5]}
+    """
+    try:
+        values = json.loads(text)
+    except RecursionError:
+        raise ValueError(f"expected at most {MAX_DEPTH} levels of JSON, found more; do not use this file") from None
+    except ValueError as error:
+        raise ValueError(f"expected JSON, found a damaged text: {error}; write the file again") from None
+    check_bounds(values)
+    return values
+
+
 def from_plain(node: Any, trust: Sequence[str] = ()) -> Any:
-    """The object of a plain form; lists become tuples.
+    """Return the object of a plain form; lists become tuples.
 
     Args:
         node: plain values, as `to_plain` or a configuration file gives them.
-        trust: packages beside pdekit whose classes and functions may be called.
+        trust: packages in addition to pdekit whose classes and functions may be called.
 
     Raises:
-        ValueError: on a target outside the trusted packages, an unknown option, or a value that the class refuses.
+        ValueError: on values out of bounds, a target that may not be named, an unknown option, or a value that the
+            class refuses.
 
     >>> from_plain({"_target_": "pdekit.fields.Grid", "shape": [8], "extent": [1.0]}).shape
     (8,)
     """
+    check_bounds(node)
+    return _made(node, trust)
+
+
+def _made(node: Any, trust: Sequence[str]) -> Any:
     if isinstance(node, (list, tuple)):
-        return tuple(from_plain(item, trust) for item in node)
+        return tuple(_made(item, trust) for item in node)
     if not isinstance(node, dict):
         return node
-    options = {key: from_plain(item, trust) for key, item in node.items() if key not in ("_target_", "_partial_")}
     if "_target_" not in node:
-        return options
+        return {key: _made(item, trust) for key, item in node.items()}
+    if not isinstance(node["_target_"], str):
+        raise ValueError(f"expected a dotted path as _target_, found {node['_target_']!r}; write package.module.name")
     found = locate(node["_target_"], trust)
+    options = {key: _made(item, trust) for key, item in node.items() if key not in ("_target_", "_partial_")}
     _check_options(found, options, node["_target_"])
     if node.get("_partial_", False):
         return partial(found, **options) if options else found
     try:
         return found(**options)
-    except TypeError as error:
-        raise ValueError(f"expected all that {node['_target_']} requires, got {sorted(options)}: {error}") from None
+    except (TypeError, AttributeError, ArithmeticError, LookupError) as error:
+        raise ValueError(
+            f"expected all that {node['_target_']} requires, in the form that it requires, got {sorted(options)}: "
+            f"{error}; correct the configuration"
+        ) from error
 
 
 def _check_options(found: Callable, options: dict, target: str) -> None:

@@ -31,7 +31,7 @@ from torch import Tensor
 from pdekit.fields import Problem, Trajectory
 from pdekit.labelled import to_dataset, to_tensor
 from pdekit.models.base import Surrogate
-from pdekit.plain import from_plain, to_plain
+from pdekit.plain import from_json, from_plain, to_plain
 
 WEIGHTS = "weights.safetensors"
 FORMAT = "pdekit run 1"
@@ -235,8 +235,8 @@ def load(path: str | Path, trust: Sequence[str] = (), device: str = "cpu") -> Ru
         raise ValueError(f"expected weights in {path / WEIGHTS}, found a damaged file: {error}; train again") from error
     if header.get("format") != FORMAT:
         raise ValueError(f"expected a {FORMAT!r} file, found {header.get('format')!r} in {path / WEIGHTS}; train again")
-    config = json.loads(header["config"])
-    model = build_model(config["model"], from_plain(json.loads(header["problem"]), trust), trust)
+    config = from_json(header["config"])
+    model = build_model(config["model"], from_plain(from_json(header["problem"]), trust), trust)
     if any(value.dtype == torch.float64 for value in tensors.values()):
         model = model.double()
     model.load_state_dict(tensors)
@@ -244,5 +244,20 @@ def load(path: str | Path, trust: Sequence[str] = (), device: str = "cpu") -> Ru
 
 
 def build_model(config: Mapping[str, Any], problem: Problem, trust: Sequence[str] = ()) -> Surrogate:
-    """The method that a configuration names, for a problem."""
-    return from_plain({**config, "_partial_": True}, trust)(problem)
+    """Return the method that a configuration names, for a problem.
+
+    Raises:
+        ValueError: if the configuration names something that is no method, or the method refuses the problem.
+    """
+    method = from_plain({**config, "_partial_": True}, trust)
+    name = config.get("_target_")
+    try:
+        model = method(problem)
+    except (TypeError, AttributeError, ArithmeticError, LookupError) as error:
+        raise ValueError(
+            f"expected a model and options that fit the problem, found {name!r} with {sorted(config)}: {error}; "
+            "correct the model"
+        ) from error
+    if not isinstance(model, Surrogate):
+        raise ValueError(f"expected a model, found {name!r}; name a class of pdekit.models, or one of your own")
+    return model

@@ -1,29 +1,44 @@
-"""What a configuration may name: ``_target_: pdekit.models.one_step.OneStep``.
+"""Objects that a configuration may name: ``_target_: pdekit.models.one_step.OneStep``.
 
-A configuration is somebody's file, so only objects that *pdekit itself defines* may be named; a package of one's
-own needs to be trusted by the person who types the command.
+A configuration may come from a stranger: it lies in a run folder, in the header of weights and in data files. Of
+pdekit it may name only classes and functions that carry the mark ``configurable = True`` themselves. They compute from
+numbers and from one another; none of them takes a path, a target or trust. Every object that a package of the user
+defines may be named once the person who types the command trusts that package.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from types import FunctionType
 from typing import Any
 
 HOME = "pdekit"
+MARK = "configurable"
+"""Attribute of the classes and functions of pdekit that a configuration may name."""
+
+
+def is_configurable(target: Any) -> bool:
+    """Return whether a class or function carries the mark itself; a mark of a base class does not count.
+
+    >>> from pdekit.fields import Grid
+    >>> is_configurable(Grid), is_configurable(locate)
+    (True, False)
+    """
+    return isinstance(target, (type, FunctionType)) and vars(target).get(MARK) is True
 
 
 def locate(path: str, trust: Sequence[str] = ()) -> Any:
-    """The object of a dotted path, refused unless pdekit or a trusted package defines it.
+    """Return the object of a dotted path if pdekit marks it as configurable, or a trusted package defines it.
 
-    The place of definition decides, not the path: ``pdekit.machine.os.system`` is not pdekit's.
+    The module that defines the object decides, not the path: ``pdekit.machine.os.system`` is not of pdekit.
 
     Args:
         path: package.module.name.
-        trust: packages, beside pdekit, whose objects may be named.
+        trust: packages in addition to pdekit whose objects may be named. Their modules are imported.
 
     Raises:
-        ValueError: if the target is not defined in pdekit or a trusted package, or does not exist.
+        ValueError: if the target does not exist, is defined elsewhere, or is of pdekit and not configurable.
 
     >>> locate("pdekit.fields.Field").__name__
     'Field'
@@ -44,6 +59,11 @@ def locate(path: str, trust: Sequence[str] = ()) -> Any:
         raise ValueError(
             f"expected a class or function defined in {' or '.join(allowed)}, found {path!r} of {home or 'no module'}; "
             "name it where it is defined"
+        )
+    if _within(home, (HOME,)) and not is_configurable(target):
+        raise ValueError(
+            f"expected a class or function that is meant for configurations (it has the mark {MARK} = True), found "
+            f"{path!r}; correct _target_"
         )
     return target
 

@@ -47,6 +47,8 @@ class AcousticStructureCase(Case):
         direction: [rad].
     """
 
+    configurable = True
+
     coupling: str = "published"
     order: int = 4
     size: float = 4e-3

@@ -30,6 +30,8 @@ class DarcyFlow(Case):
         ndim: of the box.
     """
 
+    configurable = True
+
     medium: TwoPhase | LogNormal
     intervals: int = 420
     source: float = 1.0

@@ -121,6 +121,8 @@ class ElderCase(Case):
             refinement below 1), their largest divisor not above it, with linear interpolation.
     """
 
+    configurable = True
+
     coupling: str = "published"
     cells: int = 96
 

@@ -35,6 +35,8 @@ class ElectroOsmosisCase(Case):
         voltage, pressure: at the boundary [V, Pa].
     """
 
+    configurable = True
+
     coupling: str = "published"
     order: int = 4
     size: float = 0.1

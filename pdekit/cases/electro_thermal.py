@@ -49,6 +49,8 @@ class ElectroThermalCase(Case):
         tolerance: relative change of theta at which the iteration between wave and heat stops.
     """
 
+    configurable = True
+
     coupling: str = "published"
     order: int = 4
     size: float = 0.012

@@ -41,6 +41,8 @@ class MagnetohydrodynamicsCase(Case):
         current: largest current density of the electrodes [A/m^2].
     """
 
+    configurable = True
+
     coupling: str = "published"
     order: int = 5
     cells: int = 24

@@ -30,6 +30,8 @@ class CosineField:
         exponent, tau: of the covariance.
     """
 
+    configurable = True
+
     modes: int = 128
     exponent: float = 2.0
     tau: float = 3.0
@@ -73,6 +75,8 @@ class TwoPhase:
     Good values: 3 and 12 (the published data).
     """
 
+    configurable = True
+
     low: float = 3.0
     high: float = 12.0
     field: CosineField = CosineField()
@@ -90,6 +94,8 @@ class LogNormal:
 
     Good values: a deviation of 1, with which a varies by a factor of some hundreds over a box.
     """
+
+    configurable = True
 
     median: float = 1.0
     deviation: float = 1.0

@@ -34,6 +34,8 @@ class ThermoFluidCase(Case):
         size: of the elements relative to the box; those in the disc are 0.5 as large.
     """
 
+    configurable = True
+
     coupling: str = "published"
     order: int = 4
     size: float = 0.1

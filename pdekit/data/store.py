@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 
 from pdekit.data.layout import FORMAT, OPTIONAL, OURS, TEXT, Placement, datasets, problem_from_plain
 from pdekit.fields import Problem, Trajectory
+from pdekit.plain import from_json
 
 
 def open_hdf5(path: Path) -> h5py.File:
@@ -61,7 +61,7 @@ class Split:
             self.name = str(file.attrs["dataset_name"])
             self.n_trajectories = int(file.attrs["n_trajectories"])
             self.documents = {
-                key: json.loads(item.asstr()[()])
+                key: from_json(item.asstr()[()])
                 for key, item in file[OURS].items()
                 if isinstance(item, h5py.Dataset) and item.shape == () and item.dtype == TEXT
             }

@@ -36,6 +36,8 @@ class OneStep(Stepper):
             fields, see `EquationLoss`; 0 for none.
     """
 
+    configurable = True
+
     def __init__(
         self,
         problem: Problem,

@@ -45,6 +45,8 @@ class Operator(Surrogate):
             axis is periodic or the equation has a source that depends on the place.
     """
 
+    configurable = True
+
     def __init__(
         self,
         problem: Problem,

@@ -52,6 +52,8 @@ class PDERefiner(Stepper):
         target: "change" or "state".
     """
 
+    configurable = True
+
     def __init__(
         self,
         problem: Problem,

@@ -38,6 +38,8 @@ class PerceptronBranch(Branch):
         depth: hidden layers, at least 1; the first is conditioned.
     """
 
+    configurable = True
+
     def __init__(
         self,
         shape: Sequence[int],
@@ -69,6 +71,8 @@ class ConvolutionalBranch(Branch):
     Args:
         width: channels of the first level; those of a level are at most eight times as many.
     """
+
+    configurable = True
 
     def __init__(
         self,

@@ -33,6 +33,8 @@ class DeepONet(OperatorNet):
     a front that moves needs many (Lanthaler et al. 2022, on linear reconstruction).
     """
 
+    configurable = True
+
     def __init__(
         self,
         shape: Sequence[int],
@@ -82,6 +84,8 @@ class PODDeepONet(OperatorNet):
         branch: factory, see pdekit.nets.branch.
         n_modes: components kept; training samples span at most one less than there are of them.
     """
+
+    configurable = True
 
     def __init__(
         self,

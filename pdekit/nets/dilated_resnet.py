@@ -54,6 +54,8 @@ class DilatedResNet(GridNet):
         ValueError: a periodic axis of fewer than 8 points, the longest dilation.
     """
 
+    configurable = True
+
     def __init__(
         self,
         ndim: int,

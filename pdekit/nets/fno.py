@@ -79,6 +79,8 @@ class FNO(GridNet):
     leaves autocast aside (bfloat16 has no transforms).
     """
 
+    configurable = True
+
     def __init__(
         self,
         ndim: int,

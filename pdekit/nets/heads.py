@@ -25,6 +25,8 @@ class Headed(GridNet):
         hidden: channels within a head.
     """
 
+    configurable = True
+
     def __init__(
         self,
         ndim: int,

@@ -14,6 +14,8 @@ from pdekit.nets.coordinate import CoordinateNet, dense
 class MLP(CoordinateNet):
     """A multilayer perceptron of the coordinates. Width 20 to 30 and depth 3 suit quasi-Newton training."""
 
+    configurable = True
+
     def build(self) -> None:
         sizes = [self.embedding.size] + [self.width] * self.depth
         pairs = itertools.pairwise(sizes)

@@ -17,6 +17,8 @@ class ModifiedMLP(CoordinateNet):
     Source: Wang, Teng and Perdikaris (2021), equations 44 to 47.
     """
 
+    configurable = True
+
     def build(self) -> None:
         size = self.embedding.size
         self.encoder_a = dense(size, self.width, self.factorised)

@@ -165,6 +165,9 @@ def fno(
     return _fourier(FNO, ndim, in_channels, out_channels, n_conditions, layout, modes, width, n_layers, padding)
 
 
+fno.configurable = True
+
+
 def tfno(
     ndim: int,
     in_channels: int,
@@ -183,6 +186,9 @@ def tfno(
 
     core = partial(TFNO, rank=rank)
     return _fourier(core, ndim, in_channels, out_channels, n_conditions, layout, modes, width, n_layers, padding)
+
+
+tfno.configurable = True
 
 
 def _fourier(
@@ -241,3 +247,6 @@ def uno(
             channel_mlp_skip="linear",
         )
     return NeuralOperator(core, ndim, in_channels, out_channels, n_conditions, layout, padding)
+
+
+uno.configurable = True

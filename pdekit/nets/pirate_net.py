@@ -25,6 +25,8 @@ class PirateNet(CoordinateNet):
     the last layer starts as the least-squares fit of the initial state; here it starts at random.
     """
 
+    configurable = True
+
     def build(self) -> None:
         size = self.embedding.size
         self.lift = dense(size, self.width, self.factorised)

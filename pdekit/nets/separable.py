@@ -23,6 +23,8 @@ class Separable(CoordinateNet):
     Source: Cho et al. (2023), Separable Physics-Informed Neural Networks.
     """
 
+    configurable = True
+
     def build(self) -> None:
         if self.embedding.random is not None:
             raise ValueError("expected no random features, which mix the coordinates; set random_features=0")

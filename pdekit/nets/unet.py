@@ -69,6 +69,8 @@ class UNet(GridNet):
     Limits: normalisation over all of space ties the net to boxes and resolutions like those it was trained on.
     """
 
+    configurable = True
+
     def __init__(
         self,
         ndim: int,

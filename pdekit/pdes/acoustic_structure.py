@@ -53,6 +53,8 @@ class AcousticStructure(SteadyPDE):
             [kg/m^3], centre and standard deviation [m]; said in the caption, the field itself is the coefficient.
     """
 
+    configurable = True
+
     frequency: Any = 5e4
     speed: Any = 1481.44
     young: Any = 69e9

@@ -29,6 +29,8 @@ class Advection(SemilinearPDE):
         velocity_x, velocity_y, velocity_z: c, as many components as the grid has axes; the others are not used.
     """
 
+    configurable = True
+
     velocity_x: Any = 1.0
     velocity_y: Any = 0.0
     velocity_z: Any = 0.0

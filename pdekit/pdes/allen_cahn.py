@@ -36,6 +36,8 @@ class AllenCahn(SemilinearPDE):
         reaction: R.
     """
 
+    configurable = True
+
     diffusivity: Any = 1e-4
     reaction: Any = 5.0
 

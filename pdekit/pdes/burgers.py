@@ -33,6 +33,8 @@ class Burgers(SemilinearPDE):
         viscosity: nu.
     """
 
+    configurable = True
+
     viscosity: Any = 0.01 / pi
 
     dims: ClassVar = (1,)

@@ -34,6 +34,8 @@ class CahnHilliard(SemilinearPDE):
         gamma: the square of the length of a wall.
     """
 
+    configurable = True
+
     diffusivity: Any = 1.0
     gamma: Any = 1e-3
 

@@ -27,6 +27,8 @@ class Darcy(SteadyPDE):
     Source: Z. Li et al., Fourier Neural Operator, ICLR 2021, section 5.2.
     """
 
+    configurable = True
+
     dims = (1, 2, 3)
     fields = (Field("pressure"),)
     coeffs = (Field("permeability"),)

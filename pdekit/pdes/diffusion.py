@@ -29,6 +29,8 @@ class Diffusion(SemilinearPDE):
         diffusivity: nu.
     """
 
+    configurable = True
+
     diffusivity: Any = 0.01
 
     dims: ClassVar = (1, 2, 3)

@@ -45,6 +45,8 @@ class Elder(PDE):
             deviation [m]; said in the caption, the field itself is the coefficient.
     """
 
+    configurable = True
+
     permeability: Any = 500 * 9.869233e-16
     viscosity: Any = 1e-3
     porosity: Any = 0.1

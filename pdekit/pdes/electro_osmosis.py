@@ -45,6 +45,8 @@ class ElectroOsmosis(SteadyPDE):
         hole_x, hole_y, hole_a, hole_b: the elliptic hole: centre and semi-axes [m]. No equation holds inside.
     """
 
+    configurable = True
+
     permeability: Any = 7.5e-9
     mobility: Any = -4.26e-8
     coupling: Any = 0.0

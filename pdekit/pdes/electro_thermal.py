@@ -53,6 +53,8 @@ class ElectroThermal(SteadyPDE):
             [rad].
     """
 
+    configurable = True
+
     frequency: Any = 4e9
     coupling: Any = 1.0
     ambient: Any = 293.15

@@ -36,6 +36,8 @@ class GrayScott(SemilinearPDE):
         kill: K.
     """
 
+    configurable = True
+
     diffusivity_u: Any = 2e-5
     diffusivity_v: Any = 1e-5
     feed: Any = 0.029

@@ -33,6 +33,8 @@ class Wave:
         phase: -pi/2 makes a sine.
     """
 
+    configurable = True
+
     field: int
     amplitude: float
     wavenumber: tuple[float, ...]
@@ -47,6 +49,8 @@ class Waves:
         n_fields: how many fields.
         waves: the terms.
     """
+
+    configurable = True
 
     n_fields: int
     waves: tuple[Wave, ...]
@@ -74,6 +78,8 @@ class ParabolicCosine:
     Continued periodically its slope jumps by 4 at x = 1, so that a reference needs thousands of points.
     """
 
+    configurable = True
+
     version: ClassVar[int] = 1
 
     def __call__(self, coordinates: Sequence[Any]) -> tuple[Any, ...]:
@@ -91,6 +97,8 @@ class Sech:
         centre: of the pulse.
         n_fields: how many fields; all but the first are zero.
     """
+
+    configurable = True
 
     amplitude: float = 1.0
     width: float = 1.0

@@ -34,6 +34,8 @@ class KortewegDeVries(SemilinearPDE):
         dispersion: b.
     """
 
+    configurable = True
+
     nonlinearity: Any = 6.0
     dispersion: Any = 1.0
 

@@ -35,6 +35,8 @@ class KuramotoSivashinsky(SemilinearPDE):
         viscosity: nu, the coefficient of the fourth derivative.
     """
 
+    configurable = True
+
     viscosity: Any = 1.0
 
     dims: ClassVar = (1,)

@@ -32,6 +32,8 @@ class Lorenz96(SemilinearPDE):
         n_sites: n, at least 4.
     """
 
+    configurable = True
+
     forcing: Any = 8.0
     n_sites: int = 40
 

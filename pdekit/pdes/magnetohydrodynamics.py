@@ -52,6 +52,8 @@ class Magnetohydrodynamics(SteadyPDE):
         field_peak, field_x, field_y, field_width: of B: peak [T], centre and standard deviation [m].
     """
 
+    configurable = True
+
     density: Any = 6360.0
     viscosity: Any = 2.16e-3
     conductivity: Any = 3.46e6

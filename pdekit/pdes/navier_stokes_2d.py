@@ -41,6 +41,8 @@ class NavierStokes2D(SemilinearPDE):
         drag: linear friction coefficient.
     """
 
+    configurable = True
+
     viscosity: Any = 1e-3
     forcing: Any = 0.0
     wavenumber: int = 4

@@ -35,6 +35,8 @@ class NavierStokes3D(SemilinearPDE):
         viscosity: nu, kinematic.
     """
 
+    configurable = True
+
     viscosity: Any = 0.01
 
     dims: ClassVar = (3,)

@@ -38,6 +38,8 @@ class NonlinearSchroedinger(SemilinearPDE):
         nonlinearity: g.
     """
 
+    configurable = True
+
     dispersion: Any = 0.5
     nonlinearity: Any = 1.0
 

@@ -35,6 +35,8 @@ class ShallowWater(ConservationLaw):
         gravity: g.
     """
 
+    configurable = True
+
     gravity: Any = 1.0
 
     dims: ClassVar = (1, 2)

@@ -33,6 +33,8 @@ class SineGordon(SemilinearPDE):
         speed: c.
     """
 
+    configurable = True
+
     speed: Any = 1.0
 
     dims: ClassVar = (1, 2)

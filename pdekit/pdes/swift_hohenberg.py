@@ -33,6 +33,8 @@ class SwiftHohenberg(SemilinearPDE):
         quadratic: g.
     """
 
+    configurable = True
+
     reactivity: Any = 0.7
     quadratic: Any = 0.0
 

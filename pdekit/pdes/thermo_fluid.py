@@ -46,6 +46,8 @@ class ThermoFluid(SteadyPDE):
         disc_x, disc_y, disc_radius: of the disc [m].
     """
 
+    configurable = True
+
     density: Any = 1.24246
     viscosity: Any = 1.7692e-5
     heat_capacity: Any = 1005.108

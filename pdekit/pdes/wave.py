@@ -29,6 +29,8 @@ class Wave(SemilinearPDE):
         speed: c.
     """
 
+    configurable = True
+
     speed: Any = 1.0
 
     dims: ClassVar = (1, 2, 3)

@@ -33,6 +33,8 @@ class SolvedRecipe(BaseRecipe):
         ValueError: if a parameter of the case is none of its equation, or has the name of a coefficient or field.
     """
 
+    configurable = True
+
     case: Case
     boundary: tuple[tuple[str, str], ...] | None = None
     chunk: int = 8

@@ -22,6 +22,8 @@ DTYPES = ("float32", "float64")
 class Uniform:
     """A parameter that is uniform in [low, high] over the trajectories."""
 
+    configurable = True
+
     low: float
     high: float
 
@@ -54,6 +56,8 @@ class Recipe(BaseRecipe):
     Raises:
         ValueError: on an unknown split, parameter or precision, or numbers that cannot be.
     """
+
+    configurable = True
 
     pde: PDE
     initial: Callable[..., Any]

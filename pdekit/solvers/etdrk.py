@@ -74,6 +74,9 @@ def etdrk(
     return Step(form.encode, traced(keep_real(form, advance)), form.decode)
 
 
+etdrk.configurable = True
+
+
 def _functions(form: SpectralForm, dt: Any, n: int) -> list[Tensor]:
     """phi_0 ... phi_n of dt L: "batch channel *modes", or "batch row column *modes" where channels couple."""
     if not form.coupled:

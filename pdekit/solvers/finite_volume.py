@@ -82,6 +82,9 @@ def finite_volume(
     return Step(lambda u: u.to(device=device, dtype=dtype), advance, lambda u: u)
 
 
+finite_volume.configurable = True
+
+
 def stable_dt(pde: ConservationLaw, u: Averages, grid: Grid, courant: float = 0.4) -> float:
     """A step for which no wave crosses more than the fraction `courant` of a cell, summed over axes; 0.4 is safe."""
     d, rate = FiniteDifference(grid), torch.zeros(())

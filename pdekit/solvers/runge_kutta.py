@@ -67,6 +67,9 @@ def runge_kutta(
     return Step(form.encode, traced(keep_real(form, advance)), form.decode)
 
 
+runge_kutta.configurable = True
+
+
 def weighted_sum(start: Tensor, weights: Sequence[float], terms: Sequence[Tensor | None]) -> Tensor:
     """start + sum_i weights_i terms_i; None is a term that nobody weighs."""
     for weight, term in zip(weights, terms, strict=True):

@@ -23,6 +23,8 @@ class Mean(Surrogate):
         problem: what is forecast.
     """
 
+    configurable = True
+
     def __init__(self, problem: Problem):
         super().__init__(problem, (0, 1) if problem.steady else (1, 1))
         self.register_buffer("mean", torch.zeros(problem.n_channels, *problem.grid.shape))

@@ -17,6 +17,8 @@ class Nearest(SteadyBaseline):
         problem: steady, on a uniform grid; see `SteadyBaseline`.
     """
 
+    configurable = True
+
     def __init__(self, problem: Problem):
         super().__init__(problem, ("inputs", "outputs"))
         self.register_buffer("inputs", torch.empty(0, 0))

@@ -21,6 +21,8 @@ class Persistence(Surrogate):
         problem: in time; a steady problem has no frame to repeat.
     """
 
+    configurable = True
+
     def __init__(self, problem: Problem):
         if problem.steady:
             raise ValueError(

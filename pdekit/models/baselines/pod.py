@@ -34,6 +34,8 @@ class PODRegression(SteadyBaseline):
         ValueError: if the problem is another, or numbers are below one.
     """
 
+    configurable = True
+
     def __init__(self, problem: Problem, n_modes: int = 64, n_samples: int = 1000):
         if n_modes < 1 or n_samples < 1:
             raise ValueError(f"expected n_modes, n_samples >= 1, got {n_modes}, {n_samples}; set positive numbers")

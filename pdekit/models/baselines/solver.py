@@ -42,6 +42,8 @@ class Solver(Surrogate):
         ValueError: if the problem has no equation, or one that this solver does not integrate.
     """
 
+    configurable = True
+
     def __init__(
         self,
         problem: Problem,

@@ -25,6 +25,8 @@ class Causality:
     Source: Wang, Sankaran and Perdikaris (2022), equations 3.2 to 3.5 and algorithm 1.
     """
 
+    configurable = True
+
     tolerances: tuple[float, ...] = (1e-2, 1e-1, 1.0, 10.0)
     threshold: float = 0.99
     n_chunks: int = 32

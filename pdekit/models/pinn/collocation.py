@@ -32,6 +32,8 @@ class Collocation:
         k, c: of rad; large k follows the residual, large c is uniform.
     """
 
+    configurable = True
+
     n_points: int = 4096
     sampling: str = "rad"
     every: int = 100

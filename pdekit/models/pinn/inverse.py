@@ -26,6 +26,8 @@ class Inverse:
         seed: of points and noise.
     """
 
+    configurable = True
+
     start: Mapping[str, float]
     n_observations: int = 200
     noise: float = 0.01

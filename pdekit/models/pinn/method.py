@@ -56,6 +56,8 @@ class PINN(Surrogate):
     Source: Raissi, Perdikaris and Karniadakis (2019); causal weights of Wang, Sankaran and Perdikaris (2022).
     """
 
+    configurable = True
+
     def __init__(
         self,
         problem: Problem,

@@ -27,6 +27,8 @@ class SecondOrder:
         iterations: of each step, on fixed points.
     """
 
+    configurable = True
+
     optimiser: str = "auto"
     steps: int = 20
     iterations: int = 100

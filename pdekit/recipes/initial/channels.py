@@ -21,6 +21,8 @@ class Channels:
         samplers: as many as fields.
     """
 
+    configurable = True
+
     samplers: tuple[Callable[..., Tensor], ...]
 
     version: ClassVar[int] = 1
@@ -42,6 +44,8 @@ class Constant:
         value: of every field.
     """
 
+    configurable = True
+
     value: float = 0.0
 
     version: ClassVar[int] = 1
@@ -57,6 +61,8 @@ class RandomConstant:
     Args:
         mean, std: of the numbers.
     """
+
+    configurable = True
 
     mean: float = 0.0
     std: float = 1.0

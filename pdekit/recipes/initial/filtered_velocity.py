@@ -38,6 +38,8 @@ class FilteredVelocity:
     every grid.
     """
 
+    configurable = True
+
     peak: float = 4.0
     max_velocity: float = 7.0
     variance: float = 0.25

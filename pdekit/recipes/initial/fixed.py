@@ -20,6 +20,8 @@ class Fixed:
         state: the initial state as a function.
     """
 
+    configurable = True
+
     state: InitialState
 
     version: ClassVar[int] = 1

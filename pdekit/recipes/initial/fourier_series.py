@@ -27,6 +27,8 @@ class RandomFourierSeries:
     amplitude 0.5 for Kuramoto-Sivashinsky.
     """
 
+    configurable = True
+
     n_terms: int = 10
     min_mode: int = 1
     max_mode: int = 3

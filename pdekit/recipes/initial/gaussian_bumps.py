@@ -26,6 +26,8 @@ class GaussianBumps:
         background: a constant.
     """
 
+    configurable = True
+
     number: tuple[int, int] = (2, 6)
     amplitude: tuple[float, float] = (0.5, 1.0)
     radius: tuple[float, float] = (0.03, 0.08)

@@ -27,6 +27,8 @@ class GaussianRandomField:
         mean: the mean of every sample.
     """
 
+    configurable = True
+
     std: float = 1.0
     exponent: float = 2.0
     tau: float = 3.0

@@ -29,6 +29,8 @@ class McWilliams:
     Source: McWilliams (1984), equation 3, with k0 = 6 and energy 0.5.
     """
 
+    configurable = True
+
     energy: float = 0.5
     peak: float = 6.0
     max_mode: int = 24

@@ -31,6 +31,8 @@ class PerlinPatches:
     Source: Perlin (2002), Improving noise (the blend); gradients are uniform on the circle or sphere.
     """
 
+    configurable = True
+
     cells: int = 4
     octaves: int = 2
     persistence: float = 0.5

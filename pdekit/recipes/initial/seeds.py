@@ -30,6 +30,8 @@ class Seeds:
     Source: Pearson (1993) starts from (1/2, 1/4) in squares, with noise of 1 %.
     """
 
+    configurable = True
+
     background: tuple[float, ...] = (1.0, 0.0)
     seed: tuple[float, ...] = (0.5, 0.25)
     number: tuple[int, int] = (4, 10)

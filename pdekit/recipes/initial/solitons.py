@@ -25,6 +25,8 @@ class KdVSolitons:
     Limits: the tails must have decayed over half a box: sqrt(a A / (12 b)) L > 30 for 1e-13.
     """
 
+    configurable = True
+
     number: tuple[int, int] = (2, 4)
     height: tuple[float, float] = (0.3, 1.5)
     nonlinearity: float = 6.0
@@ -55,6 +57,8 @@ class SchroedingerSolitons:
 
     Limits: the tails must have decayed over half a box: A sqrt(g/(2 D)) L > 60 for 1e-13.
     """
+
+    configurable = True
 
     number: tuple[int, int] = (2, 3)
     height: tuple[float, float] = (0.8, 1.6)
