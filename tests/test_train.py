@@ -237,22 +237,44 @@ def test_a_time_limit_says_how_to_go_on(monkeypatch, unevaluated, tmp_path, caps
     assert "not evaluated" in printed and (run / "weights.safetensors").exists()
 
 
-@pytest.mark.slow
-def test_several_processes_share_a_run(tmp_path):
-    """Two processes on the CPU: one folder, weights like those of any run."""
-    arguments = [*SMALL, *FNO, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+def trained_apart(folder: Path, *arguments: str) -> Path:
+    """The run of a command in a process of its own."""
+    folder.mkdir()
     done = subprocess.run(
-        [sys.executable, "-m", "pdekit.train", *arguments],
-        cwd=tmp_path,
-        env=environment,
+        [sys.executable, "-m", "pdekit.train", *SMALL, *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    run = load(only_run(tmp_path))
-    assert all(torch.isfinite(value).all() for value in run.model.state_dict().values())
     assert done.stdout.count("run: ") == 1
+    return only_run(folder)
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_with_the_same_global_batch(tmp_path):
+    """Gradients are averaged over 2 x 2 samples in place of 4: equal weights but for rounding, in one folder."""
+    two = [*FNO, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "loading.batch_size=2"]
+    shared = load(trained_apart(tmp_path / "two", *two)).model.state_dict()
+    alone = load(trained_apart(tmp_path / "one", *FNO, "loading.batch_size=4")).model.state_dict()
+    start = load(trained_apart(tmp_path / "start", *FNO, "loading.batch_size=4", "training.steps=1")).model.state_dict()
+    filled = [name for name, value in alone.items() if value.numel()]
+    moved = max(float((alone[name] - start[name]).abs().max()) for name in filled)
+    assert moved > 0
+    for name in filled:
+        assert float((shared[name] - alone[name]).abs().max()) < 1e-3 * moved, name
+
+
+@pytest.mark.slow
+def test_a_training_in_bfloat16_follows_that_in_float32(tmp_path):
+    """A U-Net: an FNO computes in float32 whatever the precision, because of its transforms."""
+    unet, losses = ["model=unet", "model.net.width=4", "model.net.multipliers=[1,2]"], []
+    for precision in ("32-true", "bf16-mixed"):
+        run = trained_apart(tmp_path / precision, *unet, f"trainer.precision={precision}")
+        rows = [row.split(",") for row in (run / "metrics.csv").read_text().splitlines()]
+        losses.append([float(value) for _, name, value in rows if name == "valid/loss"])
+    assert losses[0] and losses[1] == pytest.approx(losses[0], rel=0.05) and losses[0] != losses[1]
 
 
 def forked(function, *arguments) -> int:
