@@ -35,9 +35,10 @@ settings:
   sweep_orders=[2]          and with elements of these orders beside its own
   sweep_precisions=[float64]  of the solvers; float32 and float64 if not given
   timing_batches=[1,64]     batches with which forecasts are timed beside batch_size
-  error=correlation_time    first axis of the cost chart; nrmse if not given
-  compare_at=20             its lead time; if not given, the last frame before the reference's predictability ends;
-                            "useful": the last one at which the surrogate is
+  error=correlation_time    first axis of the cost chart; if not given, nrmse, or correlation_time of
+                            chaotic problems
+  compare_at=20             its lead time; if not given, the last one at which the better of surrogate and
+                            solver still forecasts; "useful": the last one at which the surrogate does
   coupling=true             what the coupling of the fields does, and how much of it was learnt
   lyapunov_exponent=0.087   correlation times also in Lyapunov times; the equation's own if not given
   data=NAME                 another dataset of the same problem

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,9 +33,10 @@ class Trust:
     until: float = math.inf
 
     @property
-    def last(self) -> float:
-        """The last time of which anything is known: of predictability, or of the check."""
-        return min(self.until, self.time[-1])
+    def attrs(self) -> dict[str, float]:
+        """What a file of scores says of it; the end of predictability only if the check has seen it."""
+        seen = {"predictable_until": self.until} if self.until < math.inf else {}
+        return seen | {"predictability_checked_until": self.time[-1]}
 
 
 def trust_in(source: Source) -> Trust | None:
@@ -83,13 +83,3 @@ def data_seconds(source: Source) -> float:
         return math.nan
     found = source.documents["provenance"]
     return float(found["seconds"]) * int(found.get("workers", 1))
-
-
-def compared_at(lead: Sequence[float], trust: Trust | None) -> float:
-    """The last lead time before predictability ends: where a forecast is compared unless the settings say otherwise.
-
-    >>> compared_at([1.0, 2.0, 3.0], Trust((0.0, 9.0), (0.0, 1.0), until=2.5)), compared_at([1.0, 2.0], None)
-    (2.0, 2.0)
-    """
-    end = math.inf if trust is None else trust.last
-    return max((t for t in lead if t <= end), default=lead[0])

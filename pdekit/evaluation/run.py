@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from pdekit.data.module import DataModule
 from pdekit.evaluation.across import across_resolutions
-from pdekit.evaluation.background import compared_at, data_seconds, spent_by, trust_in
+from pdekit.evaluation.background import data_seconds, spent_by, trust_in
 from pdekit.evaluation.case_solvers import case_solvers
 from pdekit.evaluation.checks import check_problem
 from pdekit.evaluation.forecasting import CPU, device_of
@@ -20,7 +19,7 @@ from pdekit.evaluation.opponents import baselines, solvers
 from pdekit.evaluation.references.choose import on_grid, reference_for
 from pdekit.evaluation.references.resampled import at_resolution
 from pdekit.evaluation.scores import evaluate
-from pdekit.evaluation.settings import USEFUL, Evaluation
+from pdekit.evaluation.settings import Evaluation
 from pdekit.fields import Trajectory
 from pdekit.metrics.catalogue import FRAME, MEASURES, Measure
 from pdekit.models.base import Surrogate
@@ -47,10 +46,10 @@ def evaluate_models(
 ) -> str:
     """Score models on the test split beside baselines and solvers, and write the report.
 
-    Beside what `evaluate` writes, ``scores.nc`` then has the attributes ``error`` and ``compare_at``, the first axis of
-    the cost chart and the lead time of it (no time for "useful" and for steady problems), ``predictable_until`` (lead
-    time at which the reference's own checks stop to agree, infinity if they do to the end) and
-    ``predictability_checked_until``, both absent where no self-convergence is stored.
+    Beside what `evaluate` writes, ``scores.nc`` then has the attributes ``error``, the first axis of the cost chart,
+    ``compare_at`` if it is set, ``predictability_checked_until`` (lead time at which the reference's own checks end;
+    absent where no self-convergence is stored) and ``predictable_until`` (lead time at which they stop to agree; absent
+    where they agree to their end, because nothing is known beyond).
 
     Args:
         models: trained surrogates by name, of one problem.
@@ -100,7 +99,7 @@ def evaluate_models(
             raise ValueError("expected the data's own grid and frames for coupling=true; leave out the resolution")
         uncoupled = uncoupled_test(recipe, base)
     trust = trust_in(source)
-    known: dict[str, Any] = {"error": settings.error}
+    known: dict[str, Any] = {}
     exponent = settings.lyapunov_exponent
     if problem.pde is not None:
         known["description"] = problem.pde.describe({})
@@ -108,10 +107,11 @@ def evaluate_models(
     if exponent is not None:
         known["lyapunov_exponent"] = exponent
     if trust is not None and not problem.steady:
-        known |= {"predictable_until": trust.until, "predictability_checked_until": trust.time[-1]}
-    if settings.compare_at != USEFUL and not problem.steady:
-        lead = (problem.dt * np.arange(1, horizon + 1)).tolist()
-        known["compare_at"] = compared_at(lead, trust) if settings.compare_at is None else settings.compare_at
+        known |= trust.attrs
+    chaotic = exponent is not None and exponent > 0 and not problem.steady
+    known["error"] = settings.error or (CORRELATION_TIME if chaotic else "nrmse")
+    if settings.compare_at is not None and not problem.steady:
+        known["compare_at"] = settings.compare_at
     scores = evaluate(
         resized, source, folder,
         baselines=others, solvers=sweep, absent=absent | no_solver, horizon=settings.horizon,
@@ -139,12 +139,12 @@ def training_batches(
     return (source.read(i) for i in range(data.train.n_trajectories))
 
 
-def chosen_measures(names: Sequence[str] | None, error: str = "nrmse") -> list[Measure]:
+def chosen_measures(names: Sequence[str] | None, error: str | None = None) -> list[Measure]:
     """Measures of the catalogue by name, all of them for None; those that the report needs are always there.
 
     Args:
         names: None for all.
-        error: the one of the cost chart, which is needed, too.
+        error: the one of the cost chart, which is needed, too; None for one that is always there.
 
     Raises:
         ValueError: if there is none of a name, or the error is none.
@@ -153,7 +153,7 @@ def chosen_measures(names: Sequence[str] | None, error: str = "nrmse") -> list[M
         if name not in MEASURES:
             raise ValueError(f"expected measures among {', '.join(MEASURES)}, got {name!r}; correct measures=[...]")
     errors = [name for name, measure in MEASURES.items() if measure.perfect == 0 and measure.dims == FRAME]
-    if error not in (*errors, CORRELATION_TIME):
+    if error not in (None, *errors, CORRELATION_TIME):
         raise ValueError(
             f"expected an error among {', '.join([CORRELATION_TIME, *errors])}, got {error!r}; correct error="
         )

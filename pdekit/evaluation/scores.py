@@ -40,6 +40,9 @@ from pdekit.recipes.base import silent
 REFERENCE_VALUES = 2**25
 """Values of a frame of a batch, at most: 128 MiB in float32."""
 
+ROUNDED = 1e-3
+"""Share by which a stored time of the reference's check may differ from the true one."""
+
 
 def evaluate(
     models: Mapping[str, Surrogate],
@@ -242,10 +245,22 @@ def evaluate(
         write_horizons(archive)
         write_costs(archive, contenders, seconds, coords["batch"], batch_size, spent or {})
         if floor is not None:
-            archive.put("nrmse_floor", ("time",), np.interp(lead, *floor))
+            archive.put("nrmse_floor", ("time",), floor_at(lead, *floor))
         if table is not None:
             archive.put_all(table.reindex(model=coords["model"]))
     return xr.open_dataset(folder / "scores.nc", engine="h5netcdf")
+
+
+def floor_at(lead: np.ndarray, time: Sequence[float], nrmse: Sequence[float]) -> np.ndarray:
+    """The reference's own nRMSE at lead times, interpolated between the times of its check; NaN beyond them.
+
+    Times of the check are stored with four digits: a lead time may exceed the last one by as much.
+
+    >>> floor_at(np.array([0.5, 1.0, 1.0001, 2.0]), [0.0, 1.0], [0.0, 0.2]).tolist()
+    [0.1, 0.2, 0.2, nan]
+    """
+    outside = (lead < time[0] * (1 - ROUNDED)) | (lead > time[-1] * (1 + ROUNDED))
+    return np.where(outside, np.nan, np.interp(lead, time, nrmse))
 
 
 def lead_times(t: Tensor, history: int) -> Tensor:

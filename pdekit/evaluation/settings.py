@@ -35,10 +35,10 @@ class Evaluation:
         coupling: whether to tell how much the coupling of the fields matters, and how much of that each model has
             captured; the test samples are solved once more with the coupling cut.
         error: the measure on the first axis of the cost chart: one of the catalogue that is 0 for a perfect forecast,
-            or "correlation_time".
-        compare_at: lead time at which surrogates and solvers are compared; null for the last frame before the
-            reference's own predictability ends, "useful" for the last one at which the surrogate is (median
-            correlation above 0.8).
+            or "correlation_time"; null for "correlation_time" of chaotic problems and "nrmse" of others.
+        compare_at: lead time at which surrogates and solvers are compared; null for the last one at which the better of
+            the two still forecasts (median nRMSE below 0.5 or correlation above 0.8), within the reference's own
+            predictability; "useful" for the last one at which the surrogate's median correlation exceeds 0.8.
         n_kept: number of samples whose forecasts are kept and shown, the first ones.
         keep: numbers of the samples to keep and show instead.
         n_kept_members: number of members of each model that are kept and shown of them, the first ones.
@@ -65,7 +65,7 @@ class Evaluation:
     statistics: bool = True
     physics: bool = True
     coupling: bool = False
-    error: str = "nrmse"
+    error: str | None = None
     compare_at: Any = None
     n_kept: int = 3
     keep: tuple[int, ...] | None = None

@@ -72,6 +72,7 @@ class Verdict:
         unknown: whether the equal error lies beyond what is known of the solvers or of the surrogate, because forecasts
             outlast the horizon.
         training, data: seconds that were spent before the first forecast; NaN if not known.
+        failed: whether the surrogate no longer forecasts at the time of comparison, see `compared.still_forecasts`.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Verdict:
     training: float = math.nan
     data: float = math.nan
     unknown: bool = False
+    failed: bool = False
 
     @property
     def speed_up(self) -> float | None:

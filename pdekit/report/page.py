@@ -16,6 +16,7 @@ from pdekit.report import summary
 from pdekit.report.charts import formats
 from pdekit.report.charts.curves import lines
 from pdekit.report.charts.scene import Scene
+from pdekit.report.compared import why_compared
 from pdekit.report.sections import ensembles, errors, horizons, physics, pooled, published, resolutions, scales, stills
 from pdekit.report.sections.costs import cost_parts
 from pdekit.report.sections.coupling import coupling_words
@@ -91,6 +92,7 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> str:
         findings=record_of(folder).get("findings", []),
         table=table,
         threshold=summary.THRESHOLD,
+        why_compared=why_compared(scores),
         lyapunov=float(scores.attrs.get("lyapunov_exponent", 0.0)),
         scores=scores,
         steady=table.steady,

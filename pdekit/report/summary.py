@@ -14,10 +14,10 @@ import xarray as xr
 
 from pdekit.metrics.horizon import correlation_time_first_crossing, diverged, quantile
 from pdekit.report.charts.formats import milliseconds, number, time_text
+from pdekit.report.compared import CORRELATION as THRESHOLD
+from pdekit.report.compared import compared_frame, still_forecasts, why_compared
 from pdekit.report.cost import Front, Verdict, judge
 from pdekit.report.variables import values_of
-
-THRESHOLD = 0.8
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Row:
         note: why a solver stands in the table; the reason of a row without numbers.
         errors: nRMSE at the chosen times.
         floored: whether each of them is below the reference's own error.
+        forecasting: whether the model still forecasts at each of these times, see `compared.still_forecasts`.
         correlation_time: first crossing of `THRESHOLD`, None where correlation is not defined.
         censored: share of forecasts that never crossed.
         diverged: share of forecasts with a value that is not finite.
@@ -59,6 +60,7 @@ class Row:
     note: str = ""
     errors: tuple[Spread, ...] = ()
     floored: tuple[bool, ...] = ()
+    forecasting: tuple[bool, ...] = ()
     correlation_time: Spread | None = None
     censored: float = 0.0
     diverged: float = 0.0
@@ -81,10 +83,8 @@ class Summary:
         solvers: all of the sweep.
         frames: indices of the times of ``errors``; the first is one step.
         times: lead times of these frames.
-        compared: index among ``frames`` at which surrogate and solvers are compared: the time that was asked for, else
-            the last time at which the first surrogate's median correlation exceeds the threshold, or the end where that
-            is not defined.
-        front: of the solvers, at that time.
+        compared: index among ``frames`` at which surrogate and solvers are compared, see `compared.compared_frame`.
+        front: of the solvers that still forecast at that time.
         steady: whether there is no time.
     """
 
@@ -112,15 +112,15 @@ def summarise(scores: xr.Dataset) -> Summary:
     kinds = dict(zip(scores.model.values.tolist(), scores.kind.values.tolist(), strict=True))
     surrogates = [name for name, kind in kinds.items() if kind == "surrogate"]
     judged = surrogates[0] if surrogates else next(iter(kinds))
-    compared = _compared_frame(scores, judged)
+    compared = compared_frame(scores, judged)
     n = scores.sizes["time"]
     frames = tuple(sorted({0, compared, (n - 1) // 4, (n - 1) // 2, n - 1}))
     frames = _thinned(frames, {0, compared, n - 1})
     at = frames.index(compared)
     rows = {name: _row(scores, name, kind, frames) for name, kind in kinds.items()}
     solvers = tuple(row for row in rows.values() if row.kind == "solver")
-    floor = float(scores.nrmse_floor[compared]) if "nrmse_floor" in scores else 0.0
-    front = Front.of(((s.seconds, s.errors[at].median) for s in solvers), floor)
+    floor = floor_at(scores, compared)
+    front = Front.of(((s.seconds, s.errors[at].median) for s in solvers if s.forecasting[at]), floor)
     for name in surrogates if solvers else ():
         rows[name] = _judged(scores, rows[name], at, front, floor)
     chosen: tuple[Row, ...] = ()
@@ -135,6 +135,12 @@ def summarise(scores: xr.Dataset) -> Summary:
     return Summary(seeds + ordinary + chosen + missing, solvers, frames, times, at, front, steady)
 
 
+def floor_at(scores: xr.Dataset, frame: int) -> float:
+    """The reference's own nRMSE; 0 where it is not known, as beyond the end of its check."""
+    found = float(scores.nrmse_floor[frame]) if "nrmse_floor" in scores else 0.0
+    return found if found == found else 0.0
+
+
 def training_seconds(scores: xr.Dataset, row: Row) -> float:
     """Of a surrogate, or the median over seeds; NaN if not known."""
     if "training_seconds" not in scores:
@@ -146,7 +152,7 @@ def _judged(scores: xr.Dataset, row: Row, at: int, front: Front, floor: float) -
     training = training_seconds(scores, row)
     data = float(scores.attrs.get("data_seconds", np.nan))
     verdict = judge(row.name, row.seconds, row.errors[at].median, front, floor, training, data)
-    return replace(row, verdict=verdict)
+    return replace(row, verdict=replace(verdict, failed=not row.forecasting[at]))
 
 
 def _seeds(scores: xr.Dataset, rows: tuple[Row, ...]) -> tuple[Row, ...]:
@@ -173,6 +179,7 @@ def _over_seeds(method: str, seeds: list[Row]) -> Row:
     return replace(
         seeds[0], name=f"{method}, {len(seeds)} seeds", kind="seeds", note="median, best and worst seed", errors=errors,
         floored=tuple(all(row.floored[n] for row in seeds) for n in range(len(errors))),
+        forecasting=tuple(2 * sum(row.forecasting[n] for row in seeds) > len(seeds) for n in range(len(errors))),
         correlation_time=over(times) if times else None, censored=float(np.mean([row.censored for row in seeds])),
         diverged=float(np.mean([row.diverged for row in seeds])),
         seconds=float(np.median([row.seconds for row in seeds])), verdict=None, seeds=tuple(row.name for row in seeds),
@@ -182,9 +189,8 @@ def _over_seeds(method: str, seeds: list[Row]) -> Row:
 def _row(scores: xr.Dataset, name: str, kind: str, frames: tuple[int, ...]) -> Row:
     error = values_of(scores.nrmse, name)
     errors = tuple(Spread.of(error[:, frame]) for frame in frames)
-    floors = [0.0] * len(frames)
-    if "nrmse_floor" in scores:
-        floors = scores.nrmse_floor.values[list(frames)].tolist()
+    floors = [floor_at(scores, frame) for frame in frames]
+    holds = still_forecasts(scores, name)
     time, censored = None, 0.0
     if "correlation" in scores and scores.sizes["time"] > 1:
         crossing = correlation_time_first_crossing(values_of(scores.correlation, name), _lead(scores, error))
@@ -196,7 +202,8 @@ def _row(scores: xr.Dataset, name: str, kind: str, frames: tuple[int, ...]) -> R
         alone = by_batch.get(1, np.nan)
         fastest = min(((s, n) for n, s in by_batch.items()), default=fastest)
     return Row(
-        name, kind, "", errors, tuple(e.median < f for e, f in zip(errors, floors, strict=True)), time, censored,
+        name, kind, "", errors, tuple(e.median < f for e, f in zip(errors, floors, strict=True)),
+        tuple(bool(holds[frame]) for frame in frames), time, censored,
         float(diverged(error).mean()), float(known.seconds_per_forecast), int(known.network_calls),
         int(known.parameters), alone, fastest, int(known.peak_bytes) if "peak_bytes" in scores else 0,
     )  # fmt: skip
@@ -206,22 +213,6 @@ def _lead(scores: xr.Dataset, error: np.ndarray) -> np.ndarray:
     """Lead times of each forecast: those of the samples, for each member."""
     lead = scores.lead_time.values
     return np.tile(lead, (len(error) // len(lead), 1))
-
-
-def _compared_frame(scores: xr.Dataset, name: str) -> int:
-    if "compare_at" in scores.attrs:
-        return int(np.abs(scores.time.values - scores.attrs["compare_at"]).argmin())
-    return useful_frame(scores, name)
-
-
-def useful_frame(scores: xr.Dataset, name: str) -> int:
-    """The last frame at which the median correlation of a model exceeds the threshold; the last one if it is none."""
-    n = scores.sizes["time"]
-    if "correlation" not in scores or n == 1:
-        return n - 1
-    above = quantile(values_of(scores.correlation, name), 0.5) >= THRESHOLD
-    fall = n if above.all() else int((~above).argmax())
-    return max(0, fall - 1)
 
 
 def _thinned(frames: tuple[int, ...], needed: set[int]) -> tuple[int, ...]:
@@ -277,7 +268,21 @@ def sentence(summary: Summary, scores: xr.Dataset) -> str:
     text += "."
     if row.diverged:
         text += f" {row.diverged:.0%} of its forecasts diverge."
-    return text + _verdict(summary, row)
+    return text + _verdict(summary, row) + _compared(summary, row, scores)
+
+
+def _compared(summary: Summary, row: Row, scores: xr.Dataset) -> str:
+    """The baselines that are more accurate than a surrogate at the time of comparison, and the choice of that time."""
+    at = summary.compared
+    better = [r for r in summary.rows if r.kind == "baseline" and r.errors[at].median < row.errors[at].median]
+    text = ""
+    if better:
+        named = [f"{r.name} ({number(r.errors[at].median)})" for r in sorted(better, key=lambda r: r.errors[at].median)]
+        said = ", ".join(named[:-1]) + " and " + named[-1] if len(named) > 1 else named[0]
+        text = f" More accurate than it ({number(row.errors[at].median)}){summary.at(at)}: {said}."
+    if (row.verdict is not None or better) and not summary.steady:
+        text += f" Compared{summary.at(at)}, {why_compared(scores)}."
+    return text
 
 
 def _verdict(summary: Summary, row: Row) -> str:
@@ -286,6 +291,8 @@ def _verdict(summary: Summary, row: Row) -> str:
         return ""
     at, when = summary.compared, summary.at(summary.compared)
     ours = milliseconds(row.seconds)
+    if verdict.failed and not summary.front.errors:
+        return f" Neither it nor a solver of the sweep forecasts{when}."
     if verdict.dominated:
         error = max(row.errors[at].median, summary.front.errors[-1])
         better = min((s for s in summary.solvers if s.errors[at].median <= error), key=lambda s: s.seconds)
@@ -296,7 +303,9 @@ def _verdict(summary: Summary, row: Row) -> str:
     if verdict.more_accurate:
         return f" No solver of the sweep is as accurate{when}."
     if verdict.at_equal_error is None:
-        return f" Every solver of the sweep is more accurate{when} and takes longer: there is no equal error."
+        every = all(solver.forecasting[at] for solver in summary.solvers)
+        which = "Every solver of the sweep" if every else "Every solver that still forecasts"
+        return f" {which} is more accurate{when} and takes longer: there is no equal error."
     ratio = verdict.speed_up
     return (
         f" At equal error{when} a solver takes {milliseconds(verdict.at_equal_error)} a forecast where it takes "

@@ -4,11 +4,10 @@ import json
 import math
 
 import numpy as np
-import pytest
 
 from pdekit.data.arrays import from_arrays
 from pdekit.data.store import Split
-from pdekit.evaluation.background import NOT_RECORDED, Trust, compared_at, data_seconds, spent_by, trust_in
+from pdekit.evaluation.background import NOT_RECORDED, Trust, data_seconds, spent_by, trust_in
 
 
 def split(**documents) -> Split:
@@ -30,13 +29,14 @@ CHECK = {
 def test_the_worse_check_counts_and_the_middle_trajectory():
     trust = trust_in(split(self_convergence=CHECK))
     assert trust == Trust((0.0, 1.0, 2.0), (0.0, 0.3, 0.3), until=1.0)
-    assert trust.last == 1.0
+    assert trust.attrs == {"predictable_until": 1.0, "predictability_checked_until": 2.0}
 
 
 def test_checks_that_agree_to_the_end():
     agreed = {**CHECK, "time_of_correlation_step": [None] * 3, "time_of_correlation_space": [None, None, 1.0]}
     trust = trust_in(split(self_convergence=agreed))
-    assert trust.until == math.inf and trust.last == 2.0
+    assert trust.until == math.inf
+    assert trust.attrs == {"predictability_checked_until": 2.0}, "nothing is known beyond the check"
     some = {**CHECK, "time_of_correlation_step": [None, 2.0], "time_of_correlation_space": [None, None]}
     assert trust_in(split(self_convergence=some)).until == 2.0, "of an even number the sooner one"
 
@@ -46,15 +46,6 @@ def test_a_single_check_and_none():
     assert trust_in(split(self_convergence=steady)) == Trust((0.0,), (0.02,))
     assert trust_in(split()) is None
     assert trust_in(from_arrays(np.ones((3, 2, 1, 4)), dt=1.0, extent=(1.0,)).sources["test"]) is None
-
-
-@pytest.mark.parametrize(("until", "expected"), [(0.1, 1.0), (2.0, 2.0), (9.0, 3.0), (math.inf, 3.0)])
-def test_where_forecasts_are_compared(until, expected):
-    assert compared_at([1.0, 2.0, 3.0], Trust((0.0, 50.0), (0.0, 1.0), until)) == expected
-
-
-def test_nothing_is_compared_beyond_the_check():
-    assert compared_at([1.0, 2.0, 3.0], Trust((0.0, 2.2), (0.0, 1.0))) == 2.0
 
 
 def test_what_training_took(tmp_path):

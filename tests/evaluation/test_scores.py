@@ -218,6 +218,13 @@ def test_the_floor_is_interpolated_to_the_lead_times(tmp_path):
         np.testing.assert_allclose(scores.nrmse_floor, 0.2 * scores.time, rtol=1e-9)
 
 
+def test_no_floor_is_made_up_beyond_its_check(tmp_path):
+    with run(tmp_path, {"exact": Shift(PROBLEM)}, floor=([0.3, 0.6], [0.06, 0.12])) as scores:
+        expected = np.where((scores.time > 0.29) & (scores.time < 0.61), 0.2 * scores.time, np.nan)
+        np.testing.assert_allclose(scores.nrmse_floor, expected, rtol=1e-9)
+    assert "floor of the reference" in write_report(tmp_path).read_text(), "its curve ends, and the report is whole"
+
+
 def test_a_steady_problem(tmp_path):
     problem = Problem(Grid((8,), (1.0,), layout=("nodes",)), (Field("T", "K"),), coeffs=(Field("k"),))
 

@@ -11,10 +11,11 @@ import xarray as xr
 from pdekit.metrics.horizon import quantile
 from pdekit.report.charts.curves import Line, Panel
 from pdekit.report.charts.formats import milliseconds, number
+from pdekit.report.compared import still_forecasts, useful_frame
 from pdekit.report.cost import Front, Verdict, judge
 from pdekit.report.parts import Cell, Choice, Part, Table, choice
 from pdekit.report.parts import Line as TableLine
-from pdekit.report.summary import THRESHOLD, Row, Summary, training_seconds, useful_frame
+from pdekit.report.summary import THRESHOLD, Row, Summary, floor_at, training_seconds
 from pdekit.report.variables import Variable, quartiles, values_of
 
 SWEEP = Line(6)
@@ -31,6 +32,7 @@ class Accuracy:
         values: (median, whether it is a bound only) of each model.
         rising: whether more is better.
         floor: of an error.
+        failed: models that no longer forecast at that time: nothing is interpolated between solvers among them.
     """
 
     title: str
@@ -39,6 +41,7 @@ class Accuracy:
     values: dict[str, tuple[float, bool]]
     rising: bool = False
     floor: float = 0.0
+    failed: frozenset[str] = frozenset()
 
     def error(self, name: str) -> float:
         """Less is better: the value, or what it is the inverse of."""
@@ -49,7 +52,10 @@ class Accuracy:
 
 
 def accuracies(scores: xr.Dataset, summary: Summary, found: list[Variable]) -> list[Accuracy]:
-    """nRMSE at the compared time first, then what else there is: other times, correlation time, relative measures."""
+    """The asked axis first (correlation time of chaotic problems, else nRMSE at the compared time), then all others:
+
+    nRMSE at other times and relative measures.
+    """
     every = [row.name for row in (*summary.rows, *summary.solvers) if row.errors and row.kind != "seeds"]
     n, compared = scores.sizes["time"], summary.frames[summary.compared]
     axes = [_nrmse(scores, every, frame, words) for frame, words in _frames(scores, summary).items()]
@@ -65,11 +71,13 @@ def accuracies(scores: xr.Dataset, summary: Summary, found: list[Variable]) -> l
             continue
         data = scores[v.name].isel(time=compared) if v.in_time else scores[v.name]
         title = v.title + (at if v.in_time else "")
-        axes.append(Accuracy(title, title, v.name, _medians(data, every)))
-    asked = str(scores.attrs.get("error", "nrmse"))
+        failed = axes[0].failed if v.in_time else frozenset()
+        axes.append(Accuracy(title, title, v.name, _medians(data, every), failed=failed))
+    chaotic = float(scores.attrs.get("lyapunov_exponent", 0.0)) > 0
+    asked = str(scores.attrs.get("error", "correlation_time" if chaotic else "nrmse"))
     first = next((axis for axis in axes if axis.measure == asked), axes[0])
     axes = [first, *(axis for axis in axes if axis is not first)]
-    return [replace(axis, values=axis.values | _over_seeds(axis, summary)) for axis in axes]
+    return [_with_seeds(axis, summary) for axis in axes]
 
 
 def _frames(scores: xr.Dataset, summary: Summary) -> dict[int, str]:
@@ -79,22 +87,26 @@ def _frames(scores: xr.Dataset, summary: Summary) -> dict[int, str]:
         return {0: "nRMSE"}
     named = {0: "nRMSE after one step", n - 1: "nRMSE at the end"}
     if "nrmse_floor" in scores:
-        named[predictable(scores.nrmse_floor.values)] = "nRMSE at the end of the reference's predictability"
+        floor = scores.nrmse_floor.values
+        end = predictable(floor)
+        known = end + 1 == n or floor[end + 1] == floor[end + 1]
+        named[end] = f"nRMSE at the end of the reference's {'predictability' if known else 'check'}"
     judged = next((row for row in summary.rows if row.kind == "surrogate"), None)
     if judged is not None:
         named.setdefault(useful_frame(scores, judged.name), f"nRMSE at the last correlation above {THRESHOLD}")
-    named.setdefault(compared, "nRMSE")
+    named[compared] = "nRMSE where surrogate and solver are compared"
     return {frame: named[frame] for frame in (compared, *(f for f in sorted(named) if f != compared))}
 
 
 def _nrmse(scores: xr.Dataset, every: list[str], frame: int, words: str) -> Accuracy:
     at = "" if scores.sizes["time"] == 1 else f", t = {number(float(scores.time.values[frame]))}"
-    floor = float(scores.nrmse_floor[frame]) if "nrmse_floor" in scores else 0.0
-    return Accuracy(words + at, "nRMSE" + at, "nrmse", _medians(scores.nrmse.isel(time=frame), every), floor=floor)
+    failed = frozenset(name for name in every if not still_forecasts(scores, name)[frame])
+    values = _medians(scores.nrmse.isel(time=frame), every)
+    return Accuracy(words + at, "nRMSE" + at, "nrmse", values, floor=floor_at(scores, frame), failed=failed)
 
 
 def predictable(floor: np.ndarray) -> int:
-    """The last frame at which the reference's own error is that of a correlation above the threshold.
+    """The last frame at which the reference's own error is that of a correlation above the threshold, and is known.
 
     Two fields of equal size with correlation rho differ by sqrt(2 (1 - rho)) of it.
     """
@@ -110,6 +122,12 @@ def _over_seeds(accuracy: Accuracy, summary: Summary) -> dict[str, tuple[float, 
             values, bounded = zip(*(accuracy.values[name] for name in row.seeds), strict=True)
             found[row.name] = (float(quantile(np.array(values), 0.5)), 2 * sum(bounded) >= len(bounded))
     return found
+
+
+def _with_seeds(axis: Accuracy, summary: Summary) -> Accuracy:
+    """An axis with the medians over seeds; a method has failed where half of its seeds have."""
+    failed = {row.name for row in summary.rows if row.seeds and 2 * len(axis.failed & {*row.seeds}) >= len(row.seeds)}
+    return replace(axis, values=axis.values | _over_seeds(axis, summary), failed=axis.failed | failed)
 
 
 def _medians(data: xr.DataArray, names: list[str]) -> dict[str, tuple[float, bool]]:
@@ -131,9 +149,13 @@ def cost_parts(scores: xr.Dataset, summary: Summary, shown: dict[str, Line], fou
 
 
 def fronts(summary: Summary, accuracy: Accuracy) -> tuple[Front, Front]:
-    """The front of the solvers whose accuracy is known, and that of all, of which some are better than it says."""
-    known = [(s.seconds, accuracy.error(s.name)) for s in summary.solvers if not accuracy.values[s.name][1]]
-    every = [(s.seconds, accuracy.error(s.name)) for s in summary.solvers]
+    """The front of the solvers whose accuracy is known, and that of all, of which some are better than it says.
+
+    Solvers that no longer forecast are on neither.
+    """
+    solvers = [s for s in summary.solvers if s.name not in accuracy.failed]
+    known = [(s.seconds, accuracy.error(s.name)) for s in solvers if not accuracy.values[s.name][1]]
+    every = [(s.seconds, accuracy.error(s.name)) for s in solvers]
     return Front.of(known, accuracy.floor), Front.of(every, accuracy.floor)
 
 
@@ -144,7 +166,8 @@ def _verdict(scores: xr.Dataset, row: Row, accuracy: Accuracy, front: Front, bou
     if bounded:
         return Verdict(row.name, row.seconds, None, False, False, False, training, data, unknown=True)
     beyond = bounds if bounds != front else None
-    return judge(row.name, row.seconds, error, front, accuracy.floor, training, data, beyond)
+    verdict = judge(row.name, row.seconds, error, front, accuracy.floor, training, data, beyond)
+    return replace(verdict, failed=row.name in accuracy.failed)
 
 
 def cost_chart(summary: Summary, accuracy: Accuracy, front: Front, shown: dict[str, Line]) -> str:
@@ -194,12 +217,14 @@ def said(verdict: Verdict) -> str:
     """What may be said of a surrogate beside the solvers."""
     if verdict.dominated:
         return "dominated"
+    if verdict.failed and verdict.more_accurate:
+        return "neither it nor a solver forecasts"
     if verdict.unknown:
         return "outlasts the horizon: not known"
     if verdict.more_accurate:
         return "no solver of the sweep as accurate"
     if verdict.speed_up is None:
-        return "every solver more accurate, and dearer"
+        return "every solver that forecasts is more accurate, and takes longer"
     ratio = verdict.speed_up
     return f"{number(max(ratio, 1 / ratio), 2)} × {'faster' if ratio > 1 else 'slower'} at equal accuracy"
 

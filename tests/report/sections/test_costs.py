@@ -40,7 +40,8 @@ def verdict(part, name="f"):
 def test_the_axis_can_be_chosen():
     parts = found([0.05, 0.5, 0.2, 0.1, 0.025])
     titles = list(parts)
-    assert titles[:2] == ["nRMSE at the last correlation above 0.8", "correlation time (above 0.8)"]
+    assert titles[:2] == ["nRMSE where surrogate and solver are compared", "correlation time (above 0.8)"]
+    assert "nRMSE at the last correlation above 0.8" in titles
     assert "nRMSE after one step" in titles and "nRMSE at the end" in titles
     for part in parts.values():
         assert "front of the solvers" in part.charts[0] and ">f</text>" in part.charts[0]
