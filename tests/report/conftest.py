@@ -26,13 +26,14 @@ class Blurred(Stepper):
     def __init__(self, problem, loss=0.05, noise=0.0):
         super().__init__(problem, 1, 1)
         self.solver, self.share, self.noise = etdrk(problem.pde, problem.grid, problem.dt), loss, noise
+        self.stochastic = noise > 0
 
     def loss(self, batch):
         raise NotImplementedError
 
     def step(self, frames, given, noise):
         frame = (1 - self.share) * self.solver(frames[:, -1].double()).float()
-        return frame + self.noise * noise(frame, 0)
+        return frame + self.noise * noise(frame, 0) if self.stochastic else frame
 
 
 def data_of(pde, grid, dt, n_frames=9, n_trajectories=3):
