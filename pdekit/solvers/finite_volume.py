@@ -13,7 +13,8 @@ from pdekit.calculus import Calculus, FiniteDifference
 from pdekit.calculus.remap import limited_slope
 from pdekit.fields import Grid
 from pdekit.pdes.base import ConservationLaw
-from pdekit.solvers.step import Step
+from pdekit.solvers.spectral import step_size
+from pdekit.solvers.step import Step, rounded
 
 VERSION = 1
 Averages = Float[Tensor, "batch channel *space"]
@@ -47,7 +48,8 @@ def finite_volume(
         device: "cpu" or "cuda".
 
     Raises:
-        ValueError: an unknown scheme or order; a grid that is not periodic or of another dimension.
+        ValueError: an unknown scheme or order; a grid that is not periodic or of another dimension; a step that is not
+            positive.
 
     Limits: no more than first order at shocks and at extrema; explicit, so that dt must obey `stable_dt`; states that
     are not admissible (negative depth) give NaN.
@@ -66,6 +68,9 @@ def finite_volume(
         )
     if not grid.periodic:
         raise ValueError(f"expected a periodic grid, got layout {grid.layout}; walls are not implemented")
+    dt = step_size(dt, device)
+    dt = dt.to(dtype) if isinstance(dt, Tensor) else dt
+    pde, grid = rounded(pde, dtype, device), rounded(grid, dtype, device)
     d = FiniteDifference(grid)  # for its components and stack; no derivative is taken
 
     def rate(u: Averages) -> Averages:

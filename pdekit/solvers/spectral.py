@@ -13,6 +13,7 @@ from torch import Tensor
 from pdekit.calculus import Fourier, symbol
 from pdekit.fields import Grid
 from pdekit.pdes.base import SemilinearPDE
+from pdekit.solvers.step import rounded
 
 Apply = Callable[[Tensor], Tensor]
 
@@ -71,6 +72,7 @@ def spectral_form(
     fourier = Fourier(grid, dtype, device, degree=pde.degree)
     exact = Fourier(grid, torch.float64, device, degree=pde.degree)
     linear = symbol(pde.linear, exact, len(pde.fields))
+    pde = rounded(pde, dtype, device)  # the linear part is rounded as a whole, by `mode_operator`
     source = _source(pde, fourier)
     nonlinear = None
     if pde.degree > 1:

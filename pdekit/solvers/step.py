@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -26,6 +28,25 @@ class Step:
 
     def __call__(self, u: Float[Tensor, "batch channel *space"]) -> Float[Tensor, "batch channel *space"]:
         return self.decode(self.advance(self.encode(u)))
+
+
+def rounded(equation: Any, dtype: torch.dtype, device: Any = None) -> Any:
+    """The same frozen dataclass (an equation, a grid) with its tensors in another precision.
+
+    A float64 parameter "batch 1 *1" would make every product with a float32 state float64.
+
+    Args:
+        equation: whose fields may be tensors, or tuples that hold tensors.
+        dtype, device: of these tensors afterwards.
+    """
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(moved(item) for item in value)
+        return value.to(device=device, dtype=dtype) if isinstance(value, Tensor) else value
+
+    values = {item.name: moved(getattr(equation, item.name)) for item in dataclasses.fields(equation) if item.init}
+    return dataclasses.replace(equation, **values)
 
 
 def integrate(
