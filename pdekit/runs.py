@@ -19,7 +19,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import xarray as xr
 import yaml
@@ -29,8 +28,11 @@ from safetensors.torch import save
 from torch import Tensor
 
 from pdekit.fields import Problem, Trajectory
-from pdekit.labelled import to_dataset, to_tensor
+from pdekit.given import input_field, real_numbers, scalar, state, times
+from pdekit.labelled import to_dataset
 from pdekit.models.base import Surrogate
+from pdekit.models.resolution import at_resolution
+from pdekit.pdes.base import PDE
 from pdekit.plain import from_json, from_plain, to_plain
 
 WEIGHTS = "weights.safetensors"
@@ -60,7 +62,7 @@ class Run:
     def forecast(
         self,
         u0: Any,
-        t: Sequence[float],
+        t: Any,
         params: Mapping[str, Any] | None = None,
         coeffs: Mapping[str, Any] | None = None,
         members: int = 1,
@@ -72,8 +74,9 @@ class Run:
         Args:
             u0: the state at t = 0: a NumPy array, tensor or xarray object of shape "channel *space" or
                 "sample channel *space", or "sample history channel *space" for a method that sees several frames;
-                "*space" alone if there is one field. A Dataset has one variable for each field. None if steady.
-            t: times wanted, after t = 0, in the problem's unit.
+                "*space" alone if there is one field. A Dataset has one variable for each field. None if steady. Names,
+                order and coordinates of xarray objects are honoured; a descending axis is turned round.
+            t: times wanted (one or a list of numbers), after t = 0, in the problem's unit.
             params: values of the problem's parameters, one number or one for each sample.
             coeffs: input fields, "*space" or "sample *space", by name.
             members: ensemble members; members of a deterministic method are equal.
@@ -81,24 +84,31 @@ class Run:
             mask: where each field exists (1 or true), if the problem has a mask: "*space" for all fields,
                 "field *space" for all samples, or "sample field *space".
 
+        Inputs may have another number of points of the same box, all of them the same one, if the model works there
+        (see `at_resolution`). A coefficient, parameter or mask of one sample serves for all samples.
+
         Returns:
-            One variable for each field, with the dimensions (member, sample, time, x, y, z as far as they exist); NaN
-            where the mask says that it does not.
+            One variable for each field on the grid of the inputs, with the dimensions (member, sample, time, x, y, z as
+            far as they exist); NaN where the mask says that it does not.
 
         Raises:
-            ValueError: on a missing or unknown parameter, or a shape that is not the problem's.
+            ValueError: on a missing or unknown parameter or one outside the limits of the equation; names, dimensions,
+                coordinates, shapes or times that do not fit; values that are not real and finite; another grid for a
+                model that was made for one.
         """
+        if members < 1:
+            raise ValueError(f"expected members >= 1, got {members!r}; correct members")
+        wanted = times(t)
         given = self._given(u0, params or {}, coeffs or {}, mask)
-        times = torch.as_tensor(np.atleast_1d(np.asarray(t, dtype=float)))
+        model = at_resolution(self.name, self.model, given.u.shape[3:])
         generator = torch.Generator().manual_seed(seed)
-        u = self.model.forecast(given, times.expand(len(given), -1), members, generator)
+        u = model.forecast(given, wanted.expand(len(given), -1), members, generator)
         if given.mask is not None:
             u = torch.where(given.mask[:, None] > 0, u, torch.nan)
-        return to_dataset(u, times, self.problem, ("member", "sample"))
+        return to_dataset(u, wanted, model.problem, ("member", "sample"))
 
     def _given(self, u0: Any, params: Mapping[str, Any], coeffs: Mapping[str, Any], mask: Any) -> Trajectory:
         problem, history = self.problem, self.model.window[0]
-        shape = problem.grid.shape
         for what, found, known in (
             ("params", params, problem.params),
             ("coeffs", coeffs, [field.name for field in problem.coeffs]),
@@ -107,65 +117,69 @@ class Run:
                 raise ValueError(
                     f"expected {what} {sorted(known)}, got {sorted(found)}; give {what}={{name: value}} for each"
                 )
-        fields = {name: torch.as_tensor(np.asarray(value), dtype=torch.float32) for name, value in coeffs.items()}
-        fields = {name: value.reshape(-1, *shape) for name, value in fields.items()}
-        if u0 is None:
-            if not problem.steady:
-                raise ValueError("expected the state u0 at t = 0, got None; only a steady problem needs none")
-            n = max((len(value) for value in fields.values()), default=1)
-            n = max([n, *(np.size(value) for value in params.values())])
-            u = torch.zeros(n, 0, problem.n_channels, *shape)
-        else:
-            u = _frames(u0, problem, history)
-        n = len(u)
-        columns = [torch.as_tensor(np.asarray(params[name]), dtype=torch.float32).expand(n) for name in problem.params]
-        times = torch.arange(1 - u.shape[1], 1, dtype=torch.float64).expand(n, -1)
-        dt = columns[problem.params.index("dt")][:, None] if "dt" in problem.params else problem.dt or 0.0
-        return Trajectory(
-            u=u,
-            t=times * dt,
-            mask=self._mask(mask, n),
-            params=torch.stack(columns, 1) if columns else None,
-            coeffs=torch.stack([fields[f.name].expand(n, *shape) for f in problem.coeffs], 1) if fields else None,
-            index=torch.arange(n),
-        )
-
-    def _mask(self, mask: Any, n: int) -> Float[Tensor, "batch field *space"] | None:
-        """A user's mask for so many samples."""
-        problem = self.problem
+        if u0 is None and not problem.steady:
+            raise ValueError("expected the state u0 at t = 0, got None; only a steady problem needs none")
+        if u0 is not None and problem.steady:
+            raise ValueError("expected no state u0 for a steady problem, got one; give None and coeffs=...")
+        scalars = {name: scalar(f"params[{name!r}]", value) for name, value in params.items()}
+        if isinstance(problem.pde, PDE):
+            problem.pde.check(scalars)
+        fields = {name: input_field(f"coeffs[{name!r}]", value, problem) for name, value in coeffs.items()}
+        u = None if u0 is None else state(u0, problem, history)
         if (mask is None) == problem.has_mask:
             wanted, got = ("a mask", "none") if problem.has_mask else ("no mask", "one")
             raise ValueError(
                 f"expected {wanted} for this problem, got {got}; give mask=... where fields exist, or none"
             )
-        if mask is None:
-            return None
-        values = torch.as_tensor(np.asarray(mask)).float()
-        shape = (n, problem.n_channels, *problem.grid.shape)
-        if values.shape not in (shape, shape[1:], shape[2:]):
-            raise ValueError(
-                f"expected a mask of shape {shape[2:]}, {shape[1:]} or {shape} (sample field *space), got "
-                f"{tuple(values.shape)}; give 1 where a field exists"
-            )
-        return values.expand(shape)
-
-
-def _frames(u0: Any, problem: Problem, history: int) -> Float[Tensor, "batch time channel *space"]:
-    """A user's state as "sample history channel *space"."""
-    u = to_tensor(u0, problem).float()
-    if not torch.isfinite(u).all():
-        raise ValueError("expected a finite state u0, found NaN or Inf in it; fill or remove those values")
-    leading = u.ndim - 1 - problem.ndim
-    if leading == 0:
-        u = u[None]
-    if leading <= 1:
-        u = u[:, None]
-    if leading > 2 or u.shape[1] != history:
-        raise ValueError(
-            f"expected u0 with {history} history frames (sample history channel *space), got shape {tuple(u.shape)}; "
-            f"give the last {history} frames"
+        parts = ({} if u is None else {"u0": u}) | fields
+        shape = _one_shape(parts, problem)
+        inside = None if mask is None else _mask(mask, problem, shape)
+        sized = {**parts, **scalars, **({} if inside is None else {"mask": inside})}
+        n = _n_samples({name: len(part) for name, part in sized.items()})
+        u = torch.zeros(1, 0, problem.n_channels, *shape) if u is None else u
+        u = u.float().expand(n, *u.shape[1:])
+        columns = [scalars[name].float().expand(n) for name in problem.params]
+        ticks = torch.arange(1 - u.shape[1], 1, dtype=torch.float64).expand(n, -1)
+        dt = scalars["dt"].expand(n)[:, None] if "dt" in problem.params else problem.dt or 0.0
+        return Trajectory(
+            u=u,
+            t=ticks * dt,
+            mask=None if inside is None else inside.float().expand(n, *inside.shape[1:]),
+            params=torch.stack(columns, 1) if columns else None,
+            coeffs=torch.stack([fields[f.name].float().expand(n, *shape) for f in problem.coeffs], 1)
+            if fields
+            else None,
+            index=torch.arange(n),
         )
-    return u
+
+
+def _one_shape(parts: Mapping[str, Tensor], problem: Problem) -> tuple[int, ...]:
+    """The number of points of each axis that all inputs share; the problem's if there is no input."""
+    shapes = {name: tuple(part.shape[part.ndim - problem.ndim :]) for name, part in parts.items()}
+    if len(set(shapes.values())) > 1:
+        raise ValueError(f"expected all inputs on one grid, found {shapes}; bring them to the same points")
+    return next(iter(shapes.values()), problem.grid.shape)
+
+
+def _n_samples(sizes: Mapping[str, int]) -> int:
+    """The number of samples; an input of one sample serves for all."""
+    if len({n for n in sizes.values() if n > 1}) > 1:
+        raise ValueError(f"expected one number of samples, or 1, in all inputs, found {dict(sizes)}; correct them")
+    return max(sizes.values(), default=1)
+
+
+def _mask(mask: Any, problem: Problem, shape: tuple[int, ...]) -> Float[Tensor, "sample field *space"]:
+    """A user's mask on a grid of so many points."""
+    values = real_numbers("mask", mask)
+    ndim, n = problem.ndim, problem.n_channels
+    trailing = tuple(values.shape[-ndim - 1 :]) if values.ndim > ndim else (n, *values.shape)
+    if values.ndim > ndim + 2 or trailing != (n, *shape):
+        raise ValueError(
+            f"expected a mask of shape {shape}, {(n, *shape)} or with samples before that (sample field *space), got "
+            f"{tuple(values.shape)}; give 1 where a field exists"
+        )
+    values = values.expand(n, *values.shape) if values.ndim == ndim else values
+    return values if values.ndim == ndim + 2 else values[None]
 
 
 def new_folder(root: str | Path, model: str, data: str, now: datetime | None = None) -> Path:

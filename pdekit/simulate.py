@@ -12,8 +12,10 @@ import torch
 import xarray as xr
 from omegaconf import DictConfig, OmegaConf
 
+from pdekit.calculus.remap import remap
 from pdekit.calculus.resample import resample
-from pdekit.labelled import to_dataset, to_tensor
+from pdekit.given import scalar, state
+from pdekit.labelled import to_dataset
 from pdekit.recipes.base import BaseRecipe
 from pdekit.recipes.cases import SolvedRecipe
 from pdekit.recipes.simulation import setting
@@ -45,7 +47,7 @@ def _composed(path: Path) -> DictConfig:
 @torch.no_grad()
 def solve(
     name: str,
-    u0: xr.Dataset | xr.DataArray | np.ndarray | torch.Tensor | None = None,
+    u0: Any = None,
     n_frames: int | None = None,
     n_trajectories: int = 1,
     params: Mapping[str, float] | None = None,
@@ -73,7 +75,8 @@ def solve(
         exist.
 
     Raises:
-        ValueError: unknown dataset or parameter; numbers below one; u0 of a wrong shape, or with NaN or Inf.
+        ValueError: unknown dataset or parameter, or a parameter outside the limits of the equation; numbers below one;
+            u0 with another shape, names, dimensions or coordinates, or with values that are not real and finite.
     """
     if n_trajectories < 1 or (n_frames is not None and n_frames < 1):
         raise ValueError(f"expected n_frames and n_trajectories >= 1, got {n_frames} and {n_trajectories}")
@@ -88,7 +91,12 @@ def solve(
         raise ValueError(f"expected parameters of {type(recipe.pde).__name__} among {known}, got {wrong}")
     changes: dict[str, Any] = {}
     if params:
-        changes["pde"] = dataclasses.replace(recipe.pde, **params)
+        values = {
+            key: value if isinstance(value, int) else float(scalar(f"params[{key!r}]", value))
+            for key, value in params.items()
+        }
+        changes["pde"] = dataclasses.replace(recipe.pde, **values)
+        changes["pde"].check()
         changes["params"] = {key: draw for key, draw in recipe.params.items() if key not in params}
     if shape is not None:
         changes.update(grid=recipe.grid.resized(shape), solver_shape=None)
@@ -97,16 +105,17 @@ def solve(
     recipe = dataclasses.replace(recipe, **changes)
     problem = recipe.problem("test")
     if u0 is not None:
-        u0 = to_tensor(u0, problem).to(device, torch.float64)
-        u0 = u0.unsqueeze(0) if u0.ndim == 1 + recipe.grid.ndim else u0
-        if u0.ndim != 2 + recipe.grid.ndim or not u0.isfinite().all():
+        u0 = state(u0, problem)[:, 0].to(device)
+        if tuple(u0.shape[2:]) != problem.grid.shape:
             raise ValueError(
-                f'expected finite starts "sample channel *space", got shape {tuple(u0.shape)}, of which '
-                f"{int((~u0.isfinite()).sum())} values are NaN or Inf; give one state for each sample, and mend them"
+                f"expected an array that ends in {(problem.n_channels, *problem.grid.shape)}, got {tuple(u0.shape)}; "
+                f"give shape={tuple(u0.shape[2:])} to solve on its grid"
             )
         n_trajectories = len(u0)
     chosen = setting(recipe, "test", range(n_trajectories), device)
-    start = chosen.start() if u0 is None else resample(u0, chosen.grid.shape)
+    # averages over cells are no samples of a band-limited field
+    refined = remap if recipe.averages else resample
+    start = chosen.start() if u0 is None else refined(u0, chosen.grid.shape)
     n_frames = recipe.n_frames["test"] if n_frames is None else n_frames
     u = chosen.march(start, chosen.grid, n_frames, recipe.substeps)
     t = torch.arange(n_frames, dtype=torch.float64)

@@ -12,11 +12,12 @@ from pdekit import compare as comparison
 from pdekit.data.arrays import Arrays
 from pdekit.evaluation.background import Spent
 from pdekit.evaluation.merging import merge
-from pdekit.evaluation.references.resampled import Resampled, at_resolution
+from pdekit.evaluation.references.resampled import Resampled
 from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.models.base import Stepper
 from pdekit.models.baselines.persistence import Persistence
+from pdekit.models.resolution import at_resolution
 from pdekit.report.summary import summarise
 from pdekit.report.tables import latex
 

@@ -37,10 +37,11 @@ LAYERS = {
     "evaluation": {"machine", "data", "recipes", "cases", "models", "metrics", "report", "labelled", "plain"}
     | EQUATIONS,
     "training": {"settings", "fields", "data", "models", "metrics", "optimisers"},
-    "runs": {"targets", "fields", "labelled", "data", "models", "plain"},
+    "given": {"fields"},
+    "runs": {"targets", "fields", "labelled", "given", "data", "models", "plain", "pdes"},
     "workflows": {"provenance", "energy", "settings", "data", "recipes", "models", "evaluation", "training", "runs"}
     | {"plain"},
-    "simulate": {"data", "recipes", "cases", "labelled", "plain"} | EQUATIONS,
+    "simulate": {"given", "data", "recipes", "cases", "labelled", "plain"} | EQUATIONS,
 }
 
 # modules that import nothing but the standard library

@@ -126,7 +126,7 @@ def test_a_geometry_is_given_as_a_mask(tmp_path):
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((3, 1, 17), "ends in \\(1, 16\\)"),
+        ((3, 17, 1), "ends in \\(1, 16\\)"),
         ((3, 2, 16), "ends in"),
         ((3, 2, 1, 16), "1 history frames"),
         ((), "ends in"),

@@ -16,9 +16,9 @@ from pathlib import Path
 import torch
 
 import pdekit
-from pdekit.evaluation.references.resampled import at_resolution
 from pdekit.evaluation.references.solved_again import SolvedAgain
 from pdekit.metrics.pointwise import nrmse
+from pdekit.models.resolution import at_resolution
 from pdekit.simulate import recipe_named
 
 SIZES = (15, 22, 29, 36, 43, 57, 85, 113)

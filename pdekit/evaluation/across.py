@@ -13,11 +13,11 @@ from pdekit.data.windows import Source
 from pdekit.evaluation.forecasting import CPU, Contender
 from pdekit.evaluation.opponents import shape_text
 from pdekit.evaluation.references.choose import reference_for
-from pdekit.evaluation.references.resampled import at_resolution
 from pdekit.evaluation.references.stored import Span
 from pdekit.fields import Grid
 from pdekit.metrics.pointwise import nrmse
 from pdekit.models.base import Surrogate
+from pdekit.models.resolution import at_resolution
 from pdekit.recipes.base import BaseRecipe
 
 FRAMES = 10

@@ -17,12 +17,12 @@ from pdekit.evaluation.forecasting import CPU, device_of
 from pdekit.evaluation.judges.coupling import uncoupled_test
 from pdekit.evaluation.opponents import baselines, solvers
 from pdekit.evaluation.references.choose import on_grid, reference_for
-from pdekit.evaluation.references.resampled import at_resolution
 from pdekit.evaluation.scores import evaluate
 from pdekit.evaluation.settings import Evaluation
 from pdekit.fields import Trajectory
 from pdekit.metrics.catalogue import FRAME, MEASURES, Measure
 from pdekit.models.base import Surrogate
+from pdekit.models.resolution import at_resolution
 from pdekit.recipes.base import BaseRecipe
 from pdekit.report.page import write_report
 from pdekit.report.summary import closing_lines, summarise

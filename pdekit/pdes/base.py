@@ -9,8 +9,9 @@ Shared by all equations (said once, here):
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -90,10 +91,38 @@ class PDE(ABC):
     auxiliary: ClassVar[tuple[str, ...]] = ()
     # what the channels of the residual are, with their units, where they are not those of `fields`
     equations: ClassVar[tuple[str, ...]] = ()
+    # parameters without which the problem is ill-posed: any small wave would grow without bound
+    positive: ClassVar[tuple[str, ...]] = ()
+    non_negative: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def residual(self, u: Any, d: Calculus) -> Any:
         """What must vanish for a solution: one channel for each equation."""
+
+    def check(self, values: Mapping[str, Any] | None = None) -> None:
+        """Refuse parameters for which the equation is ill-posed, or that are no finite numbers.
+
+        Args:
+            values: numbers or tensors by name; the equation's own if None.
+
+        Raises:
+            ValueError: if one is outside its limits.
+        """
+        if values is None:
+            values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        for name, value in values.items():
+            if not isinstance(value, (int, float, Tensor)):
+                continue
+            numbers = torch.as_tensor(value, dtype=torch.float64)
+            strict, weak = name in self.positive, name in self.non_negative
+            wrong = ~torch.isfinite(numbers) | (strict & (numbers <= 0)) | (weak & (numbers < 0))
+            if wrong.any():
+                wanted = "above 0" if strict else "of at least 0" if weak else "that is finite"
+                found = float(numbers[wrong].flatten()[0])
+                raise ValueError(
+                    f"expected a value {wanted} for {name} of {type(self).__name__}, got {found:g}: the equation "
+                    "is ill-posed there; choose another value"
+                )
 
     @abstractmethod
     def describe(self, params: dict[str, float]) -> str:

@@ -40,6 +40,8 @@ class CahnHilliard(SemilinearPDE):
     gamma: Any = 1e-3
 
     dims: ClassVar = (1, 2, 3)
+    positive: ClassVar = ("gamma",)
+    non_negative: ClassVar = ("diffusivity",)
     fields: ClassVar = (Field("u"),)
     degree: ClassVar = 3
 

@@ -34,6 +34,7 @@ class Diffusion(SemilinearPDE):
     diffusivity: Any = 0.01
 
     dims: ClassVar = (1, 2, 3)
+    non_negative: ClassVar = ("diffusivity",)
     fields: ClassVar = (Field("u"),)
 
     def linear(self, u: Any, d: Calculus) -> Any:

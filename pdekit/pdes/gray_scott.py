@@ -44,6 +44,10 @@ class GrayScott(SemilinearPDE):
     kill: Any = 0.057
 
     dims: ClassVar = (1, 2, 3)
+    non_negative: ClassVar = (
+        "diffusivity_u",
+        "diffusivity_v",
+    )
     fields: ClassVar = (Field("u"), Field("v"))
     degree: ClassVar = 3
 

@@ -40,6 +40,7 @@ class KuramotoSivashinsky(SemilinearPDE):
     viscosity: Any = 1.0
 
     dims: ClassVar = (1,)
+    positive: ClassVar = ("viscosity",)
     fields: ClassVar = (Field("u"),)
     degree: ClassVar = 2
 

@@ -49,6 +49,10 @@ class NavierStokes2D(SemilinearPDE):
     drag: Any = 0.0
 
     dims: ClassVar = (2,)
+    non_negative: ClassVar = (
+        "viscosity",
+        "drag",
+    )
     fields: ClassVar = (Field("vorticity", "1/s"),)
     auxiliary: ClassVar = ("streamfunction",)
     degree: ClassVar = 2

@@ -40,6 +40,7 @@ class ShallowWater(ConservationLaw):
     gravity: Any = 1.0
 
     dims: ClassVar = (1, 2)
+    positive: ClassVar = ("gravity",)
     fields: ClassVar = (
         Field("depth", "m"),
         Field("momentum_x", "m^2/s", vector="momentum"),

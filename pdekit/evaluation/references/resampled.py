@@ -1,8 +1,7 @@
-"""The same trajectories seen on another grid of the same box, and models that can forecast there."""
+"""The same trajectories seen on another grid of the same box."""
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Sequence
 
@@ -11,10 +10,7 @@ from torch import Tensor
 
 from pdekit.calculus.resample import bring
 from pdekit.data.windows import Source
-from pdekit.fields import Grid, Problem, Trajectory
-from pdekit.models.base import Stepper, Surrogate
-from pdekit.models.baselines.persistence import Persistence
-from pdekit.models.operator import Operator
+from pdekit.fields import Grid, Trajectory
 from pdekit.pdes.base import ConservationLaw
 
 
@@ -58,43 +54,3 @@ class Resampled:
 
     def _bring(self, u: Tensor) -> Tensor:
         return bring(u, self.grid, self.problem.grid.shape, self.averages)
-
-
-def at_resolution(name: str, model: Surrogate, shape: Sequence[int]) -> Surrogate:
-    """The same model on another grid of the same box; the two share their weights.
-
-    Raises:
-        ValueError: if the method is not one that steps with a net, or the net does not work on such a grid.
-    """
-    if tuple(shape) == tuple(model.problem.grid.shape):
-        return model
-    if not isinstance(model, (Stepper, Operator, Persistence)):
-        raise ValueError(
-            f"expected a method whose net takes any grid, got {type(model).__name__} for {name!r}: it was made for "
-            f"{'x'.join(map(str, model.problem.grid.shape))} points; evaluate it there"
-        )
-    problem = dataclasses.replace(model.problem, grid=model.problem.grid.resized(shape))
-    resized = copy.copy(model)
-    resized.problem = problem
-    if isinstance(resized, Stepper):
-        _try(resized, problem)
-    return resized
-
-
-def _try(model: Stepper, problem: Problem) -> None:
-    """One step from zero, so that a net which refuses the grid does so with its own sentence."""
-    place = model.normaliser.scale
-
-    def zeros(*shape: int) -> Tensor:
-        return torch.zeros(1, *shape, *problem.grid.shape).to(place)
-
-    frames = zeros(model.history, problem.n_channels)
-    given = Trajectory(
-        u=frames,
-        t=torch.zeros(1, model.history),
-        coeffs=zeros(len(problem.coeffs)) if problem.coeffs else None,
-        mask=zeros(problem.n_channels) if problem.has_mask else None,
-        params=torch.zeros(1, len(problem.params)).to(place) if problem.params else None,
-    )
-    with torch.no_grad():
-        model.step(frames, given, lambda like, call: torch.zeros_like(like))

@@ -13,11 +13,12 @@ from pdekit.calculus.resample import bring
 from pdekit.data.arrays import from_arrays
 from pdekit.evaluation.across import across_resolutions, sizes_of
 from pdekit.evaluation.checks import check_problem
-from pdekit.evaluation.references.resampled import Resampled, at_resolution
+from pdekit.evaluation.references.resampled import Resampled
 from pdekit.fields import Field, Grid, Points, Problem, Trajectory
 from pdekit.models.baselines.mean import Mean
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.one_step import OneStep
+from pdekit.models.resolution import at_resolution
 from pdekit.nets.fno import FNO
 from pdekit.nets.unet import UNet
 from pdekit.pdes import ShallowWater

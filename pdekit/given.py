@@ -1,0 +1,238 @@
+"""What a user gives to `Run.forecast` and `pdekit.solve`, checked: real numbers, names, dimensions, coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Float
+from torch import Tensor
+
+from pdekit.fields import Grid, Problem
+
+TOLERANCE = 1e-2  # of a spacing: coordinates may be rounded to float32
+CHANNEL = ("channel", "field")
+
+
+def real_numbers(what: str, data: Any) -> Float[Tensor, "*any"]:
+    """An array of any real type and byte order, a tensor (bfloat16 too), a list or a number, in float64.
+
+    Raises:
+        ValueError: on complex values, values that are no numbers, ragged lists, or masked values.
+    """
+    if isinstance(data, Tensor) and not data.is_complex():
+        return data.detach().cpu().double()
+    if np.ma.is_masked(data):
+        raise ValueError(
+            f"expected {what} without masked values, found some; fill them, or give mask=... where fields end"
+        )
+    try:
+        values = np.asarray(data.detach().cpu() if isinstance(data, Tensor) else data)
+        kind = values.dtype.kind
+        if kind in "cUSOMm":
+            raise TypeError(f"values of type {values.dtype}")
+        values = np.ascontiguousarray(values.astype(np.float64)).reshape(values.shape)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"expected real numbers in {what}, found {error}; give an array of floats (real and imaginary parts of a "
+            "complex field are two fields)"
+        ) from error
+    return torch.from_numpy(values)
+
+
+def arranged(what: str, data: xr.DataArray, problem: Problem, leading: Sequence[str]) -> xr.DataArray:
+    """A named array with the dimensions (*leading as far as they exist, *space), axes in the direction of the grid.
+
+    Args:
+        what: it is, for messages.
+        data: any order of dimensions; a descending axis is turned round.
+        problem: whose box and axes are meant; the number of points is free.
+        leading: dimensions that may stand before space.
+
+    Raises:
+        ValueError: on missing or unknown dimensions, and coordinates that are not points of the problem's box.
+    """
+    axes = problem.grid.axes
+    absent = [axis for axis in axes if axis not in data.dims]
+    if absent:
+        raise ValueError(f"expected the axes {axes} in {what}, found {tuple(data.dims)}; add or rename {absent}")
+    unknown = [str(name) for name in data.dims if name not in (*leading, *axes)]
+    if unknown:
+        raise ValueError(
+            f"expected the dimensions {(*leading, *axes)} in {what}, found {tuple(data.dims)}; select an entry of "
+            f"{unknown} with .isel, or rename it"
+        )
+    grid = problem.grid.resized([data.sizes[axis] for axis in axes])
+    for number, axis in enumerate(axes):
+        if axis in data.coords:
+            data = _along(what, data, grid, number, varies=f"length_{axis}" in problem.params)
+    return data.transpose(*(name for name in leading if name in data.dims), *axes)
+
+
+def _along(what: str, data: xr.DataArray, grid: Grid, number: int, varies: bool) -> xr.DataArray:
+    """The array with one axis ascending, if its coordinates are the points of the grid."""
+    axis, expected = grid.axes[number], grid.coordinates(number).numpy()
+    found = real_numbers(f"coordinate {axis} of {what}", data[axis].values).numpy()
+    if len(found) > 1 and found[0] > found[-1]:
+        data, found = data.isel({axis: slice(None, None, -1)}), found[::-1]
+    if varies and len(found) > 1:  # the box is given by a parameter: only even spacing can be checked
+        step = (found[-1] - found[0]) / (len(found) - 1)
+        expected = found[0] + step * np.arange(len(found))
+    allowed = TOLERANCE * float(grid.spacing[number])
+    if not (np.abs(found - expected) <= allowed).all():
+        raise ValueError(
+            f"expected the {len(found)} coordinates {axis} of {what} evenly from {expected[0]:g} to {expected[-1]:g} "
+            f"({grid.layout[number]}), the box of the problem, found {found[0]:g} to {found[-1]:g}"
+            f"{'' if np.allclose(np.diff(found), np.diff(found)[:1], atol=allowed) else ', uneven'}; interpolate to "
+            "these points"
+        )
+    return data
+
+
+def state(u0: Any, problem: Problem, history: int = 1) -> Float[Tensor, "sample time channel *space"]:
+    """A user's state, on any number of points of the problem's box.
+
+    Args:
+        u0: an array "channel *space", "sample channel *space" or "sample history channel *space" ("*space" alone of one
+            field); a Dataset with one variable for each field; a DataArray with the dimensions sample, time, channel
+            and the axes, in any order.
+        problem: whose fields and box are meant.
+        history: frames wanted.
+
+    Raises:
+        ValueError: if names, dimensions, coordinates or shapes do not fit, or a value is not a finite number.
+    """
+    if isinstance(u0, xr.Dataset):
+        u = _of_variables(u0, problem)
+    elif isinstance(u0, xr.DataArray):
+        u = _of_array(u0, problem)
+    else:
+        u = _of_numbers(real_numbers("u0", u0), problem)
+    if not torch.isfinite(u).all():
+        raise ValueError("expected a finite state u0, found NaN or Inf in it; fill or remove those values")
+    if u.shape[1] != history:
+        raise ValueError(
+            f"expected u0 with {history} history frames (sample history channel *space), got shape {tuple(u.shape)}; "
+            f"give the last {history} frames"
+        )
+    if isinstance(u0, (xr.Dataset, xr.DataArray)) and history > 1:
+        _check_times(u0, problem)
+    return u
+
+
+def _of_numbers(u: Tensor, problem: Problem) -> Tensor:
+    n, ndim = problem.n_channels, problem.ndim
+    u = u[None] if u.ndim == ndim and n == 1 else u
+    if not ndim < u.ndim <= ndim + 3 or u.shape[-1 - ndim] != n or 0 in u.shape:
+        raise ValueError(
+            f"expected an array that ends in {(n, *problem.grid.shape)} (channels "
+            f"{[f.name for f in problem.fields]}, then space), got {tuple(u.shape)}; put the channel axis before the "
+            "spatial axes"
+        )
+    u = u[None] if u.ndim == ndim + 1 else u
+    return u[:, None] if u.ndim == ndim + 2 else u
+
+
+def _of_variables(data: xr.Dataset, problem: Problem) -> Tensor:
+    names = [field.name for field in problem.fields]
+    missing = [name for name in names if name not in data]
+    if missing:
+        raise ValueError(f"expected the fields {names}, found {list(data.data_vars)}; add {missing}")
+    return _stacked([arranged(f"u0[{name!r}]", data[name], problem, ("sample", "time")) for name in names])
+
+
+def _of_array(data: xr.DataArray, problem: Problem) -> Tensor:
+    names = [field.name for field in problem.fields]
+    channel = next((name for name in CHANNEL if name in data.dims), None)
+    if channel is None:
+        if len(names) > 1 or data.name not in (None, *names):
+            raise ValueError(
+                f"expected the fields {names} in u0, found a DataArray named {data.name!r} without a dimension "
+                "'channel'; give a Dataset with one variable for each field"
+            )
+        return _stacked([arranged("u0", data, problem, ("sample", "time"))])
+    if data.sizes[channel] != len(names):
+        raise ValueError(f"expected {len(names)} channels {names} in u0, found {data.sizes[channel]}; correct u0")
+    if channel in data.coords and data[channel].dtype.kind in "UOS":
+        found = [str(name) for name in data[channel].values]
+        if sorted(found) != sorted(names):
+            raise ValueError(f"expected the channels {names} in u0, found {found}; rename them")
+        data = data.isel({channel: [found.index(name) for name in names]})
+    return _stacked([arranged("u0", data.isel({channel: i}), problem, ("sample", "time")) for i in range(len(names))])
+
+
+def _stacked(fields: Sequence[xr.DataArray]) -> Tensor:
+    """Arrays of `arranged` as "sample time channel *space"; one without samples serves for all."""
+    full = []
+    for data in fields:
+        values = real_numbers(f"u0[{data.name!r}]", data.values)
+        for position, name in enumerate(("sample", "time")):
+            values = values if name in data.dims else values.unsqueeze(position)
+        full.append(values)
+    shapes = {tuple(values.shape[1:]) for values in full}
+    if len(shapes) > 1 or len({len(values) for values in full} - {1}) > 1:
+        raise ValueError(f"expected fields of one shape in u0, found {[tuple(v.shape) for v in full]}; correct u0")
+    n = max(len(values) for values in full)
+    return torch.stack([values.expand(n, *values.shape[1:]) for values in full], 2)
+
+
+def _check_times(data: xr.Dataset | xr.DataArray, problem: Problem) -> None:
+    """Raises ValueError if history frames are not neighbours in time."""
+    if "time" not in data.coords or data["time"].ndim != 1 or "dt" in problem.params:
+        return
+    steps = np.diff(real_numbers("time of u0", data["time"].values).numpy())
+    if not np.allclose(steps, problem.dt, rtol=TOLERANCE):
+        raise ValueError(
+            f"expected frames of u0 at steps of dt = {problem.dt:g} in time, found steps {steps[:4].tolist()}; give "
+            "neighbouring frames, the last one last"
+        )
+
+
+def input_field(what: str, data: Any, problem: Problem) -> Float[Tensor, "sample *space"]:
+    """A coefficient on any number of points of the problem's box: "*space" or "sample *space", or a DataArray.
+
+    Raises:
+        ValueError: if dimensions or coordinates do not fit, or a value is not a finite number.
+    """
+    if isinstance(data, xr.DataArray):
+        data = arranged(what, data, problem, ("sample",)).values
+    values = real_numbers(what, data)
+    ndim = problem.ndim
+    if values.ndim not in (ndim, ndim + 1) or 0 in values.shape:
+        raise ValueError(
+            f"expected {what} of shape {problem.grid.shape}, or with samples before that, got {tuple(values.shape)}; "
+            "give one value for each point"
+        )
+    if not torch.isfinite(values).all():
+        raise ValueError(f"expected finite values in {what}, found NaN or Inf; fill or remove them")
+    return values[None] if values.ndim == ndim else values
+
+
+def scalar(what: str, value: Any) -> Float[Tensor, "sample"]:
+    """A parameter: one finite number, or one for each sample.
+
+    Raises:
+        ValueError: on another shape, or a value that is not a finite number.
+    """
+    values = real_numbers(what, value)
+    if values.ndim > 1 or not values.numel() or not torch.isfinite(values).all():
+        raise ValueError(
+            f"expected one finite number for {what}, or one for each sample, got shape {tuple(values.shape)} with "
+            f"{int((~torch.isfinite(values)).sum())} values that are NaN or Inf; correct it"
+        )
+    return values.reshape(-1)
+
+
+def times(t: Any) -> Float[Tensor, "time"]:
+    """The times wanted.
+
+    Raises:
+        ValueError: if there are none, or one is not a finite number.
+    """
+    values = real_numbers("t", t)
+    if values.ndim > 1 or not values.numel() or not torch.isfinite(values).all():
+        raise ValueError(f"expected at least one time, a list of finite numbers, got t = {t!r}; give t=[...]")
+    return values.reshape(-1)
