@@ -62,7 +62,7 @@ class ElectroThermalCase(Case):
     warmest: float = 15.0
     tolerance: float = 1e-6
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     params: ClassVar[tuple[str, ...]] = (
         *("ellipse_a", "ellipse_b", "ellipse_angle"),
         *("conductivity_prefactor", "alumina_conduction"),
@@ -150,8 +150,9 @@ class WarmPlate:
 
     def sample(self, grid: Grid) -> Solved:
         """The fields and the coefficients at the points of a grid on the plate."""
-        field, _ = evaluate([self.total], self.mesh, grid, self.parts)
-        others, _ = evaluate([self.rise, self.prefactor, self.conduction], self.mesh, grid, self.parts)
+        field, _ = evaluate([self.total], self.mesh, grid, self.parts, LENGTH / 2)
+        rest = [self.rise, self.prefactor, self.conduction]
+        others, _ = evaluate(rest, self.mesh, grid, self.parts, LENGTH / 2)
         return Solved(np.concatenate((real_and_imaginary(field), others[:1]))[None], others[1:])
 
     def _iterate(self) -> None:

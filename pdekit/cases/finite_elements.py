@@ -131,8 +131,16 @@ def square_mesh(
     return mesh
 
 
+INSET = 1e-9
+"""Share of a length by which points on the side of a part are moved into it."""
+
+
 def evaluate(
-    functions: Sequence[Any], mesh: Any, grid: Grid, materials: Sequence[str] | None = None
+    functions: Sequence[Any],
+    mesh: Any,
+    grid: Grid,
+    materials: Sequence[str] | None = None,
+    half: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Values of functions of a mesh at the points of a grid.
 
@@ -141,12 +149,18 @@ def evaluate(
         mesh: an `ngsolve.Mesh`.
         grid: whose points, in the mesh's unit of length, may lie outside of it.
         materials: parts of the mesh where the functions exist; None if everywhere.
+        half: half the side of a square around the origin that these parts fill, if the mesh goes on beyond it. Points
+            on its sides belong to both, and are taken inside by `INSET` of it.
 
     Returns:
         values "channel *space", zero where there is none, complex if a function is; mask "*space", 1.0 or 0.0.
     """
     ng = require_ngsolve()
-    points = mesh(*(column.numpy().ravel() for column in grid.mesh()))
+    columns = [column.numpy().ravel() for column in grid.mesh()]
+    if half is not None:
+        on_side = [abs(abs(column) - half) <= INSET * half for column in columns]
+        columns = [np.where(on, (1 - INSET) * column, column) for on, column in zip(on_side, columns, strict=True)]
+    points = mesh(*columns)
     inside = points["nr"] >= 0
     if materials is not None:
         part = mesh.MaterialCF({name: 1.0 for name in materials}, default=0.0)

@@ -72,13 +72,19 @@ class Archive:
             self.put(str(name), [str(dim) for dim in variable.dims], variable.values, variable.attrs)
 
     def declare(
-        self, name: str, dims: Sequence[str], attrs: Mapping[str, Any], together: tuple[int, int] | None = None
+        self,
+        name: str,
+        dims: Sequence[str],
+        attrs: Mapping[str, Any],
+        together: tuple[int, int] | None = None,
+        kind: str = "f4",
     ) -> None:
-        """A float32 variable that `write` fills; NaN where it never does. Trailing dimensions are stored together.
+        """A variable of numbers that `write` fills; NaN where it never does. Trailing dimensions are stored together.
 
         Args:
             name, dims, attrs: of the variable.
             together: samples and times that are written at once, and so compressed at once.
+            kind: of its numbers, "f4" or "f8".
         """
         limits = dict(zip(("sample", "time"), together, strict=True)) if together else {}
         chunks: list[int] = []
@@ -86,7 +92,7 @@ class Archive:
             size = min(len(self._file.dimensions[dim]), limits.get(dim, CHUNK))
             chunks.insert(0, max(1, min(size, CHUNK // max(1, math.prod(chunks)))))
         variable = self._file.create_variable(
-            name, tuple(dims), "f4", fillvalue=np.float32(np.nan), chunks=tuple(chunks), compression="gzip",
+            name, tuple(dims), kind, fillvalue=np.dtype(kind).type(np.nan), chunks=tuple(chunks), compression="gzip",
             compression_opts=1,
         )  # fmt: skip
         for key, value in attrs.items():

@@ -1,7 +1,7 @@
 """Pearson correlation over space: rho = <a b> / sqrt(<a^2> <b^2>), a = u - <u>, b = reference - <reference>.
 
-Computed as rho = 1 - (<(a - b)^2> - (|a| - |b|)^2) / (2 |a| |b|) with |a| = sqrt(<a^2>): the same number, exactly 1 for
-a field with itself in any precision, and without cancellation where rho is near 1. (The Well divides a biased
+Computed by `pdekit.metrics.pair.cosine`: exactly 1 for a field with itself in any precision, without cancellation where
+rho is near 1, and right for forecasts 1e-8 or 1e15 times as large as their reference. (The Well divides a biased
 covariance by unbiased deviations: 0.875 for eight points with themselves. torch-cfd, jax-cfd and APEBench do not
 centre, which flatters every field with a mean.)
 """
@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor
 
-from pdekit.metrics.pair import Pair, Signal, measure
+from pdekit.metrics.pair import Pair, Signal, cosine, measure
 
 
 @measure
@@ -21,7 +21,7 @@ def correlation(pair: Pair) -> Tensor:
     """Correlation of each field with its reference, -1..1; -inf where the forecast has diverged.
 
     Components of a vector or complex field are centred each and then correlated jointly. If one of the two is
-    constant in space (to the rounding of the larger one) the value is 0, if both are it is 1: neither has a pattern
+    constant in space (to the rounding of its values) the value is 0, if both are it is 1: neither has a pattern
     that the other misses.
 
     >>> from pdekit.fields import Field, Grid, Problem
@@ -30,7 +30,8 @@ def correlation(pair: Pair) -> Tensor:
     >>> correlation(5 + 2 * u, u, problem).item(), round(correlation(-u, u, problem).item(), 6)
     (1.0, -1.0)
     """
-    return _pearson(*((signal.variation, signal.square) for signal in (pair.error, pair.forecast, pair.known)))
+    signals = pair.forecast, pair.known
+    return _pearson(pair.error.variation, pair.forecast.covariance, *((s.variation, s.flat) for s in signals))
 
 
 @measure
@@ -41,22 +42,33 @@ def correlation_all(pair: Pair) -> Tensor:
     share a unit; with one channel it is `correlation`.
     """
 
-    def over_all(signal: Signal) -> tuple[Tensor, Tensor]:
-        between = (signal.mean - signal.mean.mean(-1, keepdim=True)) ** 2
-        found = (signal.variation_of_channels + between, signal.square_of_channels)
-        return tuple(part.mean(-1, keepdim=True).expand(part.shape) for part in found)
-
     if len(pair.problem.fields) == 1:
         return correlation.of_pair(pair)
-    return _pearson(*(over_all(signal) for signal in (pair.error, pair.forecast, pair.known)))
+    error, u, r = pair.error, pair.forecast, pair.known
+    product = _over_all(u.covariance_of_channels + _apart(u) * _apart(r))
+    return _pearson(_varying(error), product, *((_varying(s), _flat(s)) for s in (u, r)))
 
 
-def _pearson(e: tuple[Tensor, Tensor], u: tuple[Tensor, Tensor], r: tuple[Tensor, Tensor]) -> Tensor:
-    """rho from the variations of error, forecast and reference; with their squares a constant is told from rounding."""
-    square_e, a, b = e[0], u[0].sqrt(), r[0].sqrt()
-    rounding = 16 * torch.finfo(a.dtype).eps
-    # the spectrum of a forecast is made of that of the reference, and has its rounding too
-    flat_a, flat_b = a <= rounding * torch.maximum(u[1], r[1]).sqrt(), b <= rounding * r[1].sqrt()
-    rho = (1 - (square_e - (a - b) ** 2) / (2 * a * b)).clamp(-1, 1)
+def _over_all(of_channels: Tensor) -> Tensor:
+    return of_channels.mean(-1, keepdim=True).expand(of_channels.shape)
+
+
+def _apart(signal: Signal) -> Tensor:
+    """Means of the channels less that of all."""
+    return signal.mean - signal.mean.mean(-1, keepdim=True)
+
+
+def _varying(signal: Signal) -> Tensor:
+    return _over_all(signal.variation_of_channels + _apart(signal) ** 2)
+
+
+def _flat(signal: Signal) -> Tensor:
+    return _varying(signal).sqrt() <= 16 * signal.eps * _over_all(signal.square_of_channels).sqrt()
+
+
+def _pearson(square_e: Tensor, product: Tensor, u: tuple[Tensor, Tensor], r: tuple[Tensor, Tensor]) -> Tensor:
+    """rho from the variation of the error, the covariance, and variation and flatness of forecast and reference."""
+    (a, flat_a), (b, flat_b) = (u[0].sqrt(), u[1]), (r[0].sqrt(), r[1])
+    rho = cosine(square_e, product, a, b)
     rho = torch.where(flat_a | flat_b, (flat_a & flat_b).to(rho.dtype), rho)
     return torch.where((square_e + a).isfinite(), rho, -math.inf)

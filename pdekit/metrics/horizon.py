@@ -21,6 +21,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+BLOW_UP = 10.0
+"""RMSE, in units of the largest RMS of the reference over the horizon, beyond which a finite forecast has blown up."""
+
 
 @dataclass(frozen=True)
 class CorrelationTime:
@@ -142,9 +145,36 @@ def stable_share(error: np.ndarray, bound: float = np.inf) -> float:
     return float(blow_up_time(error, np.arange(np.shape(error)[-1]), bound).censored.mean())
 
 
-def diverged(error: np.ndarray) -> np.ndarray:
-    """Whether any frame of "... time" is not finite."""
-    return ~np.isfinite(error).all(-1)
+def diverged(error: np.ndarray, bound: float = np.inf) -> np.ndarray:
+    """Whether any frame of "... time" is not finite, or has an error above a bound."""
+    error = np.asarray(error, dtype=np.float64)
+    return ~(np.isfinite(error) & (error <= bound)).all(-1)
+
+
+def in_largest(error: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Relative errors "... time" in units of the largest scale over time instead of the scale of each time.
+
+    A reference that decays makes the relative error of a forecast that only lags behind as large as one likes; that is
+    no blow-up. An infinity stays one, and a scale that is zero at all times changes nothing.
+
+    >>> in_largest(np.array([0.5, 40.0, np.inf]), np.array([2.0, 0.01, 0.0])).tolist()
+    [0.5, 0.2, inf]
+    """
+    error, scale = np.asarray(error, dtype=np.float64), np.asarray(scale, dtype=np.float64)
+    largest = scale.max(-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.isinf(error) | (largest == 0), error, error * (scale / largest))
+
+
+def mean_over_fields(values: np.ndarray) -> np.ndarray:
+    """Mean over the last axis of the fields where a value is defined; NaN if it is for none.
+
+    >>> mean_over_fields(np.array([[1.0, 3.0], [1.0, np.nan], [np.nan, np.nan]])).tolist()
+    [2.0, 1.0, nan]
+    """
+    there = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(there, values, 0.0).sum(-1) / there.sum(-1)
 
 
 def quantile(values: np.ndarray, q: float, axis: int = 0) -> np.ndarray:

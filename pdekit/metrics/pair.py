@@ -37,17 +37,31 @@ class Signal:
         problem: its problem.
         mask: "batch field *space" or None.
         sums: makes the sums of a sweep over it.
+        eps: the rounding of its values.
+        reference: what it is compared with, for products of the two.
     """
 
-    def __init__(self, u: Callable[[], Tensor], problem: Problem, mask: Tensor | None, sums: Callable[[], Sums]):
+    def __init__(
+        self,
+        u: Callable[[], Tensor],
+        problem: Problem,
+        mask: Tensor | None,
+        sums: Callable[[], Sums],
+        eps: float,
+        reference: Callable[[], Tensor] | None = None,
+    ):
         self.problem, self.mask, self._u, self._sums = problem, mask, u, sums
+        self.eps, self._reference = eps, reference
 
     @property
     def lasting(self) -> tuple[str, ...]:
         """What measures are made of, by name: what may have to be kept of a field."""
         if self.by_parseval:
             return ("sums",)
-        means = ("mean", "square_of_channels", "variation_of_channels", "square_at_edge", "sums")
+        means = (
+            *("mean", "square_of_channels", "variation_of_channels", "square_at_edge", "sums"),
+            "covariance_of_channels",
+        )
         return means if self.swept else (*means, "absolute", "largest")
 
     @property
@@ -59,7 +73,7 @@ class Signal:
     def joined(signals: Sequence[Signal], names: Sequence[str] | None = None) -> Signal:
         """The frames of several, one after the other, without the fields: what is named, or has been asked for."""
         first = signals[0]
-        found = Signal(_gone, first.problem, first.mask, _gone)
+        found = Signal(_gone, first.problem, first.mask, _gone, first.eps)
         for name in first.asked if names is None else names:
             values = [getattr(signal, name) for signal in signals]
             vars(found)[name] = values[0].joined(values) if name == "sums" else torch.cat(values, -2)
@@ -68,6 +82,11 @@ class Signal:
     @cached_property
     def u(self) -> Tensor:
         return self._u()
+
+    @property
+    def wide(self) -> Tensor:
+        """The field in float64: the squares of 1e20 or of 1e-23 are no numbers of float32."""
+        return self.u.double()
 
     @cached_property
     def sums(self) -> Sums:
@@ -107,24 +126,32 @@ class Signal:
     @cached_property
     def mean(self) -> Tensor:
         """<u>."""
-        return self.sums.mean if self.by_parseval else average(self.u, self.problem, self.mask)
+        return self.sums.mean if self.by_parseval else average(self.wide, self.problem, self.mask)
 
     @cached_property
     def square_of_channels(self) -> Tensor:
         """<u^2>."""
-        return self.total if self.by_parseval else average(self.u**2, self.problem, self.mask)
+        return self.total if self.by_parseval else average(self.wide**2, self.problem, self.mask)
 
     @cached_property
     def variation_of_channels(self) -> Tensor:
         """<(u - <u>)^2>."""
         if self.by_parseval:
             return self.power[..., 1:].sum(-1)
-        return average(centred(self.u, self.problem, self.mask) ** 2, self.problem, self.mask)
+        return average(centred(self.wide, self.problem, self.mask) ** 2, self.problem, self.mask)
+
+    @cached_property
+    def covariance_of_channels(self) -> Tensor:
+        """<(u - <u>) (reference - <reference>)>, of a forecast."""
+        if self.by_parseval:
+            return self.sums.cross[..., 1:].sum(-1)
+        reference = centred(self._reference().double(), self.problem, self.mask)
+        return average(centred(self.wide, self.problem, self.mask) * reference, self.problem, self.mask)
 
     @cached_property
     def square_at_edge(self) -> Tensor:
         """<u^2> over the points next to an end of a bounded axis (`edge_average`)."""
-        return edge_average(self.u**2, self.problem, self.mask)
+        return edge_average(self.wide**2, self.problem, self.mask)
 
     @cached_property
     def square(self) -> Tensor:
@@ -135,6 +162,16 @@ class Signal:
     def variation(self) -> Tensor:
         """<(u - <u>)^2>, jointly for each group."""
         return joint(self.variation_of_channels, self.problem)
+
+    @cached_property
+    def covariance(self) -> Tensor:
+        """<(u - <u>) (reference - <reference>)>, jointly for each group."""
+        return joint(self.covariance_of_channels, self.problem)
+
+    @cached_property
+    def flat(self) -> Tensor:
+        """Whether the variation of a group is the rounding of its values."""
+        return self.variation.sqrt() <= 16 * self.eps * self.square.sqrt()
 
     @cached_property
     def filled(self) -> Tensor:
@@ -173,7 +210,7 @@ class Known(Signal):
 
     def __init__(self, u: Tensor, problem: Problem, mask: Tensor | None = None):
         self.spectra = Spectra(u, problem, mask)
-        super().__init__(lambda: u, problem, mask, self.spectra.sums)
+        super().__init__(lambda: u, problem, mask, self.spectra.sums, rounding_of(u))
 
     def beside(self, u: Tensor) -> Pair:
         """A forecast, "... batch time channel *space", usually with members in front.
@@ -187,8 +224,10 @@ class Known(Signal):
                 f"or without members in front, got {tuple(u.shape)}"
             )
         swept = functools.cache(lambda: self.spectra.beside(u))
-        error = Signal(lambda: u - self.u, self.problem, self.mask, lambda: swept()[0])
-        return Pair(error, Signal(lambda: u, self.problem, self.mask, lambda: swept()[1]), self)
+        eps = max(rounding_of(u), self.eps)
+        error = Signal(lambda: u - self.u, self.problem, self.mask, lambda: swept()[0], eps)
+        forecast = Signal(lambda: u, self.problem, self.mask, lambda: swept()[1], eps, lambda: self.u)
+        return Pair(error, forecast, self)
 
 
 class Pair:
@@ -232,6 +271,11 @@ class Pair:
         are rounding."""
         return self.forecast.power
 
+    @property
+    def eps(self) -> float:
+        """The rounding of the forecast's values."""
+        return self.forecast.eps
+
     @cached_property
     def finite(self) -> Tensor:
         """Whether all of the error's power is."""
@@ -240,12 +284,31 @@ class Pair:
     @cached_property
     def coherence(self) -> Tensor:
         """rho of each shell, -1..1, jointly for each group; see `pdekit.metrics.spectra.coherence`."""
-        error = joint(self.error.power, self.problem, -2)
         u, r = self.forecast.amplitude, self.known.amplitude
-        rho = (1 - (error - (u - r) ** 2) / (2 * u * r)).clamp(-1, 1)
+        cross = joint(self.forecast.sums.cross, self.problem, -2)
+        rho = cosine(joint(self.error.power, self.problem, -2), cross, u, r)
         rho = torch.where(u * r == 0, (u + r == 0).to(rho.dtype), rho)
         diverged = (~(self.finite & self.forecast.total.isfinite())).to(rho.dtype)
         return rho.masked_fill_((joint(diverged, self.problem) > 0).unsqueeze(-1), -torch.inf)
+
+
+def cosine(error: Tensor, product: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """<u r> / (|u| |r|) from error = <(u - r)^2>, product = <u r>, a = |u| and b = |r|.
+
+    Where the two are alike it is 1 - (error - (a - b)^2) / (2 a b): exactly 1 for u = r, and without cancellation near
+    1. That loses all digits where one of the two is much larger; the product does not, by Cauchy and Schwarz.
+
+    >>> one, small = torch.tensor([1.0]), torch.tensor([0.25])
+    >>> cosine(0 * one, one, one, one).item(), cosine(one, 0.125 * one, one, small).item()
+    (1.0, 0.5)
+    """
+    alike = error <= a * b
+    return torch.where(alike, 1 - (error - (a - b) ** 2) / (2 * a * b), product / a / b).clamp(-1, 1)
+
+
+def rounding_of(u: Tensor) -> float:
+    """Machine precision of the numbers of a field."""
+    return torch.finfo(u.dtype if u.is_floating_point() else torch.float64).eps
 
 
 def _gone() -> NoReturn:

@@ -1,17 +1,18 @@
 """Pointwise errors of e = u - reference: RMSE, its relative forms, MAE, the maximum, the bias and the boundary.
 
 Shapes, quadrature and joint values of vector fields: `pdekit.metrics.quadrature`. A forecast with NaN or Inf
-has the error +inf at that time; so does one whose square overflows its floating type.
+has the error +inf at that time; so does one whose square overflows float64, in which all squares are added.
 """
 
 from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor
 
 from pdekit.metrics.pair import Pair, measure
-from pdekit.metrics.quadrature import diverged_as, joint, ratio
+from pdekit.metrics.quadrature import diverged_as, has_edge, joint, ratio
 
 
 @measure
@@ -34,7 +35,7 @@ def nrmse(pair: Pair) -> Tensor:
     >>> problem = Problem(Grid((4,), (1.0,)), (Field("u"),), dt=1.0, n_frames=2)
     >>> reference = torch.tensor([[[[3.0, 0.0, 4.0, 0.0]]]])
     >>> nrmse(reference + torch.tensor([0.0, 0.5, 0.0, 0.0]), reference, problem).item()
-    0.10000000149011612
+    0.1
     """
     return diverged_as(math.inf, ratio(pair.error.square.sqrt(), pair.known.square.sqrt()))
 
@@ -98,6 +99,7 @@ def boundary_rmse(pair: Pair) -> Tensor:
     """RMSE of the points next to the boundary: the end nodes, or the outermost cells, of the axes that have ends.
 
     All of them count alike, corners once (PDEBench's bRMSE without its double corners). Where a mask leaves no point
-    of the edge the value is 0.
+    of the edge the value is NaN, whatever the forecast: it is not defined.
     """
-    return diverged_as(math.inf, pair.error.square_at_edge.sqrt())
+    square = pair.error.square_at_edge
+    return torch.where(has_edge(pair.problem, square, pair.mask), diverged_as(math.inf, square.sqrt()), math.nan)

@@ -59,6 +59,14 @@ def shell_sums(
         _shell_sums(u_hat + added, tables, *of_sum)
 
 
+def shell_products(u_hat: Tensor, other: Tensor, tables: tuple[Tensor | float, ...]) -> Tensor:
+    """sum Re u_hat conj(other) of each shell, "row shell"."""
+    order, starts, weights, scale = tables
+    products = ((scale * u_hat) * (scale * other).conj()).real.T.contiguous()
+    found = torch.nn.functional.embedding_bag(order, products, starts, mode="sum", per_sample_weights=weights)
+    return found[:-1].T
+
+
 def _shell_sums(u_hat: Tensor, tables: tuple[Tensor | float, ...], power: Tensor, slope: Tensor, mean: Tensor) -> None:
     """A sum over some modes is one of whole rows of them, so that they come first."""
     order, starts, weights, scale = tables

@@ -58,12 +58,20 @@ def edge(problem: Problem, like: Tensor) -> Tensor:
 
 
 def edge_average(values: Tensor, problem: Problem, mask: Tensor | None = None) -> Tensor:
-    """Mean over the points of `edge` inside the mask, all of them alike; 0 where there is none."""
-    inside = edge(problem, values)
-    if mask is not None:
-        inside = inside * (mask > 0).unsqueeze(1).to(inside)
+    """Mean over the points of `edge` inside the mask, all of them alike; NaN where there is none."""
+    inside = _edge_inside(problem, values, mask)
     space = space_dims(problem)
-    return torch.where(inside > 0, values, values.new_zeros(())).sum(space) / inside.sum(space).clamp_min(1)
+    return torch.where(inside > 0, values, values.new_zeros(())).sum(space) / inside.sum(space)
+
+
+def has_edge(problem: Problem, like: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Whether there is a point of `edge` inside the mask: one value, or "batch 1 field"."""
+    return _edge_inside(problem, like, mask).sum(space_dims(problem)) > 0
+
+
+def _edge_inside(problem: Problem, like: Tensor, mask: Tensor | None) -> Tensor:
+    inside = edge(problem, like)
+    return inside if mask is None else inside * (mask > 0).unsqueeze(1).to(inside)
 
 
 def centred(values: Tensor, problem: Problem, mask: Tensor | None = None) -> Tensor:

@@ -105,19 +105,30 @@ def log_spectral_distance(pair: Pair) -> Tensor:
 
     Filled means above `FLOOR` of its strongest shell. Blind to phase: it asks whether the forecast has the right
     *amount* of every scale, and stays meaningful when predictability has ended. +inf for a forecast with an empty
-    shell, for one of an empty reference, and where it has diverged.
+    shell (to the rounding of its values, see `rounding_power`), for one of an empty reference, and where it has
+    diverged.
     """
-    return decades(diverged_as(math.inf, pair.power), pair.known.power, pair.known.filled)
+    power, empty = diverged_as(math.inf, pair.power), rounding_power(pair.forecast.total, pair.forecast.eps)
+    return decades(power, pair.known.power, pair.known.filled, empty)
 
 
-def decades(spectrum: Tensor, wanted: Tensor, filled: Tensor | None = None) -> Tensor:
+def rounding_power(square: Tensor, eps: float) -> Tensor:
+    """The power below which a part of a spectrum is empty: that of the rounding of all values, (16 eps)^2 <u^2>."""
+    return (16 * eps) ** 2 * square
+
+
+def decades(spectrum: Tensor, wanted: Tensor, filled: Tensor | None = None, empty: Tensor | None = None) -> Tensor:
     """sqrt(mean of log10(spectrum/wanted)^2) over the last axis, where ``wanted`` is filled (see `filled_shells`).
+
+    Parts of the spectrum with no more than ``empty`` have nothing, and make the distance +inf.
 
     >>> wanted = torch.tensor([1.0, 1e-2, 1e-9])
     >>> round(decades(torch.tensor([10.0, 1e-3, 1.0]), wanted).item(), 6)
     1.0
     """
     filled = filled_shells(wanted) if filled is None else filled
+    if empty is not None:
+        spectrum = torch.where(spectrum <= empty.unsqueeze(-1), 0.0, spectrum)
     square = (spectrum / wanted).log10().square().masked_fill_(~filled, 0)
     distance = (square.sum(-1) / filled.sum(-1)).sqrt()  # NaN, so +inf, if nothing is filled
     both_empty = (spectrum.amax(-1) == 0) & (wanted.amax(-1) == 0)

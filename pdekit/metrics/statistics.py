@@ -24,7 +24,7 @@ from pdekit.metrics import series
 from pdekit.metrics.attractors import correlation_dimension, sliced_wasserstein
 from pdekit.metrics.pair import Known, Pair
 from pdekit.metrics.quadrature import average, diverged_as, space_dims
-from pdekit.metrics.spectra import decades
+from pdekit.metrics.spectra import decades, rounding_power
 
 POINTS = 64
 VALUES = 2**15
@@ -51,7 +51,7 @@ class Window:
 
     def __init__(self, problem: Problem, points: Tensor, spectral: bool = False, mask: Tensor | None = None):
         self.problem, self.points, self.spectral, self.mask = problem, points, spectral, mask
-        self.n_frames = 0
+        self.n_frames, self.eps = 0, 0.0
         self.power = torch.zeros((), dtype=torch.float64, device=points.device)
         self._total, self._recent, self._n_recent = self.power, self.power, 0
         self._pieces: list[Tensor] = []
@@ -67,6 +67,7 @@ class Window:
         index = self.points.to(flat.device).unsqueeze(1).expand(-1, flat.shape[1], -1, -1)
         self._pieces.append(flat.gather(-1, index).to(at))
         self.n_frames += values.shape[1]
+        self.eps = max(self.eps, u.eps)
         self._add(values)
         if self.spectral:
             self.power = self.power + u.power[:, frames].sum(1, dtype=torch.float64).to(at)
@@ -74,7 +75,7 @@ class Window:
     def joined(self, later: Window) -> Window:
         """The window that this one and the next make together."""
         whole = Window(self.problem, self.points, self.spectral, self.mask)
-        whole.n_frames = self.n_frames + later.n_frames
+        whole.n_frames, whole.eps = self.n_frames + later.n_frames, max(self.eps, later.eps)
         whole._total, whole.power = self.total + later.total, self.power + later.power
         whole._pieces = [*self._pieces, *later._pieces]
         return whole
@@ -159,8 +160,9 @@ def time_mean_rmse(u: Window, reference: Window) -> Tensor:
 
 
 def time_mean_spectral_distance(u: Window, reference: Window) -> Tensor:
-    """Log-spectral distance of the spectra that are averaged over time, in decades."""
-    return decades(diverged_as(math.inf, u.spectrum), reference.spectrum)
+    """Log-spectral distance of the spectra that are averaged over time, in decades; +inf for an empty shell."""
+    spectrum = diverged_as(math.inf, u.spectrum)
+    return decades(spectrum, reference.spectrum, empty=rounding_power(spectrum.sum(-1), u.eps))
 
 
 def one_point_wasserstein(u: Window, reference: Window) -> Tensor:
@@ -170,7 +172,8 @@ def one_point_wasserstein(u: Window, reference: Window) -> Tensor:
 
 def frequency_spectral_distance(u: Window, reference: Window) -> Tensor:
     """Log-spectral distance of the frequency spectra, in decades."""
-    return decades(u.frequency_spectrum, reference.frequency_spectrum)
+    empty = rounding_power((u.series**2).mean((-2, -1)), u.eps)
+    return decades(u.frequency_spectrum, reference.frequency_spectrum, empty=empty)
 
 
 def invariant_measure_distance(u: Window, reference: Window) -> Tensor:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
-from pdekit.metrics.horizon import correlation_time_first_crossing, diverged, quantile
+from pdekit.metrics.horizon import BLOW_UP, correlation_time_first_crossing, diverged, quantile
 from pdekit.report.charts.formats import milliseconds, number, time_text
 from pdekit.report.compared import CORRELATION as THRESHOLD
 from pdekit.report.compared import compared_frame, still_forecasts, why_compared
@@ -46,7 +46,7 @@ class Row:
         forecasting: whether the model still forecasts at each of these times, see `compared.still_forecasts`.
         correlation_time: first crossing of `THRESHOLD`, None where correlation is not defined.
         censored: share of forecasts that never crossed.
-        diverged: share of forecasts with a value that is not finite.
+        diverged: share of forecasts that have blown up: not finite, or an RMSE above `BLOW_UP`.
         seconds, calls, parameters: cost of one forecast, network evaluations in it, size.
         seconds_alone: cost of one forecast that is made alone, NaN if not measured.
         fastest: cost of one forecast in the batch that suits the model best, and the size of that batch.
@@ -204,9 +204,17 @@ def _row(scores: xr.Dataset, name: str, kind: str, frames: tuple[int, ...]) -> R
     return Row(
         name, kind, "", errors, tuple(e.median < f for e, f in zip(errors, floors, strict=True)),
         tuple(bool(holds[frame]) for frame in frames), time, censored,
-        float(diverged(error).mean()), float(known.seconds_per_forecast), int(known.network_calls),
+        _blown_up(scores, name, error), float(known.seconds_per_forecast), int(known.network_calls),
         int(known.parameters), alone, fastest, int(known.peak_bytes) if "peak_bytes" in scores else 0,
     )  # fmt: skip
+
+
+def _blown_up(scores: xr.Dataset, name: str, error: np.ndarray) -> float:
+    """Share of the forecasts that have blown up, as the horizons count it; by the nRMSE where there is no time."""
+    if "blow_up_time_censored" not in scores:
+        return float(diverged(error, BLOW_UP).mean())
+    flags = scores.blow_up_time_censored.sel(model=name).values
+    return float((flags[flags >= 0] == 0).mean())
 
 
 def _lead(scores: xr.Dataset, error: np.ndarray) -> np.ndarray:

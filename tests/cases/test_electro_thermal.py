@@ -10,6 +10,7 @@ from scipy.special import hankel2, jv
 
 from pdekit.cases.base import Draw
 from pdekit.cases.electro_thermal import LENGTH, STRENGTHS, ElectroThermalCase, WarmPlate
+from pdekit.fields import Grid
 from pdekit.pdes.electro_thermal import VACUUM_PERMITTIVITY, ElectroThermal
 from tests.cases.steady import cells, difference, names, residual, slopes
 
@@ -248,3 +249,17 @@ def test_a_plate_that_runs_away_is_drawn_again():
     drawn = case.draw(np.random.default_rng(12))
     assert drawn.params != proposed and drawn == ElectroThermalCase(coupling="strong").draw(np.random.default_rng(12))
     assert case.draw(np.random.default_rng(3)).params == case.propose(np.random.default_rng(3))
+
+
+def test_nodes_on_the_sides_of_the_plate_have_its_values():
+    """The sides belong to the plate and to the layer around it, where nothing was sampled: zeros stood there."""
+    plate = WarmPlate(dataclasses.replace(ElectroThermal(), **DRAWN.params), ElectroThermalCase(order=2, size=0.02))
+    origin, shape = (-LENGTH / 2, -LENGTH / 2), (17, 17)
+    nodes = plate.sample(Grid(shape, (LENGTH, LENGTH), origin, ("nodes", "nodes")))
+    short = 1e-6 * LENGTH
+    inner = Grid(shape, (LENGTH - 2 * short,) * 2, tuple(o + short for o in origin), ("nodes", "nodes"))
+    within = plate.sample(inner)
+    assert (nodes.u[0, 2] > 0).all() and (nodes.coeffs[1] > 0).all()
+    for found, expected in ((nodes.u[0], within.u[0]), (nodes.coeffs, within.coeffs)):
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-4 * abs(other).max())

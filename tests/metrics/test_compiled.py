@@ -164,7 +164,10 @@ def test_large_fields_do_not_overflow_before_their_squares_do(size, loops, monke
 def test_a_reference_whose_square_overflows_makes_no_error_small():
     problem = Problem(Grid((8,), (1.0,)), (Field("a"),), dt=1.0, n_frames=1)
     reference = torch.full((1, 1, 1, 8), 1e20)
-    assert MEASURES["nrmse"].function(reference + 1e15, reference, problem) == math.inf
+    nrmse = MEASURES["nrmse"].function
+    assert nrmse(reference + 1e15, reference, problem).item() == pytest.approx(1e-5, rel=1e-2)  # float32 steps by 9e12
+    reference = 1e180 * reference.double()
+    assert nrmse(reference * 1.1, reference, problem) == math.inf
 
 
 def test_half_precision_is_taken_in_single():

@@ -7,7 +7,7 @@ import torch
 
 from pdekit.fields import Field, Grid, Problem
 from pdekit.metrics.correlation import correlation, correlation_all
-from pdekit.metrics.pointwise import max_error, nrmse, rmse, vrmse
+from pdekit.metrics.pointwise import boundary_rmse, max_error, nrmse, rmse, vrmse
 
 
 def problem_of(grid, *fields):
@@ -132,3 +132,13 @@ def test_a_diverged_forecast_of_a_constant_reference_has_the_worst_correlation(b
     problem = problem_of(Grid((8,), (1.0,)))
     assert correlation(u, reference, problem).item() == correlation_all(u, reference, problem).item() == -math.inf
     assert correlation(reference + 1, reference, problem).item() == 1, "neither has a pattern"
+
+
+@pytest.mark.parametrize("bad", [0.0, 1.0, math.nan])
+def test_an_edge_without_points_has_no_error(bad):
+    """It was 0 for a forecast of NaN: perfect."""
+    problem = Problem(Grid((5,), (1.0,), layout=("nodes",)), (Field("a"), Field("b")), dt=1.0, n_frames=1)
+    mask = torch.tensor([[0.0, 1, 1, 1, 0], [1, 1, 1, 1, 1]])[None]
+    reference = torch.zeros(1, 1, 2, 5)
+    found = boundary_rmse(reference + bad, reference, problem, mask)[0, 0]
+    assert found[0].isnan() and found[1] == (math.inf if math.isnan(bad) else bad)

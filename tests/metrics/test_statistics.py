@@ -9,14 +9,17 @@ import torch
 from pdekit.fields import Field, Grid, Points, Problem
 from pdekit.metrics import statistics
 from pdekit.metrics.pair import Known
+from pdekit.metrics.spectra import log_spectral_distance
 from pdekit.metrics.statistics import (
     STATISTICS,
     Window,
     descriptions,
     dimension,
+    frequency_spectral_distance,
     invariant_measure_distance,
     one_point_wasserstein,
     points_of,
+    time_mean_spectral_distance,
 )
 
 GRIDS = {
@@ -270,3 +273,21 @@ def test_dimension_of_states_and_divergence():
     bad[7, 1] = math.nan
     found = dimension(window(torch.stack([circle, still, bad]), Grid((), ())))
     assert found[0].item() == pytest.approx(1, abs=0.1) and found[1] == 0 and found[2] == math.inf
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("offset", [0.0, 300.0])
+def test_an_empty_shell_is_infinitely_far(offset, dtype):
+    """The rounding of the forecast's transform stood for what it does not have: a finite number of decades."""
+    grid = Grid((64,), (2 * math.pi,))
+    x, t = grid.coordinates(0), torch.arange(N_FRAMES)[:, None]
+    low, high = torch.sin(3 * x + 0.1 * t), torch.cos(9 * x - 0.2 * t)
+    reference, smooth, weak = (offset + low + a * high for a in (1.0, 0.0, 0.1))
+    frames = [v.to(dtype)[None, :, None].expand(-1, -1, 3, -1) for v in (reference, smooth, weak)]
+    of_reference, of_smooth, of_weak = (window(u, grid) for u in frames)
+    assert (time_mean_spectral_distance(of_smooth, of_reference) == math.inf).all()
+    mean = frames[0].mean(1, keepdim=True).expand_as(frames[0])
+    assert (time_mean_spectral_distance(of_weak, of_reference) < 3).all()
+    assert (frequency_spectral_distance(window(mean, grid), of_reference) == math.inf).all()
+    log_distance = log_spectral_distance(frames[1], frames[0], problem_on(grid))
+    assert (log_distance == math.inf).all()

@@ -8,27 +8,27 @@ import numpy as np
 
 from pdekit.evaluation.archive import Archive
 from pdekit.metrics.horizon import (
+    BLOW_UP,
     CorrelationTime,
     blow_up_time,
     correlation_time_first_crossing,
+    in_largest,
+    mean_over_fields,
     stable_steps,
     valid_time_first_crossing,
 )
 
 DIMS = ("model", "member", "sample")
-BOUND = 10.0
-"""nRMSE beyond which a forecast counts as blown up, whether it is finite or not."""
-
 TIMES: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], CorrelationTime], str]] = {
     "correlation_time": ("correlation", correlation_time_first_crossing, "correlation time (above 0.8)"),
     "valid_time": ("nrmse", valid_time_first_crossing, "valid time (nRMSE below 0.4)"),
     "blow_up_time": (
         "nrmse",
-        lambda error, t: blow_up_time(error, t, BOUND),
-        "time to blow-up (nRMSE above 10)",
+        lambda error, t: blow_up_time(error, t, BLOW_UP),
+        "time to blow-up (RMSE above 10 times the largest RMS of the reference)",
     ),
 }
-"""Name, the measure that it is taken of (a mean over fields), and what it says."""
+"""Name, the measure that it is taken of (a mean over the fields where it is defined), and what it says."""
 
 
 def write_horizons(archive: Archive) -> None:
@@ -36,7 +36,8 @@ def write_horizons(archive: Archive) -> None:
 
     1 where the horizon ends first (the time is then that of the horizon), 0 where it does not, -1 for members that a
     model does not have. ``stable_steps`` is the number of frames before the nRMSE first exceeds 0.1. Nothing is written
-    of what was not scored, nor of a single frame.
+    of what was not scored, nor of a single frame. A blow-up is counted in the largest RMS of the reference over the
+    horizon (``rms_reference``), so that a reference that decays makes no forecast blow up.
     """
     t = archive.read("lead_time")
     if t.shape[-1] < 2:
@@ -44,7 +45,11 @@ def write_horizons(archive: Archive) -> None:
     for name, (measure, find, words) in TIMES.items():
         if measure not in archive:
             continue
-        scores = archive.read(measure).astype(np.float64).mean(-1)
+        scores = archive.read(measure).astype(np.float64)
+        if name == "blow_up_time" and "rms_reference" in archive:
+            rms = archive.read("rms_reference").astype(np.float64)
+            scores = np.swapaxes(in_largest(np.swapaxes(scores, -1, -2), np.swapaxes(rms, -1, -2)), -1, -2)
+        scores = mean_over_fields(scores)
         there = ~np.isnan(scores).all(-1)
         found = find(scores, t)
         archive.put(

@@ -60,8 +60,9 @@ class Statistics:
             "one_point_quantile": (("field", "quantile"), units),
         } | ({"correlation_dimension": ((), "1")} if self.without_space else {})
         for name, (dims, unit) in declared.items():
-            self.archive.declare(name, ("model", "member", "sample", *dims), {"units": unit})
-            self.archive.declare(f"{name}_reference", ("sample", *dims), {"units": unit})
+            kind = "f8" if name == "frequency_spectrum" else "f4"  # squares of 1e20 are no numbers of float32
+            self.archive.declare(name, ("model", "member", "sample", *dims), {"units": unit}, kind=kind)
+            self.archive.declare(f"{name}_reference", ("sample", *dims), {"units": unit}, kind=kind)
 
     @staticmethod
     def coords(problem: Problem, horizon: int) -> dict[str, Any]:
@@ -131,7 +132,7 @@ class Statistics:
         return Window(self.problem, self.points, self.spectral, self.mask)
 
     def _put(self, name: str, place: tuple[int, ...], values: Tensor) -> None:
-        self.archive.write(name, (*place, self.samples), values.float().cpu().numpy())
+        self.archive.write(name, (*place, self.samples), values.cpu().numpy())
 
 
 def frames_of(horizon: int) -> int:

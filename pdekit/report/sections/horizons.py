@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from pdekit.metrics.horizon import (
+    BLOW_UP,
     CorrelationTime,
     blow_up_time,
     correlation_time_first_crossing,
@@ -90,11 +91,19 @@ def _line(
         middle, share = float(quantile(found.time.reshape(-1), 0.5)), float(np.mean(found.censored))
         spread = [float(quantile(found.time, q)) for q in (0.25, 0.75)] if found.time.ndim else None
         cells.append(time_cell(middle, share, step, exponent, spread))
-    broken = blow_up_time(values_of(scores["nrmse"], name), t)
+    broken = _blow_up(scores, name, t)
     cells.append(Cell(f"{100 * float(np.mean(broken.censored)):.0f} %"))
     first = float(broken.time.min()) if not broken.censored.all() else None
     cells.append(Cell("–" if first is None else f"t = {number(first)}"))
     return TableLine(name, tuple(cells))
+
+
+def _blow_up(scores: xr.Dataset, name: str, t: np.ndarray) -> CorrelationTime:
+    """Of each forecast, as the scores have it; from the nRMSE where they have none."""
+    if "blow_up_time" not in scores:
+        return blow_up_time(values_of(scores["nrmse"], name), t, BLOW_UP)
+    time, flags = (scores[key].sel(model=name).values for key in ("blow_up_time", "blow_up_time_censored"))
+    return CorrelationTime(time[flags >= 0], flags[flags >= 0] == 1)
 
 
 def time_cell(middle: float, censored: float, step: float, exponent: float, spread=None) -> Cell:

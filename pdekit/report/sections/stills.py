@@ -126,10 +126,7 @@ def profiles(scene: Scene, shown: dict[str, Line], times: tuple[float, ...], sam
             panel.curve(across, _one(some.sel(model="reference")).values, Line(0), 2.6, "reference")
             for model, line in shown.items():
                 panel.curve(across, _one(some.sel(model=model)).values, line, 1.4, model)
-            values = data.sel(model="reference").values
-            values = values[np.isfinite(values)]
-            room = 0.3 * float(np.ptp(values)) + 1e-30
-            panel.limits("y", float(values.min()) - room, float(values.max()) + room)
+            panel.limits("y", *_span(data.sel(model="reference").values))
             charts.append(panel.svg())
     return charts
 
@@ -179,6 +176,16 @@ def _steady(scene, draw, plane, sample, reference, pairs, scale, error_scale):
         cells.append(draw.picture(values[0], scale, model))
         cells.append(draw.picture(difference(values[0], reference[0]), error_scale, f"error of {model}"))
     return tuple(heads), [("", tuple(cells))], tuple(bars)
+
+
+def _span(values: np.ndarray) -> tuple[float, float]:
+    """Ends of an axis for a field: its range and 0.3 of it on either side, or a quarter of a constant."""
+    values = values[np.isfinite(values)]
+    low, high = float(values.min()), float(values.max())
+    room, size = 0.3 * (high - low), max(abs(low), abs(high))
+    if not high - low > 1e-9 * size:
+        room = size / 4 or 0.5
+    return low - room, high + room
 
 
 def _one(data: xr.DataArray) -> xr.DataArray:
