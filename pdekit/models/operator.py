@@ -41,8 +41,8 @@ class Operator(Surrogate):
             convolution, has to be shown so.
 
     Raises:
-        ValueError: on a problem without a grid, an input field, or with forcing that varies in time; for shifts, if no
-            axis is periodic or the equation has a source that depends on the place.
+        ValueError: on a problem without a grid, an input field, with forcing that varies in time or a varying dt; for
+            shifts, if no axis is periodic or the equation has a source that depends on the place.
     """
 
     configurable = True
@@ -64,6 +64,11 @@ class Operator(Surrogate):
             raise ValueError(
                 f"expected a problem without forcing in time, got {[f.name for f in problem.forcing]}; the net sees "
                 "history, coeffs and params only"
+            )
+        if "dt" in problem.params:
+            raise ValueError(
+                "expected one time step for all trajectories, got a dt that varies: the net takes the same times "
+                "for all samples; use a stepper (model=fno, unet, pde_refiner)"
             )
         if n_points is not None and n_points < 1:
             raise ValueError(f"expected n_points >= 1, or null for all, got {n_points}; correct model.n_points")

@@ -9,14 +9,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pdekit.fields import Problem, Trajectory
+from pdekit.fields import Trajectory
 from pdekit.models.base import Stepper, Surrogate
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.operator import Operator
+from pdekit.nets.fno import limited
 
 
 def at_resolution(name: str, model: Surrogate, shape: Sequence[int]) -> Surrogate:
     """The same model on another grid of the same box; the two share their weights.
+
+    Modes of an FNO that its training grid does not resolve were never trained. They are left out on a finer grid.
 
     Raises:
         ValueError: if the method is not one that steps with a net, or the net does not work on such a grid.
@@ -32,13 +35,17 @@ def at_resolution(name: str, model: Surrogate, shape: Sequence[int]) -> Surrogat
     resized = copy.copy(model)
     resized.problem = problem
     if isinstance(resized, Stepper):
-        _try(resized, problem)
+        resized._modules = {
+            name: child if child is None else limited(child, model.problem.grid.shape)
+            for name, child in model._modules.items()
+        }
+        try_step(resized)
     return resized
 
 
-def _try(model: Stepper, problem: Problem) -> None:
-    """One step from zero, so that a net which refuses the grid does so with its own sentence."""
-    place = model.normaliser.scale
+def try_step(model: Stepper) -> None:
+    """One step from zero, so that a net which refuses the grid of the problem does so with its own sentence."""
+    problem, place = model.problem, model.normaliser.scale
 
     def zeros(*shape: int) -> Tensor:
         return torch.zeros(1, *shape, *problem.grid.shape).to(place)

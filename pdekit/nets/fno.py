@@ -6,6 +6,7 @@ to each layer (Kossaifi et al. 2024, https://arxiv.org/abs/2310.00120).
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -14,9 +15,9 @@ from torch import Tensor, nn
 
 from pdekit.nets.base import GridNet
 from pdekit.nets.conditioning import ConditionEmbedding, Modulation
-from pdekit.nets.layout import bounded_coordinates
+from pdekit.nets.layout import bounded_coordinates, intervals
 from pdekit.nets.pointwise import Perceptron, affine, is_wide
-from pdekit.nets.series import bounded_series
+from pdekit.nets.series import bounded_series, highest_mode
 from pdekit.nets.spectral import AxisSeries
 from pdekit.nets.spectral_conv import SpectralConv
 
@@ -75,8 +76,8 @@ class FNO(GridNet):
     perceptron is the identity, and bounded axes are extended by zero in each layer, not once by whole points before
     the first, which makes another period on every grid.
 
-    Limits: a mode that a coarse grid does not resolve is left out. Runs in the precision of its parameters and
-    leaves autocast aside (bfloat16 has no transforms).
+    Limits: a mode that a coarse grid does not resolve is left out, see `limited`. Runs in the precision of its
+    parameters and leaves autocast aside (bfloat16 has no transforms).
     """
 
     configurable = True
@@ -100,6 +101,7 @@ class FNO(GridNet):
         if width < 2 or n_layers < 1 or padding < 0:
             raise ValueError(f"expected width >= 2, n_layers >= 1, padding >= 0, got {width}, {n_layers}, {padding}")
         self.modes, self.padding = modes, padding
+        self.limit = modes  # highest wavenumbers in use, see `limited`
         features = 2 * width if n_conditions else 0
         self.embedding = ConditionEmbedding(n_conditions, features) if n_conditions else None
         n_bounded = self.periodic.count(False)
@@ -116,7 +118,35 @@ class FNO(GridNet):
             embedding = None if self.embedding is None else self.embedding(condition.to(dtype))
             u = bounded_coordinates(u.to(dtype), self.layout)
             u = self.lifting(u.flatten(2)).unflatten(2, shape)
-            series = bounded_series(shape, self.layout, 1 + self.padding, self.modes, u)
+            series = bounded_series(shape, self.layout, 1 + self.padding, self.limit, u)
             for layer in self.layers:
                 u = layer(u, embedding, series)
             return self.projection(u.flatten(2)).unflatten(2, shape)
+
+    def resolved(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """The highest wavenumbers of the kernels that a grid of that shape resolves."""
+        sizes = [
+            n if where == "periodic" else (1 + self.padding) * intervals(n, where)
+            for n, where in zip(shape, self.layout, strict=True)
+        ]
+        return tuple(min(m, highest_mode(size)) for m, size in zip(self.modes, sizes, strict=True))
+
+
+def limited(net: nn.Module, shape: Sequence[int]) -> nn.Module:
+    """The net without the modes of its FNOs that a training grid does not resolve; it shares all weights.
+
+    Such modes keep their random weights, because the training grid leaves them out; a finer grid would use them.
+
+    Args:
+        net: an FNO, a module that holds some, or any other, which is returned as it is.
+        shape: points of each axis of the training grid.
+    """
+    if not any(isinstance(module, FNO) and module.resolved(shape) != module.modes for module in net.modules()):
+        return net
+    net = copy.deepcopy(net, {id(tensor): tensor for tensor in (*net.parameters(), *net.buffers())})
+    for module in net.modules():
+        if isinstance(module, FNO):
+            module.limit = module.resolved(shape)
+            for layer in module.layers:
+                layer.kernel.limit = module.limit
+    return net

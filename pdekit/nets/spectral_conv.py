@@ -42,7 +42,7 @@ class SpectralConv(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, modes: Sequence[int]):
         super().__init__()
-        self.modes = tuple(modes)
+        self.modes = self.limit = tuple(modes)  # of the weights, and of those in use
         n_modes = [self.modes[-1] + 1, *(2 * m + 1 for m in reversed(self.modes[:-1]))]
         std = (in_channels + out_channels) ** -0.5
         self.weight = nn.Parameter(std * torch.randn(*n_modes, in_channels, out_channels, 2))
@@ -58,7 +58,7 @@ class SpectralConv(nn.Module):
         """gain * (kernel * u) + offset + skip u. Gain and offset act on the few coefficients, where they cost
         nothing, and the product with ``skip`` on what is still in the cache. On bounded axes, those with a series of
         as many modes, u is zero beyond the ends, and the kernel has the period of the series."""
-        bands = symmetric_bands(u.shape[2:], self.modes, series)
+        bands = symmetric_bands(u.shape[2:], self.limit, series)
         return _Convolution.apply(u, self._kept(bands), gain, offset, skip, bands, series)
 
     def _kept(self, bands: Bands) -> Tensor:

@@ -24,7 +24,8 @@ from pdekit.evaluation import run as scoring
 from pdekit.evaluation.checks import check_horizon
 from pdekit.evaluation.references.choose import can_go_on
 from pdekit.evaluation.settings import Evaluation
-from pdekit.models.base import Surrogate
+from pdekit.models.base import Stepper, Surrogate
+from pdekit.models.resolution import try_step
 from pdekit.plain import from_plain
 from pdekit.provenance import provenance, sha256, write_json
 from pdekit.recipes.base import BaseRecipe
@@ -73,6 +74,13 @@ class Plan:
         return None if self.config["data_dir"] is None else Path(self.config["data_dir"])
 
     @property
+    def data_name(self) -> str:
+        """The dataset, and the instance of its equation that is solved, if there is one ("ks-published")."""
+        instance = self.config.get("instance")
+        data = self.config["choices"]["data"]
+        return data if instance is None else f"{data}-{instance.replace(':', '-')}"
+
+    @property
     def name(self) -> str:
         return self.config["choices"]["model"]
 
@@ -108,6 +116,8 @@ def plan_run(config: Mapping[str, Any], trust: Sequence[str] = (), seconds: Mapp
         data = open_published(config["path"], recipe.name, loading, trust)
     problems = [data.problem, data.test.problem] if data else [recipe.problem(split) for split in ("train", "test")]
     model = build_model(config["model"], problems[0], trust)
+    if isinstance(model, Stepper):
+        try_step(model)  # a net that does not take the grid says so before data are made
     if evaluation.horizon is not None and (data is not None or not can_go_on(recipe)):
         check_horizon(evaluation.horizon, model.window[0], max(evaluation.starts), problems[1])
     if data is None:
@@ -133,13 +143,13 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
         Stopped: if somebody interrupted the training; its checkpoint is saved.
     """
     model, config, seconds, engine = plan.model, plan.config, dict(plan.seconds), plan.engine
-    names, seed = config["choices"], config["seed"]
+    seed, data = config["seed"], plan.data_name
     worker = int(os.environ.get("LOCAL_RANK", 0)) > 0  # one of several processes; the first one makes the folder
-    run = resume or (Path(os.environ[RUN]) if worker else new_folder(config["runs_dir"], plan.name, names["data"]))
+    run = resume or (Path(os.environ[RUN]) if worker else new_folder(config["runs_dir"], plan.name, data))
     os.environ[RUN] = str(run)
     n_parameters = sum(p.numel() for p in model.parameters())
     if not worker:
-        print(f"{plan.name} on {names['data']}: {n_parameters:,} parameters, run {run}")
+        print(f"{plan.name} on {data}: {n_parameters:,} parameters, run {run}")
         if not resume:
             save_config(run, config)
     with timed(seconds, "calibration"):
@@ -169,7 +179,7 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
     write_json(run / "provenance.json", provenance(**record))
     with timed(seconds, "evaluation"):
         closing = scoring.evaluate_models(
-            {plan.name: model.eval()}, plan.data, run, plan.evaluation, {"data": names["data"]},
+            {plan.name: model.eval()}, plan.data, run, plan.evaluation, {"data": data},
             recipe=None if config.get("path") else plan.recipe, device=device_of(engine), base=plan.base,
         )  # fmt: skip
     write_json(run / "provenance.json", provenance(**record))

@@ -175,3 +175,8 @@ def test_shifts_are_for_training_and_for_equations_that_are_the_same_everywhere(
         Operator(make_problem(grid=Grid((8, 8), (1.0, 1.0)), pde=forced), NET, shifts=True)
     with pytest.raises(ValueError, match="expected a periodic axis for shifts=true"):
         Operator(make_problem(**STEADY, grid=NODES), NET, shifts=True)
+
+
+def test_a_time_step_that_varies_is_refused():
+    with pytest.raises(ValueError, match="a dt that varies"):
+        Operator(make_problem(params=("dt",)), lambda **sizes: DeepONet(**sizes))

@@ -1,6 +1,7 @@
 """The method: its loss, its stages, its state, what it refuses, and that it solves something."""
 
 import copy
+import dataclasses
 import math
 from functools import partial
 
@@ -357,3 +358,16 @@ def test_an_unknown_viscosity_is_found_from_noisy_values(tmp_path):
     settings = Training(steps=200, lr=1e-2, ema=0, clip=None, validate_every=10_000)
     fit(model, data, settings, Engine(), tmp_path, progress=False)
     assert float(model.unknowns.values()["viscosity"]) == pytest.approx(0.1, rel=0.03)
+
+
+@pytest.mark.parametrize("ends", [("neumann", "neumann"), ("wall", "open"), ("dirichlet", "robin 1")])
+def test_a_boundary_that_is_not_honoured_is_refused(ends):
+    problem = dataclasses.replace(PROBLEMS["walls"], boundary=(ends,))
+    with pytest.raises(ValueError, match="expected a boundary among"):
+        PINN(problem, NET)
+
+
+def test_a_dirichlet_value_is_that_of_the_initial_state():
+    assert PINN(dataclasses.replace(PROBLEMS["walls"], boundary=(("dirichlet", "dirichlet 0"),)), NET)
+    with pytest.raises(ValueError, match="expected an initial state of 1"):
+        PINN(dataclasses.replace(PROBLEMS["walls"], boundary=(("dirichlet", "dirichlet 1"),)), NET)

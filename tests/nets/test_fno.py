@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from pdekit.nets.fno import FNO, FourierLayer
+from pdekit.nets.fno import FNO, FourierLayer, limited
 from pdekit.nets.spectral import analyse, symmetric_bands
 
 
@@ -133,3 +133,23 @@ def test_compiles_as_one_graph_forward_and_backward():
     """In a process of its own: the run-time type checks of the tests are not traceable."""
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("layout", ["periodic", "cells", "nodes"])
+def test_modes_that_the_training_grid_does_not_resolve_are_left_out(layout):
+    """A net of 12 modes on 16 points acts on 64 points as one that has just the modes that 16 points resolve."""
+    torch.manual_seed(0)
+    net = FNO(1, 1, 1, layout=(layout,), modes=12, width=4, n_layers=2).double()
+    short = limited(net, (16,))
+    u = torch.randn(2, 1, 64, dtype=torch.float64)
+    assert short.limit < net.modes and limited(net, (64,)) is net
+    assert next(short.parameters()) is next(net.parameters())
+    with torch.no_grad():
+        before, expected = net(u), short(u)
+        assert (before - expected).abs().max() > 1e-4 * expected.abs().max()
+        for layer in net.layers:  # without weights, the modes do nothing
+            layer.kernel.weight[short.limit[0] + 1 :] = 0
+    torch.testing.assert_close(short(u), expected, rtol=0, atol=0)
+    torch.testing.assert_close(net(u), expected)
+    coarse = torch.randn(2, 1, 16, dtype=torch.float64)
+    torch.testing.assert_close(net(coarse), short(coarse))

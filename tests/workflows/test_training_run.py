@@ -1,5 +1,6 @@
 """The training run without the command line: what it leaves, and how it ends."""
 
+import dataclasses
 import json
 
 import pytest
@@ -47,3 +48,19 @@ def test_the_stored_configuration_is_what_was_given(tmp_path):
     save_config(tmp_path, config)
     assert yaml.safe_load((tmp_path / "config.yaml").read_text("utf-8")) == config
     assert json.dumps(yaml.safe_load((tmp_path / "config.yaml").read_text("utf-8"))) == json.dumps(config)
+
+
+def test_a_net_that_does_not_take_the_grid_is_refused_before_data_are_made(config, monkeypatch):
+    monkeypatch.setattr(training_run, "generate", lambda *arguments: pytest.fail("data were generated"))
+    small = composed("model=unet", "data=ks", *SMALL["unet"])["model"]
+    problem = training_run.instance_from(config["data"], None, ("tests",)).problem("train")
+    odd = [n - n % 2 + 1 for n in problem.grid.shape]
+    data = config["data"] | {"grid": config["data"]["grid"] | {"shape": odd}}
+    with pytest.raises(ValueError, match="expected"):
+        training_run.plan_run(config | {"model": small, "data": data}, ("tests",))
+
+
+def test_an_instance_is_named_with_its_dataset(config):
+    plan = training_run.plan_run(config, ("tests",))
+    assert plan.data_name == "line"
+    assert dataclasses.replace(plan, config=plan.config | {"instance": "sample:3"}).data_name == "line-sample-3"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from pdekit.pdes.initial_states import sampled
 from pdekit.settings import Training
 
 CHECKED = 4096  # points of a validation
+WALLS = ("wall", "dirichlet")
 MISMATCH = 1e-3  # relative distance of a given state from the instance's
 
 
@@ -51,7 +53,8 @@ class PINN(Surrogate):
         inverse: unknown parameters of the equation, and observations to find them from; None for none.
 
     Raises:
-        ValueError: for a problem without equation or instance, or with varying params.
+        ValueError: for a problem without equation or instance, with varying params, or with a boundary other than
+            Dirichlet conditions that the initial state fulfils.
 
     Source: Raissi, Perdikaris and Karniadakis (2019); causal weights of Wang, Sankaran and Perdikaris (2022).
     """
@@ -303,5 +306,30 @@ def _check(problem: Problem, balancing: str) -> None:
             f"expected one instance (an initial state as a function, fixed parameters), found {found}; "
             "choose one with instance=published, instance=smooth or instance=sample:0"
         )
+    _check_walls(problem)
     if balancing not in BALANCING:
         raise ValueError(f"expected balancing among {BALANCING}, got {balancing!r}; correct model.balancing")
+
+
+def _check_walls(problem: Problem) -> None:
+    """Raises ValueError on a boundary that the ansatz does not honour: at walls, fields keep their initial values."""
+    walled = dataclasses.replace(problem.grid, layout=("nodes",) * problem.ndim)
+    for axis, (ends, layout) in enumerate(zip(problem.boundary, problem.grid.layout, strict=True)):
+        if layout == "periodic":
+            continue
+        for side, end in zip((0, -1), ends, strict=True):
+            kind, _, value = end.partition(" ")
+            if kind not in WALLS:
+                raise ValueError(
+                    f"expected a boundary among {WALLS} on axis {problem.grid.axes[axis]}, got {end!r}; a PINN "
+                    "keeps the initial values at walls (Dirichlet conditions): use a periodic grid, or another method"
+                )
+            if kind == "dirichlet":
+                found = sampled(problem.instance, walled).select(1 + axis, side)
+                if not torch.allclose(found, torch.full_like(found, float(value or 0.0)), atol=MISMATCH):
+                    raise ValueError(
+                        f"expected an initial state of {float(value or 0.0):g} at the end of axis "
+                        f"{problem.grid.axes[axis]}, as its boundary {end!r} says, found values up to "
+                        f"{float(found.abs().max()):.3g}; a PINN keeps the initial values at walls: "
+                        "correct one of the two"
+                    )
