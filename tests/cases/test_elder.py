@@ -11,7 +11,7 @@ from scipy.special import erfc
 
 from pdekit.calculus import FiniteDifference
 from pdekit.cases.base import Draw
-from pdekit.cases.elder import EXTENT, YEAR, ElderCase, PorousBox, _cells, _resampled, source
+from pdekit.cases.elder import EXTENT, YEAR, ElderCase, PorousBox, _carried, _cells, _resampled, source
 from pdekit.fields import Grid
 from pdekit.pdes.elder import Elder
 
@@ -251,3 +251,14 @@ def test_interpolation_is_linear_and_means_are_means():
     assert [_cells(*pair) for pair in ((48, 96), (48, 97), (33, 60), (48, 24), (48, 12), (48, 1), (33, 8))] == [
         *(96, 144, 66, 24, 12, 4, 66)
     ]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_transport_is_of_second_order_where_salt_is_monotone(sign):
+    errors = []
+    for n in (20, 40, 80):
+        x = (np.arange(-1, n + 1) + 0.5) / n
+        faces = np.arange(n + 1)[2:-2] / n
+        found = _carried(np.full((n + 1, 1), 2.0 * sign), np.exp(x)[:, None])[2:-2, 0]
+        errors.append(np.abs(found - 2 * sign * np.exp(faces)).max())
+    assert errors[-1] < 2e-4 and (np.diff(np.log2(errors)) < -1.8).all()

@@ -14,6 +14,7 @@ from pdekit.cases.magnetohydrodynamics import (
     EXTENT,
     Duct,
     MagnetohydrodynamicsCase,
+    _friction,
     developed,
     duct_mesh,
 )
@@ -258,3 +259,17 @@ def test_a_coarse_solver_is_cheap_and_still_a_flow(sample, refinement, error):
     coarse = MagnetohydrodynamicsCase(order=4).solve(DRAWN, grid(48, 24), refinement).u[0]
     errors = np.linalg.norm(sample.u[0] - coarse, axis=(1, 2)) / np.linalg.norm(sample.u[0], axis=(1, 2))
     assert (errors < error).all() and errors.max() > 1e-3, errors
+
+
+@pytest.mark.parametrize("hartmann", [1e-3, 0.03, 0.099, 0.101, 2.0])
+def test_friction_is_the_closed_form_at_every_hartmann_number(hartmann):
+    """Ha^2 tanh Ha / (Ha - tanh Ha), in extended precision, where it cancels and a series stands for it."""
+    pde = Magnetohydrodynamics()
+    ha = np.longdouble(hartmann)
+    expected = float(ha**2 * np.tanh(ha) / (ha - np.tanh(ha)))
+    b = hartmann / float(pde.hartmann(1.0))
+    unit = pde.half_gap**2 / pde.viscosity
+    assert float(pde.friction(torch.tensor(b, dtype=torch.float64))) * unit == pytest.approx(expected, rel=1e-8)
+    ng = pytest.importorskip("ngsolve")
+    mesh = ng.Mesh(pytest.importorskip("netgen.geom2d").unit_square.GenerateMesh(maxh=1.0))
+    assert _friction(pde, ng.CF(b))(mesh(0.3, 0.4)) * unit == pytest.approx(expected, rel=1e-8)

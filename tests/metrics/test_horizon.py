@@ -151,3 +151,25 @@ def test_blow_up():
     assert blow_up_time(error, t).censored.tolist() == [False, True, True, False]
     assert blow_up_time(error, t, bound=10).time.tolist() == [1.5, 1.0, 1.5, 0.5]
     assert stable_share(error) == 0.5 and stable_share(error, bound=10) == 0.25
+
+
+def test_a_value_at_the_threshold_is_not_below_it_and_not_above_it():
+    """A fall is a value below; a count is of values above: pdearena's rule."""
+    t, rho = np.array([1.0, 2.0, 3.0]), np.array([[0.875, 0.75, 0.5], [0.875, 0.75, 0.5]])
+    assert correlation_time_mean_then_count(rho, t, 0.75).time == 1
+    assert correlation_time_mean_then_first(rho, t, 0.75).time == 2
+    assert (correlation_time_first_crossing(rho[:, :2], t[:2], 0.75).censored).all()
+    assert valid_time_mean_then_count(1 - rho, t, 0.25).time == 1
+    assert valid_time_mean_then_first(1 - rho, t, 0.25).time == 2
+    assert stable_steps(1 - rho, 0.25).tolist() == [2, 2]
+
+
+def test_frames_that_are_not_evenly_spaced():
+    """A crossing lies between its own two frames; a count takes their mean spacing."""
+    t, rho = np.array([1.0, 2.0, 6.0, 12.0]), np.array([[0.9, 0.85, 0.75, 0.95]])
+    assert correlation_time_first_crossing(rho, t).time == pytest.approx([2 + 4 * 0.05 / 0.1])
+    assert correlation_time_mean_then_first(rho, t).time == pytest.approx(4.0)
+    assert correlation_time_mean_then_count(rho, t).time == 3 * 12 / 4
+    late = correlation_time_mean_then_first(np.concatenate([rho, rho]), np.stack([t, 3 * t]))
+    assert late.time == pytest.approx(8.0), "at the mean lead times"
+    assert blow_up_time(np.array([0.1, 0.2, 30.0, 0.1]), t, 10).time == 6

@@ -76,3 +76,12 @@ def test_where_it_is_defined():
     assert vectors(problem_on(Grid((8, 8), (1.0, 1.0)))) == {"velocity": [1, 2]}
     assert not vectors(problem_on(Grid((8, 8), (1.0, 1.0)), 3)), "three components in two dimensions"
     assert not vectors(problem_on(Grid((8,), (1.0,)))) and not vectors(problem_on(Points(2, 9)))
+
+
+def test_nodes_count_with_their_trapezoidal_weights():
+    """v = (x^2 / 2, 3 x): div v = x and |grad v|^2 = x^2 + 9; the rule makes <x^2> = 1/3 + h^2/6."""
+    grid = Grid((7, 9), (1.0, 1.0), layout=("nodes", "nodes"))
+    x, _ = grid.mesh()
+    square = 1 / 3 + 1 / 6**3
+    found = divergence(with_smoke(x**2 / 2, 3 * x), problem_on(grid))
+    assert found.flatten().tolist() == pytest.approx(6 * [math.sqrt(square / (square + 9))], rel=1e-12)

@@ -8,6 +8,7 @@ import torch
 from pdekit.fields import Field, Grid, Problem
 from pdekit.metrics.correlation import correlation, correlation_all
 from pdekit.metrics.pointwise import boundary_rmse, max_error, nrmse, rmse, vrmse
+from pdekit.metrics.quadrature import joint
 
 
 def problem_of(grid, *fields):
@@ -142,3 +143,11 @@ def test_an_edge_without_points_has_no_error(bad):
     reference = torch.zeros(1, 1, 2, 5)
     found = boundary_rmse(reference + bad, reference, problem, mask)[0, 0]
     assert found[0].isnan() and found[1] == (math.inf if math.isnan(bad) else bad)
+
+
+def test_the_joint_value_is_a_mean_over_components():
+    vectors = (Field("a"), Field("u", vector="v"), Field("w", vector="v"))
+    problem = Problem(Grid((4,), (1.0,)), vectors, dt=1.0, n_frames=1)
+    assert joint(torch.tensor([5.0, 1.0, 3.0]), problem).tolist() == [5.0, 2.0, 2.0]
+    shells = torch.tensor([[5.0, 6.0], [1.0, 2.0], [3.0, 8.0]])
+    assert joint(shells, problem, -2).tolist() == [[5.0, 6.0], [2.0, 5.0], [2.0, 5.0]]

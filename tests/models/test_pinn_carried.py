@@ -205,3 +205,14 @@ def test_a_forecast_begins_with_the_state():
     u = torch.cat(state((grid.coordinates(0)[:, None],)), 1).mT.float()[None, None]
     found = model.forecast(Trajectory(u, torch.zeros(1, 1)), torch.tensor([[0.0, 0.3]]))
     assert (found[0, 0, 0] - u[0, 0]).abs().max() < 1e-6 and found.dtype == torch.float32
+
+
+def test_the_mode_at_nyquist_is_not_carried():
+    """Its phase is not known from the samples; the rest of the start stays what it is."""
+    n, grid = 4096, Grid((4096,), (2 * math.pi,))
+    low = Waves(1, (Wave(0, 0.7, (3.0,), 0.4),))
+    state = Waves(1, (*low.waves, Wave(0, 0.5, (n / 2,), 0.0)))
+    points = somewhere(grid)
+    points[:, -1] = 0.5
+    expected = torch.cat(low(points[:, :-1].split(1, 1)), 1)
+    assert (Carried(state, AllenCahn(diffusivity=0.05), grid, 0.5)(points) - expected).abs().max() < 1e-11

@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from pdekit.calculus.jets import Jet
-from pdekit.fields import Grid
+from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.models.pinn.ansatz import Ansatz
 from pdekit.models.pinn.balancing import gradient_norm_weights, residual_weights
 from pdekit.models.pinn.collocation import Collocation, columns_of, rad_density
+from pdekit.models.pinn.inverse import Inverse, Unknowns
+from pdekit.pdes.allen_cahn import AllenCahn
 from pdekit.pdes.initial_states import ParabolicCosine, Sech, Wave, Waves, interpolated, sampled
 
 LOWER = torch.tensor([-1.0, 0.0], dtype=torch.float64)
@@ -166,3 +168,25 @@ def test_initial_states_carry_derivatives(state):
 def test_samples_between_walls_are_refused():
     with pytest.raises(ValueError, match="periodic"):
         interpolated(torch.zeros(1, 8, dtype=torch.float64), Grid((8,), (1.0,), layout=("nodes",)))
+
+
+def test_balanced_weights_are_those_of_the_formula():
+    """Gradients of length 3 and 4: weights 7/3 and 7/4, of which a tenth is taken."""
+    x = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    found = gradient_norm_weights([3 * x[0], 4 * x[1]], [x], torch.tensor([1.0, 2.0], dtype=torch.float64))
+    assert found.tolist() == pytest.approx([0.9 + 0.7 / 3, 1.8 + 0.7 / 4], rel=1e-12)
+
+
+def test_noise_is_a_share_of_the_deviation_of_each_field():
+    grid = Grid((64,), (1.0,))
+    u = torch.stack([100 + 5 * torch.sin(2 * math.pi * grid.coordinates(0)), 0.1 * torch.cos(2 * math.pi *
+                     grid.coordinates(0))])  # fmt: skip
+    batch = Trajectory(u=u.expand(1, 3, 2, 64), t=torch.arange(3.0)[None], index=torch.tensor([0]))
+    problem = Problem(grid, (Field("a"), Field("b")), dt=1.0, n_frames=3)
+    seen = []
+    for noise in (0.0, 0.2):
+        unknowns = Unknowns(Inverse({"diffusivity": 1.0}, n_observations=20_000, noise=noise), AllenCahn(), 1, 2)
+        unknowns.observe([batch], problem)
+        seen.append(unknowns.observed.double())
+    deviation = (seen[1] - seen[0]).std(0)
+    assert deviation.tolist() == pytest.approx([0.2 * 5 / math.sqrt(2), 0.02 / math.sqrt(2)], rel=0.03)

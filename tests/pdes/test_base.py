@@ -110,3 +110,10 @@ def test_elliptic_sine_is_that_of_scipy():
     for m in (0.1, 0.5, 0.9, 0.999):
         assert quarter_period(m) == pytest.approx(special.ellipk(m), rel=1e-14)
         assert float((elliptic_sine(x, m) - torch.as_tensor(special.ellipj(x.numpy(), m)[0])).abs().max()) < 1e-13
+
+
+def test_integral_on_nodes_is_the_trapezoidal_rule():
+    grid = Grid((6, 4), (1.0, 2.0), layout=("nodes", "cells"))
+    x, y = grid.mesh()
+    found = integral((x**2 * (1 + y))[None], grid)
+    assert found.item() == pytest.approx((1 / 3 + 1 / 150) * 4, rel=1e-12)

@@ -8,7 +8,7 @@ import torch
 from pdekit.fields import Field, Grid, Points, Problem, Trajectory
 from pdekit.models.baselines.mean import Mean
 from pdekit.models.baselines.persistence import Persistence
-from pdekit.models.baselines.solver import Solver
+from pdekit.models.baselines.solver import Solver, substeps
 from pdekit.pdes.korteweg_de_vries import KortewegDeVries
 from pdekit.pdes.kuramoto_sivashinsky import KuramotoSivashinsky
 from pdekit.pdes.shallow_water import ShallowWater
@@ -134,3 +134,8 @@ def test_problems_that_no_solver_is_defined_for_are_refused():
         Solver(ks()[0], precision="bfloat16")
     with pytest.raises(ValueError, match="expected the fields \\['u'\\] of the equation, found \\['h'\\]"):
         Solver(Problem(Grid((8,), (1.0,)), (Field("h"),), dt=0.1, n_frames=2, pde=pde))
+
+
+def test_a_step_is_never_longer_than_the_largest():
+    """0.7 in steps of at most 0.5 takes two, not the nearest number."""
+    assert [substeps(0.7, largest) for largest in (0.7, 0.5, 0.35, 0.3)] == [1, 2, 2, 3]
