@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 AXES = ("x", "y", "z")
+DIMENSIONS = ("time", "time_of_sample", "sample", "member")  # names that stored arrays have besides those of fields
 LAYOUTS = ("periodic", "cells", "nodes")
 
 
@@ -231,6 +232,13 @@ class Problem:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if not self.fields:
             raise ValueError("expected at least one field, got none; name the channels in Problem(fields=...)")
+        taken = {*DIMENSIONS, *AXES[: self.grid.ndim]}
+        for item in (*self.fields, *self.coeffs, *self.forcing):
+            if not item.name.strip() or "/" in item.name or item.name in taken:
+                raise ValueError(
+                    f"expected a name of a field that is not empty, has no '/' and is none of {sorted(taken)}, got "
+                    f"{item.name!r}; rename the field"
+                )
         if self.n_frames > 1 and not self.dt:
             raise ValueError(f"expected dt > 0 for a problem of {self.n_frames} frames, got {self.dt}; set dt")
         if not self.boundary and isinstance(self.grid, Grid):

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from pdekit.fields import Field, Grid, Problem
-from pdekit.labelled import to_dataset, to_tensor
+from pdekit.given import state
+from pdekit.labelled import to_dataset
 
 PROBLEM = Problem(Grid((4, 6), (1.0, 3.0)), (Field("height", "m"), Field("speed", "m/s")), dt=0.5, n_frames=3)
 
@@ -17,7 +18,7 @@ def test_round_trip_keeps_values_names_and_units():
     assert data["speed"].attrs["units"] == "m/s"
     assert data.time.values.tolist() == [0.0, 0.5, 1.0]
     np.testing.assert_allclose(data.y, [0, 0.5, 1, 1.5, 2, 2.5])
-    assert torch.equal(to_tensor(data, PROBLEM), u)
+    assert torch.equal(state(data, PROBLEM, 3).float(), u)
     assert data["speed"].sel(time=0.5).isel(sample=1, x=2, y=3) == u[1, 1, 1, 2, 3]
 
 
@@ -32,20 +33,21 @@ def test_members_and_steps_that_differ():
 
 def test_wrong_input_says_what_was_expected():
     with pytest.raises(ValueError, match="add \\['speed'\\]"):
-        to_tensor(to_dataset(torch.zeros(2, 3, 2, 4, 6), torch.arange(3), PROBLEM).drop_vars("speed"), PROBLEM)
+        state(to_dataset(torch.zeros(2, 3, 2, 4, 6), torch.arange(3), PROBLEM).drop_vars("speed"), PROBLEM)
     with pytest.raises(ValueError, match="channel axis before the spatial axes"):
-        to_tensor(np.zeros((3, 4, 6)), PROBLEM)
+        state(np.zeros((3, 4, 6)), PROBLEM)
     with pytest.raises(ValueError, match="expected u with the dimensions"):
         to_dataset(torch.zeros(3, 2, 4, 6), torch.arange(3), PROBLEM)
     with pytest.raises(ValueError, match="add or rename \\['y'\\]"):
-        to_tensor(to_dataset(torch.zeros(2, 3, 2, 4, 6), torch.arange(3), PROBLEM).rename(y="z"), PROBLEM)
+        state(to_dataset(torch.zeros(2, 3, 2, 4, 6), torch.arange(3), PROBLEM).rename(y="z"), PROBLEM)
 
 
 def test_axes_in_another_order_are_put_in_theirs():
     u = torch.randn(2, 3, 2, 4, 6)
-    turned = to_dataset(u, torch.arange(3), PROBLEM).transpose("y", "sample", "x", "time")
-    assert torch.equal(to_tensor(turned.transpose("sample", "time", "y", "x"), PROBLEM), u)
+    t = torch.arange(3) * 0.5
+    turned = to_dataset(u, t, PROBLEM).transpose("y", "sample", "x", "time")
+    assert torch.equal(state(turned, PROBLEM, 3).float(), u)
     alone = Problem(PROBLEM.grid, PROBLEM.fields[:1], dt=0.5, n_frames=3)
-    height = to_dataset(u[:, :, :1], torch.arange(3), alone)["height"]
-    assert torch.equal(to_tensor(height.transpose("sample", "time", "y", "x"), alone), u[:, :, :1])
-    assert torch.equal(to_tensor(u[0, 0, 0], alone), u[0, 0, :1])
+    height = to_dataset(u[:, :, :1], t, alone)["height"]
+    assert torch.equal(state(height.transpose("sample", "time", "y", "x"), alone, 3).float(), u[:, :, :1])
+    assert torch.equal(state(u[0, 0, 0], alone).float(), u[:1, :1, :1])

@@ -1,0 +1,44 @@
+"""Every pair of a shipped model and a shipped dataset, on a tiny grid: one forecast, or a refusal in a sentence."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from pdekit.recipes.instance import instance_from
+from pdekit.runs import build_model
+from tests.models.small import make_batch
+from tests.test_configs import DATA, composed
+from tests.test_contract import SMALL
+
+TINY = {0: (), 1: (32,), 2: (16, 16), 3: (8, 8, 8)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", SMALL)
+def test_every_dataset_is_stepped_or_refused(model):
+    config = composed(f"model={model}", "data=ks", *SMALL[model])["model"]
+    refused = []
+    for data in DATA:
+        recipe = instance_from(composed("model=mean", f"data={data}")["data"], None)
+        problem = recipe.problem("train")
+        grid = problem.grid.resized(TINY[problem.ndim])
+        problem = dataclasses.replace(problem, grid=grid, n_frames=min(problem.n_frames, 5))
+        torch.manual_seed(0)
+        try:
+            method = build_model(config, problem)
+        except ValueError as error:
+            assert str(error).startswith("expected ") and ";" in str(error), data
+            refused.append(data)
+            continue
+        batch = dataclasses.replace(make_batch(problem), text=None).to(torch.float32)
+        if "dt" in problem.params:
+            column = problem.params.index("dt")
+            batch = dataclasses.replace(batch, t=batch.t / problem.dt * batch.params[:, column : column + 1])
+        method.calibrate([batch])
+        h = method.window[0]
+        given = dataclasses.replace(batch, u=batch.u[:, :h], t=batch.t[:, :h])
+        u = method.eval().forecast(given, batch.t[:, h:] if h else batch.t)
+        assert torch.isfinite(u).all() and u.shape[-problem.ndim :] == grid.shape, data
+    varying = {"ks_varying", "ks_jitter"} if "deeponet" in model else set()
+    assert set(refused) <= {"lorenz_96"} | varying
