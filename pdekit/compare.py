@@ -19,9 +19,9 @@ Lay evaluated runs of one data set side by side: one table, overlaid curves, tab
   python -m pdekit.compare runs='runs/*-ks'
 
 Writes scores.nc, forecasts.nc, report.html, table.md and table.tex into the folder. Baselines and solvers are those
-of the first run. Runs that differ in their seed only get a row of their own: the median and the best and worst seed.
-Runs are compared over the shortest of their horizons; they must have been evaluated on the same
-test trajectories.
+of the run that has most of them, the first one of such. Runs that differ in their seed only get a row of their own:
+the median and the best and worst seed. Runs are compared over the shortest of their horizons. A run that was not
+evaluated on the same test trajectories and grid as the first one is named and left out.
 """
 
 
@@ -62,7 +62,7 @@ def found(patterns: list[str]) -> list[Path]:
 
 
 def compare(runs: list[Path], folder: Path) -> str:
-    """Merge the scores of runs, write report and tables into a folder; the closing lines."""
+    """Merge the scores of runs, write report and tables into a folder; the closing lines, runs left out first."""
     import xarray as xr
 
     from pdekit.evaluation.merging import merge
@@ -70,12 +70,13 @@ def compare(runs: list[Path], folder: Path) -> str:
     from pdekit.report.summary import closing_lines, summarise
     from pdekit.report.tables import latex, markdown
 
-    merge(runs, folder, {run: configuration(run) for run in runs})
+    left_out = merge(runs, folder, {run: configuration(run) for run in runs})
     with xr.open_dataset(folder / "scores.nc", engine="h5netcdf") as scores:
         table = summarise(scores)
         (folder / "table.md").write_text(markdown(table), encoding="utf-8")
         (folder / "table.tex").write_text(latex(table), encoding="utf-8")
-        return closing_lines(table, scores) + f"\nreport: {write_report(folder)}"
+        lines = [f"left out {run}: {reason}" for run, reason in left_out.items()]
+        return "\n".join([*lines, closing_lines(table, scores), f"report: {write_report(folder)}"])
 
 
 def configuration(run: Path) -> dict[str, Any] | None:

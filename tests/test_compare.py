@@ -11,15 +11,16 @@ import xarray as xr
 from pdekit import compare as comparison
 from pdekit.data.arrays import Arrays
 from pdekit.evaluation.background import Spent
-from pdekit.evaluation.merging import merge
+from pdekit.evaluation.merging import merge, of_whole_horizon
 from pdekit.evaluation.references.resampled import Resampled
 from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.models.base import Stepper
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.resolution import at_resolution
-from pdekit.report.summary import summarise
-from pdekit.report.tables import latex
+from pdekit.report.cost import Front
+from pdekit.report.summary import Row, Spread, Summary, summarise
+from pdekit.report.tables import latex, markdown
 
 PROBLEM = Problem(Grid((16,), (1.0,)), (Field("u"),), dt=0.5, n_frames=9)
 
@@ -172,6 +173,72 @@ def test_solvers_that_one_run_was_scored_beside(tmp_path, monkeypatch, capsys):
         assert {"reference", "fno (a)", "fno (b)", "solver 16"} <= set(kept.model.values.tolist())
 
 
+def test_a_run_that_does_not_fit_is_named_and_the_rest_goes_on(runs, tmp_path, monkeypatch, capsys):
+    other = scored(tmp_path / "other", 1.1, waves(seed=1), horizon=2)
+    (tmp_path / "empty").mkdir()
+    broken = scored(tmp_path / "broken", 1.1)
+    (broken / "scores.nc").write_bytes((broken / "scores.nc").read_bytes()[:500])
+    given = [tmp_path / "empty", runs[0], other, broken, runs[1]]
+    command(monkeypatch, f"runs=[{','.join(map(str, given))}]", f"folder={tmp_path / 'out'}")
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in said[:3]] == [
+        f"left out {run}" for run in (tmp_path / "empty", other, broken)
+    ]
+    assert "evaluate it first" in said[0] and "scored on different trajectories" in said[1]
+    with xr.open_dataset(tmp_path / "out" / "scores.nc", engine="h5netcdf") as scores:
+        assert scores.model.values.tolist() == ["fno (a)", "fno (b)", "persistence"]
+        assert scores.sizes["time"] == 5, "the horizon of a run that is left out does not count"
+
+
+@pytest.mark.parametrize(
+    ("dims", "kind", "whole"),
+    [
+        (("model", "member", "sample"), "int8", True),  # a flag
+        (("model", "field", "rank"), "float32", True),
+        (("sample", "field"), "float32", True),  # of the reference
+        (("sample",), "int64", False),  # the number of a trajectory
+        (("model", "member", "sample", "time", "field"), "float32", False),
+        (("model",), "float64", False),
+        (("model", "batch"), "float64", False),
+        (("model", "resolution", "resolution_sample", "resolution_time"), "float32", False),
+        (("field",), "float32", False),
+    ],
+)
+def test_scores_of_a_whole_horizon(dims, kind, whole):
+    assert of_whole_horizon(xr.DataArray(np.zeros((1,) * len(dims), kind), dims=dims)) == whole
+
+
+def test_flags_of_a_longer_horizon_are_left_out(runs, tmp_path):
+    with xr.open_dataset(runs[0] / "scores.nc", engine="h5netcdf") as scores:
+        assert {"correlation_time_censored", "blow_up_time_censored"} <= set(scores.data_vars)
+    merge(runs, tmp_path / "out")
+    with xr.open_dataset(tmp_path / "out" / "scores.nc", engine="h5netcdf") as scores:
+        whole = [name for name in scores.data_vars if "censored" in name or name == "stable_steps"]
+        assert whole == [] and scores.attrs["horizon"] == 5
+        assert "different horizon" in scores.attrs["caution"], "times are of whole horizons"
+        assert {"trajectory", "start", "seconds_by_batch", "network_calls"} <= set(scores.data_vars)
+    merge([runs[0]], tmp_path / "one")
+    with xr.open_dataset(tmp_path / "one" / "scores.nc", engine="h5netcdf") as scores:
+        assert "correlation_time_censored" in scores
+
+
+def test_special_characters_in_tables():
+    one = Spread(0.1, 0.1, 0.2)
+    names = [r"a_b|c*\{x}$~^", "[link](here) <b>", "50 % & #1"]
+    rows = tuple(Row(name, "surrogate", errors=(one,), floored=(n == 2,)) for n, name in enumerate(names))
+    rows += (Row("solver", "absent", "expected x_1 | y,\ngot <z>"),)
+    summary = Summary(rows, (), (0,), (1.0,), 0, Front((), ()))
+    lines = markdown(summary).splitlines()
+    assert len(lines) == 6 and all(line.replace(r"\|", "").count("|") == 7 for line in lines)
+    assert r"a\_b\|c\*\\{x}\$\~^" in lines[2] and r"\[link\](here) \<b\>" in lines[3] and r"\< floor" in lines[4]
+    assert "0.1 [0.1, 0.2]" in lines[2] and r"expected x\_1 \| y, got \<z\>" in lines[5]
+    table = latex(summary).splitlines()[4:-2]
+    assert r"a\_b$|$c*\textbackslash{}\{x\}\$\textasciitilde{}\textasciicircum{} &" in table[0]
+    assert table[1].startswith("{}[link](here) $<$b$>$ &"), "a bracket after a line's end would be its argument"
+    assert r"50 \% \& \#1 & $<$ floor" in table[2] and r"expected x\_1 $|$ y, got $<$z$>$" in table[3]
+    assert all(line.replace(r"\&", "").count("&") == 5 for line in table)
+
+
 class TestErrors:
     def test_other_trajectories(self, runs, tmp_path, monkeypatch):
         other = scored(tmp_path / "c", 1.1, waves(seed=1))
@@ -198,4 +265,5 @@ class TestErrors:
 
 def test_help(monkeypatch, capsys):
     command(monkeypatch, "--help")
-    assert "runs='runs/*-ks'" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "runs='runs/*-ks'" in said and "of the run that has most of them" in said and "left out" in said

@@ -1,4 +1,4 @@
-"""Scores of several runs as one: their surrogates side by side, with the baselines and solvers of the first."""
+"""Scores of several runs as one: surrogates side by side, baselines and solvers of the run that has most of them."""
 
 from __future__ import annotations
 
@@ -14,33 +14,31 @@ SETTINGS = ("processor", "device", "threads", "batch_size", "horizon")
 """What a measured time depends on."""
 
 
-def merge(runs: Sequence[Path], folder: Path, configs: Mapping[Path, Any] | None = None) -> None:
+def merge(runs: Sequence[Path], folder: Path, configs: Mapping[Path, Any] | None = None) -> dict[Path, str]:
     """Write ``scores.nc`` and ``forecasts.nc`` of all runs into a folder.
 
     Runs with the same configuration (seeds apart) are one method: they share a name in the variable ``method``.
 
     Runs must have been scored on the same trajectories and grid; the horizon is the shortest of theirs. If it is
-    shorter than some, scores of a whole horizon (statistics, without a time of their own) are left out: they were taken
-    over other windows. A surrogate keeps its name where that is unique, and has the name of its run's folder behind it
-    otherwise. Baselines and solvers are those of the run that has most of them, the first one of such.
+    shorter than some, scores of a whole horizon (statistics, times and their flags, ranks: what has no time of its own)
+    are left out: they were taken over other windows. A surrogate keeps its name where that is unique, and has the name
+    of its run's folder behind it otherwise. Baselines and solvers are those of the run that has most of them, the first
+    one of such.
+
+    Returns:
+        Runs that were left out, with the reason: they have no scores that can be read, or were scored on other fields,
+        trajectories, times or points than the first run that has scores.
 
     Raises:
-        FileNotFoundError: if a run has no scores.
-        ValueError: if runs were scored on other fields, trajectories or times.
+        ValueError: if fewer than two runs are left of several.
     """
-    for run in runs:
-        if not (run / "scores.nc").is_file():
-            raise FileNotFoundError(
-                f"expected scores.nc in {run}, found none; evaluate it first: python -m pdekit.evaluate run={run}"
-            )
-    scores = [_read(run / "scores.nc") for run in runs]
-    kept = _with_members([_read(run / "forecasts.nc") for run in runs])
+    found, left_out = fitting(runs)
+    runs, scores = list(found), [one for one, _ in found.values()]
+    kept = _with_members([forecasts for _, forecasts in found.values()])
     horizons = {one.sizes["time"] for one in scores}
-    scores = [one.isel(time=slice(0, min(horizons))) for one in scores]
+    scores = [one.isel(time=slice(0, min(horizons))).assign_attrs(horizon=min(horizons)) for one in scores]
     if len(horizons) > 1:
         scores = [one.drop_vars([name for name in one.data_vars if of_whole_horizon(one[name])]) for one in scores]
-    for run, one in zip(runs, scores, strict=True):
-        check_same(runs[0], scores[0], run, one)
     names = _names(runs, scores)
     scored = [{str(name) for name in one.data_vars if "model" in one[name].dims} for one in scores]
     known = {str(name) for one in scores for name in one.data_vars if one[name].dims == ("model",)}
@@ -55,7 +53,8 @@ def merge(runs: Sequence[Path], folder: Path, configs: Mapping[Path, Any] | None
     rest = [name for name in scores[0].data_vars if "model" not in scores[0][name].dims]
     whole = whole.assign(scores[0][rest]).assign_attrs(scores[0].attrs)
     whole.attrs["absent"] = beside.attrs.get("absent", "{}")
-    differing = [key for key in SETTINGS if len({str(one.attrs.get(key)) for one in scores}) > 1]
+    settings = [one.attrs for one, _ in found.values()]
+    differing = [key for key in SETTINGS if len({str(attrs.get(key)) for attrs in settings}) > 1]
     if differing:
         whole.attrs["caution"] = f"Runs were timed with different {', '.join(differing)}: their times do not compare."
     labels = methods(runs, names, configs or {})
@@ -70,11 +69,51 @@ def merge(runs: Sequence[Path], folder: Path, configs: Mapping[Path, Any] | None
     given = kept[most].sel(model=[name for name in kept[most].model.values if name not in names[runs[most]]])
     together = xr.concat([*frames, given], "model", data_vars="all", join="inner", combine_attrs="override")
     _write(together, folder / "forecasts.nc")
+    return left_out
+
+
+def fitting(runs: Sequence[Path]) -> tuple[dict[Path, tuple[xr.Dataset, xr.Dataset]], dict[Path, str]]:
+    """Scores and forecasts of the runs that fit the first one that has scores; the reason for each of the others.
+
+    Raises:
+        ValueError: if fewer than two are left of several, or none of one.
+    """
+    found: dict[Path, tuple[xr.Dataset, xr.Dataset]] = {}
+    left_out: dict[Path, str] = {}
+    for run in runs:
+        try:
+            one = _scored(run)
+            if found:
+                first = next(iter(found))
+                n = min(one[0].sizes["time"], found[first][0].sizes["time"])
+                check_same(first, found[first][0].isel(time=slice(0, n)), run, one[0].isel(time=slice(0, n)))
+            found[run] = one
+        except (ValueError, OSError) as reason:
+            left_out[run] = str(reason)
+    if left_out and len(found) < 2:
+        raise ValueError("; ".join(left_out.values()))
+    return found, left_out
+
+
+def _scored(run: Path) -> tuple[xr.Dataset, xr.Dataset]:
+    """Scores and forecasts of one run."""
+    if not (run / "scores.nc").is_file():
+        raise FileNotFoundError(
+            f"expected scores.nc in {run}, found none; evaluate it first: python -m pdekit.evaluate run={run}"
+        )
+    return _read(run / "scores.nc"), _read(run / "forecasts.nc")
 
 
 def of_whole_horizon(values: xr.DataArray) -> bool:
-    """Whether scores are of all frames together: of samples, but not of times."""
-    return "sample" in values.dims and "time" not in values.dims and values.dtype.kind == "f"
+    """Whether scores are of all frames together: of forecasts or samples, but not of times.
+
+    Costs and errors on other grids are not: they belong to runs.
+    """
+    dims = {str(dim) for dim in values.dims}
+    if "time" in dims or dims & {"batch", "resolution"}:
+        return False
+    of_reference = "sample" in dims and values.dtype.kind == "f"  # the numbers of samples remain
+    return of_reference or ("model" in dims and dims != {"model"})
 
 
 def check_same(first_run: Path, first: xr.Dataset, run: Path, found: xr.Dataset) -> None:
@@ -84,6 +123,11 @@ def check_same(first_run: Path, first: xr.Dataset, run: Path, found: xr.Dataset)
         ValueError: if not.
     """
     for name in ("field", "trajectory", "start", "time"):
+        if name not in found:
+            raise ValueError(
+                f"expected the {name} of scores in {run.name}, found none; evaluate it again: "
+                f"python -m pdekit.evaluate run={run}"
+            )
         ours, theirs = first[name].values, found[name].values
         same = ours.shape == theirs.shape and (
             np.allclose(ours, theirs, rtol=1e-9) if ours.dtype.kind == "f" else (ours == theirs).all()

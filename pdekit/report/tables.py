@@ -5,8 +5,17 @@ from __future__ import annotations
 from pdekit.report.charts.formats import milliseconds, number, time_text
 from pdekit.report.summary import Row, Spread, Summary
 
-ESCAPES = {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "²": "$^2$", "³": "$^3$", "×": r"$\times$", "≥": r"$\ge$",
-           "<": "$<$", "−": "$-$"}  # fmt: skip
+ESCAPES = {
+    **{sign: "\\" + sign for sign in "_%&#${}"},
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$",
+    "|": "$|$", '"': "''", "²": "$^2$", "³": "$^3$", "×": r"$\times$", "·": r"$\cdot$", "≥": r"$\ge$", "≤": r"$\le$",
+    "≈": r"$\approx$", "±": r"$\pm$", "∞": r"$\infty$", "°": r"$^\circ$", "µ": r"$\mu$", "−": "$-$", "–": "--",
+    "\n": " ",
+}  # fmt: skip
+"""Signs of LaTeX, and signs that its fonts may lack."""
+MARKDOWN = {sign: "\\" + sign for sign in "\\|*_`<>~$"} | {"\n": " "}
+LINKS = {sign: "\\" + sign for sign in "[]"}
+"""Brackets make links in names; those of quartiles do not."""
 
 
 def heads(summary: Summary) -> list[str]:
@@ -39,8 +48,10 @@ def markdown(summary: Summary) -> str:
     Medians, quartiles in brackets.
     """
     titles = heads(summary)
-    lines = [titles, ["---", *["--:"] * (len(titles) - 1)], *(cells(row, len(titles)) for row in summary.rows)]
-    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines) + "\n"
+    rows = [cells(row, len(titles)) for row in summary.rows]
+    lines = [[_plain(cell) for cell in titles], ["---", *["--:"] * (len(titles) - 1)]]
+    lines += [[_translated(_plain(name), LINKS), *map(_plain, others)] for name, *others in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def latex(summary: Summary) -> str:
@@ -52,7 +63,7 @@ def latex(summary: Summary) -> str:
         r"\toprule",
         " & ".join(_escaped(title) for title in titles) + r" \\",
         r"\midrule",
-        *(" & ".join(row) + r" \\" for row in rows),
+        *(("{}" if row[0].startswith(("[", "*")) else "") + " & ".join(row) + r" \\" for row in rows),
         r"\bottomrule",
         r"\end{tabular}",
     ]
@@ -63,5 +74,13 @@ def _spread(spread: Spread) -> str:
     return f"{number(spread.median)} [{number(spread.lower, 2)}, {number(spread.upper, 2)}]"
 
 
+def _translated(text: str, signs: dict[str, str]) -> str:
+    return "".join(signs.get(sign, sign) for sign in text)
+
+
 def _escaped(text: str) -> str:
-    return "".join(ESCAPES.get(sign, sign) for sign in text.replace("–", "--"))
+    return _translated(text, ESCAPES)
+
+
+def _plain(text: str) -> str:
+    return _translated(text, MARKDOWN)

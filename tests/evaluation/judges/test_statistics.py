@@ -41,7 +41,7 @@ class Rotation(Surrogate):
 
     def __init__(self, problem, turn=math.pi / 8, noise=0.0, growth=1.0):
         super().__init__(problem, (1, 40))
-        self.turn, self.noise, self.growth = turn, noise, growth
+        self.turn, self.noise, self.growth, self.stochastic = turn, noise, growth, noise > 0
 
     def calibrate(self, batches):
         pass
