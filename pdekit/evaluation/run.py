@@ -24,6 +24,7 @@ from pdekit.metrics.catalogue import FRAME, MEASURES, Measure
 from pdekit.models.base import Surrogate
 from pdekit.models.resolution import at_resolution
 from pdekit.recipes.base import BaseRecipe
+from pdekit.recipes.resolved import unresolved
 from pdekit.report.page import write_report
 from pdekit.report.summary import closing_lines, summarise
 
@@ -108,6 +109,9 @@ def evaluate_models(
         known["lyapunov_exponent"] = exponent
     if trust is not None and not problem.steady:
         known |= trust.attrs
+    if trust is not None:
+        check, name = source.documents["self_convergence"], str((attrs or {}).get("data", source.name))
+        known["reference_warning"] = unresolved(check, name, exponent)
     chaotic = exponent is not None and exponent > 0 and not problem.steady
     known["error"] = settings.error or (CORRELATION_TIME if chaotic else "nrmse")
     if settings.compare_at is not None and not problem.steady:

@@ -17,13 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+import h5py
 import numpy as np
 import torch
 
+from pdekit.data.layout import OURS
 from pdekit.data.writer import SplitWriter, replacing
 from pdekit.fields import Problem, Trajectory, n_values
 from pdekit.provenance import provenance
 from pdekit.recipes.base import SPLITS, BaseRecipe, Tick
+from pdekit.recipes.resolved import unresolved
 from pdekit.recipes.workers import Task, run_tasks
 
 CHECK = "self_convergence.json"
@@ -68,6 +71,7 @@ def generate(
     folder = folder_of(recipe, base)
     if is_complete(folder):
         say(f"dataset {recipe.name} exists already: {folder}")
+        _warn(recipe, folder, say)
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(recipe, folder, say):
@@ -77,7 +81,18 @@ def generate(
             seconds = time.monotonic() - began
             _merge(recipe, folder, {"seconds": round(seconds, 1), "workers": workers, "device": device})
             say(f"generated {recipe.name} in {seconds:.0f} s: {folder}")
+    _warn(recipe, folder, say)
     return folder
+
+
+def _warn(recipe: BaseRecipe, folder: Path, say: Say) -> None:
+    """Say it if the stored check does not confirm the reference."""
+    with h5py.File(_split_path(folder, recipe, "test")) as file:
+        check = json.loads(file[f"{OURS}/self_convergence"].asstr()[()])
+    problem = recipe.problem("test")
+    warning = unresolved(check, recipe.name, problem.pde and problem.pde.lyapunov_exponent(problem))
+    if warning:
+        say(f"warning: {warning}")
 
 
 @contextmanager

@@ -257,7 +257,8 @@ def sentence(summary: Summary, scores: xr.Dataset) -> str:
     row = next((row for row in summary.rows if row.kind in ("seeds", "surrogate")), None)
     n, horizon = scores.sizes["sample"], float(scores.time.values[-1])
     if row is None:
-        return f"Baselines and solvers on {n} trajectories of {horizon:.4g} time units; no surrogate took part."
+        text = f"Baselines and solvers on {n} trajectories of {horizon:.4g} time units; no surrogate took part."
+        return text + _warning(scores)
     baselines = [r for r in summary.rows if r.kind == "baseline"]
     best = min(baselines, key=lambda r: r.errors[0].median, default=None)
     longest = max(
@@ -276,7 +277,13 @@ def sentence(summary: Summary, scores: xr.Dataset) -> str:
     text += "."
     if row.diverged:
         text += f" {row.diverged:.0%} of its forecasts diverge."
-    return text + _verdict(summary, row) + _compared(summary, row, scores)
+    return text + _verdict(summary, row) + _compared(summary, row, scores) + _warning(scores)
+
+
+def _warning(scores: xr.Dataset) -> str:
+    """A warning if the reference is not resolved."""
+    found = scores.attrs.get("reference_warning", "")
+    return f" Warning: {found}." if found else ""
 
 
 def _compared(summary: Summary, row: Row, scores: xr.Dataset) -> str:

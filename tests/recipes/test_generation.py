@@ -18,10 +18,11 @@ import pytest
 from pdekit.data.module import DataModule
 from pdekit.data.validate import faults
 from pdekit.fields import Grid
-from pdekit.pdes import Diffusion, KuramotoSivashinsky
+from pdekit.pdes import Burgers, Diffusion, KuramotoSivashinsky
 from pdekit.plain import to_plain
 from pdekit.recipes import generation, workers
 from pdekit.recipes.generation import chunks, data_dir, folder_of, generate
+from pdekit.recipes.resolved import unresolved
 from pdekit.recipes.trajectories import Recipe, Uniform
 from tests.recipes.test_trajectories import recipe
 
@@ -87,6 +88,46 @@ def test_it_is_made_once(tmp_path, monkeypatch):
     monkeypatch.setattr(Recipe, "simulate", None)
     assert generate(recipe(), tmp_path, progress=False, say=said.append) == folder
     assert "exists already" in said[0] and {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_reference_that_is_not_resolved_is_said_to_be_each_time(tmp_path):
+    """A front of a viscosity that the grid does not resolve; the file says so when it is made and when it is used."""
+    said = []
+    front = recipe(pde=Burgers(viscosity=1e-5), dt=0.5, n_frames={"train": 2, "valid": 2, "test": 9})
+    for _ in range(2):
+        generate(front, tmp_path, progress=False, say=said.append)
+    assert said[1] == said[3] and len(said) == 4
+    assert said[1].startswith("warning: the reference of line is not resolved: ") and "; choose " in said[1]
+    said.clear()
+    generate(recipe(), tmp_path, progress=False, say=said.append)
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize(
+    ("step", "space", "exponent", "said"),
+    [
+        ([0.0, 0.01, 0.05], [0.0, 0.02, 0.09], None, ""),
+        (
+            [0.0, 0.2, 1.3],
+            [0.0, 0.01, 0.2],
+            None,
+            "half the step changes it by up to 130 %, and by more than 10 % from",
+        ),
+        ([0.0, 0.0, 0.2], [0.0, 0.2, 1.15], None, "a finer grid changes it by up to 115 %, and by more than 10 % from"),
+        ([0.0, 0.05, 0.2], [0.0, 0.01, 1.15], 0.5, ""),  # chaotic, and in agreement for a Lyapunov time of 2
+        ([0.0, 0.05, 0.2], [0.0, 0.2, 1.15], 0.5, "from t = 1.5 on"),  # chaotic, but too soon
+        ([0.0, 0.05, float("nan")], [0.0, 0.2, 0.3], None, "half the step changes it"),
+    ],
+)
+def test_which_reference_is_not_resolved(step, space, exponent, said):
+    check = {"time": [0.0, 1.5, 3.0], "error_step": [step] * 3, "error_space": [space] * 3}
+    found = unresolved(check, "front", exponent)
+    assert said in found and bool(found) == bool(said)
+
+
+def test_a_steady_reference_has_no_time():
+    found = unresolved({"time": [0.0], "error_space": [[0.1], [0.3], [0.2]]}, "darcy")
+    assert found.startswith("the reference of darcy is not resolved: a finer grid changes it by up to 20 %; choose ")
 
 
 def test_chunks_are_fixed_by_the_recipe():

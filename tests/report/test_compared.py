@@ -107,6 +107,15 @@ def test_a_model_that_comes_back_by_chance_does_not_forecast_again():
     assert still_forecasts(scores, "fno").all(), "a correlation above 0.8 is enough"
 
 
+def test_an_unresolved_reference_is_reported():
+    scores = chaotic(grown(0.01, 0.5), reference_warning="the reference of front is not resolved")
+    assert sentence(summarise(scores), scores).endswith("Warning: the reference of front is not resolved.")
+    alone = scores.isel(model=[1, 2])
+    assert "Warning: the reference" in sentence(summarise(alone), alone)
+    scores.attrs["reference_warning"] = ""
+    assert "Warning" not in sentence(summarise(scores), scores)
+
+
 def test_a_steady_problem_is_judged_by_its_error():
     errors = {"fno": np.full((3, 1), 0.6), "POD regression": np.full((3, 1), 0.3), "s": np.full((3, 1), 0.1)}
     scores = scores_of(errors, ["surrogate", "baseline", "solver"], [0.1, 0.0, 1.0], [np.ones((3, 1))] * 3)
