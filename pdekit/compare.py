@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pdekit.cli.command_line import did_you_mean, take, tell
+from pdekit.cli.command_line import did_you_mean, stoppable, take, tell
+from pdekit.cli.stored import read_config
 
 USAGE = """\
 Lay evaluated runs of one data set side by side: one table, overlaid curves, tables for Markdown and LaTeX.
@@ -31,6 +32,11 @@ APART = ("seed", "runs_dir", "data_dir", "evaluation")
 
 def main() -> None:
     """The command line. Everything heavy is imported later."""
+    stoppable(command)
+
+
+def command() -> None:
+    """Compare the runs that the arguments name."""
     arguments = sys.argv[1:]
     if not arguments or {"--help", "-h"} & set(arguments):
         print(USAGE)
@@ -81,12 +87,10 @@ def compare(runs: list[Path], folder: Path) -> str:
 
 def configuration(run: Path) -> dict[str, Any] | None:
     """What a run was configured with, but for its seeds and where its files go; None if that is not known."""
-    from omegaconf import OmegaConf
-
     path = run / "config.yaml"
     if not path.is_file():
         return None
-    found = OmegaConf.to_container(OmegaConf.load(path))
+    found = read_config(path)
     loading = {key: value for key, value in (found.get("loading") or {}).items() if key != "seed"}
     return {key: value for key, value in found.items() if key not in APART} | {"loading": loading}
 

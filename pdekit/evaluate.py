@@ -11,6 +11,7 @@ from typing import Any
 
 from pdekit.cli import command_line
 from pdekit.cli.command_line import CONFIGS, listing, take
+from pdekit.cli.sweep import Sweep
 
 USAGE = """\
 Evaluate a trained run beside baselines and solvers, and write scores.nc, forecasts.nc and report.html.
@@ -55,6 +56,11 @@ data sets:
 
 def main() -> None:
     """The command line. Everything heavy is imported later."""
+    command_line.stoppable(command)
+
+
+def command() -> None:
+    """Compose the configuration and evaluate, once or for each job of a sweep."""
     arguments = sys.argv[1:]
     if not arguments or {"--help", "-h"} & set(arguments):
         print(USAGE.format(data=listing("data")))
@@ -72,10 +78,14 @@ def main() -> None:
         if OmegaConf.missing_keys(composed):
             sys.exit("error: expected run=PATH, the folder of a trained run, got none; give it")
         name = HydraConfig.get().runtime.choices.get("data")
-        command_line.tell(lambda: print(carry_out(OmegaConf.to_container(composed, resolve=True), name, trust)))
+        sweep.do(lambda: print(carry_out(OmegaConf.to_container(composed, resolve=True), name, trust)))
 
+    sweep = Sweep()
     sys.argv[1:] = command_line.open_options(arguments)
-    command_line.run(job)
+    try:
+        command_line.run(job)
+    finally:
+        sweep.end()
 
 
 def register_schema() -> None:

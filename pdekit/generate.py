@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
-from pdekit.cli.command_line import CONFIGS, choices, did_you_mean, listing, open_options, run, take, tell
+from pdekit.cli.command_line import CONFIGS, choices, did_you_mean, listing, open_options, run, stoppable, take
+from pdekit.cli.sweep import Sweep
 from pdekit.machine import prepare
 
 HELP = """Generate a dataset, or complete one that was interrupted (the same command goes on where it was).
@@ -31,30 +33,38 @@ def main(arguments: list[str] | None = None) -> None:
     own = any(argument.startswith(("--config-dir", "-cd", "hydra.searchpath=")) for argument in arguments)
     if named and named[-1] not in known and not own:
         sys.exit(f"error: expected data=NAME of a recipe, got {named[-1]!r}; {did_you_mean(named[-1], list(known))}")
+    stoppable(lambda: _command(arguments, trust))
+
+
+def _command(arguments: list[str], trust: list[str]) -> None:
     prepare()
-    run(lambda: _run_hydra(arguments, trust))
+    sweep = Sweep()
+    try:
+        run(lambda: _run_hydra(arguments, trust, sweep))
+    finally:
+        sweep.end()
 
 
-def _run_hydra(arguments: list[str], trust: list[str]) -> None:
+def _run_hydra(arguments: list[str], trust: list[str], sweep: Sweep) -> None:
     import hydra
 
     @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="generate")
     def job(config) -> None:
-        from pathlib import Path
-
         from omegaconf import OmegaConf
 
         from pdekit.recipes.generation import generate
         from pdekit.recipes.instance import instance_from
+        from pdekit.training.devices import check_device
 
         plain = OmegaConf.to_container(config, resolve=True)
 
-        def work() -> None:
+        def work() -> Path:
+            check_device(plain["device"])
             recipe = instance_from(plain["data"], plain["instance"], trust)
             base = Path(plain["data_dir"]) if plain["data_dir"] else None
-            generate(recipe, base, plain["workers"], plain["device"], progress=sys.stdout.isatty())
+            return generate(recipe, base, plain["workers"], plain["device"], progress=sys.stdout.isatty())
 
-        tell(work)
+        sweep.do(work)
 
     before, sys.argv = sys.argv, ["pdekit.generate", *open_options(arguments)]
     try:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
+
+Settings = TypeVar("Settings")
 
 
 @dataclass
@@ -64,3 +68,23 @@ class Engine:
     max_time: str | None = None
     threads: int | None = None
     tensorboard: bool = False
+
+
+def settings_from(kind: type[Settings], values: Mapping[str, Any], name: str) -> Settings:
+    """Return settings made from stored values.
+
+    Args:
+        kind: a class of settings.
+        values: by name.
+        name: of the group, for the error message.
+
+    Raises:
+        ValueError: on an unknown name, or a value of a kind that the settings cannot use.
+
+    >>> settings_from(Training, {"steps": 5}, "training").steps
+    5
+    """
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(f"expected the settings of {name}, found others: {error}; correct {name}.*") from error

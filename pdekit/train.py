@@ -13,6 +13,8 @@ from typing import Any
 
 from pdekit.cli import command_line
 from pdekit.cli.command_line import listing, take
+from pdekit.cli.stored import check_config, read_config
+from pdekit.cli.sweep import Sweep
 
 USAGE = """\
 Train a surrogate on a dataset, evaluate it beside baselines and write a report.
@@ -38,6 +40,11 @@ Your own code: hydra.searchpath=[file://FOLDER] finds your configurations, trust
 
 def main() -> None:
     """The command line. Everything heavy is imported later."""
+    command_line.stoppable(command)
+
+
+def command() -> None:
+    """Compose the configuration and train, once or for each job of a sweep."""
     arguments = sys.argv[1:]
     if not arguments or {"--help", "-h"} & set(arguments):
         print(USAGE.format(**{group: listing(group) for group in ("model", "data", "trainer")}))
@@ -59,10 +66,14 @@ def main() -> None:
         chosen = dict(HydraConfig.get().runtime.choices)
         config["choices"] = {group: chosen[group] for group in ("model", "data", "trainer")}
         sys.argv[1:] = typed  # several processes are started with the same command line
-        command_line.tell(lambda: carry_out(config, trust))
+        sweep.do(lambda: carry_out(config, trust))
 
+    sweep = Sweep()
     typed, sys.argv[1:] = sys.argv[1:], command_line.open_options(arguments)
-    command_line.run(job)
+    try:
+        command_line.run(job)
+    finally:
+        sweep.end()
 
 
 def register_schema() -> None:
@@ -88,7 +99,9 @@ def resumed(run: Path, arguments: Sequence[str], trust: Sequence[str]) -> None:
 
     if not (run / "config.yaml").exists():
         raise FileNotFoundError(f"expected a run at {run}, found no config.yaml there; give resume=<its folder>")
-    stored = OmegaConf.load(run / "config.yaml")
+    plain = read_config(run / "config.yaml")
+    check_config(plain, run / "config.yaml")
+    stored = OmegaConf.create(plain)
     for argument in arguments:
         key, _, value = argument.partition("=")
         if key.startswith("trainer."):
@@ -101,7 +114,7 @@ def resumed(run: Path, arguments: Sequence[str], trust: Sequence[str]) -> None:
                 f"expected the run's own {key}={found}, found {argument}; a run continues with its settings (only "
                 "trainer.* may change): leave it out, or start a new run"
             )
-    carry_out(OmegaConf.to_container(stored, resolve=True), trust, run.resolve())
+    carry_out(OmegaConf.to_container(stored, resolve=False), trust, run.resolve())
 
 
 def carry_out(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None = None) -> Path:
@@ -114,22 +127,21 @@ def carry_out(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | 
 
     Returns:
         The run folder.
+
+    Raises:
+        KeyboardInterrupt: if the training was interrupted; its message says how to go on.
     """
     from pdekit import machine
 
     machine.prepare()
     began = time.monotonic()
-    from pdekit.training.module import Diverged
     from pdekit.workflows import training_run
 
     seconds = {"imports": round(time.monotonic() - began, 2)}
     try:
         return training_run.carry_out(training_run.plan_run(config, trust, seconds), resume)
-    except Diverged as error:
-        sys.exit(f"error: {error}")
-    except training_run.Stopped as error:
-        print(error)
-        sys.exit(130)
+    except training_run.Stopped as stop:
+        raise KeyboardInterrupt(str(stop)) from None
 
 
 if __name__ == "__main__":

@@ -13,9 +13,11 @@ import sys
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 CONFIGS = Path(__file__).parents[1] / "configs"
+REFUSALS = (ValueError, OSError, FloatingPointError)
+"""Errors whose message says what the person who typed can do: wrong values, files, a training that diverged."""
 OPEN = ("data.", "model.", "instance.")  # whose options are those of the class that their file names
 
 
@@ -99,13 +101,26 @@ def tell(work: Callable[[], Any]) -> Any:
     """
     try:
         return work()
-    except (ValueError, OSError) as error:  # OSError: no such file, a full disk, a folder that may not be written
+    except REFUSALS as error:
         if os.environ.get("PDEKIT_FULL_ERROR") == "1":
             raise
         sys.exit(f"error: {sentence(error)}\n(PDEKIT_FULL_ERROR=1 shows where)")
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        sys.exit(130)
+    except KeyboardInterrupt as stop:
+        stopped(stop)
+
+
+def stoppable(command: Callable[[], Any]) -> Any:
+    """Run a whole command, with its imports; Ctrl-C at any time ends it with a word and the exit status 130."""
+    try:
+        return command()
+    except KeyboardInterrupt as stop:
+        stopped(stop)
+
+
+def stopped(stop: KeyboardInterrupt) -> NoReturn:
+    """Say what the interruption says, and exit with the status of an interrupted command."""
+    print(str(stop) or "stopped", file=sys.stderr)
+    sys.exit(130)
 
 
 def sentence(error: Exception) -> str:

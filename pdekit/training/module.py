@@ -30,7 +30,7 @@ DOUBLE = "64-true"
 VALIDATION = 1  # keeps the seeds of validation apart from those of training
 
 
-class Diverged(RuntimeError):
+class Diverged(FloatingPointError):
     """The training loss is not finite."""
 
 

@@ -10,11 +10,13 @@ from pdekit.data.module import DataModule
 from pdekit.data.published import open_published
 from pdekit.evaluation import run as scoring
 from pdekit.evaluation.checks import check_problem
+from pdekit.evaluation.folder import writing_to
 from pdekit.evaluation.settings import Evaluation
 from pdekit.plain import from_plain
 from pdekit.recipes.generation import generate
 from pdekit.recipes.instance import instance_from
 from pdekit.runs import load
+from pdekit.training.devices import check_device
 
 
 def evaluate_run(config: Mapping[str, Any], data_name: str | None = None, trust: Sequence[str] = ()) -> str:
@@ -29,6 +31,7 @@ def evaluate_run(config: Mapping[str, Any], data_name: str | None = None, trust:
     Returns:
         The closing lines.
     """
+    check_device(config["device"])
     config = dict(config)
     path, folder, device = Path(config.pop("run")), config.pop("folder"), config.pop("device")
     other, data_dir, published = config.pop("data"), config.pop("data_dir"), config.pop("path")
@@ -47,7 +50,8 @@ def evaluate_run(config: Mapping[str, Any], data_name: str | None = None, trust:
     data.set_window(*run.model.window)
     name = data_name or run.config["choices"]["data"]
     into = Path(folder) if folder else path / name if other else path
-    return scoring.evaluate_models(
-        {run.name: run.model}, data, into, settings, {"data": name}, path, recipe=recipe, device=device,
-        base=base,
-    )  # fmt: skip
+    with writing_to(into):
+        return scoring.evaluate_models(
+            {run.name: run.model}, data, into, settings, {"data": name}, path, recipe=recipe, device=device,
+            base=base,
+        )  # fmt: skip

@@ -22,6 +22,7 @@ from pdekit.data.published import open_published
 from pdekit.energy import Energy
 from pdekit.evaluation import run as scoring
 from pdekit.evaluation.checks import check_horizon
+from pdekit.evaluation.folder import writing_to
 from pdekit.evaluation.references.choose import can_go_on
 from pdekit.evaluation.settings import Evaluation
 from pdekit.models.base import Stepper, Surrogate
@@ -32,7 +33,8 @@ from pdekit.recipes.base import BaseRecipe
 from pdekit.recipes.generation import generate
 from pdekit.recipes.instance import instance_from
 from pdekit.runs import WEIGHTS, build_model, new_folder, save_config, save_weights
-from pdekit.settings import Engine, Training
+from pdekit.settings import Engine, Training, settings_from
+from pdekit.training.devices import check_engine, is_main_process
 from pdekit.training.module import Diverged, device_of, fit
 
 RUN = "PDEKIT_RUN"  # environment variable in which the first of several processes names its folder to the others
@@ -100,8 +102,10 @@ def plan_run(config: Mapping[str, Any], trust: Sequence[str] = (), seconds: Mapp
             changed.
     """
     config, seconds = dict(config), dict(seconds or {})
-    Training(**config["training"]), Engine(**config["trainer"])  # refuse wrong values
-    loading, evaluation = Loading(**config["loading"]), Evaluation(**from_plain(config["evaluation"]))
+    check_engine(settings_from(Engine, config["trainer"], "trainer"))
+    settings_from(Training, config["training"], "training")  # refuse wrong values
+    loading = settings_from(Loading, config["loading"], "loading")
+    evaluation = settings_from(Evaluation, from_plain(config["evaluation"]), "evaluation")
     recipe = instance_from(config["data"], config.get("instance"), trust)
     if config.setdefault("recipe", recipe.hash) != recipe.hash:
         raise ValueError(
@@ -144,9 +148,8 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
     """
     model, config, seconds, engine = plan.model, plan.config, dict(plan.seconds), plan.engine
     seed, data = config["seed"], plan.data_name
-    worker = int(os.environ.get("LOCAL_RANK", 0)) > 0  # one of several processes; the first one makes the folder
-    run = resume or (Path(os.environ[RUN]) if worker else new_folder(config["runs_dir"], plan.name, data))
-    os.environ[RUN] = str(run)
+    worker = not is_main_process(os.environ)  # one of several processes; the first one makes the folder
+    run = resume or shared_folder(worker) or new_folder(config["runs_dir"], plan.name, data)
     n_parameters = sum(p.numel() for p in model.parameters())
     if not worker:
         print(f"{plan.name} on {data}: {n_parameters:,} parameters, run {run}")
@@ -157,11 +160,13 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
     seconds["training"], joules = spent_before(resume)
     continued = resume is not None and (run / "last.ckpt").exists()
     try:
-        with Energy(gpu=device_of(engine).type == "cuda") as energy, timed(seconds, "training"):
+        with named_to_others(run), Energy(gpu=device_of(engine).type == "cuda") as energy, timed(seconds, "training"):
             energy.joules |= joules
             outcome = fit(model, plan.data, Training(**config["training"]), engine, run, seed, continued)
     except Diverged:
-        save_weights(run, model, plan.name, config)
+        if not worker:
+            (run / "provenance.json").unlink(missing_ok=True)  # it names the weights of an earlier session
+            save_weights(run, model, plan.name, config)
         raise
     if worker:
         return run
@@ -177,7 +182,7 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
     record["findings"] = list(model.findings())
     record |= {"data": {"name": plan.recipe.name, "recipe": plan.recipe.hash}, "weights": sha256(run / WEIGHTS)}
     write_json(run / "provenance.json", provenance(**record))
-    with timed(seconds, "evaluation"):
+    with timed(seconds, "evaluation"), writing_to(run):
         closing = scoring.evaluate_models(
             {plan.name: model.eval()}, plan.data, run, plan.evaluation, {"data": data},
             recipe=None if config.get("path") else plan.recipe, device=device_of(engine), base=plan.base,
@@ -186,6 +191,39 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
     print(*model.findings(), closing, sep="\n")
     print(f"run: {run} (in Python: pdekit.load({str(run)!r}))")
     return run
+
+
+def shared_folder(worker: bool) -> Path | None:
+    """Return the folder that the environment names for all processes of a run; the first process makes it.
+
+    Raises:
+        ValueError: if it names none to a process that is not the first, as on a second node.
+        FileExistsError: if the first process finds that the folder exists.
+    """
+    folder = Path(os.environ[RUN]).resolve() if RUN in os.environ else None
+    if folder is None and worker:
+        raise ValueError(
+            f"expected {RUN}=FOLDER in the environment of every process of a run over several nodes, found none; set "
+            "it to a new folder that all nodes see, the same for all of them"
+        )
+    if folder is not None and not worker:
+        if folder.exists():
+            raise FileExistsError(f"expected a new folder as {RUN}, found {folder}; name another one, or give resume=")
+        folder.mkdir(parents=True)
+    return folder
+
+
+@contextmanager
+def named_to_others(run: Path) -> Iterator[None]:
+    """Name the folder of a run to the processes that are started meanwhile."""
+    before = os.environ.get(RUN)
+    os.environ[RUN] = str(run)
+    try:
+        yield
+    finally:
+        os.environ.pop(RUN)
+        if before is not None:
+            os.environ[RUN] = before
 
 
 def spent_before(run: Path | None) -> tuple[float, dict[str, float]]:
