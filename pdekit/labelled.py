@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import xarray as xr
 from torch import Tensor
 
-from pdekit.fields import Problem
+from pdekit.fields import Field, Problem
 
 
 def to_dataset(u: Tensor, t: Tensor, problem: Problem, leading: Sequence[str] = ("sample",)) -> xr.Dataset:
@@ -21,14 +21,17 @@ def to_dataset(u: Tensor, t: Tensor, problem: Problem, leading: Sequence[str] = 
 
     Returns:
         One variable for each field with the dimensions (*leading, "time", "x", "y", "z"); axes carry the
-        problem's coordinates (nominal where box lengths vary).
+        problem's coordinates (nominal where box lengths vary) and their layout as an attribute.
     """
     axes = problem.grid.axes
     dims = (*leading, "time", *axes)
     values = u.detach().cpu().numpy()
     if values.ndim != len(dims) + 1:
         raise ValueError(f"expected u with the dimensions {(*leading, 'time', 'channel', *axes)}, got {values.shape}")
-    coords = {a: (a, problem.grid.coordinates(i).numpy(), {"axis": a.upper()}) for i, a in enumerate(axes)}
+    coords = {
+        a: (a, problem.grid.coordinates(i).numpy(), {"axis": a.upper(), "layout": problem.grid.layout[i]})
+        for i, a in enumerate(axes)
+    }
     times = t.detach().cpu().double().numpy()
     if times.ndim == 1 or (times == times[:1]).all():
         coords["time"] = ("time", times.reshape(-1, times.shape[-1])[0])
@@ -37,8 +40,14 @@ def to_dataset(u: Tensor, t: Tensor, problem: Problem, leading: Sequence[str] = 
     channel = len(leading) + 1
     return xr.Dataset(
         {
-            field.name: (dims, values.take(i, axis=channel), {"units": field.unit, "long_name": field.name})
+            field.name: (dims, values.take(i, axis=channel), _attributes(field))
             for i, field in enumerate(problem.fields)
         },
         coords=coords,
     )
+
+
+def _attributes(field: Field) -> dict[str, str]:
+    """Unit, name, and the group that the component belongs to, if any."""
+    groups = {key: value for key, value in (("vector", field.vector), ("complex", field.complex)) if value}
+    return {"units": field.unit, "long_name": field.name, **groups}

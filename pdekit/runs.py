@@ -251,7 +251,7 @@ def load(path: str | Path, trust: Sequence[str] = (), device: str = "cpu") -> Ru
         raise ValueError(f"expected a {FORMAT!r} file, found {header.get('format')!r} in {path / WEIGHTS}; train again")
     config = from_json(header["config"])
     model = build_model(config["model"], from_plain(from_json(header["problem"]), trust), trust)
-    if any(value.dtype == torch.float64 for value in tensors.values()):
+    if any(tensors[key].dtype == torch.float64 for key, _ in model.named_parameters() if key in tensors):
         model = model.double()
     model.load_state_dict(tensors)
     return Run(path, header["name"], model.to(device).eval(), config)

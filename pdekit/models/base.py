@@ -160,14 +160,15 @@ class Stepper(Surrogate):
 
     def normalised(self, batch: Trajectory) -> Trajectory:
         """The batch in normalised units, precision and device of the model; zero outside the mask."""
-        batch = batch.to(self.normaliser.scale.device).to(self.normaliser.scale.dtype)
-        u = self.normaliser.encode(batch.u)
-        return dataclasses.replace(
+        batch = batch.to(self.normaliser.like.device)
+        u = self.normaliser.encode(batch.u)  # before the precision is reduced: offsets may be large
+        normalised = dataclasses.replace(
             batch,
             u=u if batch.mask is None else torch.where(batch.mask[:, None] > 0, u, 0.0),
             coeffs=None if batch.coeffs is None else self.normaliser.encode_coeffs(batch.coeffs),
             params=None if batch.params is None else self.normaliser.encode_params(batch.params),
         )
+        return normalised.to(self.normaliser.like.dtype)
 
     def context(self, frames: Tensor, given: Trajectory) -> Float[Tensor, "batch channel *space"]:
         """The channels a net sees: history frames, oldest first, then coeffs, the mask, the signed distance."""
@@ -220,7 +221,8 @@ class Stepper(Surrogate):
             return self.step(frames, known, noise)
 
         out = rollout(next_frame, known.u, int(steps[-1]))
-        out = self.normaliser.decode(out[:, (steps - 1).to(out.device)])
+        out = out[:, (steps - 1).to(out.device)]
+        out = self.normaliser.decode(out.to(torch.promote_types(out.dtype, given.u.dtype)))
         return out.unflatten(0, (members, n_samples))
 
 

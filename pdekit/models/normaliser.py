@@ -1,11 +1,12 @@
 """Normalisation: physical units outside a model, numbers of order one inside, (u - mean) / scale.
 
-Statistics are taken once, on the training split, inside the mask, over batch, time and space, in float64.
+Statistics are taken once, on the training split, inside the mask, over batch, time and space. They are computed and
+kept in float64 whatever the precision of the model: a mean of 1e5 in float32 is off by 4e-3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from jaxtyping import Float
@@ -15,8 +16,10 @@ from pdekit.fields import Field, Problem, Trajectory
 from pdekit.models.quantiles import Quantiles
 
 METHODS = ("deviation", "quantile")
-# a standard deviation below this share of the mean is a constant with rounding errors
-CONSTANT = 1e-9
+# A deviation below this share of the mean is a constant with rounding errors: of values that float32 holds exactly, and
+# of values that need float64. Rounding to the nearest gives at most half the distance of neighbours, eps / 2.
+CONSTANT = {torch.float32: 2 * torch.finfo(torch.float32).eps, torch.float64: 1e-12}
+EXACT = ("mean", "scale", "coeffs_mean", "coeffs_scale", "params_mean", "params_scale")
 
 
 class Moments:
@@ -33,16 +36,25 @@ class Moments:
         self.count = torch.zeros(n_channels, dtype=torch.float64)
         self.mean = torch.zeros(n_channels, dtype=torch.float64)
         self.squares = torch.zeros(n_channels, dtype=torch.float64)
+        self.single = torch.ones(n_channels, dtype=torch.bool)  # whether float32 holds all values exactly
 
     @property
     def variance(self) -> Tensor:
         return self.squares / self.count.clamp_min(1)
+
+    @property
+    def rounding(self) -> Tensor:
+        """Largest deviation of each channel that rounding of its values explains."""
+        share = torch.where(self.single, CONSTANT[torch.float32], CONSTANT[torch.float64])
+        return share.double() * (self.variance + self.mean.square()).sqrt()
 
     def add(self, values: Float[Tensor, "batch channel *space"], mask: Tensor | None = None) -> None:
         """Add samples; where ``mask`` (broadcastable to values) is zero they do not count."""
         values = values.detach().to(torch.float64)
         weight = torch.ones_like(values) if mask is None else (mask > 0).to(values).expand_as(values)
         values = torch.where(weight > 0, values, 0.0)  # a NaN outside the mask is no value
+        single = (values == values.float()).movedim(1, 0).flatten(1).all(1)
+        self.single &= single.cpu()
         axes = [axis for axis in range(values.ndim) if axis != 1]
         shape = [1, -1] + [1] * (values.ndim - 2)
         count = weight.sum(axes).cpu()
@@ -83,9 +95,9 @@ def mean_and_scale(
     mean, deviation = mean_and_deviation(moments, groups)
     if quantiles is not None:
         centre, scale = quantiles.centre_and_scale(groups)
-        use = torch.tensor(list(chosen)) & (scale > CONSTANT * centre.abs())
+        use = torch.tensor(list(chosen)) & (scale > moments.rounding)
         mean, deviation = torch.where(use, centre, mean), torch.where(use, scale, deviation)
-    constant = deviation <= CONSTANT * moments.mean.abs()
+    constant = (deviation <= moments.rounding) | (deviation == 0)
     return mean, torch.where(constant, torch.ones_like(deviation), deviation)
 
 
@@ -93,7 +105,9 @@ class Normaliser(nn.Module):
     """Statistics of a problem's fields, of their change over one frame, of its coefficients and parameters.
 
     Buffers: ``mean``, ``scale`` (channel); ``change_scale`` (channel; the standard deviation of the change of the
-    *normalised* field from frame to frame, one for a steady problem); the same pair for coeffs and params.
+    *normalised* field from frame to frame, one for a steady problem); the same pair for coeffs and params. Offsets and
+    scales stay float64 when the model changes its precision; ``like`` has the precision and device of the model.
+    A channel whose values, or whose changes, differ by rounding only has scale one.
 
     Args:
         problem: whose fields, coeffs and params.
@@ -117,9 +131,20 @@ class Normaliser(nn.Module):
         self.coeffs = problem.coeffs
         self.params = problem.params
         for name, size in (("", len(self.fields)), ("coeffs_", len(self.coeffs)), ("params_", len(self.params))):
-            self.register_buffer(f"{name}mean", torch.zeros(size))
-            self.register_buffer(f"{name}scale", torch.ones(size))
+            self.register_buffer(f"{name}mean", torch.zeros(size, dtype=torch.float64))
+            self.register_buffer(f"{name}scale", torch.ones(size, dtype=torch.float64))
         self.register_buffer("change_scale", torch.ones(len(self.fields)))
+        self.register_buffer("like", torch.zeros(()), persistent=False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Normaliser:
+        """Move to a device as other modules do, but keep offsets and scales in float64."""
+        exact = {name: getattr(self, name) for name in EXACT}
+        super()._apply(fn, recurse)
+        for name, values in exact.items():
+            moved = getattr(self, name)
+            if moved.dtype != values.dtype:
+                setattr(self, name, values.to(moved.device))
+        return self
 
     def calibrate(self, batches: Iterable[Trajectory]) -> None:
         """Read the statistics of a training split, batch after batch.
@@ -133,6 +158,7 @@ class Normaliser(nn.Module):
         for batch in batches:
             mask = None if batch.mask is None else batch.mask[:, None].expand_as(batch.u).flatten(0, 1)
             _check_finite(batch, self.fields)
+            _check_inputs(batch, self.coeffs, self.params)
             u.add(batch.u.flatten(0, 1), mask)
             if tails["fields"] is not None:
                 tails["fields"].add(batch.u.flatten(0, 1), mask)
@@ -140,18 +166,19 @@ class Normaliser(nn.Module):
                 between = None if batch.mask is None else batch.mask[:, None].expand_as(batch.u[:, 1:]).flatten(0, 1)
                 change.add((batch.u[:, 1:].double() - batch.u[:, :-1].double()).flatten(0, 1), between)
             if batch.coeffs is not None:
-                coeffs.add(batch.coeffs)
+                known = torch.isfinite(batch.coeffs)  # outside the mask a coefficient may be NaN
+                coeffs.add(batch.coeffs, known)
                 if tails["coeffs"] is not None:
-                    tails["coeffs"].add(batch.coeffs)
+                    tails["coeffs"].add(batch.coeffs, known)
             if batch.params is not None:
                 params.add(batch.params)
         if not u.count.any():
             raise ValueError("expected at least one training sample to calibrate on, found none; check the data")
         groups = [field.group for field in self.fields]
         mean, scale = mean_and_scale(u, groups, tails["fields"], self.by_quantile["fields"])
-        change_scale = mean_and_deviation(change, groups)[1] / scale
-        still = change_scale <= CONSTANT
-        self.change_scale.copy_(torch.where(still, torch.ones_like(scale), change_scale))
+        deviation = mean_and_deviation(change, groups)[1]
+        still = (deviation <= u.rounding) | (deviation == 0)
+        self.change_scale.copy_(torch.where(still, torch.ones_like(scale), deviation / scale))
         self.mean.copy_(mean)
         self.scale.copy_(scale)
         for name, moments, names in (
@@ -163,19 +190,19 @@ class Normaliser(nn.Module):
             getattr(self, f"{name}_scale").copy_(scale)
 
     def encode(self, u: Float[Tensor, "batch time channel *space"]) -> Float[Tensor, "batch time channel *space"]:
-        """Physical to normalised."""
-        return (u - _channels(self.mean, u)) / _channels(self.scale, u)
+        """Physical to normalised, computed in float64 and returned in the precision of ``u``."""
+        return ((u - _channels(self.mean, u)) / _channels(self.scale, u)).to(u.dtype)
 
     def decode(self, u: Float[Tensor, "batch time channel *space"]) -> Float[Tensor, "batch time channel *space"]:
-        """Normalised to physical."""
-        return u * _channels(self.scale, u) + _channels(self.mean, u)
+        """Normalised to physical, computed in float64 and returned in the precision of ``u``."""
+        return (u * _channels(self.scale, u) + _channels(self.mean, u)).to(u.dtype)
 
     def encode_coeffs(self, coeffs: Float[Tensor, "batch coeff *space"]) -> Float[Tensor, "batch coeff *space"]:
         shape = (-1,) + (1,) * (coeffs.ndim - 2)
-        return (coeffs - self.coeffs_mean.reshape(shape)) / self.coeffs_scale.reshape(shape)
+        return ((coeffs - self.coeffs_mean.reshape(shape)) / self.coeffs_scale.reshape(shape)).to(coeffs.dtype)
 
     def encode_params(self, params: Float[Tensor, "batch param"]) -> Float[Tensor, "batch param"]:
-        return (params - self.params_mean) / self.params_scale
+        return ((params - self.params_mean) / self.params_scale).to(params.dtype)
 
 
 def chosen_by_quantile(fields: Sequence[Field], methods: str | Mapping[str, str]) -> list[bool]:
@@ -211,3 +238,23 @@ def _check_finite(batch: Trajectory, fields: Sequence[Field]) -> None:
         f"{fields[channel].name} of sample {index} at t = {float(batch.t[sample, frame]):g}; "
         "remove the sample, or mask the points where the field does not exist"
     )
+
+
+def _check_inputs(batch: Trajectory, coeffs: Sequence[Field], params: Sequence[str]) -> None:
+    """Refuse NaN and Inf in coeffs (inside the mask, if there is one) and params."""
+    bad = []
+    if batch.coeffs is not None:
+        wrong = ~torch.isfinite(batch.coeffs)
+        if batch.mask is not None:
+            wrong &= (batch.mask > 0).any(1, keepdim=True)
+        bad += [("coeff", coeffs[int(place[1])].name, int(place[0])) for place in wrong.nonzero()[:1]]
+    if batch.params is not None:
+        places = (~torch.isfinite(batch.params)).nonzero()[:1]
+        bad += [("param", params[int(place[1])], int(place[0])) for place in places]
+    if bad:
+        kind, name, sample = bad[0]
+        index = sample if batch.index is None else int(batch.index[sample])
+        raise ValueError(
+            f"expected finite training data, found NaN or Inf in the {kind} {name} of sample {index}; remove the "
+            "sample or supply the value"
+        )

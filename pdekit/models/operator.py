@@ -107,7 +107,8 @@ class Operator(Surrogate):
         if kept:
             outputs = []
             for u, mask in kept:
-                u = self.normaliser.encode(u.to(self.normaliser.scale))
+                like = self.normaliser.like
+                u = self.normaliser.encode(u.to(like.device)).to(like)
                 outputs.append(u if mask is None else torch.where(mask[:, None] > 0, u, 0.0))
             target = torch.cat(outputs).movedim(1, -1)  # sample channel *space time
             axes = [*_unit_axes(self.problem.grid)]
@@ -120,7 +121,7 @@ class Operator(Surrogate):
     def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         batch = shifted(batch, self.problem.grid) if self.shifts and self.training else batch
         known, params = self.inputs(batch)
-        target = self.normaliser.encode(batch.u[:, self.history :].to(known))
+        target = self.normaliser.encode(batch.u[:, self.history :].to(known.device)).to(known)
         grid = self.problem.grid.resized(batch.u.shape[3:])
         # "batch channel time point"
         target = target.flatten(3).movedim(1, 2)
@@ -157,23 +158,26 @@ class Operator(Surrogate):
         query = _queries(self.problem.grid.resized(space), self.times(t, given.t), known)
         u = self.net(known, query, params)
         u = u.unflatten(2, (1 if self.problem.steady else t.shape[1], *space)).movedim(2, 1)
-        return self.normaliser.decode(u).expand(members, *u.shape)
+        u = self.normaliser.decode(u.to(torch.promote_types(u.dtype, given.u.dtype)))
+        return u.expand(members, *u.shape)
 
     def inputs(self, batch: Trajectory) -> tuple[Tensor, Tensor | None]:
         """What the branch sees, on the grid of the sensors: history frames, coeffs, mask; and the parameters."""
-        scale = self.normaliser.scale
+        like = self.normaliser.like
         parts = []
         if self.history:
-            u = self.normaliser.encode(batch.u[:, : self.history].to(scale))
+            u = self.normaliser.encode(batch.u[:, : self.history].to(like.device)).to(like)
             parts.append(
                 (u if batch.mask is None else torch.where(batch.mask[:, None].to(u) > 0, u, 0.0)).flatten(1, 2)
             )
         if self.problem.coeffs:
-            parts.append(self.normaliser.encode_coeffs(batch.coeffs.to(scale)))
+            parts.append(self.normaliser.encode_coeffs(batch.coeffs.to(like.device)).to(like))
         if self.problem.has_mask:
-            parts.append(batch.mask.to(scale).expand(-1, self.problem.n_channels, *batch.mask.shape[2:]))
+            parts.append(batch.mask.to(like).expand(-1, self.problem.n_channels, *batch.mask.shape[2:]))
         known = self.to_sensors(torch.cat(parts, 1))
-        params = self.normaliser.encode_params(batch.params.to(scale)) if self.problem.params else None
+        params = None
+        if self.problem.params:
+            params = self.normaliser.encode_params(batch.params.to(like.device)).to(like)
         return known, params
 
     def to_sensors(self, fields: Float[Tensor, "batch channel *space"]) -> Float[Tensor, "batch channel *sensor"]:

@@ -45,7 +45,7 @@ def at_resolution(name: str, model: Surrogate, shape: Sequence[int]) -> Surrogat
 
 def try_step(model: Stepper) -> None:
     """One step from zero, so that a net which refuses the grid of the problem does so with its own sentence."""
-    problem, place = model.problem, model.normaliser.scale
+    problem, place = model.problem, model.normaliser.like
 
     def zeros(*shape: int) -> Tensor:
         return torch.zeros(1, *shape, *problem.grid.shape).to(place)

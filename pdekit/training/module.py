@@ -257,6 +257,6 @@ def _restore_good(model: Surrogate, save: SaveLast, start: dict[str, Tensor]) ->
 def _load_weights(model: Surrogate, checkpoint: Path) -> None:
     """The weights of a checkpoint: their running average, if there is one."""
     weights = {n.removeprefix("model."): value for n, value in load_checkpoint(checkpoint)["state_dict"].items()}
-    if any(value.dtype == torch.float64 for value in weights.values()):
+    if any(weights[key].dtype == torch.float64 for key, _ in model.named_parameters() if key in weights):
         model.double()
     model.load_state_dict(weights)

@@ -5,6 +5,7 @@ import pytest
 import torch
 import xarray
 
+from pdekit import solve
 from pdekit.data import from_arrays
 from pdekit.data.loading import Loading
 from pdekit.data.module import DataModule
@@ -102,3 +103,180 @@ def test_uneven_coordinates_are_refused():
     array = xarray.DataArray(waves(), dims=("sample", "time", "field", "x"), coords={"x": np.linspace(0, 1, 16) ** 2})
     with pytest.raises(ValueError, match="evenly spaced, increasing coordinates 'x'"):
         from_arrays(array, dt=0.1)
+
+
+def field(n=4, n_frames=6, points=11, start=0.0, dt=0.5, **attrs) -> xarray.DataArray:
+    """One field on coordinates with the spacing 0.1."""
+    x = ("x", start + 0.1 * np.arange(points), attrs)
+    coords = {"x": x, "time": dt * np.arange(n_frames), "field": ["T"]}
+    return xarray.DataArray(waves(n, n_frames, 1, (points,)), dims=("sample", "time", "field", "x"), coords=coords)
+
+
+@pytest.mark.parametrize(
+    "layout, start, extent, origin",
+    [("periodic", 0.0, 1.1, 0.0), ("nodes", 0.0, 1.0, 0.0), ("cells", 0.05, 1.1, 0.0), ("nodes", -2.0, 1.0, -2.0)],
+)
+def test_coordinates_are_the_points_of_the_grid(layout, start, extent, origin):
+    for data in (field(start=start), field(start=start, layout=layout)):
+        stated = "layout" in data.x.attrs
+        grid = from_arrays(data, layout=None if stated else (layout,)).problem.grid
+        np.testing.assert_allclose([*grid.extent, *grid.origin], [extent, origin], rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(grid.coordinates(0), data.x.values, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "changes, options, sentence",
+    [
+        ({}, {"extent": (1.0,)}, "expected 11 coordinates 'x' from 0 to 0.909"),
+        ({"layout": "nodes"}, {"layout": ("cells",)}, "that the coordinates state"),
+        ({}, {"dt": 0.4}, r"expected times dt = 0.4 apart, found 0.5"),
+        ({}, {"valid": field(dt=0.1)}, "dt = 0.5 apart in the valid split as in train, found 0.1"),
+        ({}, {"test": field(start=0.3)}, "in the test split: expected 11 coordinates"),
+        ({}, {"test": field().assign_coords(field=["p"])}, r"expected the fields \['T'\] in the test split"),
+        ({}, {"boundary": [("wall", "wall")]}, "both periodic or both bounded"),
+        ({}, {"boundary": [("periodic", "wall")]}, "both periodic or both bounded"),
+        ({}, {"layout": ("nodes",), "boundary": [("wal", "wall")]}, "expected a condition among .*, got 'wal'"),
+        ({}, {"layout": ("nodes",), "boundary": [("wall 3", "wall")]}, "expected a condition among .*, got 'wall 3'"),
+    ],
+)
+def test_contradictions_are_refused(changes, options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        from_arrays(field(**changes), **options)
+
+
+def test_dates_are_seconds_and_uneven_times_are_refused():
+    hours = np.datetime64("2020-01-01", "ns") + np.arange(6) * np.timedelta64(1, "h")
+    data = from_arrays(field().assign_coords(time=hours))
+    assert data.problem.dt == 3600
+    assert data.sources["train"].read(0).t.tolist() == [[3600.0 * i for i in range(6)]]
+    with pytest.raises(ValueError, match="evenly spaced, increasing coordinates 'time'"):
+        from_arrays(field().assign_coords(time=[0, 1, 2, 4, 5, 6]))
+
+
+def test_times_belong_to_each_trajectory():
+    steps = np.array([0.1, 0.2, 0.3, 0.4])
+    times = 1 + steps[:, None] * np.arange(6)
+    data = from_arrays(field().drop_vars("time").assign_coords(time_of_sample=(("sample", "time"), times)))
+    assert data.problem.params == ("dt",)
+    for i in range(3):
+        batch = data.sources["train"].read(i)
+        np.testing.assert_allclose(batch.t[0], times[i], rtol=1e-12)
+        np.testing.assert_allclose(batch.params[0, 0], steps[i], rtol=1e-6)
+
+
+def test_channels_follow_their_names():
+    def flow(order):
+        values = {"u": np.full((4, 4, 8), 1.0), "p": np.full((4, 4, 8), 1000.0)}
+        return xarray.Dataset({key: (("sample", "time", "x"), values[key]) for key in order})
+
+    options = {"dt": 0.1, "extent": (1.0,)}
+    data = from_arrays(flow("up"), test=flow("pu"), **options)
+    assert data.sources["test"].read(0).u[0, 0, :, 0].tolist() == [1, 1000]
+    data = from_arrays(flow("up"), fields=["p", "u"], **options)
+    assert data.sources["train"].read(0).u[0, 0, :, 0].tolist() == [1000, 1]
+    with pytest.raises(ValueError, match="expected each field once"):
+        from_arrays(waves(channels=2), fields=["u", "u"], **options)
+    with pytest.raises(ValueError, match="each name once among fields, coeffs and params"):
+        from_arrays(waves(), fields=["u"], params={"u": np.ones(10)}, **options)
+
+
+def test_axes_and_coordinates_of_a_coefficient_are_honoured():
+    ramp = np.broadcast_to(np.arange(8.0)[:, None], (4, 8, 6))  # along y
+    u = xarray.DataArray(ramp, dims=("sample", "y", "x")).expand_dims(time=1, field=1)
+    k = xarray.DataArray(ramp, dims=("sample", "y", "x"))
+    data = from_arrays(u, extent=(1.0, 1.0), coeffs={"k": k})
+    batch = data.sources["train"].read(0)
+    assert torch.equal(batch.u[0, 0], batch.coeffs[0]) and batch.coeffs[0, 0, 0].tolist() == list(range(8))
+    with pytest.raises(ValueError, match="at the points of the fields"):
+        from_arrays(u, extent=(1.0, 1.0), coeffs={"k": k.assign_coords(x=np.arange(6.0))})
+
+
+def test_inputs_by_name_belong_to_train_and_unknown_splits_are_refused():
+    inputs = {"k": np.arange(160.0).reshape(10, 16)}
+    options = {"dt": 0.1, "extent": (1.0,)}
+    data = from_arrays(waves(), coeffs=inputs, params={"nu": np.arange(10.0)}, **options)
+    assert data.sources["valid"].read(0).params.tolist() == [[9.0]]
+    assert data.sources["valid"].read(0).coeffs[0, 0].tolist() == inputs["k"][9].tolist()
+    for coeffs, others in (
+        (inputs, {"test": waves()}),
+        ({"trian": inputs}, {}),
+        ({"train": inputs, "test": inputs}, {}),
+        ({"train": inputs}, {"test": waves()}),
+        ({"train": np.ones((10, 16))}, {}),
+    ):
+        with pytest.raises(ValueError, match="expected coeffs"):
+            from_arrays(waves(), coeffs=coeffs, **others, **options)
+
+
+def test_masks_are_kept():
+    u = waves(4, 6, 2, (8, 8))
+    u[..., :3, :3] = 9.96921e36
+    absent = u > 1e30
+    named = xarray.DataArray(np.where(absent, np.nan, u), dims=("sample", "time", "field", "x", "y"))
+    options = {"dt": 0.1, "extent": (1.0, 1.0)}
+    with pytest.warns(UserWarning, match="72 points of 512 are NaN"):
+        from_named = from_arrays(named, **options)
+    for data in (
+        from_arrays(np.ma.masked_where(absent, u), **options),
+        from_arrays(u, mask=~absent[0, 0, 0], **options),
+        from_arrays(u, mask={"train": ~absent[:, 0]}, **options),
+        from_named,
+    ):
+        batch = data.sources["train"].read(1)
+        assert data.problem.has_mask and batch.mask.shape == (1, 2, 8, 8)
+        assert torch.equal(batch.mask[0] > 0, torch.from_numpy(~absent[1, 0])) and batch.u.abs().max() < 10
+    moving = absent.copy()
+    moving[2, 3] = False
+    with pytest.raises(ValueError, match="changes in sample 2"):
+        from_arrays(np.ma.masked_where(moving, np.where(absent, 0, u)), **options)
+    with pytest.raises(ValueError, match="expected a mask of 0 and 1"):
+        from_arrays(u, mask=np.full((8, 8), 0.5), **options)
+
+
+def test_float64_is_kept_where_float32_would_lose_the_signal(tmp_path):
+    u = 101325 + 0.05 * waves()
+    data = from_arrays(u, dt=0.1, extent=(1.0,))
+    assert np.array_equal(data.sources["train"].read(2).u.numpy()[0], u[2])
+    assert from_arrays(waves(), dt=0.1, extent=(1.0,)).sources["train"].read(0).u.dtype == torch.float32
+    with pytest.raises(ValueError, match="values that float32 holds for folder="):
+        from_arrays(u, dt=0.1, extent=(1.0,), folder=tmp_path)
+
+
+def test_files_of_numpy(tmp_path):
+    u = waves(channels=2)
+    np.save(tmp_path / "u.npy", u)
+    np.savez(tmp_path / "two.npz", v=u[:, :, 0], w=u[:, :, 1])
+    np.save(tmp_path / "objects.npy", np.array([{}], dtype=object))
+    options = {"dt": 0.1, "extent": (1.0,)}
+    expected = from_arrays(u, **options).sources["train"].read(3).u
+    for name in ("u.npy", "two.npz"):
+        data = from_arrays(tmp_path / name, **options)
+        assert torch.equal(data.sources["train"].read(3).u, expected)
+    assert [item.name for item in data.problem.fields] == ["v", "w"]
+    with pytest.raises(ValueError, match=r"expected a \.npy or \.npz file of numbers"):
+        from_arrays(tmp_path / "objects.npy", **options)
+    with pytest.raises(FileNotFoundError, match="correct the path"):
+        from_arrays(tmp_path / "none.npy", **options)
+
+
+def test_nan_in_inputs_is_refused_with_its_place():
+    nu = np.ones(10)
+    nu[3] = np.nan
+    for options in ({"params": {"nu": nu}}, {"coeffs": {"k": np.repeat(nu[:, None], 16, 1)}}):
+        with pytest.raises(ValueError, match="found nan in sample 3"):
+            from_arrays(waves(), dt=0.1, extent=(1.0,), **options)
+
+
+def test_the_test_split_is_announced_where_it_is_the_validation():
+    with pytest.warns(UserWarning, match="no test split was given"):
+        from_arrays(waves(), dt=0.1, extent=(1.0,))
+
+
+def test_solutions_come_back_in():
+    solved = solve("darcy", n_trajectories=2, shape=(9, 9))
+    data = from_arrays(solved)
+    assert [item.name for item in data.problem.fields] == ["pressure"]
+    assert [item.name for item in data.problem.coeffs] == ["permeability"]
+    assert data.problem.grid.layout == ("nodes", "nodes") and data.problem.grid.extent == (1.0, 1.0)
+    batch = data.sources["train"].read(0)
+    np.testing.assert_allclose(batch.coeffs[0, 0], solved.permeability[0], rtol=1e-6)

@@ -101,7 +101,7 @@ class SteadyBaseline(Surrogate):
         members: int = 1,
         generator: torch.Generator | None = None,
     ) -> Float[Tensor, "member batch time channel *space"]:
-        given = given.to(self.normaliser.scale.device)
+        given = given.to(self.normaliser.like.device)
         u = self.predict(self.inputs_of(given)).reshape(-1, 1, self.problem.n_channels, *self.problem.grid.shape)
         u = self.normaliser.decode(u).to(given.u.dtype)
         return u.expand(members, *u.shape)

@@ -1,0 +1,128 @@
+"""The grid and the time step of coordinates, which are honoured or contradicted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pdekit.data.given import Given
+from pdekit.fields import AXES, LAYOUTS, Grid
+
+TOLERANCE = 1e-3  # of a spacing; coordinates are often stored in float32
+BOUNDARIES = ("periodic", "wall", "open", "outflow", "dirichlet", "neumann")
+
+
+def spacing(values: np.ndarray, name: str) -> float:
+    """Distance of neighbours.
+
+    Raises:
+        ValueError: if they are not evenly spaced and increasing.
+    """
+    steps = np.diff(values)
+    if not np.isfinite(values).all() or not (steps > 0).all() or np.ptp(steps) > 2 * TOLERANCE * steps.mean():
+        raise ValueError(
+            f"expected evenly spaced, increasing coordinates {name!r}, got steps {steps[:4]}; resample or sort them"
+        )
+    return float((values[-1] - values[0]) / len(steps))
+
+
+def grid_of(
+    given: Given,
+    extent: Sequence[float] | None,
+    origin: Sequence[float],
+    layout: Sequence[str],
+    boundary: Sequence[tuple[str, str]],
+) -> Grid:
+    """The grid of a split: of its coordinates where it has them, with which the options must agree.
+
+    Raises:
+        ValueError: if the points of the grid that the options describe are not those of the coordinates.
+    """
+    shape = given.values.shape[3:]
+    for name, entries in (("layout", layout), ("boundary", boundary), ("origin", origin)):
+        if entries and (isinstance(entries, str) or len(entries) != len(shape)):
+            raise ValueError(f"expected {name} with one entry for each of {len(shape)} axes, got {entries!r}")
+    stated = [entry for entry in given.layout if entry is not None]
+    chosen = tuple(layout) or (given.layout if len(stated) == len(shape) else ("periodic",) * len(shape))
+    if len(stated) == len(shape) and chosen != given.layout:
+        raise ValueError(f"expected the layout {given.layout} that the coordinates state, got {chosen}; leave one out")
+    for entry in chosen:
+        if entry not in LAYOUTS:
+            raise ValueError(f"expected a layout among {LAYOUTS}, got {entry!r}; correct layout=")
+    check_boundary(boundary, chosen)
+    if given.axes is None or min(shape, default=0) < 2:
+        if extent is None:
+            raise ValueError("expected the lengths of the box, got none; give from_arrays(extent=(Lx, ...))")
+        return Grid(shape, tuple(extent), tuple(origin), chosen)
+    lengths, ends = [], []
+    for name, values, entry in zip(AXES, given.axes, chosen, strict=False):
+        h = spacing(values, name)
+        lengths.append(h * (len(values) - 1) if entry == "nodes" else h * len(values))
+        ends.append(float(values[0]) - (h / 2 if entry == "cells" else 0.0))
+    found = Grid(shape, tuple(lengths), tuple(ends), chosen)
+    if extent is None and not origin:
+        return found
+    wanted = Grid(shape, tuple(extent or found.extent), tuple(origin or found.origin), chosen)
+    check_points(wanted, given.axes)
+    return wanted
+
+
+def check_points(grid: Grid, axes: Sequence[np.ndarray]) -> None:
+    """Raises ValueError if coordinates are not the points of a grid."""
+    for i, (name, values) in enumerate(zip(AXES, axes, strict=False)):
+        expected = grid.coordinates(i).numpy()
+        if len(values) != len(expected) or abs(values - expected).max() > TOLERANCE * grid.spacing[i]:
+            raise ValueError(
+                f"expected {len(expected)} coordinates {name!r} from {expected[0]:g} to {expected[-1]:g} (layout "
+                f"{grid.layout[i]!r}, extent {grid.extent[i]:g}, origin {grid.origin[i]:g}), found {len(values)} from "
+                f"{values[0]:g} to {values[-1]:g}; correct extent, origin and layout, or leave extent and origin out. "
+                "Points i/n of a bounded box have no layout: interpolate them to nodes or cells"
+            )
+
+
+def check_boundary(boundary: Sequence[tuple[str, str]], layout: Sequence[str]) -> None:
+    """Raises ValueError on unknown conditions, or if an axis is periodic in only one of boundary and layout."""
+    for name, ends, entry in zip(AXES, boundary, layout, strict=False):
+        if isinstance(ends, str) or len(ends) != 2:
+            raise ValueError(f"expected (lower, upper) conditions of the axis {name}, got {ends!r}; give two names")
+        for end in ends:
+            kind, _, value = str(end).partition(" ")
+            numeric = kind in ("dirichlet", "neumann")
+            if kind not in BOUNDARIES or (value and not (numeric and _is_number(value))):
+                raise ValueError(
+                    f"expected a condition among {BOUNDARIES} (dirichlet and neumann with a number, as in "
+                    f'"dirichlet 2.5"), got {end!r}; correct boundary='
+                )
+        if {end == "periodic" for end in ends} != {entry == "periodic"}:
+            raise ValueError(
+                f"expected layout and boundary of the axis {name} to be both periodic or both bounded, got "
+                f"{entry!r} and {tuple(ends)}; set layout= to nodes (both ends are points) or cells"
+            )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return np.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def times_of(given: Given, dt: float | None) -> tuple[float | None, np.ndarray, np.ndarray | None]:
+    """(time step, times "sample time", steps "sample" where they differ from trajectory to trajectory).
+
+    Raises:
+        ValueError: if times are uneven, or not ``dt`` apart.
+    """
+    n, n_frames = given.values.shape[:2]
+    if given.times is None or n_frames == 1:
+        first = np.zeros(n) if given.times is None else np.broadcast_to(given.times, (n, 1))[:, 0]
+        return dt, first[:, None] + np.arange(n_frames) * (dt or 0.0), None
+    times = np.broadcast_to(given.times, (n, n_frames))
+    steps = np.array([spacing(row, "time") for row in times])
+    differ = np.ptp(steps) > TOLERANCE * steps.mean()
+    if dt is not None and not differ and abs(steps - dt).max() > TOLERANCE * dt:
+        raise ValueError(f"expected times dt = {dt:g} apart, found {steps[0]:g}; correct dt= or leave it out")
+    if differ and dt is None:
+        dt = float(steps.mean())
+    return float(steps[0]) if dt is None else dt, times.copy(), steps if differ else None

@@ -1,0 +1,108 @@
+"""The arrays of one split from an xarray object: dimensions, names, units, coordinates and inputs are honoured."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import xarray as xr
+
+from pdekit.data.given import Given, real, steady_mask
+from pdekit.fields import AXES, Field
+
+CHANNEL = ("field", "channel")
+
+
+def read_xarray(data: xr.Dataset | xr.DataArray) -> Given:
+    """The split in an xarray object.
+
+    A Dataset has one variable for each field, dims (sample, time, x, y, z). Variables (sample, x, y, z) next to fields
+    with a time axis are coefficients, and variables (sample) parameters. A DataArray has a dimension "field", or is one
+    field. Points that are NaN in all frames are outside the mask; a warning says so. Dates become seconds after the
+    first one.
+
+    Raises:
+        ValueError: on other dimensions, duplicate names, or NaN that comes and goes.
+    """
+    coeffs: dict[str, np.ndarray] = {}
+    params: dict[str, np.ndarray] = {}
+    space = tuple(axis for axis in AXES if axis in data.dims)
+    if isinstance(data, xr.Dataset):
+        parts = []
+        for name, item in data.data_vars.items():
+            if item.dims == ("sample",):
+                params[str(name)] = real(item.values, str(name))
+            elif set(item.dims) == {"sample", *space} and "time" in data.dims:
+                coeffs[str(name)] = real(item.transpose("sample", *space).values, str(name))
+            else:
+                parts.append(_ordered(item, space))
+        if not parts:
+            raise ValueError(
+                f"expected variables (sample, time, {', '.join(space)}), found none in {list(data.data_vars)}"
+            )
+        fields = tuple(_field(item) for item in parts)
+        values = np.stack([real(item.values, str(item.name)) for item in parts], 2)
+    else:
+        channel = next((name for name in CHANNEL if name in data.dims), None)
+        ordered = _ordered(data, space, channel)
+        values = real(ordered.values)
+        if channel is None:
+            values, fields = values[:, :, None], (_field(data),) if data.name is not None else None
+        elif channel in data.coords:
+            fields = tuple(Field(str(value)) for value in data.coords[channel].values)
+        else:
+            fields = None
+    known = all(axis in data.coords for axis in space)
+    return Given(
+        *_masked(values),
+        fields=fields,
+        times=_times(data),
+        axes=tuple(real(data.coords[axis].values, axis).astype(float) for axis in space) if known and space else None,
+        layout=tuple(data.coords[axis].attrs.get("layout") if known else None for axis in space),
+        coeffs=coeffs,
+        params=params,
+    )
+
+
+def _field(item: xr.DataArray) -> Field:
+    attrs = item.attrs
+    return Field(str(item.name), str(attrs.get("units", "1")), attrs.get("vector"), attrs.get("complex"))
+
+
+def _ordered(item: xr.DataArray, space: tuple[str, ...], channel: str | None = None) -> xr.DataArray:
+    dims = ("sample", "time", *((channel,) if channel else ()), *space)
+    if set(item.dims) != set(dims):
+        raise ValueError(
+            f"expected the dims sample, time, field (of a DataArray) and x, y, z as far as they apply, got "
+            f"{item.dims}; rename or add them"
+        )
+    return item.transpose(*dims)
+
+
+def _masked(values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    there = ~np.isnan(values)
+    if there.all():
+        return values, None
+    mask = steady_mask(there)
+    warnings.warn(
+        f"{int((~mask).sum())} points of {mask.size} are NaN in all frames and are taken as outside the mask; "
+        "remove or fill them if the fields exist there",
+        stacklevel=4,
+    )
+    return np.where(there, values, 0), mask
+
+
+def _times(data: xr.Dataset | xr.DataArray) -> np.ndarray | None:
+    name = next((name for name in ("time_of_sample", "time") if name in data.coords), None)
+    if name is None:
+        return None
+    values = data.coords[name].values
+    if values.dtype.kind == "M":
+        values = values - values.min()
+    if values.dtype.kind == "m":
+        return values / np.timedelta64(1, "s")
+    if values.dtype.kind == "O":
+        raise ValueError(
+            f"expected times as numbers or datetime64, got objects like {values.flat[0]!r}; convert them to seconds"
+        )
+    return real(values, name).astype(float)

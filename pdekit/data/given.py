@@ -1,0 +1,119 @@
+"""The arrays of one split as a user gives them, in one form: NumPy, masked arrays, tensors and files of NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pdekit.fields import Field
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the arrays of one split say.
+
+    Args:
+        values: "sample time channel *space"; zero outside the mask.
+        mask: "sample channel *space", True where a field exists; None for everywhere.
+        fields: names and units of the channels, None if the arrays have none.
+        times: "time" or "sample time".
+        axes: coordinates of each spatial axis.
+        layout: of each axis, as the coordinates state it; None where they do not.
+        coeffs, params: "sample *space" and "sample" by name.
+    """
+
+    values: np.ndarray
+    mask: np.ndarray | None = None
+    fields: tuple[Field, ...] | None = None
+    times: np.ndarray | None = None
+    axes: tuple[np.ndarray, ...] | None = None
+    layout: tuple[str | None, ...] = ()
+    coeffs: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_arrays(data: Any) -> Given:
+    """The split in an array, a tensor, or a ``.npy`` or ``.npz`` file (several arrays of an archive are the fields).
+
+    Raises:
+        ValueError: if the values are not real numbers, have too few axes, or a mask changes in time.
+    """
+    if isinstance(data, (str, Path)):
+        data = load(data)
+        if isinstance(data, dict) and len(data) == 1:
+            (data,) = data.values()
+        elif isinstance(data, dict):
+            shapes = {name: part.shape for name, part in data.items()}
+            if len(set(shapes.values())) > 1:
+                raise ValueError(f'expected fields "sample time *space" of one shape in the archive, found {shapes}')
+            fields = tuple(Field(name) for name in data)
+            stacked = np.stack([real(part, name) for name, part in data.items()], 2)
+            return Given(_deep_enough(stacked), fields=fields)
+    values = _deep_enough(real(data))
+    if not np.ma.isMaskedArray(values):
+        return Given(values)
+    absent = np.ma.getmaskarray(values)
+    return Given(np.where(absent, 0, values.data), mask=None if not absent.any() else steady_mask(~absent))
+
+
+def load(path: str | Path) -> Any:
+    """The content of a ``.npy`` file, or the arrays of a ``.npz`` file by name; pickled objects are refused."""
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        return dict(loaded) if isinstance(loaded, np.lib.npyio.NpzFile) else loaded
+    except FileNotFoundError:
+        raise FileNotFoundError(f"expected a .npy or .npz file at {path}, found none; correct the path") from None
+    except (ValueError, OSError) as error:
+        raise ValueError(
+            f"expected a .npy or .npz file of numbers at {path}, found another or a damaged one ({error}); "
+            "load it yourself and pass the array"
+        ) from None
+
+
+def real(data: Any, name: str = "the array") -> np.ndarray:
+    """An array of real numbers, masked if it was; integers become float64, bfloat16 becomes float32."""
+    if isinstance(data, (str, Path)):
+        data = load(data)
+    if isinstance(data, torch.Tensor):
+        data = data.detach().cpu()
+        data = (data.float() if data.dtype == torch.bfloat16 else data).numpy()
+    array = np.ma.asanyarray(data) if np.ma.isMaskedArray(data) else np.asarray(data)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(
+            f"expected real numbers in {name}, got dtype {array.dtype}; convert them, and split complex fields in two"
+        )
+    native = np.float32 if array.dtype.kind == "f" and array.dtype.itemsize <= 4 else np.float64
+    return array.astype(native)
+
+
+def steady_mask(there: np.ndarray) -> np.ndarray:
+    """The mask "sample channel *space" of one that is given for every frame.
+
+    Raises:
+        ValueError: if it changes in time, or nothing of a field is left.
+    """
+    changes = (there != there[:, :1]).any(axis=tuple(range(1, there.ndim)))
+    if changes.any():
+        raise ValueError(
+            f"expected a mask that is the same in all frames, found one that changes in sample "
+            f"{int(changes.argmax())}; fill the gaps, or remove these frames"
+        )
+    mask = there[:, 0]
+    empty = ~mask.reshape(*mask.shape[:2], -1).any(-1)
+    if empty.any():
+        sample, channel = (int(i) for i in np.argwhere(empty)[0])
+        raise ValueError(f"expected values in channel {channel} of sample {sample}, found none; remove the sample")
+    return mask
+
+
+def _deep_enough(array: np.ndarray) -> np.ndarray:
+    if array.ndim < 3:
+        raise ValueError(
+            f'expected an array "sample time channel *space", got shape {array.shape}; add missing axes of length 1'
+        )
+    return array
