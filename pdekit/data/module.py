@@ -8,7 +8,7 @@ from typing import Literal
 
 from lightning import LightningDataModule
 
-from pdekit.data.formats import open_source
+from pdekit.data.formats import TheWell, fit_together, open_source
 from pdekit.data.loader import EpochSampler, ResumableLoader
 from pdekit.data.loading import Loading
 from pdekit.data.windows import Source, Windows
@@ -65,6 +65,9 @@ class DataModule(LightningDataModule):
                     "`python -m pdekit.generate data=NAME` or correct the folder"
                 )
             sources[split] = open_source(files, trust)
+        foreign = [source for source in sources.values() if isinstance(source, TheWell)]
+        if len(foreign) == len(sources):
+            fit_together(foreign)
         return cls(sources["train"], sources["valid"], sources["test"], loading)
 
     def set_window(self, history: int, target: int | Literal["all"]) -> None:

@@ -10,25 +10,22 @@ import h5py
 import numpy as np
 import torch
 
-from pdekit.data.layout import FORMAT, OPTIONAL, OURS, TEXT, Placement, datasets, problem_from_plain
+from pdekit.data.hdf5 import (
+    FileFault,
+    dataset,
+    fault,
+    member,
+    names,
+    open_hdf5,
+    reading,
+    text,
+    texts,
+    values,
+    whole_number,
+)
+from pdekit.data.layout import FORMAT, OPTIONAL, OURS, Placement, datasets, problem_from_plain
 from pdekit.fields import Problem, Trajectory
 from pdekit.plain import from_json
-
-
-def open_hdf5(path: Path) -> h5py.File:
-    """Open a file for reading.
-
-    Raises:
-        FileNotFoundError, ValueError: if it is not there, or is no HDF5 file or a truncated one.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"expected a dataset at {path}, found none; generate it or correct the path")
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise ValueError(
-            f"expected an HDF5 file, but {path} is not one or is damaged ({error}); delete it and generate it again"
-        ) from None
 
 
 class Split:
@@ -49,23 +46,10 @@ class Split:
         self.path = Path(path)
         self._opened: Opened | None = None
         with open_hdf5(self.path) as file:
-            if OURS not in file or "problem" not in file[OURS]:
-                raise ValueError(
-                    f"expected a pdekit dataset (with a group {OURS!r} and a problem in it), found {sorted(file)} in "
-                    f"{path}; open foreign files with pdekit.data.formats.open_source"
-                )
-            if file[OURS].attrs["format"] > FORMAT:
-                raise ValueError(
-                    f"expected format {FORMAT} or older, got {file[OURS].attrs['format']} in {path}; update pdekit"
-                )
-            self.name = str(file.attrs["dataset_name"])
-            self.n_trajectories = int(file.attrs["n_trajectories"])
-            self.documents = {
-                key: from_json(item.asstr()[()])
-                for key, item in file[OURS].items()
-                if isinstance(item, h5py.Dataset) and item.shape == () and item.dtype == TEXT
-            }
-        self.problem = problem_from_plain(self.documents.pop("problem"), trust)
+            self.problem, self.documents = read_problem(file, trust)
+            self.name = "".join(texts(file, "", "dataset_name"))
+            self.n_trajectories = whole_number(file, "", "n_trajectories", 1)
+            check_stored(file, self.problem, self.n_trajectories)
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_opened": None}
@@ -89,16 +73,17 @@ class Split:
         Only the frames asked for are read; coeffs, mask and points are read whole.
         """
         problem, opened = self.problem, self.opened
-        return Trajectory(
-            u=_unpack(opened.u, trajectory, frames, problem.n_channels),
-            t=opened.t[trajectory if len(opened.t) > 1 else 0, frames][None],
-            coeffs=_unpack(opened.coeffs, trajectory, None, len(problem.coeffs)),
-            forcing=_unpack(opened.forcing, trajectory, frames, len(problem.forcing)),
-            params=None if opened.params is None else opened.params[trajectory : trajectory + 1],
-            text=(opened.text.asstr()[trajectory],) if problem.has_text else None,
-            index=torch.tensor([trajectory]),
-            **{part: _whole(part, column, trajectory) for part, column in opened.parts.items()},
-        )
+        with reading(opened.file, f"trajectory {trajectory}"):
+            return Trajectory(
+                u=_unpack(opened.u, trajectory, frames, problem.n_channels),
+                t=opened.t[trajectory if len(opened.t) > 1 else 0, frames][None],
+                coeffs=_unpack(opened.coeffs, trajectory, None, len(problem.coeffs)),
+                forcing=_unpack(opened.forcing, trajectory, frames, len(problem.forcing)),
+                params=None if opened.params is None else opened.params[trajectory : trajectory + 1],
+                text=(opened.text.asstr()[trajectory],) if problem.has_text else None,
+                index=torch.tensor([trajectory]),
+                **{part: _whole(part, column, trajectory) for part, column in opened.parts.items()},
+            )
 
 
 class Opened:
@@ -109,31 +94,98 @@ class Opened:
         problem: what it holds.
 
     Raises:
-        ValueError: if a dataset is absent or has another shape than the problem says.
+        ValueError: if a dataset is absent, damaged, or has another shape than the problem says.
     """
 
     def __init__(self, path: Path, problem: Problem):
         self.process = os.getpid()
         self.file = open_hdf5(path)
+        n = whole_number(self.file, "", "n_trajectories", 1)
+        check_stored(self.file, problem, n)
         found = datasets(problem)
-        for place in found.all:
-            expected = stored_shape(place, problem, int(self.file.attrs["n_trajectories"]))
-            shape = self.file[place.path].shape if place.path in self.file else "none"
-            if shape != expected:
-                raise ValueError(
-                    f"expected {place.path} of shape {expected}, as the problem in {path} says, found {shape}; the "
-                    "file was changed: generate it again"
-                )
         self.u, self.coeffs, self.forcing = (
             tuple((place, self.file[place.path]) for place in places)
             for places in (found.u, found.coeffs, found.forcing)
         )
-        self.t = torch.from_numpy(np.atleast_2d(self.file["dimensions/time"][...]))
-        columns = [self.file["scalars"][name][...] for name in problem.params]
+        self.t = torch.from_numpy(np.atleast_2d(values(self.file, "dimensions/time")))
+        columns = [values(self.file, f"scalars/{name}", (n,)) for name in problem.params]
         self.params = torch.from_numpy(np.stack(columns, 1)).float() if columns else None
         group = self.file[OURS]
         self.text = group["text"] if problem.has_text else None
         self.parts = {part: group[part] for part in OPTIONAL if part in group}
+
+
+def read_problem(file: h5py.File, trust: Sequence[str] = ()) -> tuple[Problem, dict]:
+    """The problem of a file, and its other documents.
+
+    Raises:
+        ValueError: if the file is foreign, damaged, or of a newer format.
+    """
+    if OURS not in names(file) or "problem" not in names(file, OURS):
+        raise FileFault(
+            f"expected a pdekit dataset (with a group {OURS!r} and a problem in it), found {names(file)} in "
+            f"{file.filename}; open foreign files with pdekit.data.formats.open_source"
+        )
+    stored = whole_number(file, OURS, "format", 1)
+    if stored > FORMAT:
+        raise FileFault(f"expected format {FORMAT} or older, got {stored} in {file.filename}; update pdekit")
+    documents = {key: _document(file, f"{OURS}/{key}") for key in names(file, OURS) if _is_text(file, key)}
+    key = f"{OURS}/problem"
+    if "problem" not in documents:
+        raise fault(file, key, "a text", "another type")
+    with reading(file, key):
+        problem = problem_from_plain(documents.pop("problem"), trust)
+        datasets(problem)
+    return problem, documents
+
+
+def check_stored(file: h5py.File, problem: Problem, n: int) -> None:
+    """Check every dataset against the problem: shape, type, and that its values are stored in the file.
+
+    Raises:
+        ValueError: for the first dataset that is not as the problem says; names file and key.
+    """
+    for place in datasets(problem).all:
+        _check_shape(file, place.path, (stored_shape(place, problem, n),), "f")
+    frames, space = problem.n_frames, tuple(problem.grid.shape)
+    _check_shape(file, "dimensions/time", ((n, frames), (frames,)), "f")
+    for name in problem.params:
+        _check_shape(file, f"scalars/{name}", ((n,),), "f")
+    if problem.has_text:
+        _check_shape(file, f"{OURS}/text", ((n,),), "O")
+    present = [part for part in OPTIONAL if part in names(file, OURS)]
+    if problem.has_mask and "mask" not in present:
+        raise fault(file, f"{OURS}/mask", "the mask that the problem has", "none")
+    for part in present:
+        found = dataset(file, f"{OURS}/{part}").shape
+        shape = {
+            "mask": (n, problem.n_channels, *space),
+            "points": (n, *space, problem.ndim),
+            "point_mask": (n, *space),
+            "cells": (n, *found[1:]) if len(found) == 3 else (n, -1, -1),
+        }[part]
+        _check_shape(file, f"{OURS}/{part}", (shape,), "f" if part == "points" else "biu")
+
+
+def _check_shape(file: h5py.File, key: str, shapes: tuple[tuple[int, ...], ...], kinds: str) -> None:
+    group, _, name = key.rpartition("/")
+    found = dataset(file, key, kinds=kinds).shape if name in names(file, group) else "none"
+    if found not in shapes:
+        raise FileFault(
+            f"expected {key} of shape {' or '.join(map(str, shapes))}, as the problem in {file.filename} says, found "
+            f"{found}; the file was changed: generate it again"
+        )
+
+
+def _is_text(file: h5py.File, key: str) -> bool:
+    item = member(file, f"{OURS}/{key}")
+    with reading(file, f"{OURS}/{key}"):
+        return isinstance(item, h5py.Dataset) and item.shape == () and h5py.check_string_dtype(item.dtype) is not None
+
+
+def _document(file: h5py.File, key: str) -> dict:
+    with reading(file, key):
+        return from_json(text(file, key))
 
 
 def stored_shape(place: Placement, problem: Problem, n_trajectories: int) -> tuple[int, ...]:
@@ -144,8 +196,8 @@ def stored_shape(place: Placement, problem: Problem, n_trajectories: int) -> tup
 
 def _whole(part: str, column: h5py.Dataset, trajectory: int) -> torch.Tensor:
     """A part of one trajectory that is read whole; a mask is stored as truth values and is 0 or 1."""
-    values = torch.from_numpy(column[trajectory][None])
-    return values.float() if part == "mask" else values
+    whole = torch.from_numpy(column[trajectory][None])
+    return whole.float() if part == "mask" else whole
 
 
 def _unpack(
@@ -158,9 +210,9 @@ def _unpack(
     axis = 0 if frames is None else 1
     channels: list[np.ndarray] = [np.empty(0)] * n_channels
     for place, column in columns:
-        values = column[where]
+        stored = column[where]
         for component, channel in enumerate(place.channels):
-            channels[channel] = values[..., component] if place.group == "t1_fields" else values
+            channels[channel] = stored[..., component] if place.group == "t1_fields" else stored
     if n_channels == 1:
         return torch.from_numpy(np.expand_dims(channels[0], axis))[None]
     return torch.from_numpy(np.stack(channels, axis))[None]

@@ -7,8 +7,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from pdekit.data.hdf5 import FileFault, dataset, flags, member, names, open_hdf5, reading, texts, values, whole_number
 from pdekit.data.layout import OURS, datasets
-from pdekit.data.store import Split, open_hdf5, stored_shape
+from pdekit.data.store import check_stored, read_problem, stored_shape
 from pdekit.fields import Problem
 
 ROOT = ("dataset_name", "grid_type", "n_spatial_dims", "n_trajectories", "simulation_parameters")
@@ -28,19 +29,25 @@ def faults(path: Path, values: bool = True) -> list[str]:
     except (FileNotFoundError, ValueError) as error:
         return [str(error)]
     with file:
-        found = _layout_faults(file)
-        if found:
-            return found
-        if OURS not in file:
-            return [f"expected a group {OURS!r} with the problem, found {sorted(file)}; it is a file of The Well"]
         try:
-            problem = Split(path).problem
-        except (ValueError, KeyError) as error:
+            return _faults_of(file, values)
+        except FileFault as error:
             return [str(error)]
-        found = _time_faults(file) + _shape_faults(file, problem)
-        if values and not found:
-            found = _value_faults(file, problem)
+
+
+def _faults_of(file: h5py.File, with_values: bool) -> list[str]:
+    found = _layout_faults(file)
+    if found:
         return found
+    if OURS not in names(file):
+        return [f"expected a group {OURS!r} with the problem, found {names(file)}; it is a file of The Well"]
+    problem, _ = read_problem(file)
+    found = _time_faults(file) + _shape_faults(file, problem)
+    if not found:
+        check_stored(file, problem, whole_number(file, "", "n_trajectories", 1))
+    if with_values and not found:
+        found = _value_faults(file, problem)
+    return found
 
 
 def check(path: Path, values: bool = True) -> None:
@@ -52,69 +59,78 @@ def check(path: Path, values: bool = True) -> None:
 
 def _layout_faults(file: h5py.File) -> list[str]:
     """Faults against The Well's layout."""
-    found = [f"expected the root attribute {name!r}, found none" for name in ROOT if name not in file.attrs]
-    found += [f"expected the group {name!r}, found {sorted(file)}" for name in GROUPS if name not in file]
+    with reading(file, ""):
+        found = [f"expected the root attribute {name!r}, found none" for name in ROOT if name not in file.attrs]
+    groups = names(file)
+    found += [f"expected the group {name!r}, found {groups}" for name in GROUPS if name not in groups]
     if found:
         return found
-    for name in file["dimensions"].attrs["spatial_dims"]:
-        if name not in file["dimensions"]:
-            found.append(f"expected the coordinates of axis {name!r} in dimensions, found {sorted(file['dimensions'])}")
-    if "time" not in file["dimensions"]:
-        found.append(f"expected 'time' in dimensions, found {sorted(file['dimensions'])}")
+    stored = names(file, "dimensions")
+    for name in texts(file, "dimensions", "spatial_dims"):
+        if name not in stored:
+            found.append(f"expected the coordinates of axis {name!r} in dimensions, found {stored}")
+    if "time" not in stored:
+        found.append(f"expected 'time' in dimensions, found {stored}")
     for group in ("scalars", "t0_fields", "t1_fields", "t2_fields"):
-        for name in file[group].attrs["field_names"]:
-            if name not in file[group]:
-                found.append(f"expected the dataset {group}/{name} that field_names lists, found {sorted(file[group])}")
+        stored = names(file, group)
+        for name in texts(file, group, "field_names"):
+            if name not in stored:
+                found.append(f"expected the dataset {group}/{name} that field_names lists, found {stored}")
                 continue
-            flags = FLAGS if group == "scalars" else (*FLAGS, "dim_varying")
+            with reading(file, f"{group}/{name}"):
+                attributes = sorted(member(file, f"{group}/{name}").attrs)
             found += [
-                f"expected the attribute {flag!r} of {group}/{name}, found {sorted(file[group][name].attrs)}"
-                for flag in flags
-                if flag not in file[group][name].attrs
+                f"expected the attribute {flag!r} of {group}/{name}, found {attributes}"
+                for flag in (FLAGS if group == "scalars" else (*FLAGS, "dim_varying"))
+                if flag not in attributes
             ]
     return found
 
 
 def _time_faults(file: h5py.File) -> list[str]:
-    time = np.atleast_2d(file["dimensions/time"][...])
+    time = np.atleast_2d(values(file, "dimensions/time"))
     for i, row in enumerate(time):
-        if not np.isfinite(row).all() or (np.diff(row) <= 0).any():
+        if (np.diff(row) <= 0).any():
             return [f"expected times that increase, found another order in row {i} of dimensions/time"]
     return []
 
 
 def _shape_faults(file: h5py.File, problem: Problem) -> list[str]:
-    n = int(file.attrs["n_trajectories"])
+    n = whole_number(file, "", "n_trajectories", 1)
     found = []
     space = tuple(problem.grid.shape)
     for place in datasets(problem).all:
-        if place.path not in file:
-            found.append(f"expected the dataset {place.path} of the problem, found {sorted(file[place.group])}")
+        if place.name not in names(file, place.group):
+            found.append(f"expected the dataset {place.path} of the problem, found {names(file, place.group)}")
             continue
-        column = file[place.path]
+        with reading(file, place.path):
+            stored = file[place.path].shape
         shape = stored_shape(place, problem, n)
-        if column.shape != shape:
-            found.append(f"expected {place.path} of shape {shape}, found {column.shape}")
+        if stored != shape:
+            found.append(f"expected {place.path} of shape {shape}, found {stored}")
         for flag, expected in (("sample_varying", True), ("time_varying", place.time_varying)):
-            if bool(column.attrs[flag]) != expected:
-                found.append(f"expected {flag} = {expected} for {place.path}, found {column.attrs[flag]}")
-        if len(column.attrs["dim_varying"]) != len(space) or not all(column.attrs["dim_varying"]):
+            (given,) = flags(file, place.path, flag, 1)
+            if given != expected:
+                found.append(f"expected {flag} = {expected} for {place.path}, found {given}")
+        if not all(flags(file, place.path, "dim_varying", len(space) if space else 0)):
             found.append(f"expected dim_varying with {len(space)} true entries for {place.path}, found otherwise")
     for name in problem.params:
-        if name not in file["scalars"] or file["scalars"][name].shape != (n,):
-            found.append(f"expected scalars/{name} with {n} values, found {sorted(file['scalars'])}")
-    if file["dimensions/time"].shape[-1] != problem.n_frames:
-        found.append(f"expected {problem.n_frames} times, found shape {file['dimensions/time'].shape}")
-    if problem.has_text and "text" not in file[OURS]:
-        found.append(f"expected the texts {OURS}/text, found {sorted(file[OURS])}")
+        if name not in names(file, "scalars") or dataset(file, f"scalars/{name}").shape != (n,):
+            found.append(f"expected scalars/{name} with {n} values, found {names(file, 'scalars')}")
+    times = dataset(file, "dimensions/time").shape
+    if times not in ((problem.n_frames,), (n, problem.n_frames)):
+        found.append(f"expected {problem.n_frames} times, found shape {times}")
+    if problem.has_text and "text" not in names(file, OURS):
+        found.append(f"expected the texts {OURS}/text, found {names(file, OURS)}")
     return found
 
 
 def _value_faults(file: h5py.File, problem: Problem) -> list[str]:
     found = []
     for place in datasets(problem).all:
-        for i in range(int(file.attrs["n_trajectories"])):
-            bad = ~np.isfinite(file[place.path][i])
+        for i in range(file[place.path].shape[0]):
+            with reading(file, place.path):
+                bad = ~np.isfinite(file[place.path][i])
             if bad.any():
                 frame = f", first in frame {np.argwhere(bad)[0][0]}" if place.time_varying else ""
                 found.append(

@@ -284,9 +284,9 @@ def test_faults_are_found(tmp_path, edit, sentence):
     ],
 )
 def test_what_is_not_as_the_file_says_of_itself_is_not_read(tmp_path, edit, sentence):
-    split = Split(edited(tmp_path, edit))
+    path = edited(tmp_path, edit)
     with pytest.raises(ValueError, match=sentence):
-        split.read(0)
+        Split(path)
 
 
 def test_all_faults_are_listed(tmp_path):

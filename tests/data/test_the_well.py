@@ -148,3 +148,138 @@ def test_files_of_two_problems_are_refused(tmp_path):
     write_split(tmp_path / "b.hdf5", problem, counted_batch(problem, 2), "b")
     with pytest.raises(ValueError, match="one grid, one set of fields and one length"):
         TheWell([tmp_path / "a.hdf5", tmp_path / "b.hdf5"])
+
+
+# Boxes, steps and parameters that differ; contradictions
+
+
+def layout_of(tmp_path, x, kind="WALL"):
+    """A file whose y axis has these coordinates and boundary."""
+
+    def edit(file):
+        file["dimensions/y"][...] = x
+        file["boundary_conditions/y_wall"].attrs["bc_type"] = kind
+
+    write_well(tmp_path / "a.hdf5", edit=edit)
+    return TheWell([tmp_path / "a.hdf5"]).problem.grid
+
+
+def scaled(length=1.0, dt=0.5):
+    def edit(file):
+        file["dimensions/x"][...] = np.arange(WIDTH) / WIDTH * length
+        file["dimensions/time"][...] = np.arange(FRAMES) * dt
+
+    return edit
+
+
+def test_box_and_step_that_differ_from_file_to_file_are_params(tmp_path):
+    for split in ("train", "valid", "test"):
+        write_well(tmp_path / "data" / split / "a.hdf5", edit=scaled(1.0, 0.1))
+        write_well(tmp_path / "data" / split / "b.hdf5", edit=scaled(40.0, 0.7))
+    data = DataModule.from_folder(tmp_path)
+    assert data.problem.params == ("dt", "length_x")
+    first, last = data.sources["test"].read(0), data.sources["test"].read(N)
+    torch.testing.assert_close(first.params, torch.tensor([[0.1, 1.0]]))
+    torch.testing.assert_close(last.params, torch.tensor([[0.7, 40.0]]))
+    torch.testing.assert_close(last.t, 0.7 * torch.arange(FRAMES).double()[None], rtol=1e-6, atol=0)
+    _, grid, dt = data.problem.at(last.params)
+    assert float(grid.extent[0]) == pytest.approx(40.0) and float(dt) == pytest.approx(0.7)
+
+
+def test_what_differs_between_splits_only_is_a_param_of_all(tmp_path):
+    """A box, a step or a scalar may be constant in each split and still vary."""
+    for split, value in (("train", 1.0), ("valid", 1.0), ("test", 3.0)):
+        write_well(tmp_path / "data" / split / "a.hdf5", feed=value, edit=scaled(value, value))
+    data = DataModule.from_folder(tmp_path)
+    assert data.problem.params == ("feed", "dt", "length_x")
+    assert data.sources["train"].read(0).params.tolist() == [[1.0, 1.0, 1.0]]
+    assert data.sources["test"].read(0).params.tolist() == [[3.0, 3.0, 3.0]]
+
+
+def test_times_and_lengths_of_each_trajectory(tmp_path, flow):
+    """Our own files, where step and box vary, through the reader of The Well."""
+    problem, batch = flow
+    write_split(tmp_path / "a.hdf5", problem, batch, "flow")
+    source = TheWell([tmp_path / "a.hdf5"])
+    assert set(source.problem.params) == set(problem.params)
+    for i in range(5):
+        found = source.read(i)
+        torch.testing.assert_close(found.t[0], batch.t[i])
+        for name in problem.params:
+            value = found.params[0, source.problem.params.index(name)]
+            torch.testing.assert_close(value, batch.params[i, problem.params.index(name)])
+
+
+def test_nodes_and_cells_are_told_from_the_coordinates(tmp_path):
+    nodes = layout_of(tmp_path, np.linspace(-1, 1, HEIGHT))
+    assert nodes.layout[1] == "nodes" and nodes.extent[1] == pytest.approx(2.0)
+    cells = layout_of(tmp_path, (np.arange(HEIGHT) + 0.5) / HEIGHT * 3)
+    assert cells.layout[1] == "cells" and cells.extent[1] == pytest.approx(3.0) and cells.origin[1] == pytest.approx(0)
+    turn = layout_of(tmp_path, np.linspace(0, 4 * np.pi, HEIGHT))
+    assert turn.layout[1] == "nodes" and turn.extent[1] == pytest.approx(4 * np.pi)
+
+
+def test_a_layout_that_cannot_be_known_is_asked_for(tmp_path):
+    odd = 0.123456789 + np.e * np.arange(HEIGHT)
+    with pytest.raises(ValueError, match=r"nodes from cells .* dimensions/y of .*a\.hdf5.*attribute 'layout'"):
+        layout_of(tmp_path, odd)
+
+    def edit(file):
+        file["dimensions/y"][...] = odd
+        file["dimensions/y"].attrs["layout"] = "cells"
+
+    write_well(tmp_path / "b.hdf5", edit=edit)
+    assert TheWell([tmp_path / "b.hdf5"]).problem.grid.layout[1] == "cells"
+
+
+def at_key(key, values):
+    def edit(file):
+        file[key][...] = values
+
+    return edit
+
+
+def swapped(file):
+    stored, attributes = file["t0_fields/density"][()], dict(file["t0_fields/density"].attrs)
+    del file["t0_fields/density"]
+    file["t0_fields/density"] = np.swapaxes(stored, 2, 3)
+    file["t0_fields/density"].attrs.update(attributes)
+
+
+def unknown_wall(file):
+    file["boundary_conditions/y_wall"].attrs["bc_type"] = "absorbing"
+
+
+@pytest.mark.parametrize(
+    "edit, sentence",
+    [
+        (at_key("dimensions/time", [0, 1, 2, 3, 7]), "evenly spaced numbers in dimensions/time of"),
+        (at_key("dimensions/time", [0, 1, np.nan, 3, 4]), "finite numbers in dimensions/time of"),
+        (at_key("dimensions/time", [4, 3, 2, 1, 0]), "numbers that increase in dimensions/time of"),
+        (at_key("dimensions/x", np.arange(WIDTH)[::-1]), "numbers that increase in dimensions/x of"),
+        (at_key("dimensions/x", np.linspace(0, 1, WIDTH)), "periodic axis without its end point in dimensions/x of"),
+        (at_key("scalars/feed", np.nan), "finite numbers in scalars/feed of"),
+        (swapped, r"shape \(3, 5, 8, 6\), as its attributes .* in t0_fields/density of"),
+        (unknown_wall, "in boundary_conditions/y_wall@bc_type of .*'absorbing'"),
+    ],
+)
+def test_contradictions_name_file_and_key(tmp_path, edit, sentence):
+    write_well(tmp_path / "a.hdf5", edit=edit)
+    with pytest.raises(ValueError, match=sentence + ".*"):
+        TheWell([tmp_path / "a.hdf5"])
+
+
+def moved(file):
+    file["dimensions/x"][...] = np.arange(WIDTH) / WIDTH - 0.5
+
+
+def open_end(file):
+    file["boundary_conditions/y_wall"].attrs["bc_type"] = "OPEN"
+
+
+@pytest.mark.parametrize("edit, key", [(moved, "dimensions/x"), (open_end, "boundary_conditions")])
+def test_files_that_differ_in_what_has_no_param_are_refused(tmp_path, edit, key):
+    write_well(tmp_path / "a.hdf5")
+    write_well(tmp_path / "b.hdf5", edit=edit)
+    with pytest.raises(ValueError, match=rf"for {key}.* of .*b\.hdf5"):
+        TheWell([tmp_path / "a.hdf5", tmp_path / "b.hdf5"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pdekit.data.formats.the_well import TheWell, is_the_well
+from pdekit.data.formats.the_well import TheWell, fit_together, is_the_well
+from pdekit.data.hdf5 import names, open_hdf5
 from pdekit.data.layout import OURS
-from pdekit.data.store import Split, open_hdf5
+from pdekit.data.store import Split
 from pdekit.data.windows import Source
 
 
@@ -24,9 +25,9 @@ def open_source(files: Sequence[str | Path], trust: Sequence[str] = ()) -> Sourc
     """
     paths = [Path(file) for file in files]
     with open_hdf5(paths[0]) as file:
-        ours = OURS in file
+        found = names(file)
+        ours = OURS in found
         the_well = is_the_well(file)
-        found = sorted(file)
     if ours and len(paths) == 1:
         return Split(paths[0], trust)
     if ours:
@@ -41,4 +42,4 @@ def open_source(files: Sequence[str | Path], trust: Sequence[str] = ()) -> Sourc
     )
 
 
-__all__ = ["TheWell", "open_source"]
+__all__ = ["TheWell", "fit_together", "open_source"]

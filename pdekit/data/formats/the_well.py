@@ -1,13 +1,13 @@
 """Files of The Well, read into the windows that everything else uses.
 
 Axes that do not vary are absent in a file and are tiled here. Constant fields become coeffs, constant scalars that
-differ between trajectories or files become params, scalars that vary in time become forcing that is constant in space.
+differ between trajectories, files or splits become params, scalars that vary in time become forcing that is constant
+in space. A box or a time step that differs becomes the reserved param ``length_x|y|z`` or ``dt``.
 Source: The Well, Ohana et al. 2024, "Data format".
 """
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,15 +16,18 @@ import h5py
 import numpy as np
 import torch
 
-from pdekit.data.store import open_hdf5
-from pdekit.fields import Field, Grid, Problem, Trajectory
+from pdekit.data.formats.the_well_header import Column, Header, read_header
+from pdekit.data.hdf5 import FileFault, dataset, open_hdf5, reading
+from pdekit.fields import AXES, Field, Grid, Problem, Trajectory
 
 KEYS = {"boundary_conditions", "dimensions", "scalars", "t0_fields", "t1_fields"}
+SAME = 1e-4  # relative difference below which boxes, steps and origins count as one; float32 rounding is 1e-7
 
 
 def is_the_well(file: h5py.File) -> bool:
     """Whether an open file has the groups of this layout."""
-    return set(file) >= KEYS and "n_trajectories" in file.attrs
+    with reading(file, ""):
+        return set(file) >= KEYS and "n_trajectories" in file.attrs
 
 
 class TheWell:
@@ -34,188 +37,174 @@ class TheWell:
         paths: files of one dataset, on one uniform Cartesian grid.
 
     Raises:
-        ValueError: if the grid is not uniform or not Cartesian, or the files do not fit together.
+        ValueError: if a file is damaged, its grid is not uniform or not Cartesian, or the files do not fit together;
+            the message names file and key.
 
-    Limits: boundaries are taken whole for each axis; grids that vary with trajectory or time are refused.
+    Limits: boundaries are taken whole for each axis; grids that vary with time are refused.
     """
 
     def __init__(self, paths: Sequence[Path]):
-        self.paths = [Path(path) for path in paths]
-        self._files: dict[int, h5py.File] = {}
-        self._process = -1
-        counts, scalars, problems = [], [], []
-        for path in self.paths:
-            with open_hdf5(path) as file:
-                counts.append(int(file.attrs["n_trajectories"]))
-                scalars.append(_constant_scalars(file))
-                problems.append(_problem(file, path))
-        self._ends = np.cumsum(counts)
+        self.headers = [read_header(Path(path)) for path in paths]
+        self._ends = np.cumsum([header.n_trajectories for header in self.headers])
         self.n_trajectories = int(self._ends[-1])
-        for path, problem in zip(self.paths[1:], problems[1:], strict=True):
-            if (problem.grid.shape, problem.fields, problem.n_frames) != (
-                problems[0].grid.shape,
-                problems[0].fields,
-                problems[0].n_frames,
-            ):
-                raise ValueError(
-                    f"expected files of one grid, one set of fields and one length, got another in {path} than in "
-                    f"{self.paths[0]}; open them apart"
-                )
-        names = [name for name in scalars[0] if len(np.unique(np.concatenate([s[name] for s in scalars]))) > 1]
-        self._params = {name: np.concatenate([s[name] for s in scalars]) for name in names}
-        base = problems[0]
-        self.problem = Problem(
-            base.grid,
-            base.fields,
-            base.dt,
-            base.n_frames,
-            base.boundary,
-            base.coeffs,
-            tuple(names),
-            forcing=base.forcing,
-        )
+        self._opened: dict[int, _Opened] = {}
+        self._process = -1
+        fit_together([self])
 
     def __getstate__(self) -> dict:
-        return {**self.__dict__, "_files": {}, "_process": -1}
+        return {**self.__dict__, "_opened": {}, "_process": -1}
 
-    def _open(self, i: int) -> h5py.File:
-        if self._process != os.getpid():
-            self._files, self._process = {}, os.getpid()
-        if i not in self._files:
-            self._files[i] = open_hdf5(self.paths[i])
-        return self._files[i]
+    def describe(self, problem: Problem) -> None:
+        """Take the problem of all splits in place of that of this split; its params may be constant here."""
+        self.problem = problem
+        table = _table(self.headers)
+        self._params = np.stack([table[name] for name in problem.params], 1) if problem.params else None
 
     def read(self, trajectory: int, frames: slice = slice(None)) -> Trajectory:
-        """Some frames of one trajectory, as a batch of one."""
+        """Some frames of one trajectory, as a batch of one; one read for each dataset, of these frames only."""
+        if self._process != os.getpid():
+            self._opened, self._process = {}, os.getpid()
         i = int(np.searchsorted(self._ends, trajectory, side="right"))
-        file = self._open(i)
-        sample = trajectory - (self._ends[i] - file.attrs["n_trajectories"])
-        count = len(range(self.problem.n_frames)[frames])
-        fields, coeffs = [], []
-        for order, name, varying in _fields(file):
-            values = _tiled(file[f"t{order}_fields"][name], int(sample), frames, self.problem.grid.shape, count)
-            (fields if varying else coeffs).extend(values)
-        forcing = [
-            np.broadcast_to(
-                _at(file["scalars"][name], int(sample), frames).reshape(-1, *[1] * self.problem.ndim),
-                (count, *self.problem.grid.shape),
-            )
-            for name in _time_scalars(file)
-        ]
-        time = file["dimensions/time"]
-        row = time[int(sample), frames] if time.ndim == 2 else time[frames]
-        params = [values[trajectory] for values in self._params.values()]
+        if i not in self._opened:
+            self._opened[i] = _Opened(self.headers[i], self.problem.grid.shape)
+        opened, header = self._opened[i], self.headers[i]
+        sample = trajectory - int(self._ends[i]) + header.n_trajectories
+        times = header.times[sample if len(header.times) > 1 else 0, frames]
         return Trajectory(
-            u=_stacked(fields, 1),
-            t=torch.from_numpy(np.asarray(row, dtype=np.float64))[None],
-            coeffs=_stacked(coeffs, 0) if coeffs else None,
-            forcing=_stacked(forcing, 1) if forcing else None,
-            params=torch.tensor([params], dtype=torch.float32) if params else None,
+            u=opened.read(opened.fields, sample, frames, len(times)),
+            t=torch.from_numpy(np.ascontiguousarray(times))[None],
+            coeffs=opened.read(opened.coeffs, sample, frames, None) if opened.coeffs else None,
+            forcing=opened.read(opened.forcing, sample, frames, len(times)) if opened.forcing else None,
+            params=None if self._params is None else torch.from_numpy(self._params[trajectory][None]).float(),
             index=torch.tensor([trajectory]),
         )
 
 
-def _stacked(channels: list[np.ndarray], axis: int) -> torch.Tensor:
-    return torch.from_numpy(np.stack(channels, axis).astype(np.float32))[None]
+class _Opened:
+    """A file that is open in one process: its datasets, looked up once."""
+
+    def __init__(self, header: Header, space: tuple[int, ...]):
+        self.file, self.space = open_hdf5(header.path), space
+        pairs = [(column, dataset(self.file, column.key, column.shape, "fiu")) for column in header.columns]
+        self.fields = [pair for pair in pairs if pair[0].time_varying]
+        self.coeffs = [pair for pair in pairs if not pair[0].time_varying]
+        self.forcing = [(column, dataset(self.file, column.key, column.shape, "fiu")) for column in header.forcing]
+
+    def read(
+        self, pairs: list[tuple[Column, h5py.Dataset]], sample: int, frames: slice, count: int | None
+    ) -> torch.Tensor:
+        """Channels "1 time channel *space" in float32, or "1 channel *space" where count is None."""
+        lead = () if count is None else (count,)
+        channels = sum(len(column.fields) for column, _ in pairs)
+        out = np.empty((*lead, channels, *self.space), dtype=np.float32)
+        first = 0
+        for column, stored in pairs:
+            where = (sample,) * column.sample_varying + ((frames,) if column.time_varying else ())
+            try:
+                values = stored[where]
+            except (OSError, RuntimeError, MemoryError) as error:
+                raise FileFault(
+                    f"expected readable data in {column.key} of {self.file.filename}, found damage ({error}); fetch or "
+                    "generate the file again"
+                ) from None
+            parts = len(column.fields)
+            here = out[(slice(None),) * len(lead) + (slice(first, first + parts),)]
+            if stored.ndim == len(where) + sum(size > 1 for size in column.space) and parts == 1:
+                here[...] = values.reshape(*lead, 1, *column.space)
+            else:
+                here[...] = np.moveaxis(values.reshape(*lead, *column.space, parts), -1, len(lead))
+            first += parts
+        return torch.from_numpy(out)[None]
 
 
-def _at(column: h5py.Dataset, sample: int, frames: slice) -> np.ndarray:
-    """The values of one trajectory; axes that do not vary are absent from the file."""
-    where: tuple = ()
-    if column.attrs["sample_varying"]:
-        where += (sample,)
-    if column.attrs["time_varying"]:
-        where += (frames,)
-    return np.asarray(column[where])
+def fit_together(sources: Sequence[TheWell]) -> None:
+    """Give the sources of one dataset one problem: what differs between any two trajectories becomes a param.
 
-
-def _tiled(column: h5py.Dataset, sample: int, frames: slice, space: tuple[int, ...], count: int) -> list[np.ndarray]:
-    """The components of a field, each "time *space" (or "*space" if it does not vary in time)."""
-    values = _at(column, sample, frames)
-    lead = (count,) if column.attrs["time_varying"] else ()
-    varying = [bool(flag) for flag in column.attrs["dim_varying"]]
-    inner = values.shape[len(lead) + sum(varying) :]
-    shape = lead + tuple(n if flag else 1 for n, flag in zip(space, varying, strict=True)) + inner
-    values = np.broadcast_to(values.reshape(shape), lead + space + inner)
-    if not inner:
-        return [values]
-    values = values.reshape(lead + space + (-1,))
-    return [values[..., component] for component in range(values.shape[-1])]
-
-
-def _fields(file: h5py.File) -> list[tuple[int, str, bool]]:
-    """(tensor order, name, whether it varies in time) of every field, in the order of the file."""
-    found = []
-    for order in range(3):
-        group = file.get(f"t{order}_fields")
-        if group is None:
-            continue
-        found += [(order, str(name), bool(group[name].attrs["time_varying"])) for name in group.attrs["field_names"]]
-    return found
-
-
-def _time_scalars(file: h5py.File) -> list[str]:
-    names = file["scalars"].attrs["field_names"]
-    return [str(name) for name in names if file["scalars"][name].attrs["time_varying"]]
-
-
-def _constant_scalars(file: h5py.File) -> dict[str, np.ndarray]:
-    n = int(file.attrs["n_trajectories"])
-    found = {}
-    for name in file["scalars"].attrs["field_names"]:
-        column = file["scalars"][name]
-        if not column.attrs["time_varying"]:
-            found[str(name)] = np.broadcast_to(np.asarray(column[()], dtype=np.float64).reshape(-1), (n,))
-    return found
-
-
-def _problem(file: h5py.File, path: Path) -> Problem:
-    if str(file.attrs["grid_type"]) != "cartesian":
-        raise ValueError(f"expected a cartesian grid, found {file.attrs['grid_type']!r} in {path}; resample the data")
-    letters = [str(letter) for letter in file["dimensions"].attrs["spatial_dims"]]
-    ends = _boundary(file, letters)
-    columns = []
-    for letter in letters:
-        values = np.asarray(file["dimensions"][letter], dtype=np.float64)
-        step = np.diff(values)
-        if values.ndim != 1 or not np.allclose(step, step.mean(), rtol=1e-3):
-            raise ValueError(f"expected evenly spaced coordinates {letter!r}, one row for all, found others in {path}")
-        columns.append((values, float(step.mean())))
-    layout = tuple("periodic" if pair == ("periodic", "periodic") else "nodes" for pair in ends)
-    extent = tuple(
-        step * (len(values) if kind == "periodic" else len(values) - 1)
-        for (values, step), kind in zip(columns, layout, strict=True)
+    Raises:
+        ValueError: if files differ in what has no param: points, fields, frames within a split, boundaries, layouts,
+            origins; the message names file and key.
+    """
+    headers = [header for source in sources for header in source.headers]
+    base = headers[0]
+    for header in headers[1:]:
+        _same_kind(header, base)
+    for source in sources:
+        for header in source.headers[1:]:
+            _same(header, source.headers[0], "dimensions/time", header.n_frames, source.headers[0].n_frames)
+    table = _table(headers)
+    reserved = ("dt", *(f"length_{letter}" for letter in AXES))
+    names = [name for name, column in table.items() if not _constant(column, SAME if name in reserved else 0.0)]
+    fields = tuple(field for column in base.columns if column.time_varying for field in column.fields)
+    coeffs = tuple(field for column in base.columns if not column.time_varying for field in column.fields)
+    forcing = tuple(field for column in base.forcing for field in column.fields)
+    grid = Grid(
+        base.shape,
+        tuple(float(axis.lengths[0]) for axis in base.axes),
+        tuple(float(axis.origins[0]) for axis in base.axes),
+        tuple(axis.layout for axis in base.axes),
     )
-    time = np.atleast_2d(np.asarray(file["dimensions/time"], dtype=np.float64))
-    n_frames = time.shape[-1]
-    fields: list[Field] = []
-    coeffs: list[Field] = []
-    for order, name, varying in _fields(file):
-        parts = ["".join(part) for part in itertools.product(letters, repeat=order)]
-        group = None if order == 0 else name
-        (fields if varying else coeffs).extend(Field(f"{name}_{p}" if p else name, vector=group) for p in parts)
-    return Problem(
-        Grid(tuple(len(values) for values, _ in columns), extent, tuple(values[0] for values, _ in columns), layout),
-        tuple(fields),
-        float(np.diff(time[0]).mean()) if n_frames > 1 else None,
-        n_frames,
-        ends,
-        tuple(coeffs),
-        forcing=tuple(Field(name) for name in _time_scalars(file)),
-    )
+    for source in sources:
+        frames = source.headers[0].n_frames
+        dt = float(base.steps[0]) if base.n_frames > 1 and frames > 1 else None
+        source.describe(
+            Problem(grid, fields, dt, frames, base.boundary, coeffs, tuple(names), forcing=forcing),
+        )
 
 
-def _boundary(file: h5py.File, letters: list[str]) -> tuple[tuple[str, str], ...]:
-    """(lower, upper) of each axis; open where the file says nothing, as The Well has it."""
-    ends = {letter: ["open", "open"] for letter in letters}
-    for entry in file["boundary_conditions"].values():
-        kind = str(entry.attrs["bc_type"]).lower()
-        mask = np.asarray(entry["mask"])
-        names = [str(name) for name in np.atleast_1d(entry.attrs["associated_dims"])]
-        for axis, letter in enumerate(names):
-            decide = np.all if kind == "wall" else np.any
-            for end, place in ((0, 0), (1, -1)):
-                # A periodic axis may be marked at one end only.
-                if decide(np.take(mask, place, axis)) or kind == "periodic":
-                    ends[letter][end] = kind
-    return tuple((pair[0], pair[1]) for pair in ends.values())
+def _constant(column: np.ndarray, tolerance: float) -> bool:
+    return bool(np.abs(column - column[0]).max() <= tolerance * abs(column[0]))
+
+
+def _table(headers: Sequence[Header]) -> dict[str, np.ndarray]:
+    """One number for each trajectory: scalars of the files, then time step and box lengths under reserved names."""
+    table = {name: np.concatenate([header.scalars[name] for header in headers]) for name in headers[0].scalars}
+    derived = {"dt": [(header, header.steps) for header in headers]} if headers[0].n_frames > 1 else {}
+    for axis, letter in enumerate(AXES[: len(headers[0].axes)]):
+        derived[f"length_{letter}"] = [(header, header.axes[axis].lengths) for header in headers]
+    for name, rows in derived.items():
+        found = np.concatenate([np.broadcast_to(row, (header.n_trajectories,)) for header, row in rows])
+        stated = table.pop(name, None)
+        # Lengths and steps that agree with a stored scalar are that scalar, which is not rounded.
+        agrees = stated is not None and np.allclose(stated, found, rtol=SAME, atol=0.0)
+        if stated is not None and not agrees and not _constant(stated, 0.0):
+            raise FileFault(
+                f"expected scalars/{name} of {headers[0].path} to be what dimensions say, found {stated[0]:.6g} and "
+                f"{found[0]:.6g}; rename the scalar"
+            )
+        table[name] = stated if agrees else found
+    return table
+
+
+def _same_kind(header: Header, base: Header) -> None:
+    """Refuse a file that differs in what has no param."""
+    for key, part in (
+        ("t0_fields, t1_fields, t2_fields", lambda h: [(c.fields, c.time_varying) for c in h.columns]),
+        ("scalars", lambda h: (sorted(h.scalars), [column.fields for column in h.forcing])),
+        ("dimensions", lambda h: h.shape),
+        ("boundary_conditions", lambda h: h.boundary),
+    ):
+        _same(header, base, key, part(header), part(base))
+    for letter, axis, other in zip(AXES, header.axes, base.axes, strict=False):
+        _same(header, base, f"dimensions/{letter}", axis.layout, other.layout)
+    for item in (base, header):
+        for letter, axis, other in zip(AXES, item.axes, base.axes, strict=False):
+            shift = np.abs(axis.origins - other.origins[0])
+            if shift.max() > SAME * other.lengths[0]:
+                _same(item, base, f"dimensions/{letter} (its lower end)", axis.origins.tolist()[:4], other.origins[0])
+
+
+def _same(header: Header, base: Header, key: str, found: object, expected: object) -> None:
+    if found != expected:
+        raise FileFault(
+            f"expected files of one grid, one set of fields and one length, got {_short(found)} for {key} of "
+            f"{header.path}, and {_short(expected)} in {base.path}; open them apart"
+        )
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], tuple) and isinstance(value[0][0], tuple):
+        return str([field.name if isinstance(field, Field) else field for item in value for field in item[0]])
+    return str(value)[:160]
+
+
+__all__ = ["TheWell", "fit_together", "is_the_well"]

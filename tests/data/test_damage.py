@@ -1,0 +1,141 @@
+"""Damaged files give an answer or a ValueError that names the file: no other error, crash, hang or much memory."""
+
+import h5py
+import numpy as np
+import pytest
+from scipy.io import loadmat, savemat
+
+from pdekit.data.formats import open_source
+from pdekit.data.formats.matlab import array_in
+from pdekit.data.store import Split
+from pdekit.data.writer import write_split
+
+from .conftest import flow_batch, flow_problem, mesh_batch, mesh_problem
+from .damage import complaints, cut_or_flip, read_array, read_hdf5, rebuild
+from .test_the_well import write_well
+
+FEW, MANY = range(60), range(60, 260)
+
+
+def ours(folder):
+    problem = flow_problem()
+    write_split(folder / "ours.hdf5", problem, flow_batch(problem), "flow")
+    return folder / "ours.hdf5"
+
+
+def mesh(folder):
+    write_split(folder / "mesh.hdf5", mesh_problem(), mesh_batch(), "mesh")
+    return folder / "mesh.hdf5"
+
+
+def well(folder):
+    write_well(folder / "well.hdf5")
+    return folder / "well.hdf5"
+
+
+def matlab_5(folder, compressed=True):
+    field = np.arange(400.0).reshape(20, 20) * (1 + 2j)
+    savemat(folder / "five.mat", {"export_Ez": field}, do_compression=compressed)
+    return folder / "five.mat"
+
+
+def matlab_5_plain(folder):
+    return matlab_5(folder, compressed=False)
+
+
+def matlab_4(folder):
+    savemat(folder / "four.mat", {"export_T": np.arange(400.0).reshape(20, 20)}, format="4")
+    return folder / "four.mat"
+
+
+def matlab_7_3(folder):
+    with h5py.File(folder / "seven.mat", "w", userblock_size=512) as file:
+        file["export_T"] = np.arange(400.0).reshape(20, 20)
+    return folder / "seven.mat"
+
+
+CASES = [(w, d, read_hdf5) for w in (ours, mesh, well) for d in (cut_or_flip, rebuild)]
+CASES += [(w, cut_or_flip, read_array) for w in (matlab_5, matlab_5_plain, matlab_4, matlab_7_3)]
+CASES += [(matlab_7_3, rebuild, read_array)]
+
+
+@pytest.mark.parametrize("write, damage, read", CASES)
+def test_damaged_files(tmp_path, write, damage, read):
+    assert complaints(write(tmp_path), tmp_path, FEW, damage, read) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("write, damage, read", CASES)
+def test_many_damaged_files(tmp_path, write, damage, read):
+    assert complaints(write(tmp_path), tmp_path, MANY, damage, read) == []
+
+
+def replaced(path, key, **options):
+    """A dataset of the same attributes in place of one of the file."""
+    with h5py.File(path, "r+") as file:
+        attributes = dict(file[key].attrs)
+        del file[key]
+        file.create_dataset(key, **options).attrs.update(attributes)
+
+
+@pytest.mark.parametrize("write, key", [(ours, "t0_fields/density"), (well, "t0_fields/density")])
+class TestOnePart:
+    """The sentence names the file and the key."""
+
+    def test_nothing_is_stored(self, tmp_path, write, key):
+        path = write(tmp_path)
+        with h5py.File(path) as file:
+            shape = file[key].shape
+        replaced(path, key, shape=shape, dtype="f4", chunks=shape)
+        with pytest.raises(ValueError, match=rf"expected \d+ bytes .* in {key} of {path}, found 0 stored"):
+            open_source([path])
+
+    def test_a_huge_shape(self, tmp_path, write, key):
+        path = write(tmp_path)
+        replaced(path, key, shape=(1 << 20, 1 << 20), dtype="f4", chunks=(1, 1 << 10))
+        with pytest.raises(ValueError, match=rf"{key} of "):
+            open_source([path])
+
+    def test_raw_storage_outside(self, tmp_path, write, key):
+        path = write(tmp_path)
+        with h5py.File(path) as file:
+            shape = file[key].shape
+        replaced(path, key, shape=shape, dtype="f4", external=[("/etc/hostname", 0, h5py.h5f.UNLIMITED)])
+        with pytest.raises(ValueError, match=rf"the data itself in {key} of {path}, found a reference to other files"):
+            open_source([path])
+
+    @pytest.mark.parametrize("link", [h5py.ExternalLink("/etc/hostname", "/"), h5py.SoftLink("/t0_fields/density")])
+    def test_links(self, tmp_path, write, key, link):
+        path = write(tmp_path)
+        with h5py.File(path, "r+") as file:
+            del file[key]
+            file[key] = link
+        with pytest.raises(ValueError, match=rf"the data itself in {key} of {path}, found a (External|Soft)Link"):
+            open_source([path])
+
+
+@pytest.mark.parametrize(
+    "key, shape", [("pdekit/mask", (5, 5, 6, 8)), ("dimensions/time", (5, 7)), ("pdekit/text", (4,))]
+)
+def test_shapes_of_mask_times_and_texts_are_checked(tmp_path, key, shape):
+    path = ours(tmp_path)
+    with h5py.File(path) as file:
+        dtype = file[key].dtype
+    replaced(path, key, data=np.full(shape, b"a" if key.endswith("text") else 1), dtype=dtype)
+    with pytest.raises(ValueError, match=rf"expected {key} of shape .* found \({shape[0]},"):
+        Split(path)
+
+
+@pytest.mark.parametrize("write", [matlab_5, matlab_5_plain, matlab_4])
+def test_matlab_files_as_scipy_reads_them(tmp_path, write):
+    path = write(tmp_path)
+    (expected,) = (value for name, value in loadmat(path).items() if not name.startswith("__"))
+    found = array_in(path)
+    assert found.dtype == expected.dtype and np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"])
+def test_matlab_types_as_scipy_reads_them(tmp_path, dtype):
+    savemat(tmp_path / "a.mat", {"a": np.arange(24).reshape(2, 3, 4).astype(dtype), "b": "text", "c": {"d": 1}})
+    expected, found = loadmat(tmp_path / "a.mat")["a"], array_in(tmp_path / "a.mat")
+    assert found.dtype == expected.dtype and np.array_equal(found, expected)
