@@ -131,8 +131,12 @@ def square_mesh(
     return mesh
 
 
-INSET = 1e-9
-"""Share of a length by which points on the side of a part are moved into it."""
+INSET = 1e-5
+"""Share of a length by which points on the side of a part are moved into it: NGSolve finds a point within 1e-7 of two
+elements in either of them."""
+
+ON_SIDE = 1e-9
+"""Share of a length within which a point is on a side."""
 
 
 def evaluate(
@@ -158,7 +162,7 @@ def evaluate(
     ng = require_ngsolve()
     columns = [column.numpy().ravel() for column in grid.mesh()]
     if half is not None:
-        on_side = [abs(abs(column) - half) <= INSET * half for column in columns]
+        on_side = [abs(abs(column) - half) <= ON_SIDE * half for column in columns]
         columns = [np.where(on, (1 - INSET) * column, column) for on, column in zip(on_side, columns, strict=True)]
     points = mesh(*columns)
     inside = points["nr"] >= 0

@@ -253,10 +253,10 @@ def test_a_plate_that_runs_away_is_drawn_again():
 
 def test_nodes_on_the_sides_of_the_plate_have_its_values():
     """The sides belong to the plate and to the layer around it, where nothing was sampled: zeros stood there."""
-    plate = WarmPlate(dataclasses.replace(ElectroThermal(), **DRAWN.params), ElectroThermalCase(order=2, size=0.02))
+    plate = WarmPlate(dataclasses.replace(ElectroThermal(), **DRAWN.params), ElectroThermalCase(order=2, size=0.009))
     origin, shape = (-LENGTH / 2, -LENGTH / 2), (17, 17)
     nodes = plate.sample(Grid(shape, (LENGTH, LENGTH), origin, ("nodes", "nodes")))
-    short = 1e-6 * LENGTH
+    short = 1e-5 * LENGTH
     inner = Grid(shape, (LENGTH - 2 * short,) * 2, tuple(o + short for o in origin), ("nodes", "nodes"))
     within = plate.sample(inner)
     assert (nodes.u[0, 2] > 0).all() and (nodes.coeffs[1] > 0).all()
