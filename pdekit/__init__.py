@@ -15,12 +15,15 @@ __version__ = "0.1.0"
 # Loaded when first used, so that `python -m pdekit.train --help` does not wait for torch.
 _HOMES = {"load": "pdekit.runs", "solve": "pdekit.simulate"}
 
-__all__ = ["__version__", "data", "load", "solve"]
+# Modules; train and evaluate can also be called, see `pdekit.cli.command_line.callable_module`.
+_MODULES = ("data", "evaluate", "train")
+
+__all__ = ["__version__", "data", "evaluate", "load", "solve", "train"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "data":
-        return importlib.import_module("pdekit.data")
+    if name in _MODULES:
+        return importlib.import_module(f"pdekit.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'pdekit' has no attribute {name!r}; it has {', '.join(__all__)}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pdekit.cli import command_line
 from pdekit.cli.command_line import CONFIGS, listing, take
 from pdekit.cli.sweep import Sweep
+
+if TYPE_CHECKING:
+    from pdekit.data.module import DataModule
+    from pdekit.runs import Run
 
 USAGE = """\
 Evaluate a trained run beside baselines and solvers, and write scores.nc, forecasts.nc and report.html.
@@ -118,6 +122,45 @@ def carry_out(config: dict[str, Any], data_name: str | None = None, trust: Seque
 
     return evaluate_run(config, data_name, trust)
 
+
+def evaluate(
+    run: str | Path | Run,
+    data: str | DataModule | None = None,
+    overrides: Sequence[str] = (),
+    trust: Sequence[str] = (),
+) -> str:
+    """Score a trained run and write its report in Python: ``pdekit.evaluate(run, overrides=["horizon=200"])``.
+
+    Args:
+        run: the run, or its folder.
+        data: name of another dataset of the same problem, or a data module; None for the run's own data. A run that
+            was trained on arrays in memory needs them again.
+        overrides: any settings as they are typed, e.g. ``["members=8", "folder=PATH"]``.
+        trust: packages in addition to pdekit that the run may name.
+
+    Returns:
+        The closing lines: how the model did, and where the report is.
+
+    Raises:
+        FileNotFoundError: if there is no such run.
+        ValueError: on settings that do not exist, or data of another problem.
+    """
+    from pdekit import machine
+
+    machine.prepare()
+    from pdekit.runs import Run
+    from pdekit.workflows.evaluation_run import evaluate_run
+
+    register_schema()
+    loaded = run if isinstance(run, Run) else None
+    named = [f"data={data}"] if isinstance(data, str) else []
+    folder = str(run if loaded is None else loaded.path)
+    config, chosen = command_line.composed("evaluate", [*named, *overrides], {"run": folder})
+    module = None if data is None or isinstance(data, str) else data
+    return evaluate_run(config, chosen.get("data"), trust, loaded, module)
+
+
+command_line.callable_module(__name__, evaluate)
 
 if __name__ == "__main__":
     main()

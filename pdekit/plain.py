@@ -86,10 +86,13 @@ def _(value):
     return {**to_plain(value.func), **to_plain(value.keywords)}
 
 
+@to_plain.register(type)
 @to_plain.register(FunctionType)
 def _(value):
     if "<" in value.__qualname__:
-        raise ValueError(f"expected a function defined in a module, got {_name(value)}; define it at the top of a file")
+        raise ValueError(
+            f"expected a function or class defined in a module, got {_name(value)}; define it at the top of a file"
+        )
     return {"_target_": _name(value), "_partial_": True}
 
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +33,7 @@ from pdekit.fields import Problem, Trajectory
 from pdekit.given import input_field, real_numbers, scalar, state, times
 from pdekit.labelled import to_dataset
 from pdekit.models.base import Surrogate
+from pdekit.models.construction import configuration
 from pdekit.models.resolution import at_resolution
 from pdekit.pdes.base import PDE
 from pdekit.plain import from_json, from_plain, to_plain
@@ -208,7 +211,7 @@ def save_weights(path: Path, model: Surrogate, name: str, config: Mapping[str, A
         path: the run folder.
         model: trained.
         name: of the method.
-        config: of the run; ``config["model"]`` names the method and its options.
+        config: of the run; ``config["model"]`` names the method and its options, or is None if no configuration can.
     """
     tensors = {key: value.detach().cpu().contiguous().clone() for key, value in model.state_dict().items()}
     header = {
@@ -222,13 +225,46 @@ def save_weights(path: Path, model: Surrogate, name: str, config: Mapping[str, A
     os.replace(partial_file, path / WEIGHTS)
 
 
-def load(path: str | Path, trust: Sequence[str] = (), device: str = "cpu") -> Run:
+def save_model(path: Path, model: Surrogate) -> None:
+    """Write the weights of a model that was made in Python, with the configuration of its constructor.
+
+    A model that no configuration can name (a net of a lambda, a class of a script) is saved without one, with a
+    warning; `load` then needs ``model=``.
+    """
+    save_weights(path, model, method_name(model), {"model": configuration_or_none(model)})
+
+
+def method_name(model: Surrogate) -> str:
+    """Name of a method that no configuration file names.
+
+    >>> from pdekit.models.baselines.mean import Mean
+    >>> method_name(Mean.__new__(Mean))
+    'mean'
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(model).__name__).lower()
+
+
+def configuration_or_none(model: Surrogate) -> dict[str, Any] | None:
+    """Configuration of a model (`configuration`), or None with a warning that says why there is none."""
+    try:
+        return configuration(model)
+    except ValueError as error:
+        warnings.warn(
+            f"this run can be loaded only with load(path, model=...), a model constructed like this one: {error}",
+            stacklevel=2,
+        )
+        return None
+
+
+def load(path: str | Path, trust: Sequence[str] = (), device: str = "cpu", model: Surrogate | None = None) -> Run:
     """A trained run, ready to forecast.
 
     Args:
         path: the run folder.
         trust: packages beside pdekit that its method, nets or equation may come from. Loading runs their code.
         device: where the model lives.
+        model: constructed as for training, for a run whose model no configuration can name (it was made in Python
+            from a lambda or a class of a script). It is given the run's weights. None: it is built as configured.
 
     Raises:
         FileNotFoundError: if there are no weights.
@@ -250,11 +286,29 @@ def load(path: str | Path, trust: Sequence[str] = (), device: str = "cpu") -> Ru
     if header.get("format") != FORMAT:
         raise ValueError(f"expected a {FORMAT!r} file, found {header.get('format')!r} in {path / WEIGHTS}; train again")
     config = from_json(header["config"])
-    model = build_model(config["model"], from_plain(from_json(header["problem"]), trust), trust)
+    problem = from_plain(from_json(header["problem"]), trust)
+    model = _to_be_filled(model, config["model"], problem, path, trust)
     if any(tensors[key].dtype == torch.float64 for key, _ in model.named_parameters() if key in tensors):
         model = model.double()
     model.load_state_dict(tensors)
     return Run(path, header["name"], model.to(device).eval(), config)
+
+
+def _to_be_filled(
+    model: Surrogate | None, config: Mapping[str, Any] | None, problem: Problem, path: Path, trust: Sequence[str]
+) -> Surrogate:
+    """The model that a run's weights belong into: the one given, or the configured one."""
+    if model is not None:
+        if model.problem != problem:
+            raise ValueError(f"expected a model of the run's problem {problem}, got one of {model.problem}; rebuild it")
+        return model
+    if config is None:
+        raise ValueError(
+            f"expected a run whose configuration names its model, found one in {path} that was made in Python from "
+            "objects without a name (a lambda, a class of a script); construct the model as for training and give "
+            "load(path, model=...), or move its classes into a module and train again"
+        )
+    return build_model(config, problem, trust)
 
 
 def build_model(config: Mapping[str, Any], problem: Problem, trust: Sequence[str] = ()) -> Surrogate:

@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pdekit.cli import command_line
 from pdekit.cli.command_line import listing, take
 from pdekit.cli.stored import check_config, read_config
 from pdekit.cli.sweep import Sweep
+
+if TYPE_CHECKING:
+    from pdekit.data.module import DataModule
+    from pdekit.models.base import Surrogate
+    from pdekit.runs import Run
+
+IN_MEMORY = "arrays"  # name of data in memory that are given none
 
 USAGE = """\
 Train a surrogate on a dataset, evaluate it beside baselines and write a report.
@@ -32,6 +39,7 @@ trainers:
 {trainer}
 
 path=FOLDER trains on published files of the data set instead of generated ones.
+path=FOLDER name=NAME, without data=, trains on your own files (pdekit.data.from_arrays writes them).
 Frequent settings: training.steps=2000 training.lr=1e-3 loading.batch_size=16 seed=0 trainer.max_time=00:00:05:00
 --cfg job shows all of them, with their values. -m model=fno,unet seed=0,1,2 runs every combination.
 Your own code: hydra.searchpath=[file://FOLDER] finds your configurations, trust=PACKAGE lets them name your package.
@@ -51,7 +59,8 @@ def command() -> None:
         return
     trust, resume = take(arguments, "trust"), take(arguments, "resume")
     if resume:
-        command_line.tell(lambda: resumed(Path(resume[-1]), arguments, trust))
+        run = Path(resume[-1])
+        command_line.tell(lambda: carry_out(resumed(run, arguments), trust, run.resolve()))
         return
     import hydra
     from omegaconf import DictConfig, OmegaConf
@@ -64,16 +73,34 @@ def command() -> None:
 
         config = OmegaConf.to_container(composed, resolve=True)
         chosen = dict(HydraConfig.get().runtime.choices)
-        config["choices"] = {group: chosen[group] for group in ("model", "data", "trainer")}
+        config["choices"] = chosen_names(config, chosen)
         sys.argv[1:] = typed  # several processes are started with the same command line
         sweep.do(lambda: carry_out(config, trust))
 
     sweep = Sweep()
-    typed, sys.argv[1:] = sys.argv[1:], command_line.open_options(arguments)
+    typed, sys.argv[1:] = sys.argv[1:], command_line.open_options(without_dataset(arguments))
     try:
         command_line.run(job)
     finally:
         sweep.end()
+
+
+def without_dataset(arguments: Sequence[str]) -> list[str]:
+    """Arguments that do not ask for a dataset if files of the user are given: ``path=FOLDER name=NAME``.
+
+    >>> without_dataset(["model=fno", "path=mine", "name=waves"])
+    ['model=fno', 'path=mine', 'name=waves', '~data']
+    """
+    keys = {argument.partition("=")[0] for argument in arguments}
+    own = {"path", "name"} <= keys and "data" not in keys
+    return [*arguments, *(["~data"] if own else [])]
+
+
+def chosen_names(config: dict[str, Any], chosen: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Names of model, data and trainer, for the run folder and the report."""
+    config.setdefault("data", None)
+    names = {group: chosen[group] for group in ("model", "trainer")}
+    return names | {"data": chosen.get("data") or config.get("name")}
 
 
 def register_schema() -> None:
@@ -88,8 +115,8 @@ def register_schema() -> None:
     ConfigStore.instance().store("schema", {name: command_line.schema(cls) for name, cls in node.items()})
 
 
-def resumed(run: Path, arguments: Sequence[str], trust: Sequence[str]) -> None:
-    """Continue a run with its own settings; only those of the trainer may be given anew.
+def resumed(run: Path, arguments: Sequence[str]) -> dict[str, Any]:
+    """Return the configuration of a run to continue; only settings of the trainer may differ.
 
     Raises:
         FileNotFoundError: if there is no such run.
@@ -114,7 +141,7 @@ def resumed(run: Path, arguments: Sequence[str], trust: Sequence[str]) -> None:
                 f"expected the run's own {key}={found}, found {argument}; a run continues with its settings (only "
                 "trainer.* may change): leave it out, or start a new run"
             )
-    carry_out(OmegaConf.to_container(stored, resolve=False), trust, run.resolve())
+    return OmegaConf.to_container(stored, resolve=False)
 
 
 def carry_out(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None = None) -> Path:
@@ -143,6 +170,100 @@ def carry_out(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | 
     except training_run.Stopped as stop:
         raise KeyboardInterrupt(str(stop)) from None
 
+
+def train(
+    model: str | Surrogate | None = None,
+    data: str | DataModule | None = None,
+    overrides: Sequence[str] = (),
+    name: str | None = None,
+    trust: Sequence[str] = (),
+    resume: str | Path | None = None,
+) -> Run:
+    """Train, save, evaluate and report in Python: ``pdekit.train(model="fno", data=data)``.
+
+    The run folder is the one that the command line writes.
+
+    Args:
+        model: name of a configuration, or a model constructed for ``data.problem``.
+        data: name of a dataset, or a data module, e.g. of `pdekit.data.from_arrays`. None with overrides
+            ``path=FOLDER``: your own files.
+        overrides: any settings as they are typed, e.g. ``["training.steps=500", "model.net.width=32", "seed=1"]``.
+        name: of your own data, for the run folder and the report.
+        trust: packages in addition to pdekit that configurations may name.
+        resume: folder of a run to continue. Model and data are those of the run; they need to be given again if they
+            were objects in memory. Only overrides of ``trainer.*`` are allowed.
+
+    Returns:
+        The run, with its trained model.
+
+    Raises:
+        ValueError: on settings that do not exist or do not fit together.
+        Diverged: if the loss is not finite.
+        Stopped: if the training is interrupted.
+    """
+    from pdekit import machine
+
+    machine.prepare()
+    from pdekit.runs import Run
+    from pdekit.workflows import training_run
+
+    ready = None if model is None or isinstance(model, str) else model
+    module = None if data is None or isinstance(data, str) else data
+    if resume is not None:
+        config = resumed(Path(resume), overrides)
+        resume = Path(resume).resolve()
+    else:
+        config = in_python(model, data, overrides, name)
+    plan = training_run.plan_run(config, trust, model=ready, data=module)
+    run = training_run.carry_out(plan, resume)
+    return Run(run, plan.name, plan.model, plan.config)
+
+
+def in_python(
+    model: str | Surrogate | None, data: str | DataModule | None, overrides: Sequence[str], name: str | None
+) -> dict[str, Any]:
+    """The configuration of a run that is started in Python."""
+    import dataclasses
+
+    from pdekit.runs import configuration_or_none, method_name
+    from pdekit.workflows.datasets import check_name
+
+    register_schema()
+    given = {"model": model, "data": data}
+    groups = [f"{key}={item}" for key, item in given.items() if isinstance(item, str)]
+    objects = [key for key, item in given.items() if item is not None and not isinstance(item, str)]
+    refuse_options_of(objects, overrides)
+    absent = [f"~{key}" for key in given if key in objects or (key == "data" and data is None)]
+    config, chosen = command_line.composed("train", [*groups, *absent, *overrides], {"name": name} if name else {})
+    if "model" in objects:
+        chosen["model"], config["model"] = method_name(model), configuration_or_none(model)
+    if "data" in objects:
+        folder = data.folder
+        config["name"] = config["name"] or (folder.name if folder else IN_MEMORY)
+        check_name(config["name"])
+        config |= {"path": None if folder is None else str(folder), "loading": dataclasses.asdict(data.loading)}
+    config["choices"] = chosen_names(config, chosen)
+    return config
+
+
+def refuse_options_of(objects: Sequence[str], overrides: Sequence[str]) -> None:
+    """Refuse settings that an object has already, which they would not change.
+
+    Raises:
+        ValueError: naming the first one.
+    """
+    fixed = {"model": ["model"], "data": ["data", "loading", "path", "instance"]}
+    for override in overrides:
+        key = override.lstrip("+~").partition("=")[0].partition(".")[0]
+        for thing in objects:
+            if key in fixed[thing]:
+                raise ValueError(
+                    f"expected settings other than those of the {thing}, which is an object already, found "
+                    f"{override!r}; set it where the {thing} is made"
+                )
+
+
+command_line.callable_module(__name__, train)
 
 if __name__ == "__main__":
     main()

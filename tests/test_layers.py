@@ -36,7 +36,7 @@ LAYERS = {
     "report": {"fields", "metrics"},
     "evaluation": {"machine", "data", "recipes", "cases", "models", "metrics", "report", "labelled", "plain"}
     | EQUATIONS,
-    "training": {"settings", "fields", "data", "models", "metrics", "optimisers"},
+    "training": {"runs", "settings", "fields", "data", "models", "metrics", "optimisers"},
     "given": {"fields"},
     "runs": {"targets", "fields", "labelled", "given", "data", "models", "plain", "pdes"},
     "workflows": {"provenance", "energy", "settings", "data", "recipes", "models", "evaluation", "training", "runs"}

@@ -10,8 +10,9 @@ import difflib
 import errno
 import os
 import sys
+import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -71,6 +72,50 @@ def schema(settings: type) -> type:
     types = typing.get_type_hints(settings)
     fields = [(f.name, types[f.name], dataclasses.field(default=f.default)) for f in dataclasses.fields(settings)]
     return dataclasses.make_dataclass(settings.__name__, fields)
+
+
+def callable_module(name: str, function: Callable) -> None:
+    """Make a module callable like the function that does its work in Python.
+
+    ``pdekit.train`` has to be a module for ``python -m pdekit.train``, and Python sets it as an attribute of the
+    package whenever it is imported. As a callable module it can also be called, ``pdekit.train(model=..., data=...)``,
+    whatever was imported before. Setting ``__class__`` is the way that Python documents to customise a module.
+    """
+    module_class = type("CallableModule", (types.ModuleType,), {"__call__": staticmethod(function)})
+    sys.modules[name].__class__ = module_class
+
+
+def composed(
+    config_name: str, arguments: Sequence[str], own: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], dict[str, str | None]]:
+    """Compose a configuration in Python as the command line does.
+
+    Args:
+        config_name: of the entry point; its schema is registered.
+        arguments: as they are typed.
+        own: values to set after composing, which need no quoting.
+
+    Returns:
+        The resolved, plain configuration, and the option that is chosen in each group.
+
+    Raises:
+        ValueError: on an argument that the configuration does not have; the message says what exists.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf, open_dict
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+            found = compose(config_name, open_options(arguments), return_hydra_config=True)
+            chosen = {str(group): name for group, name in found.hydra.runtime.choices.items()}
+            with open_dict(found):
+                del found["hydra"]
+            found.merge_with(own or {})
+            return OmegaConf.to_container(found, resolve=True), chosen
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ValueError(explain(error).removeprefix("error: ")) from error
 
 
 def run(job: Callable[[], Any]) -> Any:

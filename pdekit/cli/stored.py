@@ -47,8 +47,8 @@ def read_config(path: Path) -> dict[str, Any]:
 
 RESTORE = "restore it, or start a new run"
 NEEDED: Mapping[str, type | tuple[type, ...]] = {
-    "model": dict,
-    "data": dict,
+    "model": (dict, type(None)),  # none: an object that no configuration can name
+    "data": (dict, type(None)),  # none: data of the user, which have a name
     "training": dict,
     "loading": dict,
     "trainer": dict,
@@ -71,6 +71,8 @@ def check_config(config: Mapping[str, Any], path: Path) -> None:
         if name not in config or not isinstance(config[name], kind):
             found = repr(config[name]) if name in config else "none"
             raise ValueError(f"expected {name} in {path}, found {found}; the file may have been cut: {RESTORE}")
+    if config["data"] is None and not isinstance(config.get("name"), str):
+        raise ValueError(f"expected data, or a name of your own data, in {path}, found none; {RESTORE}")
     for name in ("model", "data", "trainer"):
         if not isinstance(config["choices"].get(name), str):
             raise ValueError(f"expected choices.{name} in {path}, found none; the file may have been cut: {RESTORE}")

@@ -44,6 +44,7 @@ class DataModule(LightningDataModule):
             _same_problem(name, source.problem, self.problem)
         self.sources = {"train": train, "valid": valid, "test": test}
         self.loading = loading or Loading()
+        self.folder: Path | None = None  # of the files, if they lie in one
         self.set_window(*(window or ((0, 1) if self.problem.steady else (1, 1))))
 
     @classmethod
@@ -68,7 +69,9 @@ class DataModule(LightningDataModule):
         foreign = [source for source in sources.values() if isinstance(source, TheWell)]
         if len(foreign) == len(sources):
             fit_together(foreign)
-        return cls(sources["train"], sources["valid"], sources["test"], loading)
+        module = cls(sources["train"], sources["valid"], sources["test"], loading)
+        module.folder = Path(folder).resolve()
+        return module
 
     def set_window(self, history: int, target: int | Literal["all"]) -> None:
         """Cut all splits into windows of so many history and target frames ("all": every later frame)."""

@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -37,6 +38,13 @@ class Surrogate(nn.Module, ABC):
     """
 
     stochastic: bool = False
+    arguments: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def __new__(cls, *arguments, **options):
+        """Keep the arguments of the constructor, from which a run builds the model again (`models.construction`)."""
+        made = super().__new__(cls)
+        made.arguments = (arguments, options)
+        return made
 
     def __init__(self, problem: Problem, window: tuple[int, int | str]):
         super().__init__()

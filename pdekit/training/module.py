@@ -16,6 +16,7 @@ import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, LearningRateMonitor, Timer
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from pdekit.fields import Trajectory
@@ -23,6 +24,7 @@ from pdekit.metrics.pointwise import nrmse
 from pdekit.models.base import Surrogate
 from pdekit.models.noise import derived_seed
 from pdekit.models.stages import Stage
+from pdekit.runs import save_model
 from pdekit.settings import Engine, Training
 from pdekit.training.callbacks import Interrupted, MetricsFile, SaveLast, SeedBySteps, StepProgress, ema
 
@@ -123,13 +125,31 @@ def fit(
 ) -> Outcome:
     """Train a calibrated method through all its stages.
 
-    Writes ``last.ckpt`` and ``metrics.csv`` into the folder; with ``resume`` it continues from the former. The
-    model ends with the running average of its weights, if the settings ask for one.
+    Writes ``last.ckpt``, ``metrics.csv`` and, when training ends, ``weights.safetensors`` into the folder, which
+    `pdekit.load` opens; with ``resume`` it continues from the first. The model ends with the running average of its
+    weights, if the settings ask for one.
 
     Raises:
         Diverged: if the loss is not finite; the model then holds the last good weights.
         FileNotFoundError: if there is no checkpoint to resume from.
     """
+    outcome = train_stages(model, data, settings, engine, folder, seed, resume, progress)
+    if not outcome.interrupted and rank_zero_only.rank == 0:
+        save_model(folder, model)
+    return outcome
+
+
+def train_stages(
+    model: Surrogate,
+    data: LightningDataModule,
+    settings: Training,
+    engine: Engine,
+    folder: Path,
+    seed: int = 0,
+    resume: bool = False,
+    progress: bool = True,
+) -> Outcome:
+    """Do what `fit` does without saving the weights: train through all stages, with checkpoints."""
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "last.ckpt"
     first, done = 0, None

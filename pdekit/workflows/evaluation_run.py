@@ -7,29 +7,42 @@ from pathlib import Path
 from typing import Any
 
 from pdekit.data.module import DataModule
-from pdekit.data.published import open_published
 from pdekit.evaluation import run as scoring
 from pdekit.evaluation.checks import check_problem
 from pdekit.evaluation.folder import writing_to
 from pdekit.evaluation.settings import Evaluation
 from pdekit.plain import from_plain
 from pdekit.recipes.generation import generate
-from pdekit.recipes.instance import instance_from
-from pdekit.runs import load
+from pdekit.runs import Run, load
 from pdekit.training.devices import check_device
+from pdekit.workflows.datasets import open_files, recipe_of
+
+IN_MEMORY = "arrays"  # name of data that were given as an object
 
 
-def evaluate_run(config: Mapping[str, Any], data_name: str | None = None, trust: Sequence[str] = ()) -> str:
+def evaluate_run(
+    config: Mapping[str, Any],
+    data_name: str | None = None,
+    trust: Sequence[str] = (),
+    run: Run | None = None,
+    data: DataModule | None = None,
+) -> str:
     """Load a run and its data, score it, write the report.
 
     Args:
         config: resolved and plain; the settings of `pdekit.evaluation.settings.Evaluation`, and run, folder, device,
-            data (a recipe, None for the run's own), path (published files of it) and data_dir.
+            data (a recipe, None for the run's own), path (files instead of generated data) and data_dir.
         data_name: name of that recipe's configuration.
-        trust: packages beside pdekit that the run or the recipe may name.
+        trust: packages in addition to pdekit that the run or the recipe may name.
+        run: loaded already; None to load ``config["run"]``.
+        data: a data module instead of what the configuration and the run name.
 
     Returns:
         The closing lines.
+
+    Raises:
+        FileNotFoundError: if there is no such run.
+        ValueError: if the data are of another problem, or the run does not name its data.
     """
     check_device(config["device"])
     config = dict(config)
@@ -37,18 +50,20 @@ def evaluate_run(config: Mapping[str, Any], data_name: str | None = None, trust:
     other, data_dir, published = config.pop("data"), config.pop("data_dir"), config.pop("path")
     settings = Evaluation(**from_plain(config))
     scoring.chosen_measures(settings.measures, settings.error)
-    run = load(path, trust, device)
-    recipe = instance_from(other or run.config["data"], None if other else run.config.get("instance"), trust)
-    base = data_dir or run.config["data_dir"]
-    base = Path(base) if base else None
-    published = published or (None if other else run.config.get("path"))
-    if published:
-        data, recipe = open_published(published, recipe.name, trust=trust), None
-    else:
-        check_problem(run.name, run.problem, recipe.problem("train"), settings.resolution is not None)
-        data = DataModule.from_folder(generate(recipe, base), trust=trust)
+    run = load(path, trust, device) if run is None else run
+    base = data_dir or run.config.get("data_dir")
+    base, recipe = Path(base) if base else None, None
+    name = data_name or run.config.get("choices", {}).get("data") or IN_MEMORY
+    if data is None:
+        stored = run.config if other is None else {"data": other}
+        stored = stored | {"path": published or stored.get("path")}
+        recipe = recipe_of(stored, trust)
+        if stored["path"]:
+            data, recipe = open_files(stored["path"], name, recipe, trust=trust), None
+        else:
+            check_problem(run.name, run.problem, recipe.problem("train"), settings.resolution is not None)
+            data = DataModule.from_folder(generate(recipe, base), trust=trust)
     data.set_window(*run.model.window)
-    name = data_name or run.config["choices"]["data"]
     into = Path(folder) if folder else path / name if other else path
     with writing_to(into):
         return scoring.evaluate_models(

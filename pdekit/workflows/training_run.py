@@ -18,10 +18,9 @@ import torch
 
 from pdekit.data.loading import Loading
 from pdekit.data.module import DataModule
-from pdekit.data.published import open_published
 from pdekit.energy import Energy
 from pdekit.evaluation import run as scoring
-from pdekit.evaluation.checks import check_horizon
+from pdekit.evaluation.checks import check_horizon, check_problem
 from pdekit.evaluation.folder import writing_to
 from pdekit.evaluation.references.choose import can_go_on
 from pdekit.evaluation.settings import Evaluation
@@ -31,11 +30,11 @@ from pdekit.plain import from_plain
 from pdekit.provenance import provenance, sha256, write_json
 from pdekit.recipes.base import BaseRecipe
 from pdekit.recipes.generation import generate
-from pdekit.recipes.instance import instance_from
 from pdekit.runs import WEIGHTS, build_model, new_folder, save_config, save_weights
 from pdekit.settings import Engine, Training, settings_from
 from pdekit.training.devices import check_engine, is_main_process
-from pdekit.training.module import Diverged, device_of, fit
+from pdekit.training.module import Diverged, device_of, train_stages
+from pdekit.workflows.datasets import open_files, recipe_of
 
 RUN = "PDEKIT_RUN"  # environment variable in which the first of several processes names its folder to the others
 
@@ -51,7 +50,7 @@ class Plan:
     Args:
         model: built, not calibrated.
         data: cut into the model's windows.
-        recipe: that generated the data; None for data from elsewhere.
+        recipe: that generated the data; None for files and arrays of a user.
         config: resolved and plain, as in ``config.yaml``; ``config["choices"]`` names model, data and trainer.
         seconds: wall time that has been spent already, by step.
     """
@@ -87,15 +86,23 @@ class Plan:
         return self.config["choices"]["model"]
 
 
-def plan_run(config: Mapping[str, Any], trust: Sequence[str] = (), seconds: Mapping[str, float] | None = None) -> Plan:
+def plan_run(
+    config: Mapping[str, Any],
+    trust: Sequence[str] = (),
+    seconds: Mapping[str, float] | None = None,
+    model: Surrogate | None = None,
+    data: DataModule | None = None,
+) -> Plan:
     """Build the model and open its data, which are generated if a recipe makes them.
 
     Everything that can be refused is refused before data are generated.
 
     Args:
         config: resolved and plain, as in a run's ``config.yaml``.
-        trust: packages beside pdekit that it may name.
+        trust: packages in addition to pdekit that it may name.
         seconds: wall time that has been spent already, by step.
+        model: a model that is constructed already, instead of the one that the configuration names.
+        data: a data module instead of what the configuration names.
 
     Raises:
         ValueError: if model and data do not fit, a setting is wrong, or the recipe of a run that is resumed has
@@ -106,20 +113,27 @@ def plan_run(config: Mapping[str, Any], trust: Sequence[str] = (), seconds: Mapp
     settings_from(Training, config["training"], "training")  # refuse wrong values
     loading = settings_from(Loading, config["loading"], "loading")
     evaluation = settings_from(Evaluation, from_plain(config["evaluation"]), "evaluation")
-    recipe = instance_from(config["data"], config.get("instance"), trust)
-    if config.setdefault("recipe", recipe.hash) != recipe.hash:
+    recipe = None if data else recipe_of(config, trust)
+    if recipe is not None and not config.get("path") and config.setdefault("recipe", recipe.hash) != recipe.hash:
         raise ValueError(
             f"expected the dataset {config['recipe']} that the run began with, found {recipe.hash}: the equation, the "
             "solver or the recipe has another version now; start a new run"
         )
+    if model is None and config["model"] is None:
+        raise ValueError(
+            "expected the model of a run whose configuration cannot name it, got none; construct it as before and give "
+            "pdekit.train(model=..., resume=RUN)"
+        )
     torch.manual_seed(config["seed"])
     scoring.chosen_measures(evaluation.measures, evaluation.error)
-    data = None
-    if config.get("path"):
+    if data is None and config.get("path"):
         config["path"] = str(Path(config["path"]).resolve())
-        data = open_published(config["path"], recipe.name, loading, trust)
+        data = open_files(config["path"], config["choices"]["data"], recipe, loading, trust)
     problems = [data.problem, data.test.problem] if data else [recipe.problem(split) for split in ("train", "test")]
-    model = build_model(config["model"], problems[0], trust)
+    if model is None:
+        model = build_model(config["model"], problems[0], trust)
+    else:
+        check_problem(config["choices"]["model"], model.problem, problems[0])
     if isinstance(model, Stepper):
         try_step(model)  # a net that does not take the grid says so before data are made
     if evaluation.horizon is not None and (data is not None or not can_go_on(recipe)):
@@ -129,7 +143,7 @@ def plan_run(config: Mapping[str, Any], trust: Sequence[str] = (), seconds: Mapp
         with timed(seconds, "data"):
             data = DataModule.from_folder(generate(recipe, base), loading, trust)
     data.set_window(*model.window)
-    return Plan(model, data, recipe, config, seconds)
+    return Plan(model, data, None if config.get("path") else recipe, config, seconds)
 
 
 def carry_out(plan: Plan, resume: Path | None = None) -> Path:
@@ -162,7 +176,7 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
     try:
         with named_to_others(run), Energy(gpu=device_of(engine).type == "cuda") as energy, timed(seconds, "training"):
             energy.joules |= joules
-            outcome = fit(model, plan.data, Training(**config["training"]), engine, run, seed, continued)
+            outcome = train_stages(model, plan.data, Training(**config["training"]), engine, run, seed, continued)
     except Diverged:
         if not worker:
             (run / "provenance.json").unlink(missing_ok=True)  # it names the weights of an earlier session
@@ -173,19 +187,18 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
     record = {"seed": seed, "steps": outcome.steps, "parameters": n_parameters, "seconds": seconds}
     record["energy"] = energy.record()
     write_json(run / "provenance.json", provenance(**record))
-    again = f"To go on: python -m pdekit.train resume={run}"
     if outcome.interrupted:
-        raise Stopped(f"stopped after {outcome.steps} steps. {again}")
+        raise Stopped(f"stopped after {outcome.steps} steps. {how_to_go_on(config, run)}")
     if not outcome.finished:
-        print(f"out of time after {outcome.steps} steps. {again} trainer.max_time=null")
+        print(f"out of time after {outcome.steps} steps. {how_to_go_on(config, run, 'trainer.max_time=null')}")
     save_weights(run, model, plan.name, config)
     record["findings"] = list(model.findings())
-    record |= {"data": {"name": plan.recipe.name, "recipe": plan.recipe.hash}, "weights": sha256(run / WEIGHTS)}
+    record |= {"data": origin(plan), "weights": sha256(run / WEIGHTS)}
     write_json(run / "provenance.json", provenance(**record))
     with timed(seconds, "evaluation"), writing_to(run):
         closing = scoring.evaluate_models(
             {plan.name: model.eval()}, plan.data, run, plan.evaluation, {"data": data},
-            recipe=None if config.get("path") else plan.recipe, device=device_of(engine), base=plan.base,
+            recipe=plan.recipe, device=device_of(engine), base=plan.base,
         )  # fmt: skip
     write_json(run / "provenance.json", provenance(**record))
     print(*model.findings(), closing, sep="\n")
@@ -224,6 +237,22 @@ def named_to_others(run: Path) -> Iterator[None]:
         os.environ.pop(RUN)
         if before is not None:
             os.environ[RUN] = before
+
+
+def how_to_go_on(config: Mapping[str, Any], run: Path, override: str = "") -> str:
+    """The command, or the call for a run of objects that no command can name, that continues a run."""
+    if config["model"] and (config["data"] or config.get("path")):
+        return f"To go on: python -m pdekit.train resume={run} {override}".rstrip()
+    overrides = f", overrides=[{override!r}]" if override else ""
+    return f"To go on: pdekit.train(model=..., data=..., resume={str(run)!r}{overrides}), the same model and data"
+
+
+def origin(plan: Plan) -> dict[str, Any]:
+    """Where the data of a run come from, for its provenance: a recipe, a folder of files, or memory."""
+    name = plan.config["choices"]["data"]
+    if plan.recipe is not None:
+        return {"name": plan.recipe.name, "recipe": plan.recipe.hash}
+    return {"name": name, "path": plan.config.get("path")}
 
 
 def spent_before(run: Path | None) -> tuple[float, dict[str, float]]:

@@ -6,6 +6,7 @@ import json
 import pytest
 import yaml
 
+from pdekit.recipes.instance import instance_from
 from pdekit.runs import save_config
 from pdekit.training import Diverged
 from pdekit.training.module import Outcome
@@ -26,7 +27,7 @@ def config(tmp_path, monkeypatch):
 def test_an_interrupted_run_raises_and_can_be_continued(config, monkeypatch):
     """A library function does not end the process."""
     plan = training_run.plan_run(config, ("tests",))
-    monkeypatch.setattr(training_run, "fit", lambda *arguments: Outcome(False, True, 1, 0.0))
+    monkeypatch.setattr(training_run, "train_stages", lambda *arguments: Outcome(False, True, 1, 0.0))
     with pytest.raises(training_run.Stopped, match=r"stopped after 1 steps.*resume="):
         training_run.carry_out(plan)
 
@@ -36,7 +37,7 @@ def test_a_diverged_run_raises_and_leaves_its_weights(config, monkeypatch, tmp_p
         raise Diverged("expected a finite training loss")
 
     plan = training_run.plan_run(config, ("tests",))
-    monkeypatch.setattr(training_run, "fit", diverge)
+    monkeypatch.setattr(training_run, "train_stages", diverge)
     with pytest.raises(Diverged):
         training_run.carry_out(plan)
     (run,) = (tmp_path / "runs").iterdir()
@@ -53,7 +54,7 @@ def test_the_stored_configuration_is_what_was_given(tmp_path):
 def test_a_net_that_does_not_take_the_grid_is_refused_before_data_are_made(config, monkeypatch):
     monkeypatch.setattr(training_run, "generate", lambda *arguments: pytest.fail("data were generated"))
     small = composed("model=unet", "data=ks", *SMALL["unet"])["model"]
-    problem = training_run.instance_from(config["data"], None, ("tests",)).problem("train")
+    problem = instance_from(config["data"], None, ("tests",)).problem("train")
     odd = [n - n % 2 + 1 for n in problem.grid.shape]
     data = config["data"] | {"grid": config["data"]["grid"] | {"shape": odd}}
     with pytest.raises(ValueError, match="expected"):
