@@ -163,8 +163,11 @@ def stoppable(command: Callable[[], Any]) -> Any:
 
 
 def stopped(stop: KeyboardInterrupt) -> NoReturn:
-    """Say what the interruption says, and exit with the status of an interrupted command."""
-    print(str(stop) or "stopped", file=sys.stderr)
+    """Print how to go on, or that nothing is left to resume, and exit with the status of an interrupted command."""
+    if str(stop):
+        print(stop, flush=True)
+    else:
+        print("stopped", file=sys.stderr)
     sys.exit(130)
 
 
