@@ -1,188 +1,30 @@
-"""Everything that should run on a GPU, on a device that refuses to mix with the CPU: the same values as on a CPU."""
+"""The tests of `on_pretend_device.py`, in a process of their own.
 
-import copy
-import dataclasses
-from math import pi
+torch fixes the devices of automatic differentiation at the first gradient of a process, and a device that is
+registered later is refused.
+"""
 
-import numpy as np
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
-import torch
 
-from pdekit.evaluation.scores import evaluate
-from pdekit.fields import Field, Grid, Problem
-from pdekit.metrics import catalogue
-from pdekit.models.base import Surrogate
-from pdekit.pdes import KuramotoSivashinsky, NavierStokes2D, ShallowWater
-from pdekit.runs import build_model
-from pdekit.solvers import etdrk, finite_volume, imex, integrate, lyapunov_exponents, runge_kutta
-from tests.evaluation.waves import PROBLEM, Shift, Waves
-from tests.pretend_device import PretendTensor, pretend
-from tests.test_contract import TRAINED, TRUST, batch_of, config_of
-
-FAST_KINDS = {"line", "steady", "masked"}
-TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
+ROOT = Path(__file__).parents[1]
 
 
-def same(found: torch.Tensor, expected: torch.Tensor) -> None:
-    assert isinstance(found, PretendTensor), "the result left the device"
-    found = found.detach().cpu()
-    assert found.dtype == expected.dtype
-    scale = max(1.0, float(expected.detach().abs().max()))
-    assert float((found - expected).abs().max()) <= TOLERANCE[expected.dtype] * scale
-
-
-def moved(batch, device):
-    """A trajectory with all its tensors on the device."""
-    names = [f.name for f in dataclasses.fields(batch)]
-    values = {name: getattr(batch, name) for name in names}
-    return dataclasses.replace(batch, **{k: v.to(device) for k, v in values.items() if isinstance(v, torch.Tensor)})
-
-
-# The device itself
-
-
-def test_the_device_refuses_what_cuda_refuses():
-    with pretend() as device:
-        here, there = torch.randn(3, 4).to(device), torch.randn(3, 4)
-        for operation in (torch.add, torch.maximum):
-            with pytest.raises(RuntimeError, match=r"expected all tensors of .* on one device"):
-                operation(here, there)
-        with pytest.raises(RuntimeError):
-            here.numpy()
-        with pytest.raises(RuntimeError, match="on one device"):
-            torch.cat([here, there])
-        with pytest.raises(RuntimeError, match="on one device"):
-            there.index_select(0, torch.tensor([0]).to(device))
-        assert (here + torch.tensor(2.0)).device == device and (2 * here).device == device
-        assert here[torch.tensor([0, 2])].shape == (2, 4)
-
-
-def test_the_device_computes_trains_and_shares_memory_of_views():
-    with pretend() as device:
-        u = torch.zeros(3, 4, device=device)
-        u[1:, ::2].add_(1)
-        assert u.cpu().tolist() == [[0, 0, 0, 0], [1, 0, 1, 0], [1, 0, 1, 0]]
-        net = torch.nn.Linear(4, 2)
-        twin = copy.deepcopy(net).to(device)
-        x = torch.randn(5, 4)
-        for one, place in ((net, "cpu"), (twin, device)):
-            optimiser = torch.optim.AdamW(one.parameters(), lr=0.1)
-            for _ in range(3):
-                optimiser.zero_grad()
-                one(x.to(place)).square().mean().backward()
-                optimiser.step()
-        same(twin.weight.data, net.weight.data)
-
-
-# Methods
-
-
-@pytest.mark.parametrize(
-    ("model", "kind"),
-    [pair if pair[1] in FAST_KINDS else pytest.param(*pair, marks=pytest.mark.slow) for pair in TRAINED],
-)
-def test_a_method_learns_and_forecasts_there(model, kind):
-    problem, batch = batch_of(kind)
-    torch.manual_seed(0)
-    method = build_model(config_of(model)["model"], problem, TRUST)
-    method.calibrate([batch])
-    history, target = method.window
-    frames = slice(0, None if target == "all" else history + target)
-    given, wanted = batch.frames(slice(0, history)), batch.frames(slice(history, None))
-    torch.manual_seed(0)
-    loss, _ = method.loss(batch.frames(frames))
-    forecast = method.forecast(given, wanted.t, members=2, generator=torch.Generator().manual_seed(0))
-    with pretend() as device:
-        there: Surrogate = copy.deepcopy(method).to(device)
-        torch.manual_seed(0)
-        loss_there, _ = there.loss(moved(batch.frames(frames), device))
-        same(loss_there, loss)
-        loss_there.backward()
-        assert all(isinstance(p.grad, PretendTensor) for p in there.parameters() if p.grad is not None)
-        found = there.forecast(
-            moved(given, device), wanted.t.to(device), members=2, generator=torch.Generator().manual_seed(0)
-        )
-        same(found, forecast)
-
-
-# Solvers
-
-
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-@pytest.mark.parametrize("make", [etdrk, imex, runge_kutta], ids=["etdrk", "imex", "explicit"])
-def test_spectral_solvers_run_there(make, dtype):
-    pde, grid = NavierStokes2D(1e-2, 1.0, 4, 0.1), Grid((16, 16), (2 * pi, 2 * pi))
-    u = torch.randn(2, 1, 16, 16, dtype=dtype)
-    expected = integrate(make(pde, grid, 0.01, dtype=dtype), u, 3, 2)
-    with pretend() as device:
-        same(integrate(make(pde, grid, 0.01, dtype=dtype, device=device), u.to(device), 3, 2), expected)
-
-
-def test_parameters_of_their_own_run_there():
-    nu = torch.tensor([0.8, 1.2], dtype=torch.float64).reshape(-1, 1, 1)
-    u = torch.randn(2, 1, 32, dtype=torch.float64)
-    expected = integrate(etdrk(KuramotoSivashinsky(nu), Grid((32,), (64.0,)), nu / 20), u, 2, 5)
-    with pretend() as device:
-        step = etdrk(KuramotoSivashinsky(nu.to(device)), Grid((32,), (64.0,)), nu.to(device) / 20, device=device)
-        same(integrate(step, u.to(device), 2, 5), expected)
-
-
-def test_finite_volumes_run_there():
-    pde, grid = ShallowWater(), Grid((12, 12), (1.0, 1.0))
-    u = 1 + 0.1 * torch.rand(2, len(pde.fields), *grid.shape, dtype=torch.float64)
-    expected = integrate(finite_volume(pde, grid, 1e-3), u, 2, 3)
-    with pretend() as device:
-        same(integrate(finite_volume(pde, grid, 1e-3), u.to(device), 2, 3), expected)
-
-
-def test_lyapunov_exponents_run_there():
-    grid = Grid((32,), (22.0,))
-    u = torch.randn(1, 1, 32, dtype=torch.float64)
-    options = {"n": 2, "n_steps": 20, "every": 2}
-    draw = torch.Generator().manual_seed
-    expected = lyapunov_exponents(etdrk(KuramotoSivashinsky(), grid, 0.25), u, 0.25, generator=draw(0), **options)
-    with pretend() as device:
-        step = etdrk(KuramotoSivashinsky(), grid, 0.25, device=device)
-        found = lyapunov_exponents(step, u.to(device), 0.25, generator=draw(0), **options)
-    torch.testing.assert_close(found.exponents.cpu(), expected.exponents, rtol=1e-8, atol=1e-10)
-
-
-# Measures and evaluation
-
-BOXES = {
-    "periodic": Grid((8, 6), (1.0, 2.0)),
-    "cells": Grid((8, 6), (1.0, 2.0), layout=("cells", "cells")),
-    "nodes": Grid((8, 6), (1.0, 2.0), layout=("nodes", "periodic")),
-    "without space": Grid((), ()),
-}
-
-
-@pytest.mark.parametrize("box", list(BOXES))
-@pytest.mark.parametrize("measure", catalogue.CATALOGUE, ids=lambda measure: measure.name)
-def test_measures_are_taken_there(measure, box):
-    problem = Problem(BOXES[box], (Field("u"), Field("v")), dt=1.0, n_frames=3)
-    if not measure.suits(problem, masked=False):
-        return
-    reference = torch.randn(2, 3, 2, *problem.grid.shape, dtype=torch.float64)
-    u = reference + 0.1 * torch.randn_like(reference)
-    expected = measure.function(u, reference, problem)
-    with pretend() as device:
-        same(measure.function(u.to(device), reference.to(device), problem), expected)
-
-
-def test_an_evaluation_runs_there(tmp_path):
-    def models():
-        return {"noisy": Shift(PROBLEM, noise=0.1), "growing": Shift(PROBLEM, growth=0.1)}
-
-    options = {"horizon": 6, "members": 3, "progress": False, "batch_size": 2}
-    with evaluate(models(), Waves(), tmp_path / "cpu", **options) as scores:
-        expected = scores.load()
-    with pretend() as device:
-        there = {name: model.to(device) for name, model in models().items()}
-        with evaluate(there, Waves(), tmp_path / "there", device=device, **options) as scores:
-            found = scores.load()
-    timed = {name for name in expected.data_vars if "seconds" in name or "memory" in name}
-    for name in set(expected.data_vars) - timed:
-        if expected[name].dtype.kind == "f":
-            np.testing.assert_allclose(found[name], expected[name], rtol=1e-4, atol=1e-5, err_msg=name)
-    assert expected.nrmse.sel(member=0).notnull().all()
+@pytest.mark.parametrize("marked", ["not slow", pytest.param("slow", marks=pytest.mark.slow)])
+def test_everything_runs_on_a_device_that_refuses_to_mix(marked):
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        marked,
+        "tests/on_pretend_device.py",
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and " passed" in done.stdout, done.stdout[-5000:] + done.stderr[-2000:]

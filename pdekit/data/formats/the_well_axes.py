@@ -111,7 +111,7 @@ def digits(value: float, step: float) -> int:
     """How many significant digits a number, or the number over pi and one more, has within 1e-3 of a step.
 
     >>> digits(0.25, 0.01), digits(1 / 3, 0.001), digits(2 * pi, 0.01), digits(0.0, 0.1)
-    (2, 7, 2, 0)
+    (2, 6, 2, 0)
     """
     tolerance = EVEN * step
     if abs(value) <= tolerance:
