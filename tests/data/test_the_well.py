@@ -257,7 +257,6 @@ def unknown_wall(file):
         (at_key("dimensions/time", [0, 1, np.nan, 3, 4]), "finite numbers in dimensions/time of"),
         (at_key("dimensions/time", [4, 3, 2, 1, 0]), "numbers that increase in dimensions/time of"),
         (at_key("dimensions/x", np.arange(WIDTH)[::-1]), "numbers that increase in dimensions/x of"),
-        (at_key("dimensions/x", np.linspace(0, 1, WIDTH)), "periodic axis without its end point in dimensions/x of"),
         (at_key("scalars/feed", np.nan), "finite numbers in scalars/feed of"),
         (swapped, r"shape \(3, 5, 8, 6\), as its attributes .* in t0_fields/density of"),
         (unknown_wall, "in boundary_conditions/y_wall@bc_type of .*'absorbing'"),
@@ -267,6 +266,14 @@ def test_contradictions_name_file_and_key(tmp_path, edit, sentence):
     write_well(tmp_path / "a.hdf5", edit=edit)
     with pytest.raises(ValueError, match=sentence + ".*"):
         TheWell([tmp_path / "a.hdf5"])
+
+
+def test_periodic_points_that_reach_the_end_are_taken_as_given_with_a_warning(tmp_path):
+    """The Well's own writer of dummy data gives such coordinates, and all points are different ones."""
+    write_well(tmp_path / "a.hdf5", edit=at_key("dimensions/x", np.linspace(0, 1, WIDTH)))
+    with pytest.warns(UserWarning, match=r"dimensions/x of .*a\.hdf5 has periodic points from 0 to 1"):
+        grid = TheWell([tmp_path / "a.hdf5"]).problem.grid
+    assert grid.extent[0] == pytest.approx(WIDTH / (WIDTH - 1), rel=1e-6) and grid.layout[0] == "periodic"
 
 
 def moved(file):

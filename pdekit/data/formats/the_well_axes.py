@@ -7,6 +7,7 @@ shorter decimal (or multiple of pi) form; where both are alike, the file must sa
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from math import pi
 
@@ -92,8 +93,11 @@ def _layout(file: h5py.File, key: str, row: np.ndarray, step: float, ends: tuple
     nodes = digits(first, step) + digits(last, step)
     if periodic:
         if digits(last, step) + 3 <= digits(last + step, step):
-            found = f"points from {first:.6g} to {last:.6g}, with the end point stored twice"
-            raise fault(file, key, "a periodic axis without its end point", found, "drop the last point of the axis")
+            warnings.warn(
+                f"{key} of {file.filename} has periodic points from {first:.6g} to {last:.6g}. They are taken as "
+                f"{len(row)} different points of a box of {len(row)} steps; if the last repeats the first, drop it",
+                stacklevel=2,
+            )
         return "periodic"
     cells = digits(first - step / 2, step) + digits(last + step / 2, step)
     if nodes == cells:
@@ -156,7 +160,7 @@ def read_boundary(file: h5py.File, sizes: dict[str, int]) -> tuple[tuple[str, st
                     ends[letter][end] = kind
     for letter in sorted(periodic):
         if ends[letter] != ["periodic", "periodic"]:
-            found = f"{ends[letter]} beside periodic"
+            found = f"{ends[letter]} together with periodic"
             raise fault(file, "boundary_conditions", f"one kind of boundary for axis {letter!r}", found)
     return tuple((lower, upper) for lower, upper in ends.values())
 
