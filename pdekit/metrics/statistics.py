@@ -35,9 +35,6 @@ FEWEST_FRAMES = 16
 
 QUANTILES = 32
 
-RECENT = 64
-"""Frames that are added up in the precision of the fields."""
-
 
 class Window:
     """Statistics of a batch of trajectories over consecutive frames.
@@ -53,7 +50,7 @@ class Window:
         self.problem, self.points, self.spectral, self.mask = problem, points, spectral, mask
         self.n_frames, self.eps = 0, 0.0
         self.power = torch.zeros((), dtype=torch.float64, device=points.device)
-        self._total, self._recent, self._n_recent = self.power, self.power, 0
+        self.total = self.power
         self._pieces: list[Tensor] = []
         self._made: dict[str, Tensor] = {}
 
@@ -68,7 +65,10 @@ class Window:
         self._pieces.append(flat.gather(-1, index).to(at))
         self.n_frames += values.shape[1]
         self.eps = max(self.eps, u.eps)
-        self._add(values)
+        added = torch.zeros_like(values[:, 0], dtype=torch.float64)
+        for frame in values.unbind(1):  # five to eight times as fast as a float64 sum over this axis
+            added += frame
+        self.total = self.total + added.to(at)
         if self.spectral:
             self.power = self.power + u.power[:, frames].sum(1, dtype=torch.float64).to(at)
 
@@ -76,30 +76,9 @@ class Window:
         """The window that this one and the next make together."""
         whole = Window(self.problem, self.points, self.spectral, self.mask)
         whole.n_frames, whole.eps = self.n_frames + later.n_frames, max(self.eps, later.eps)
-        whole._total, whole.power = self.total + later.total, self.power + later.power
+        whole.total, whole.power = self.total + later.total, self.power + later.power
         whole._pieces = [*self._pieces, *later._pieces]
         return whole
-
-    def _add(self, values: Tensor) -> None:
-        """Adds up frames, at most `RECENT` of them in their own precision, and their sums in float64."""
-        for part in values.split(RECENT, 1):
-            if part.is_cuda:  # products may be set to round what they multiply
-                self._total = self._total + part.sum(1).to(self._total)
-                continue
-            n, rows = part.shape[1], part.flatten(2)
-            if self._n_recent + n > RECENT or self._recent.dtype != part.dtype:
-                self._total, self._n_recent = self.total, 0
-            ones = torch.ones(len(part), 1, n, dtype=part.dtype)  # the product reads memory twice as fast as a sum
-            if self._n_recent:
-                self._recent.view(len(rows), 1, -1).baddbmm_(ones, rows)
-            else:
-                self._recent = torch.bmm(ones, rows).view(part[:, 0].shape)
-            self._n_recent += n
-
-    @property
-    def total(self) -> Tensor:
-        """The sum of the fields, "batch channel *space"."""
-        return self._total + self._recent.to(self._total) if self._n_recent else self._total
 
     @property
     def mean(self) -> Tensor:

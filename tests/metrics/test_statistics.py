@@ -245,7 +245,7 @@ def test_the_mean_of_many_frames_is_that_of_doubles():
     mixed.update(Known(u[:, :5], problem))
     mixed.update(Known(u[:, 5:].double(), problem))
     for window_ in (at_once, in_blocks, mixed):
-        torch.testing.assert_close(window_.mean, u.double().mean(1), rtol=0, atol=1e-4)
+        torch.testing.assert_close(window_.mean, u.double().mean(1), rtol=0, atol=1e-10)
         assert window_.n_frames == 4096 and window_.series.shape[-1] == 4096
 
 

@@ -21,7 +21,7 @@ from pdekit.metrics.pair import Pair, Signal
 from pdekit.metrics.spectra import wavenumbers
 
 VALUES = 2**18
-"""Values of one spectrum of each frame that are kept of a member: with all else 3 to 7 MiB in float32."""
+"""Room for one spectrum of each frame that is kept of a member, in numbers of float32: with all else 3 to 7 MiB."""
 
 FEWEST_SHELLS = 64
 """Values that a field counts as at least."""
@@ -30,7 +30,8 @@ FEWEST_SHELLS = 64
 def stretch_of(problem: Problem, batch_size: int, block: int, spectral: bool) -> int:
     """Frames whose measures are taken together: whole blocks."""
     n_shells = max(FEWEST_SHELLS, len(wavenumbers(problem.grid)) if spectral else 0)
-    return block * max(1, VALUES // (n_shells * batch_size * block * problem.n_channels))
+    numbers = 2 * n_shells * batch_size * block * problem.n_channels  # a float64 takes the room of two
+    return block * max(1, VALUES // numbers)
 
 
 class Scorer:

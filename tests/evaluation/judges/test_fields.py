@@ -29,7 +29,7 @@ class Counted(Archive):
 
 def scored(path, problem, fields, n_blocks, monkeypatch):
     """All scores of two models, the second with two members, and the frames of each call."""
-    monkeypatch.setattr(scorer, "VALUES", n_blocks * BLOCK * SAMPLES * 2 * scorer.FEWEST_SHELLS)
+    monkeypatch.setattr(scorer, "VALUES", 2 * n_blocks * BLOCK * SAMPLES * 2 * scorer.FEWEST_SHELLS)
     reference, forecasts = fields
     measures = [measure for measure in CATALOGUE if measure.suits(problem)]
     sizes = {"model": 2, "member": 2, "sample": SAMPLES, "time": FRAMES, "field": 2}
