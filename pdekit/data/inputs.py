@@ -89,7 +89,7 @@ def mask_of(value: Any, shape: tuple[int, ...]) -> np.ndarray:
     """A mask "*space", "sample *space" or "sample channel *space" as truth values of shape ``shape``.
 
     Raises:
-        ValueError: on another shape, or values beside 0 and 1.
+        ValueError: on another shape, or values other than 0 and 1.
     """
     array = real(value, "mask")
     n, _, *space = shape

@@ -158,7 +158,7 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
 
     Raises:
         Diverged: if the loss is not finite; the last good weights are saved.
-        Stopped: if somebody interrupted the training; its checkpoint is saved.
+        Stopped: if the training was interrupted; its checkpoint is saved.
     """
     model, config, seconds, engine = plan.model, plan.config, dict(plan.seconds), plan.engine
     seed, data = config["seed"], plan.data_name
