@@ -232,10 +232,14 @@ def _thinned(frames: tuple[int, ...], needed: set[int]) -> tuple[int, ...]:
 
 
 def _chosen_solvers(surrogate: Row, solvers: tuple[Row, ...], at: int) -> tuple[Row, ...]:
-    """The most accurate solver that is not dearer, and the cheapest that is not worse; rows that say so if none is."""
+    """The most accurate solver that is not dearer, and the cheapest that is not worse; rows that say so if none is.
+
+    Solvers that have failed by then are left out, unless all have: their errors are alike and say nothing.
+    """
     error = surrogate.errors[at].median
-    not_dearer = [s for s in solvers if s.seconds <= surrogate.seconds]
-    not_worse = [s for s in solvers if s.errors[at].median <= error]
+    left = [s for s in solvers if s.forecasting[at]] or solvers
+    not_dearer = [s for s in left if s.seconds <= surrogate.seconds]
+    not_worse = [s for s in left if s.errors[at].median <= error]
     accurate = min(not_dearer, key=lambda s: (s.errors[at].median, s.seconds), default=None)
     cheapest = min(not_worse, key=lambda s: s.seconds, default=None)
     if accurate is not None and accurate is cheapest:
@@ -310,7 +314,8 @@ def _verdict(summary: Summary, row: Row) -> str:
         return f" Neither it nor a solver of the sweep forecasts{when}."
     if verdict.dominated:
         error = max(row.errors[at].median, summary.front.errors[-1])
-        better = min((s for s in summary.solvers if s.errors[at].median <= error), key=lambda s: s.seconds)
+        left = (s for s in summary.solvers if s.forecasting[at] and s.errors[at].median <= error)
+        better = min(left, key=lambda s: s.seconds)
         return (
             f" It is dominated: at no larger error{when}, {better.name} takes {milliseconds(better.seconds)} a "
             f"forecast where it takes {ours}."

@@ -52,6 +52,19 @@ def test_a_surrogate_of_a_large_error_does_not_beat_a_solver_where_both_have_fai
     assert "Compared at t = 7" in closing_lines(summary, scores)
 
 
+def test_a_solver_that_has_failed_is_neither_named_nor_shown():
+    """The coarse one is worse as long as either forecasts, and a hundredth better where both have failed."""
+    surrogate, coarse = grown(1e-2, 1.0), np.minimum(grown(2e-2, 1.0), 1.19)
+    errors = {"fno": surrogate, "coarse": coarse, "fine": grown(1e-6, 1.5)}
+    scores = scores_of(errors, ["surrogate", "solver", "solver"], [0.030, 0.001, 0.020], correlations(errors))
+    summary = summarise(scores)
+    assert summary.times[summary.compared] == 9 and not summary.rows[0].forecasting[summary.compared]
+    assert "It is dominated: at no larger error at t = 9, fine takes 20 ms" in sentence(summary, scores)
+    assert {row.name: row.note for row in summary.rows if row.kind == "solver"} == {
+        "fine": "most accurate not dearer, cheapest not worse"
+    }
+
+
 def test_a_surrogate_that_outlasts_the_solvers_that_take_no_longer():
     scores = chaotic(grown(1e-4, 1.0), seconds=0.010)
     summary = summarise(scores)
