@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from pdekit.settings import Engine
+
+ADVICE = ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda")
+"""Loggers of Lightning that list devices and advertise other products."""
+
+
+def silence_advice() -> None:
+    """Let the loggers of `ADVICE` report errors only."""
+    for name in ADVICE:
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def check_device(device: str) -> None:
@@ -47,6 +57,7 @@ def check_engine(engine: Engine) -> None:
     from lightning.fabric.utilities.exceptions import MisconfigurationException
     from lightning.pytorch import Trainer
 
+    silence_advice()
     try:
         Trainer(
             accelerator=engine.accelerator,

@@ -6,7 +6,6 @@ function of (seed, epoch), the loader remembers its place, and every step draws 
 
 from __future__ import annotations
 
-import logging
 import time
 import warnings
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from pdekit.models.stages import Stage
 from pdekit.runs import save_model
 from pdekit.settings import Engine, Training
 from pdekit.training.callbacks import Interrupted, MetricsFile, SaveLast, SeedBySteps, StepProgress, ema
+from pdekit.training.devices import silence_advice
 
 DOUBLE = "64-true"
 VALIDATION = 1  # keeps the seeds of validation apart from those of training
@@ -232,8 +232,7 @@ def _trainer(
         callbacks.append(EarlyStopping("valid/loss", patience=stage.patience))
     if progress:
         callbacks.append(StepProgress())
-    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
-        logging.getLogger(name).setLevel(logging.ERROR)  # advice about other products
+    silence_advice()
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # reading is not the bottleneck
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", module="lightning.*")

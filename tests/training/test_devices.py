@@ -1,10 +1,12 @@
 """Devices and trainers that do not exist are refused; the global rank decides which process is the first."""
 
+import logging
+
 import pytest
 import torch
 
 from pdekit.settings import Engine
-from pdekit.training.devices import check_device, check_engine, is_main_process
+from pdekit.training.devices import ADVICE, check_device, check_engine, is_main_process
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
@@ -44,3 +46,20 @@ def test_an_engine_that_exists_is_accepted():
 )
 def test_the_first_process_of_all_nodes_is_the_main_one(environ, main):
     assert is_main_process(environ) is main
+
+
+def test_the_check_says_nothing():
+    """Lightning logs what devices there are, and advice about other products, when a Trainer is made."""
+    records = []
+    handler = logging.Handler()
+    handler.emit = records.append
+    loggers = [logging.getLogger(name) for name in ADVICE]
+    for logger in loggers:
+        logger.setLevel(logging.INFO)
+        logger.addHandler(handler)
+    try:
+        check_engine(Engine())
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+    assert [record.getMessage() for record in records] == []
