@@ -13,7 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("marked", ["not slow", pytest.param("slow", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("marked", ["not slow", "slow"])
 def test_everything_runs_on_a_device_that_refuses_to_mix(marked):
     command = [
         sys.executable,
