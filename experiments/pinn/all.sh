@@ -24,7 +24,7 @@ done
 # what each part is worth, on Burgers: eleven steps of the second stage, about 25 CPU-seconds
 causality="model.causality={_target_: pdekit.models.pinn.Causality, tolerances: [0.01, 0.1, 1, 10]}"
 for seed in 0 1 2; do
-  without="$curve burgers $seed model.second.steps=11"
+  without="$curve burgers $seed training.steps=511 model.second.steps=11"
   $without name=uniform model.collocation.sampling=uniform
   $without name=causal "$causality"
   $without name=bfgs model.second.optimiser=bfgs

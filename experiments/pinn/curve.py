@@ -53,6 +53,7 @@ COLUMNS = (
     "unknown_error",
     "reference_error",
 )
+ENDLESS = ("training.steps=100500", "model.second.steps=100000")  # after 500 of Adam; the budget ends it
 OWN = ("budget", "name", "picture")
 
 
@@ -134,7 +135,7 @@ def main(arguments: list[str]) -> None:
     if path.exists() and (problem, own["name"] or "default", seed) in finished(path):
         print(f"{' '.join(arguments)}: its rows stand in {path.name} already")
         return
-    config = configuration(problem, ["model.second.steps=100000", *known["overrides"], *rest])
+    config = configuration(problem, [*ENDLESS, *known["overrides"], *rest])
     recipe = instance_from(config["data"], config["instance"])
     machine.prepare()
     torch.set_num_threads(1)

@@ -203,13 +203,37 @@ def test_the_jacobian_is_that_of_the_residuals():
 @pytest.mark.parametrize("optimiser", ["auto", "adam", "bfgs", "levenberg_marquardt"])
 def test_stages_train_each_window_in_turn(optimiser):
     model = PINN(PROBLEMS["burgers"], NET, second=SecondOrder(optimiser, 2, 3), n_windows=2, collocation=SMALL)
-    stages = model.stages(Training(steps=5))
+    stages = model.stages(Training(steps=10))
     assert len(stages) == (2 if optimiser == "adam" else 4)
     for number, stage in enumerate(stages):
         window = number // (len(stages) // 2)
         trained = {id(p) for p in stage.trained(model)}
         assert trained == {id(p) for p in model.solution.nets[window].parameters()}
         assert stage.precision == "64-true"
+
+
+@pytest.mark.parametrize(("steps", "n_windows", "optimiser"), [(1, 1, "auto"), (7, 1, "auto"), (11, 3, "auto"),
+                                                               (5, 2, "adam"), (3, 3, "bfgs")])  # fmt: skip
+def test_training_steps_bound_all_stages_and_windows(steps, n_windows, optimiser, tmp_path):
+    """Counted while it trains: the second stage takes its steps from the same sum, and Adam has one at least."""
+    torch.manual_seed(0)
+    model = PINN(PROBLEMS["burgers"], NET, collocation=SMALL, second=SecondOrder(optimiser, 3, 1), n_windows=n_windows)
+    taken, begin = [], model.before_step
+    model.before_step = lambda stage, step: taken.append(stage.name) or begin(stage, step)
+    settings = Training(steps=steps, ema=0, clip=None, validate_every=10**9)
+    outcome = fit(model, NoData(PROBLEMS["burgers"]), settings, Engine(), tmp_path, progress=False)
+    assert len(taken) == steps == outcome.steps
+    for window in range(n_windows):
+        own = [name for name in taken if name.endswith(f"window {window}")]
+        n_second = 0 if optimiser == "adam" else min(3, len(own) - 1)
+        assert abs(len(own) - steps / n_windows) < 1
+        assert sum(not name.startswith("adam") for name in own) == n_second
+
+
+def test_fewer_steps_than_windows_are_refused():
+    model = PINN(PROBLEMS["burgers"], NET, collocation=SMALL, n_windows=3)
+    with pytest.raises(ValueError, match=r"training\.steps >= 3"):
+        model.stages(Training(steps=2))
 
 
 def test_a_window_starts_from_the_end_of_the_one_before():
@@ -239,7 +263,7 @@ class NoData(LightningDataModule):
 
 def fitted(folder, resume_after=None):
     torch.manual_seed(0)
-    settings = Training(steps=6, lr=1e-2, ema=0, clip=None, validate_every=3, checkpoint_every=1)
+    settings = Training(steps=9, lr=1e-2, ema=0, clip=None, validate_every=3, checkpoint_every=1)
     options = dict(second=SecondOrder(steps=3, iterations=2), causality=Causality((0.01, 1.0), 0.5, 4))
     model = PINN(PROBLEMS["burgers"], NET, collocation=SMALL, **options)
     start = copy.deepcopy(model)
@@ -330,7 +354,7 @@ def test_burgers_is_solved_on_a_laptop(tmp_path):
     model = PINN(
         problem, partial(MLP, width=20), collocation=Collocation(2048), second=SecondOrder(steps=8, iterations=100)
     )
-    settings = Training(steps=300, lr=5e-3, ema=0, clip=None, validate_every=10_000)
+    settings = Training(steps=308, lr=5e-3, ema=0, clip=None, validate_every=10_000)
     fit(model, NoData(problem), settings, Engine(), tmp_path, progress=False)
     t = torch.linspace(0.1, 1, 10, dtype=torch.float64)
     exact = torch.stack([problem.pde.exact()[0].on(problem.grid, time)[0] for time in t.tolist()])
@@ -355,7 +379,7 @@ def test_an_unknown_viscosity_is_found_from_noisy_values(tmp_path):
     later = [solution.on(problem.grid, t) for t in data.batch.t[0, 1:].tolist()]
     data.batch = Trajectory(torch.stack([data.batch.u[:, 0].double(), *later], 1).float(), data.batch.t)
     model.calibrate([data.batch])
-    settings = Training(steps=200, lr=1e-2, ema=0, clip=None, validate_every=10_000)
+    settings = Training(steps=206, lr=1e-2, ema=0, clip=None, validate_every=10_000)
     fit(model, data, settings, Engine(), tmp_path, progress=False)
     assert float(model.unknowns.values()["viscosity"]) == pytest.approx(0.1, rel=0.03)
 

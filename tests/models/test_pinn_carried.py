@@ -123,7 +123,7 @@ def test_new_points_get_their_own_start():
     problem = Problem(grid, pde.fields, dt=0.1, n_frames=6, pde=pde, instance=state)
     options = dict(initial="carried", collocation=Collocation(32, every=1), second=SecondOrder(steps=2))
     model = PINN(problem, partial(MLP, width=6, depth=1), n_windows=2, **options).double()
-    stages = model.stages(Training(steps=2))
+    stages = model.stages(Training(steps=8))
     for stage, step in ((stages[0], 0), (stages[0], 1), (stages[1], 0), (stages[2], 0), (stages[3], 1)):
         model.before_step(stage, step)
         loss = model.loss(next(iter(model.batches(None))))[0]

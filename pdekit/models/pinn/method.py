@@ -18,7 +18,7 @@ from pdekit.models.pinn.balancing import BALANCING, gradient_norm_weights, resid
 from pdekit.models.pinn.causality import Causality, by_time, point_weights
 from pdekit.models.pinn.collocation import Collocation, columns_of
 from pdekit.models.pinn.inverse import Inverse, Unknowns, finding
-from pdekit.models.pinn.plan import SecondOrder, place_of, window_stages
+from pdekit.models.pinn.plan import SecondOrder, place_of, shares, window_stages
 from pdekit.models.pinn.solution import Known, Solution
 from pdekit.models.stages import Stage
 from pdekit.pdes.base import PDE
@@ -185,12 +185,18 @@ class PINN(Surrogate):
         return loss, {"loss": loss}
 
     def stages(self, settings: Training) -> Sequence[Stage]:
-        """Adam, then the second stage, in float64, for each window in turn."""
+        """Adam, then the second stage, in float64, for each window in turn: ``settings.steps`` in all.
+
+        Raises:
+            ValueError: if there are fewer steps than windows.
+        """
         found: list[Stage] = []
-        for window, net in enumerate(self.solution.nets):
+        nets = self.solution.nets
+        for window, (net, steps) in enumerate(zip(nets, shares(settings.steps, len(nets)), strict=True)):
+            own = dataclasses.replace(settings, steps=steps)
             prefixes = (f"solution.nets.{window}.", *(("unknowns.",) if self.unknowns else ()))
             n = sum(p.numel() for p in net.parameters())
-            found += window_stages(settings, self.second, window, prefixes, n, self.linearised)
+            found += window_stages(own, self.second, window, prefixes, n, self.linearised)
         return tuple(found)
 
     def findings(self) -> Sequence[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,11 +20,12 @@ DENSE = 12_000  # parameters up to which `auto` keeps a dense inverse Hessian (1
 
 @dataclass(frozen=True)
 class SecondOrder:
-    """The second stage.
+    """Settings of the second stage of each window.
 
     Args:
         optimiser: auto takes self_scaled_broyden for up to 12 000 parameters and stays with adam beyond.
-        steps: how often the points may change during it.
+        steps: steps of second order of each window, at its end and among those of ``training.steps``; the points may
+            change before each of them.
         iterations: of each step, on fixed points.
     """
 
@@ -40,9 +42,27 @@ class SecondOrder:
             raise ValueError(f"expected steps and iterations >= 1, got {self.steps} and {self.iterations}")
 
     def chosen(self, n_parameters: int) -> str:
+        """Return the name of the optimiser for so many parameters."""
         if self.optimiser != "auto":
             return self.optimiser
         return "self_scaled_broyden" if n_parameters <= DENSE else "adam"
+
+
+def shares(steps: int, n_windows: int) -> list[int]:
+    """Steps of each window, which differ by at most one and have the sum ``steps``.
+
+    Raises:
+        ValueError: if there are fewer steps than windows.
+
+    >>> shares(11, 3)
+    [4, 4, 3]
+    """
+    if steps < n_windows:
+        raise ValueError(
+            f"expected training.steps >= {n_windows}, one for each time window, got {steps}; raise training.steps or "
+            "lower the number of windows"
+        )
+    return [steps // n_windows + (window < steps % n_windows) for window in range(n_windows)]
 
 
 def window_stages(
@@ -55,16 +75,19 @@ def window_stages(
 ) -> tuple[Stage, ...]:
     """Adam in float64, then the second stage, for the net of one window.
 
+    The last ``second.steps`` are those of the second stage; Adam takes the others, and at least one.
+
     Args:
-        settings: steps and learning rate of Adam.
+        settings: learning rate and warm-up of Adam; ``steps`` of both stages together.
         second: the second stage.
         window: number of the window.
         parameters: prefixes of what is trained in it.
         n_parameters: how many numbers that is.
         linearise: residuals and Jacobian, for Levenberg-Marquardt.
     """
-    adam = adam_stage(settings)
     name = second.chosen(n_parameters)
+    n_second = 0 if name == ADAM else min(second.steps, settings.steps - 1)
+    adam = adam_stage(dataclasses.replace(settings, steps=settings.steps - n_second))
     first = Stage(
         steps=adam.steps,
         optimiser=adam.optimiser,
@@ -73,7 +96,7 @@ def window_stages(
         precision=DOUBLE,
         name=f"{ADAM}, window {window}",
     )
-    if name == "adam":
+    if not n_second:
         return (first,)
 
     def optimiser(trained):
@@ -82,7 +105,7 @@ def window_stages(
         return (BFGS if name == "bfgs" else SelfScaledBroyden)(trained, second.iterations)
 
     last = Stage(
-        steps=second.steps,
+        steps=n_second,
         optimiser=optimiser,
         schedule=lambda step: 1.0,
         parameters=parameters,
@@ -93,6 +116,6 @@ def window_stages(
 
 
 def place_of(stage: Stage) -> tuple[int, bool]:
-    """(number of the window, whether it is the second stage) of a stage that `window_stages` made."""
+    """Number of the window, and whether it is the second stage, of a stage that `window_stages` made."""
     name, _, window = stage.name.partition(", window ")
     return int(window), name != ADAM
