@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from pdekit.runs import Run
 
 USAGE = """\
-Evaluate a trained run beside baselines and solvers, and write scores.nc, forecasts.nc and report.html.
+Evaluate a trained run next to baselines and solvers, and write scores.nc, forecasts.nc and report.html.
 
-  python -m pdekit.evaluate run=PATH [horizon=FRAMES] [members=N] [key=value ...]
+  python -m pdekit.evaluate run=PATH [evaluation=EVALUATION] [horizon=FRAMES] [members=N] [key=value ...]
 
 The files of an earlier evaluation in the same folder are replaced.
 
@@ -50,10 +50,13 @@ settings:
   path=FOLDER               published files of the dataset instead of generated ones
   n_kept=3 keep=[0,7]       samples whose forecasts are kept and shown: how many, or which
   n_kept_members=3          members of each that are kept
-  statistics=false physics=false   a quick evaluation: errors and costs alone
+  statistics=false physics=false   errors and costs only
   folder=PATH device=cuda seed=0 data_dir=PATH progress=false trust=PACKAGE
 
-data sets:
+evaluations, whose settings can still be changed:
+{evaluation}
+
+datasets, each with the CPU time that generates it on first use:
 {data}
 """
 
@@ -67,7 +70,7 @@ def command() -> None:
     """Compose the configuration and evaluate, once or for each job of a sweep."""
     arguments = sys.argv[1:]
     if not arguments or {"--help", "-h"} & set(arguments):
-        print(USAGE.format(data=listing("data")))
+        print(USAGE.format(data=listing("data"), evaluation=listing("evaluation")))
         return
     trust = take(arguments, "trust")
     import hydra
@@ -85,11 +88,20 @@ def command() -> None:
         sweep.do(lambda: print(carry_out(OmegaConf.to_container(composed, resolve=True), name, trust)))
 
     sweep = Sweep()
-    sys.argv[1:] = command_line.open_options(arguments)
+    sys.argv[1:] = command_line.open_options(flat(arguments))
     try:
         command_line.run(job)
     finally:
         sweep.end()
+
+
+def flat(arguments: Sequence[str]) -> list[str]:
+    """Arguments in which ``evaluation=NAME`` chooses settings that stand at the top level of the configuration.
+
+    >>> flat(["evaluation=quick", "horizon=5"])
+    ['evaluation@_global_=quick', 'horizon=5']
+    """
+    return [f"evaluation@_global_={a.partition('=')[2]}" if a.startswith("evaluation=") else a for a in arguments]
 
 
 def register_schema() -> None:
@@ -110,7 +122,7 @@ def register_schema() -> None:
         path: str | None = None
         data: Any = None
 
-    ConfigStore.instance().store("schema", command_line.schema(Command))
+    ConfigStore.instance().store("evaluate_schema", command_line.schema(Command))
 
 
 def carry_out(config: dict[str, Any], data_name: str | None = None, trust: Sequence[str] = ()) -> str:
@@ -155,7 +167,7 @@ def evaluate(
     loaded = run if isinstance(run, Run) else None
     named = [f"data={data}"] if isinstance(data, str) else []
     folder = str(run if loaded is None else loaded.path)
-    config, chosen = command_line.composed("evaluate", [*named, *overrides], {"run": folder})
+    config, chosen = command_line.composed("evaluate", [*named, *flat(overrides)], {"run": folder})
     module = None if data is None or isinstance(data, str) else data
     return evaluate_run(config, chosen.get("data"), trust, loaded, module)
 

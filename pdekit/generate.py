@@ -17,7 +17,7 @@ Files go to $PDEKIT_DATA, else to datasets/ under the working directory, in a fo
 a changed recipe is another folder. trust=PACKAGE allows a recipe to name classes of that package of yours;
 --config-dir=FOLDER adds recipes of yours in FOLDER/data/. --cfg job shows the recipe.
 
-Recipes:
+Recipes, each with the CPU time of one core that generates it:
 {recipes}"""
 
 

@@ -24,21 +24,24 @@ if TYPE_CHECKING:
 IN_MEMORY = "arrays"  # name of data in memory that are given none
 
 USAGE = """\
-Train a surrogate on a dataset, evaluate it beside baselines and write a report.
+Train a surrogate on a dataset, evaluate it next to baselines and write a report.
 
-  python -m pdekit.train model=MODEL data=DATA [trainer=TRAINER] [key=value ...]
+  python -m pdekit.train model=MODEL data=DATA [trainer=TRAINER] [evaluation=EVALUATION] [key=value ...]
   python -m pdekit.train resume=RUN                continue a run that was stopped
 
 models:
 {model}
 
-data sets (generated on first use):
+datasets, each with the CPU time that generates it on first use:
 {data}
 
 trainers:
 {trainer}
 
-path=FOLDER trains on published files of the data set instead of generated ones.
+evaluations (evaluate=false: none):
+{evaluation}
+
+path=FOLDER trains on published files of the dataset instead of generated ones.
 path=FOLDER name=NAME, without data=, trains on your own files (pdekit.data.from_arrays writes them).
 Frequent settings: training.steps=2000 training.lr=1e-3 loading.batch_size=16 seed=0 trainer.max_time=00:00:05:00
 --cfg job shows all of them, with their values. -m model=fno,unet seed=0,1,2 runs every combination.
@@ -55,7 +58,7 @@ def command() -> None:
     """Compose the configuration and train, once or for each job of a sweep."""
     arguments = sys.argv[1:]
     if not arguments or {"--help", "-h"} & set(arguments):
-        print(USAGE.format(**{group: listing(group) for group in ("model", "data", "trainer")}))
+        print(USAGE.format(**{group: listing(group) for group in ("model", "data", "trainer", "evaluation")}))
         return
     trust, resume = take(arguments, "trust"), take(arguments, "resume")
     if resume:
@@ -106,17 +109,19 @@ def chosen_names(config: dict[str, Any], chosen: Mapping[str, str | None]) -> di
 def register_schema() -> None:
     """Types of the settings, so that a wrong name or value is refused when it is typed."""
     from hydra.core.config_store import ConfigStore
+    from omegaconf import BooleanNode
 
     from pdekit.data.loading import Loading
     from pdekit.evaluation.settings import Evaluation
     from pdekit.settings import Engine, Training
 
-    node = {"training": Training, "loading": Loading, "trainer": Engine, "evaluation": Evaluation}
-    ConfigStore.instance().store("schema", {name: command_line.schema(cls) for name, cls in node.items()})
+    groups = {"training": Training, "loading": Loading, "trainer": Engine, "evaluation": Evaluation}
+    node: dict[str, Any] = {name: command_line.schema(cls) for name, cls in groups.items()}
+    ConfigStore.instance().store("train_schema", node | {"evaluate": BooleanNode(True)})
 
 
 def resumed(run: Path, arguments: Sequence[str]) -> dict[str, Any]:
-    """Return the configuration of a run to continue; only settings of the trainer may differ.
+    """Return the configuration of a run to continue; only settings of the trainer, and ``evaluate``, may differ.
 
     Raises:
         FileNotFoundError: if there is no such run.
@@ -131,7 +136,7 @@ def resumed(run: Path, arguments: Sequence[str]) -> dict[str, Any]:
     stored = OmegaConf.create(plain)
     for argument in arguments:
         key, _, value = argument.partition("=")
-        if key.startswith("trainer."):
+        if key.startswith("trainer.") or key == "evaluate":
             OmegaConf.update(stored, key, OmegaConf.from_dotlist([f"value={value}"]).value)
             continue
         wanted = OmegaConf.from_dotlist([f"value={value}"]).value
@@ -139,7 +144,7 @@ def resumed(run: Path, arguments: Sequence[str]) -> dict[str, Any]:
         if wanted != found:
             raise ValueError(
                 f"expected the run's own {key}={found}, found {argument}; a run continues with its settings (only "
-                "trainer.* may change): leave it out, or start a new run"
+                "trainer.* and evaluate may change): leave it out, or start a new run"
             )
     return OmegaConf.to_container(stored, resolve=False)
 
@@ -191,7 +196,8 @@ def train(
         name: of your own data, for the run folder and the report.
         trust: packages in addition to pdekit that configurations may name.
         resume: folder of a run to continue. Model and data are those of the run; they need to be given again if they
-            were objects in memory. Only overrides of ``trainer.*`` are allowed.
+            were objects in memory. Only overrides of ``trainer.*`` and ``evaluate`` are
+            allowed.
 
     Returns:
         The run, with its trained model.

@@ -147,7 +147,7 @@ def plan_run(
 
 
 def carry_out(plan: Plan, resume: Path | None = None) -> Path:
-    """Train, save, evaluate and report.
+    """Train, save, and unless ``evaluate=false`` evaluate and report.
 
     Args:
         plan: what to train, on what, and how.
@@ -195,6 +195,9 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
     record["findings"] = list(model.findings())
     record |= {"data": origin(plan), "weights": sha256(run / WEIGHTS)}
     write_json(run / "provenance.json", provenance(**record))
+    if not config.get("evaluate", True):  # runs of earlier versions do not say
+        print(*model.findings(), f"trained, not evaluated. To evaluate: python -m pdekit.evaluate run={run}", sep="\n")
+        return run
     with timed(seconds, "evaluation"), writing_to(run):
         closing = scoring.evaluate_models(
             {plan.name: model.eval()}, plan.data, run, plan.evaluation, {"data": data},

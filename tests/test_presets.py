@@ -1,0 +1,88 @@
+"""Presets of an evaluation, training without one, and what the help states about times."""
+
+import sys
+
+import pytest
+import torch
+import xarray as xr
+
+from pdekit import evaluate as evaluation_command
+from pdekit import train as training_command
+from pdekit.cli.command_line import CONFIGS, choices, composed, generation_times
+from pdekit.evaluate import flat
+from pdekit.evaluation.settings import Evaluation
+from pdekit.plain import from_plain
+
+SMALL = [
+    "model=mean", "data=ks", "data.grid.shape=[16]", "data.grid.extent=[22.0]", "data.warmup=0.8", "data.substeps=4",
+    "data.n_trajectories={train: 2, valid: 1, test: 2}", "data.n_frames={train: 3, valid: 3, test: 4}",
+]  # fmt: skip
+
+
+def command(monkeypatch, entry_point, *arguments):
+    monkeypatch.setattr(sys, "argv", ["command", *arguments])
+    threads = torch.get_num_threads()
+    try:
+        entry_point.main()
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def unevaluated(tmp_path_factory):
+    """A run that was trained with evaluate=false, and its data folder."""
+    folder = tmp_path_factory.mktemp("presets")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("PDEKIT_DATA", str(folder / "datasets"))
+        command(monkeypatch, training_command, *SMALL, f"runs_dir={folder / 'runs'}", "evaluate=false")
+        yield next((folder / "runs").iterdir())
+
+
+def test_training_without_evaluation_says_how_to_evaluate(unevaluated, monkeypatch, capsys):
+    assert {path.name for path in unevaluated.iterdir()} >= {"weights.safetensors", "config.yaml", "provenance.json"}
+    assert not (unevaluated / "scores.nc").exists()
+    command(monkeypatch, training_command, f"resume={unevaluated}", "evaluate=false")
+    assert f"To evaluate: python -m pdekit.evaluate run={unevaluated}" in capsys.readouterr().out
+    assert not (unevaluated / "scores.nc").exists()
+
+
+def test_a_quick_evaluation_scores_errors_and_one_solver(unevaluated, monkeypatch, tmp_path):
+    options = ["evaluation=quick", "n_trajectories=1", "progress=false"]
+    command(monkeypatch, evaluation_command, f"run={unevaluated}", f"folder={tmp_path}", *options)
+    with xr.open_dataset(tmp_path / "scores.nc", engine="h5netcdf") as scores:
+        assert scores.model.values.tolist() == ["mean", "persistence", "solver 16, dt 0.8, float32"]
+        assert scores.sizes["sample"] == 1, "a setting that is typed counts more than the preset"
+        assert "nrmse" in scores and "seconds_per_forecast" in scores
+        assert not {"residual_norm", "wasserstein"} & set(scores)
+
+
+@pytest.mark.parametrize("entry_point", ["train", "evaluate"])
+def test_presets_compose_for_both_commands(entry_point):
+    training_command.register_schema()
+    evaluation_command.register_schema()
+    for name in choices("evaluation"):
+        typed = [f"evaluation={name}"]
+        own = ["model=fno", "data=ks", *typed] if entry_point == "train" else ["run=x", *flat(typed)]
+        config, _ = composed(entry_point, own)
+        found = config["evaluation"] if entry_point == "train" else config
+        made = Evaluation(**from_plain({key: found[key] for key in vars(Evaluation())}))
+        assert made == Evaluation() if name == "full" else made.n_trajectories == 8
+
+
+def test_the_help_states_the_time_that_generates_each_dataset():
+    times = generation_times()
+    assert set(times) == set(choices("data"))
+    for name, time in times.items():
+        number, unit = time.split()
+        assert float(number) > 0 and unit in ("s", "min", "h"), name
+    cards = CONFIGS.parents[1] / "datasets"
+    for name, time in times.items():
+        stated = (cards / name / "README.md").read_text().partition("Approximate time to generate the data:**")[2]
+        stated = stated.partition("\n")[0].replace("minutes", "min").replace("hours", "h")
+        assert time in stated or name == "elder", f"{name}: {time} is not in its card: {stated}"
+
+
+def test_whether_to_evaluate_is_true_or_false():
+    training_command.register_schema()
+    with pytest.raises(ValueError, match=r"'perhaps' is not a valid bool"):
+        composed("train", ["model=fno", "data=ks", "evaluate=perhaps"])
