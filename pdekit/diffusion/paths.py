@@ -1,92 +1,174 @@
-"""Noise paths: how clean data and noise are mixed at each level, z = signal y + sigma e.
+"""Noise paths: shares of clean data and noise, z = signal x + sigma e, as functions of k = sigma / signal.
 
-Levels count *refinement*: level 0 is the coarsest (most noise) and the last level the finest. Tables are
-computed in float64, because 1 - signal^2 of a fine level is lost in float32 (4e-7 becomes 4.17e-7).
+A path is fixed by signal(k); sigma = k signal. Its own time t in [0, 1] enters only where levels are spaced evenly in
+t, or a published schedule is compared with.
+
+| path              | signal            | k(t)                                        |
+|-------------------|-------------------|---------------------------------------------|
+| LinearPath        | 1 / sqrt(1 + k^2) | sqrt(exp(b_0 t + (b_1 - b_0) t^2 / 2) - 1)  |
+| CosinePath        | 1 / sqrt(1 + k^2) | tan(pi t / 2)                               |
+| ExplodingPath     | 1                 | t k_max                                     |
+| FlowPath          | 1 / (1 + k)       | t / (1 - t)                                 |
+
+The first two preserve the variance of unit-variance data. The cosine path and the flow path reach k = inf at t = 1.
 """
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
 
+class Path(ABC):
+    """A Gaussian noise path. Levels and times are tensors of any shape; float64 keeps small levels exact."""
+
+    @abstractmethod
+    def signal(self, k: Tensor) -> Tensor:
+        """Return the share of the clean data at level k."""
+
+    @abstractmethod
+    def level(self, t: Tensor) -> Tensor:
+        """Return k at the path's own time t in [0, 1]."""
+
+    @abstractmethod
+    def time(self, k: Tensor) -> Tensor:
+        """Return the path's own time of level k, the inverse of `level`."""
+
+    def sigma(self, k: Tensor) -> Tensor:
+        """Return the standard deviation of the noise at level k."""
+        return k * self.signal(k)
+
+
 @dataclass(frozen=True)
-class Path:
-    """A discrete noise path.
+class LinearPath(Path):
+    """The variance-preserving path with a linear noise rate (Song et al. 2021, equation 33).
 
     Args:
-        signal: share of the clean data at each level, coarse to fine.
+        rate_min: noise rate b_0 at t = 0.
+        rate_max: noise rate b_1 at t = 1.
+    """
+
+    rate_min: float = 0.1
+    rate_max: float = 20.0
+
+    def signal(self, k: Tensor) -> Tensor:
+        return torch.rsqrt(1 + k.square())
+
+    def level(self, t: Tensor) -> Tensor:
+        return torch.sqrt(torch.expm1(self.rate_min * t + 0.5 * (self.rate_max - self.rate_min) * t.square()))
+
+    def time(self, k: Tensor) -> Tensor:
+        slope, growth = self.rate_max - self.rate_min, torch.log1p(k.square())
+        # the root of the quadratic in the form that does not cancel for small k
+        return 2 * growth / (self.rate_min + torch.sqrt(self.rate_min**2 + 2 * slope * growth))
+
+
+@dataclass(frozen=True)
+class CosinePath(Path):
+    """The variance-preserving path signal = cos(pi t / 2) (Nichol and Dhariwal 2021, without their offset of 0.008)."""
+
+    def signal(self, k: Tensor) -> Tensor:
+        return torch.rsqrt(1 + k.square())
+
+    def level(self, t: Tensor) -> Tensor:
+        return torch.tan(0.5 * math.pi * t)
+
+    def time(self, k: Tensor) -> Tensor:
+        return 2 / math.pi * torch.atan(k)
+
+
+@dataclass(frozen=True)
+class ExplodingPath(Path):
+    """The variance-exploding path z = x + k e (Song et al. 2021; Karras et al. 2022).
+
+    Args:
+        k_max: the level at t = 1.
+    """
+
+    k_max: float = 80.0
+
+    def signal(self, k: Tensor) -> Tensor:
+        return torch.ones_like(k)
+
+    def level(self, t: Tensor) -> Tensor:
+        return self.k_max * t
+
+    def time(self, k: Tensor) -> Tensor:
+        return k / self.k_max
+
+
+@dataclass(frozen=True)
+class FlowPath(Path):
+    """The straight path z = (1 - t) x + t e of flow matching (Lipman et al. 2023; Liu et al. 2023)."""
+
+    def signal(self, k: Tensor) -> Tensor:
+        return 1 / (1 + k)
+
+    def level(self, t: Tensor) -> Tensor:
+        return t / (1 - t)
+
+    def time(self, k: Tensor) -> Tensor:
+        return k / (1 + k)
+
+
+@dataclass(frozen=True)
+class ShiftedPath:
+    """Residual diffusion: z_i = x + eta_i (r - x) + sigma_i e, from the data x to a reference r with noise.
+
+    r is a coarse solver's or a deterministic net's forecast. In the core's coordinate, y = (z - eta r) / (1 - eta) and
+    k = sigma / (1 - eta), so that y = x + k e and every sampler applies. Covers ResShift (Yue et al. 2023, with sigma =
+    kappa sqrt(eta), see `shifting_path`), RDDM (Liu et al. 2024) and mean-reverting equations.
+
+    Args:
+        eta: share of the reference at each level, in [0, 1), coarse to fine.
         sigma: standard deviation of the noise at each level.
     """
 
-    signal: Float[Tensor, "level"]
-    sigma: Float[Tensor, "level"]
+    eta: Tensor
+    sigma: Tensor
 
-    def __len__(self) -> int:
-        return len(self.sigma)
+    def __post_init__(self):
+        if bool((self.eta < 0).any()) or bool((self.eta >= 1).any()):
+            raise ValueError(f"expected shares eta in [0, 1), got {self.eta.tolist()}; end just below 1, e.g. at 0.99")
 
-    def at(self, level: Int[Tensor, "batch"], like: Tensor) -> tuple[Tensor, Tensor]:
-        """(signal, sigma) of each sample's level, shaped to broadcast over ``like`` "batch ..."."""
-        shape = (-1,) + (1,) * (like.ndim - 1)
-        return tuple(table.to(like)[level].reshape(shape) for table in (self.signal, self.sigma))
+    @property
+    def levels(self) -> Tensor:
+        """k of each level."""
+        return self.sigma / (1 - self.eta)
 
-    def noisy(self, clean: Tensor, noise: Tensor, level: Int[Tensor, "batch"]) -> Tensor:
-        """z = signal y + sigma e."""
-        signal, sigma = self.at(level, clean)
-        return signal * clean + sigma * noise
+    def noisy(self, clean: Tensor, reference: Tensor, noise: Tensor, i: int) -> Tensor:
+        """Return z at level i."""
+        eta, sigma = float(self.eta[i]), float(self.sigma[i])
+        return clean + eta * (reference - clean) + sigma * noise
 
-    def velocity(self, clean: Tensor, noise: Tensor, level: Int[Tensor, "batch"]) -> Tensor:
-        """v = signal e - sigma y, the target of a network that predicts velocities (Salimans and Ho, 2022)."""
-        signal, sigma = self.at(level, clean)
-        return signal * noise - sigma * clean
+    def to_core(self, z: Tensor, reference: Tensor, i: int) -> Tensor:
+        """Return y of z at level i."""
+        eta = float(self.eta[i])
+        return (z - eta * reference) / (1 - eta)
 
-    def clean_from_velocity(self, z: Tensor, velocity: Tensor, level: Int[Tensor, "batch"]) -> Tensor:
-        """y = signal z - sigma v; exact on a variance-preserving path, where signal^2 + sigma^2 = 1."""
-        signal, sigma = self.at(level, z)
-        return signal * z - sigma * velocity
+    def from_core(self, y: Tensor, reference: Tensor, i: int) -> Tensor:
+        """Return z of y at level i."""
+        eta = float(self.eta[i])
+        return (1 - eta) * y + eta * reference
 
 
-def geometric_sigmas(n_steps: int, sigma_min: float) -> Float[Tensor, "level"]:
-    """sigma_k = sigma_min^(k/K) for k = 0 ... K, in float64; a single 1 for K = 0.
+def shifting_path(
+    n_levels: int, noise: float = 2.0, root_min: float = 0.04, root_max: float = 0.99, power: float = 0.3
+) -> ShiftedPath:
+    """Return the schedule of ResShift: sqrt(eta_j) = s_1 (s_T / s_1)^(u^power) with u = j / (T - 1), coarse to fine.
 
-    Source: Lippe et al. (2023), PDE-Refiner, section 3.1.
-
-    >>> geometric_sigmas(2, 0.01).tolist()
-    [1.0, 0.1, 0.01]
+    Args:
+        n_levels: T, at least 2.
+        noise: kappa, standard deviation of the noise in units of sqrt(eta).
+        root_min: s_1 is the smaller of this and ``root_min / noise``.
+        root_max: s_T, below one.
+        power: how the levels are spaced.
     """
-    if not 0 < sigma_min < 1:
-        raise ValueError(f"expected 0 < sigma_min < 1 (a standard deviation), got {sigma_min}; choose e.g. 1e-3")
-    if n_steps < 0:
-        raise ValueError(f"expected a number of refinement steps >= 0, got {n_steps}; choose e.g. 3")
-    exponents = torch.arange(n_steps + 1, dtype=torch.float64) / max(n_steps, 1)
-    return torch.tensor(sigma_min, dtype=torch.float64) ** exponents
-
-
-def variance_preserving(betas: Float[Tensor, "level"]) -> Path:
-    """The path of a forward process whose steps, *fine to coarse*, add the variances ``betas`` (Ho et al., 2020).
-
-    signal_j^2 = prod_{i <= j} (1 - beta_i). The result is ordered coarse to fine.
-
-    >>> path = variance_preserving(torch.tensor([0.19, 1.0], dtype=torch.float64))
-    >>> [round(s, 6) for s in path.signal.tolist()]
-    [0.0, 0.9]
-    """
-    betas = betas.to(torch.float64)
-    # log1p keeps the digits of 1 - signal^2 where beta is tiny; a last beta of 1 gives exp(-inf) = 0
-    log_signal2 = torch.cumsum(torch.log1p(-betas), 0)
-    return Path(torch.exp(0.5 * log_signal2).flip(0), torch.sqrt(-torch.expm1(log_signal2)).flip(0))
-
-
-def refinement_path(n_steps: int, sigma_min: float) -> Path:
-    """The variance-preserving path of PDE-Refiner's released form: beta_k = sigma_min^(2 k/K).
-
-    The smallest noise has the standard deviation ``sigma_min``; the code's ``min_noise_std`` is its square.
-    Source: Lippe et al. (2023), implementation in pdearena; the cumulative product is taken in float64.
-
-    >>> [float(f"{s:.4g}") for s in refinement_path(3, 4e-7**0.5).sigma]
-    [1.0, 0.08615, 0.007395, 0.0006325]
-    """
-    return variance_preserving(geometric_sigmas(n_steps, sigma_min).square().flip(0))
+    u = torch.linspace(0, 1, n_levels, dtype=torch.float64)
+    first = min(root_min / noise, root_min)
+    root = (first * (root_max / first) ** u**power).flip(0)
+    return ShiftedPath(root.square(), noise * root)

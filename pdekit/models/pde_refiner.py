@@ -13,8 +13,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from pdekit.diffusion.ancestral import ancestral_step
-from pdekit.diffusion.paths import geometric_sigmas, refinement_path
+from pdekit.diffusion.chain import geometric_sigmas, refinement_chain
+from pdekit.diffusion.denoiser import NetDenoiser
+from pdekit.diffusion.parametrisations import EPSILON
+from pdekit.diffusion.paths import ExplodingPath
+from pdekit.diffusion.samplers.ancestral import ancestral
+from pdekit.diffusion.samplers.renoise import renoise
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Stepper, mean_square
 from pdekit.models.one_step import TARGETS
@@ -74,7 +78,7 @@ class PDERefiner(Stepper):
         self.change = target == "change" and not problem.steady
         self.n_refinements = n_refinements
         self.sigmas = geometric_sigmas(n_refinements, sigma_min)
-        self.path = refinement_path(n_refinements, sigma_min)
+        self.chain = refinement_chain(n_refinements, sigma_min)
         self.net = net(
             ndim=problem.ndim,
             in_channels=problem.n_channels + self.n_context,
@@ -120,7 +124,7 @@ class PDERefiner(Stepper):
     def noised(self, clean: Tensor, noise: Tensor, level: Int[Tensor, "batch"]) -> tuple[Tensor, Tensor]:
         """(what the net is given at these levels, what it shall return)."""
         if self.variant == "v_prediction":
-            return self.path.noisy(clean, noise, level), self.path.velocity(clean, noise, level)
+            return self.chain.noisy(clean, noise, level), self.chain.velocity(clean, noise, level)
         shape = (-1,) + (1,) * (clean.ndim - 1)
         sigma = self.sigmas.to(clean)[level].reshape(shape)
         first = (level == 0).reshape(shape)
@@ -139,29 +143,31 @@ class PDERefiner(Stepper):
             level = torch.full((len(estimate),), k, device=estimate.device)
             return self.call(estimate, context, level, given.params)
 
-        refine = self.refine_velocity if self.variant == "v_prediction" else self.refine_noise
-        clean = refine(call, lambda k: noise(like, k), torch.zeros_like(like)) * self.scale(like)
+        def draws(k: int) -> Tensor:
+            return noise(like, k)
+
+        velocity = self.variant == "v_prediction"
+        zeros = torch.zeros_like(like)
+        clean = self.refine_velocity(call, draws) if velocity else self.refine_noise(call, draws, zeros)
+        clean = clean * self.scale(like)
         return frames[:, -1] + clean if self.change else clean
 
     def refine_noise(
         self, call: Callable[[Tensor, int], Tensor], noise: Callable[[int], Tensor], zeros: Tensor
     ) -> Float[Tensor, "batch channel *space"]:
-        """The paper's loop."""
-        clean = call(zeros, 0)
-        for k in range(1, self.n_refinements + 1):
-            sigma = float(self.sigmas[k])
-            noisy = clean + sigma * noise(k)
-            clean = noisy - sigma * call(noisy, k)
-        return clean
+        """Return the paper's loop: a prediction, then noise and denoise at each level."""
+        sigmas = self.sigmas[1:].tolist()
+        index = {sigma: k + 1 for k, sigma in enumerate(sigmas)}
+        denoise = NetDenoiser(lambda noisy, sigma: call(noisy, index[sigma]), ExplodingPath(), EPSILON)
+        return renoise(denoise, call(zeros, 0), self.sigmas[1:], lambda i: noise(i + 1))
 
     def refine_velocity(
-        self, call: Callable[[Tensor, int], Tensor], noise: Callable[[int], Tensor], zeros: Tensor
+        self, call: Callable[[Tensor, int], Tensor], noise: Callable[[int], Tensor]
     ) -> Float[Tensor, "batch channel *space"]:
-        """The released code's loop: ancestral sampling from pure noise, the last level without noise after it."""
-        noisy, clean = noise(0), zeros
-        for k in range(self.n_refinements + 1):
+        """Return the released code's loop: the reverse chain from pure noise."""
+
+        def denoise(noisy: Tensor, k: int) -> Tensor:
             level = torch.full((len(noisy),), k, device=noisy.device)
-            clean = self.path.clean_from_velocity(noisy, call(noisy, k), level)
-            if k < self.n_refinements:
-                noisy = ancestral_step(self.path, k, noisy, clean, noise(k + 1))
-        return clean
+            return self.chain.clean_from_velocity(noisy, call(noisy, k), level)
+
+        return ancestral(self.chain, denoise, noise)

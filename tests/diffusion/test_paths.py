@@ -1,82 +1,67 @@
-"""Noise paths and the ancestral step beside closed forms."""
+"""Paths: published formulas, inverses to 1e-12, and residual diffusion in the core's coordinate."""
+
+import math
 
 import pytest
 import torch
 
-from pdekit.diffusion.ancestral import ancestral_step, posterior
-from pdekit.diffusion.paths import geometric_sigmas, refinement_path, variance_preserving
+from pdekit.diffusion.paths import (
+    CosinePath,
+    ExplodingPath,
+    FlowPath,
+    LinearPath,
+    ShiftedPath,
+    shifting_path,
+)
 
-# standard deviations of the released schedule (min_noise_std 4e-7, a variance), computed in float64 with its formulas
-TABLE = {
-    1: [1, 6.32e-4],
-    2: [1, 2.516e-2, 6.32e-4],
-    3: [1, 8.615e-2, 7.395e-3, 6.325e-4],
-    4: [1, 1.606e-1, 2.547e-2, 4.04e-3, 6.32e-4],
-    8: [1, 0.4285, 0.1725, 6.88e-2, 2.74e-2, 1.09e-2, 4.34e-3, 1.71e-3, 6.32e-4],
-}
-
-
-@pytest.mark.parametrize("n_steps", TABLE)
-def test_the_table_of_the_released_schedule(n_steps):
-    path = refinement_path(n_steps, 4e-7**0.5)
-    torch.testing.assert_close(path.sigma, torch.tensor(TABLE[n_steps], dtype=torch.float64), rtol=2e-3, atol=0)
-    torch.testing.assert_close(path.signal**2 + path.sigma**2, torch.ones_like(path.sigma), rtol=1e-15, atol=0)
+PATHS = {"linear": LinearPath(), "cosine": CosinePath(), "exploding": ExplodingPath(), "flow": FlowPath()}
+K = torch.logspace(-6, 1.9, 25, dtype=torch.float64)
 
 
-def test_the_finest_variance_keeps_its_digits():
-    # in float32, 1 - (1 - 4e-7) is 4.17e-7
-    assert refinement_path(3, 4e-7**0.5).sigma[-1].item() ** 2 == pytest.approx(4e-7, rel=1e-14)
-    assert refinement_path(3, 1e-6).sigma[-1].item() == pytest.approx(1e-6, rel=1e-14)
+@pytest.mark.parametrize("path", PATHS)
+def test_time_and_level_are_inverse(path):
+    t = PATHS[path].time(K)
+    assert (t > 0).all() and (t.diff() > 0).all()
+    torch.testing.assert_close(PATHS[path].level(t), K, rtol=1e-12, atol=0)
 
 
-def test_the_papers_sigmas_are_geometric():
-    sigma = geometric_sigmas(3, 4e-7**0.5)
-    expected = torch.tensor([1, 0.0858374, 0.00736806, 0.000632456], dtype=torch.float64)
-    torch.testing.assert_close(sigma, expected, rtol=1e-6, atol=0)
-    assert geometric_sigmas(0, 1e-3).tolist() == [1.0]
+@pytest.mark.parametrize("path", PATHS)
+def test_sigma_over_signal_is_the_level(path):
+    torch.testing.assert_close(PATHS[path].sigma(K) / PATHS[path].signal(K), K, rtol=1e-14, atol=0)
 
 
-@pytest.mark.parametrize(("n_steps", "sigma_min"), [(3, 0.0), (3, 1.0), (3, -1e-3), (-1, 1e-3)])
-def test_impossible_schedules_are_refused(n_steps, sigma_min):
-    with pytest.raises(ValueError, match="expected"):
-        geometric_sigmas(n_steps, sigma_min)
+def test_published_forms():
+    t = torch.linspace(0.05, 0.95, 19, dtype=torch.float64)
+    flow, cosine, linear = FlowPath(), CosinePath(), LinearPath()
+    torch.testing.assert_close(flow.signal(flow.level(t)), 1 - t)
+    torch.testing.assert_close(flow.sigma(flow.level(t)), t)
+    torch.testing.assert_close(cosine.signal(cosine.level(t)), torch.cos(math.pi * t / 2))
+    # Song et al. (2021), equation 33: signal = exp(-t^2 (19.9)/4 - t 0.1/2)
+    torch.testing.assert_close(linear.signal(linear.level(t)), torch.exp(-t.square() * 19.9 / 4 - t * 0.05))
+    for path in (cosine, linear):
+        torch.testing.assert_close(path.signal(K).square() + path.sigma(K).square(), torch.ones_like(K))
 
 
-def test_velocity_gives_the_clean_data_back():
-    path = refinement_path(4, 1e-3)
-    clean, noise = torch.randn(5, 2, 8, dtype=torch.float64), torch.randn(5, 2, 8, dtype=torch.float64)
-    level = torch.arange(5)
-    z, v = path.noisy(clean, noise, level), path.velocity(clean, noise, level)
-    torch.testing.assert_close(path.clean_from_velocity(z, v, level), clean, rtol=1e-13, atol=1e-14)
+def test_residual_diffusion_is_the_core_s_path():
+    """y = x + k e, and back."""
+    path = shifting_path(6)
+    clean, reference, noise = torch.randn(3, 4, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    assert (path.levels.diff() < 0).all()
+    for i, k in enumerate(path.levels):
+        z = path.noisy(clean, reference, noise, i)
+        y = path.to_core(z, reference, i)
+        torch.testing.assert_close(y, clean + k * noise, rtol=1e-12, atol=1e-11)
+        torch.testing.assert_close(path.from_core(y, reference, i), z, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("level", range(7))
-def test_the_posterior_is_that_of_the_forward_chain(level):
-    """Against Bayes' rule for two Gaussians: q(z' | z, y) ~ q(z | z') q(z' | y)."""
-    path = variance_preserving(torch.linspace(0.05, 0.6, 8, dtype=torch.float64))
-    a, finer = path.signal[level] ** 2, path.signal[level + 1] ** 2
-    keep = a / finer  # z = sqrt(keep) z' + sqrt(1 - keep) e,  z' = sqrt(finer) y + sqrt(1 - finer) e
-    precision = keep / (1 - keep) + 1 / (1 - finer)
-    share_noisy = keep.sqrt() / (1 - keep) / precision
-    share_clean = finer.sqrt() / (1 - finer) / precision
-    expected = torch.stack((share_clean, share_noisy, precision**-0.5))
-    torch.testing.assert_close(torch.tensor(posterior(path, level), dtype=torch.float64), expected, rtol=1e-12, atol=0)
+def test_the_schedule_of_resshift():
+    """Its ends: sqrt(eta) = 0.02 and 0.99 with a noise of 2 (Yue et al. 2023, appendix)."""
+    path = shifting_path(15)
+    assert path.eta[0].sqrt().item() == pytest.approx(0.99, rel=1e-14)
+    assert path.eta[-1].sqrt().item() == pytest.approx(0.02, rel=1e-14)
+    torch.testing.assert_close(path.sigma, 2 * path.eta.sqrt())
 
 
-def test_an_ancestral_step_has_the_marginal_of_the_finer_level():
-    path = refinement_path(3, 0.05)
-    n = 200_000
-    clean = torch.full((n,), 0.7, dtype=torch.float64)
-    z = path.signal[1] * clean + path.sigma[1] * torch.randn(n, dtype=torch.float64)
-    finer = ancestral_step(path, 1, z, clean, torch.randn(n, dtype=torch.float64))
-    assert finer.mean().item() == pytest.approx(path.signal[2].item() * 0.7, abs=5 * path.sigma[2].item() / n**0.5)
-    assert finer.std().item() == pytest.approx(path.sigma[2].item(), rel=0.01)
-
-
-def test_the_first_step_starts_afresh():
-    """The coarsest level has no signal: what follows is the clean estimate noised anew, whatever z was."""
-    share_clean, share_noisy, deviation = posterior(refinement_path(3, 1e-2), 0)
-    path = refinement_path(3, 1e-2)
-    assert share_noisy == 0
-    assert share_clean == pytest.approx(path.signal[1].item(), rel=1e-14)
-    assert deviation == pytest.approx(path.sigma[1].item(), rel=1e-14)
+def test_a_share_of_one_is_refused():
+    with pytest.raises(ValueError, match=r"expected shares eta in \[0, 1\)"):
+        ShiftedPath(torch.tensor([1.0, 0.5]), torch.tensor([1.0, 1.0]))

@@ -29,7 +29,7 @@ def perfect_net(model, clean):
         if model.variant == "paper":
             sigma = model.sigmas[level].reshape(shape)
             return torch.where((level == 0).reshape(shape), clean, (estimate - clean) / sigma)
-        signal, sigma = model.path.at(level, clean)
+        signal, sigma = model.chain.at(level, clean)
         return signal * (estimate - signal * clean) / sigma - sigma * clean
 
     return net
@@ -82,7 +82,7 @@ def test_training_and_forecast_show_the_net_the_same_inputs(variant):
         seen.extend((int(k), (u[i, 0] - signal[k] * clean[i, 0]).std()) for i, k in enumerate(level))
         return net(u, condition)
 
-    signal = model.path.signal if variant == "v_prediction" else torch.tensor([0.0, 1.0, 1.0], dtype=torch.float64)
+    signal = model.chain.signal if variant == "v_prediction" else torch.tensor([0.0, 1.0, 1.0], dtype=torch.float64)
     model.net = FunctionNet(watching)
     model.forecast(batch.frames(slice(0, 1)), batch.t[:, 1:2])
     used = {k: torch.stack([s for level, s in seen if level == k]).mean() for k in range(3)}
@@ -141,3 +141,45 @@ def test_a_steady_problem_can_be_refined():
 def test_impossible_options_are_refused(problem, options):
     with pytest.raises(ValueError, match="expected"):
         PDERefiner(problem, PointwiseNet, **options)
+
+
+def published_loop(model, call, noise, zeros):
+    """The two loops as the paper and its code write them, in the order of their operations."""
+    if model.variant == "paper":
+        clean = call(zeros, 0)
+        for k in range(1, model.n_refinements + 1):
+            sigma = float(model.sigmas[k])
+            noisy = clean + sigma * noise(k)
+            clean = noisy - sigma * call(noisy, k)
+        return clean
+    signal, sigma, noisy = model.chain.signal, model.chain.sigma, noise(0)
+    for k in range(model.n_refinements + 1):
+        clean = signal[k] * noisy - sigma[k] * call(noisy, k)
+        if k < model.n_refinements:
+            beta = (sigma[k].square() - sigma[k + 1].square()) / signal[k + 1].square()
+            mean = float(signal[k + 1] * beta / sigma[k].square()) * clean
+            keep = torch.sqrt((signal[k] / signal[k + 1]).square())
+            mean = mean + float(keep * (sigma[k + 1] / sigma[k]).square()) * noisy
+            noisy = mean + float(torch.sqrt(beta) * sigma[k + 1] / sigma[k]) * noise(k + 1)
+    return clean
+
+
+@pytest.mark.parametrize("n_refinements", [0, 1, 3, 8])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_samplers_give_the_numbers_of_the_published_loops(problem, batch, variant, n_refinements):
+    """Bit for bit, in float64 and a fixed seed."""
+    model = refiner(problem, variant=variant, n_refinements=n_refinements, target="state")
+    given, t = batch.frames(slice(0, 1)), batch.t[:, 1:2]
+    found = model.forecast(given, t, generator=torch.Generator().manual_seed(5))
+    inside = model.normalised(given)
+    context, like = model.context(inside.u, inside), inside.u[:, 0]
+
+    def step(frames, known, noise):
+        def call(estimate, k):
+            return model.call(estimate, context, torch.full((len(estimate),), k), None)
+
+        with torch.no_grad():
+            return published_loop(model, call, lambda k: noise(like, k), torch.zeros_like(like))
+
+    model.step = step
+    assert torch.equal(found, model.forecast(given, t, generator=torch.Generator().manual_seed(5)))
