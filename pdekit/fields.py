@@ -16,6 +16,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from pdekit.boundaries import Ends, check_inputs, sides_of
+
 AXES = ("x", "y", "z")
 DIMENSIONS = ("time", "time_of_sample", "sample", "member")  # names that stored arrays have besides those of fields
 LAYOUTS = ("periodic", "cells", "nodes")
@@ -202,7 +204,8 @@ class Problem:
         fields: the channels of ``u``.
         dt: time between frames, nominal where it varies (reserved param ``dt``); None if steady.
         n_frames: frames of a stored trajectory; 1 for a steady problem.
-        boundary: (lower, upper) condition of each axis; periodic where the grid is.
+        boundary: (lower, upper) condition of each axis, values of `pdekit.boundaries` or their texts; if empty,
+            `Periodic` where the grid is and a `Wall` elsewhere. Points have none.
         coeffs: input fields fixed in time.
         params: names of scalars that vary from sample to sample.
         has_text: whether trajectories carry a caption.
@@ -218,7 +221,7 @@ class Problem:
     fields: tuple[Field, ...]
     dt: float | None = None
     n_frames: int = 1
-    boundary: tuple[tuple[str, str], ...] = ()
+    boundary: Sequence[Ends] = ()
     coeffs: tuple[Field, ...] = ()
     params: tuple[str, ...] = ()
     has_text: bool = False
@@ -241,11 +244,9 @@ class Problem:
                 )
         if self.n_frames > 1 and not self.dt:
             raise ValueError(f"expected dt > 0 for a problem of {self.n_frames} frames, got {self.dt}; set dt")
-        if not self.boundary and isinstance(self.grid, Grid):
-            pairs = tuple(
-                ("periodic", "periodic") if layout == "periodic" else ("wall", "wall") for layout in self.grid.layout
-            )
-            object.__setattr__(self, "boundary", pairs)
+        layout = self.grid.layout if isinstance(self.grid, Grid) else ()
+        object.__setattr__(self, "boundary", sides_of(self.boundary, layout, AXES))
+        check_inputs(self.boundary, [item.name for item in (*self.coeffs, *self.forcing)])
 
     @property
     def steady(self) -> bool:

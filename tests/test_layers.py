@@ -11,7 +11,7 @@ ENTRY_POINTS = {"train", "generate", "evaluate", "compare"}
 COMMAND_LINE = ENTRY_POINTS | {"cli"}  # what the entry points share
 
 # what the files of each layer may import of pdekit, beside their own layer
-EQUATIONS = {"fields", "calculus", "pdes", "rollout", "solvers"}
+EQUATIONS = {"boundaries", "fields", "calculus", "pdes", "rollout", "solvers"}
 LAYERS = {
     "machine": set(),
     "settings": set(),
@@ -19,20 +19,21 @@ LAYERS = {
     "energy": set(),
     "provenance": {"machine"},
     "plain": {"targets"},
-    "fields": set(),
+    "boundaries": set(),
+    "fields": {"boundaries"},
     "labelled": {"fields"},
     "calculus": {"fields"},
     "pdes": {"fields", "calculus"},
     "rollout": {"fields"},
-    "solvers": {"fields", "calculus", "pdes", "rollout"},
+    "solvers": {"boundaries", "fields", "calculus", "pdes", "rollout"},
     "cases": {"fields", "calculus", "pdes", "solvers"},
-    "data": {"fields", "calculus", "pdes", "plain", "provenance", "targets"},
+    "data": {"boundaries", "fields", "calculus", "pdes", "plain", "provenance", "targets"},
     "recipes": {"data", "cases", "plain", "provenance"} | EQUATIONS,
     "nets": set(),
     "diffusion": set(),
     "optimisers": set(),
     "models": {"settings", "nets", "diffusion", "optimisers", "cases", "plain"} | EQUATIONS,
-    "metrics": {"fields", "calculus"},
+    "metrics": {"boundaries", "fields", "calculus"},
     "report": {"fields", "metrics"},
     "evaluation": {"machine", "data", "recipes", "cases", "models", "metrics", "report", "labelled", "plain"}
     | EQUATIONS,

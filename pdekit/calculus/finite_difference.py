@@ -1,7 +1,8 @@
 """Finite differences on bounded or periodic grids, one-sided at walls: for residuals of stored data.
 
 Each derivative is a matrix along one axis, made of the weights of the interpolating polynomial through the
-nearest points (Fornberg 1988), so that the declared order holds up to the walls.
+nearest points (Fornberg 1988), so that the declared order holds up to the walls. Stored data hold their boundary values
+already: the calculus assumes nothing of them but that periodic axes wrap.
 """
 
 from __future__ import annotations

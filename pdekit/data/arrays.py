@@ -12,6 +12,7 @@ import numpy as np
 import torch
 import xarray as xr
 
+from pdekit.boundaries import Ends
 from pdekit.data.axes import check_points, grid_of, times_of
 from pdekit.data.from_xarray import read_xarray
 from pdekit.data.given import Given, read_arrays
@@ -67,7 +68,7 @@ def from_arrays(
     fields: Sequence[str | Field] | None = None,
     layout: Sequence[str] | None = None,
     origin: Sequence[float] = (),
-    boundary: Sequence[tuple[str, str]] = (),
+    boundary: Sequence[Ends] = (),
     coeffs: Mapping[str, Any] | None = None,
     params: Mapping[str, Any] | None = None,
     mask: Any = None,
@@ -97,8 +98,8 @@ def from_arrays(
             order.
         layout: of each axis, see `Grid`; that of the coordinates' attribute "layout", else periodic.
         origin: lower corner of the box.
-        boundary: (lower, upper) condition of each axis: "periodic", "wall", "open", "outflow", "dirichlet 2.5" or
-            "neumann 0".
+        boundary: (lower, upper) condition of each axis, values of `pdekit.boundaries` or their texts, as
+            "dirichlet 2.5"; if empty, periodic or a wall, as the layout says.
         coeffs: for each split ("train", ...), arrays "sample *space" by name: inputs fixed in time. By name alone if
             only train is given.
         params: for each split, arrays "sample" by name: scalars. By name alone if only train is given.
@@ -205,7 +206,7 @@ def _grid(
     extent: Sequence[float] | None,
     origin: Sequence[float],
     layout: tuple[str, ...],
-    boundary: Sequence[tuple[str, str]],
+    boundary: Sequence[Ends],
 ) -> Grid:
     """The grid of train, on which the other splits must lie."""
     train = found["train"]

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pdekit.boundaries import Ends, sides_of
 from pdekit.data.given import Given
 from pdekit.fields import AXES, LAYOUTS, Grid
 
 TOLERANCE = 1e-3  # of a spacing; coordinates are often stored in float32
-BOUNDARIES = ("periodic", "wall", "open", "outflow", "dirichlet", "neumann")
 
 
 def spacing(values: np.ndarray, name: str) -> float:
@@ -32,7 +32,7 @@ def grid_of(
     extent: Sequence[float] | None,
     origin: Sequence[float],
     layout: Sequence[str],
-    boundary: Sequence[tuple[str, str]],
+    boundary: Sequence[Ends],
 ) -> Grid:
     """The grid of a split: of its coordinates where it has them, with which the options must agree.
 
@@ -50,7 +50,7 @@ def grid_of(
     for entry in chosen:
         if entry not in LAYOUTS:
             raise ValueError(f"expected a layout among {LAYOUTS}, got {entry!r}; correct layout=")
-    check_boundary(boundary, chosen)
+    sides_of(boundary, chosen, AXES)
     if given.axes is None or min(shape, default=0) < 2:
         if extent is None:
             raise ValueError("expected the lengths of the box, got none; give from_arrays(extent=(Lx, ...))")
@@ -79,33 +79,6 @@ def check_points(grid: Grid, axes: Sequence[np.ndarray]) -> None:
                 f"{values[0]:g} to {values[-1]:g}; correct extent, origin and layout, or leave extent and origin out. "
                 "Points i/n of a bounded box have no layout: interpolate them to nodes or cells"
             )
-
-
-def check_boundary(boundary: Sequence[tuple[str, str]], layout: Sequence[str]) -> None:
-    """Raises ValueError on unknown conditions, or if an axis is periodic in only one of boundary and layout."""
-    for name, ends, entry in zip(AXES, boundary, layout, strict=False):
-        if isinstance(ends, str) or len(ends) != 2:
-            raise ValueError(f"expected (lower, upper) conditions of the axis {name}, got {ends!r}; give two names")
-        for end in ends:
-            kind, _, value = str(end).partition(" ")
-            numeric = kind in ("dirichlet", "neumann")
-            if kind not in BOUNDARIES or (value and not (numeric and _is_number(value))):
-                raise ValueError(
-                    f"expected a condition among {BOUNDARIES} (dirichlet and neumann with a number, as in "
-                    f'"dirichlet 2.5"), got {end!r}; correct boundary='
-                )
-        if {end == "periodic" for end in ends} != {entry == "periodic"}:
-            raise ValueError(
-                f"expected layout and boundary of the axis {name} to be both periodic or both bounded, got "
-                f"{entry!r} and {tuple(ends)}; set layout= to nodes (both ends are points) or cells"
-            )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return np.isfinite(float(text))
-    except ValueError:
-        return False
 
 
 def times_of(given: Given, dt: float | None) -> tuple[float | None, np.ndarray, np.ndarray | None]:

@@ -19,8 +19,6 @@ OURS = "pdekit"  # the group that holds what The Well's layout has no place for
 FORMAT = 1
 TEXT = h5py.string_dtype()
 OPTIONAL = ("mask", "points", "point_mask", "cells")  # parts of a trajectory that lie in the group pdekit
-# The Well knows periodic, wall and open; the exact conditions are kept with the problem.
-BOUNDARY_CODES = {"periodic": "PERIODIC", "open": "OPEN", "outflow": "OPEN"}
 RESERVED = ("time_grid", "space_grid", "boundary_output", "time")
 
 

@@ -21,8 +21,8 @@ import h5py
 import numpy as np
 import torch
 
+from pdekit.boundaries import Boundary
 from pdekit.data.layout import (
-    BOUNDARY_CODES,
     FORMAT,
     OPTIONAL,
     OURS,
@@ -226,9 +226,9 @@ def _coordinates(problem: Problem, axis: int) -> np.ndarray:
     return np.arange(problem.grid.shape[axis], dtype=np.float64)
 
 
-def _write_boundary(group: h5py.Group, letter: str, n: int, ends: tuple[str, str]) -> None:
-    """Both ends in one entry where their kind is the same, else one entry for each end."""
-    kinds = [BOUNDARY_CODES.get(end, "WALL") for end in ends]
+def _write_boundary(group: h5py.Group, letter: str, n: int, ends: tuple[Boundary, Boundary]) -> None:
+    """Write both ends in one entry where their kind is the same, else one entry for each end."""
+    kinds = [end.the_well for end in ends]
     entries = {f"{letter}_{kinds[0].lower()}": [0, n - 1]}
     if kinds[0] != kinds[1]:
         entries = {f"{letter}_lower_{kinds[0].lower()}": [0], f"{letter}_upper_{kinds[1].lower()}": [n - 1]}

@@ -1,10 +1,11 @@
-"""Whether a forecast keeps the conditions at the ends of bounded axes, where the problem says what they are.
+"""Violation of the conditions at the ends of bounded axes, where the problem prescribes them in numbers.
 
-`Problem.boundary` names a condition for each end. Two of them are known in numbers and hold for every field,
+`Problem.boundary` holds a condition for each end. Two of them prescribe a number g for every field,
 
-    "dirichlet"  or "dirichlet 2.5":  u = 0, or 2.5,        "neumann"  or "neumann -1":  du/dn = 0, or -1 (outwards);
+    Dirichlet(g):  u = g,        Neumann(g):  du/dn = g (outwards).
 
-any other name ("wall", "open") says nothing of single fields, and the violation is not defined there.
+The others (a wall, an inflow, values of an input field) prescribe no number for single fields. The violation is not
+defined there.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from pdekit.boundaries import Dirichlet, Neumann
 from pdekit.fields import Grid, Problem
 from pdekit.metrics.quadrature import diverged_as
 
-ORDERS = {"dirichlet": 0, "neumann": 1}
+ORDERS = {Dirichlet: 0, Neumann: 1}
+"""Of the derivative that a condition prescribes."""
 
 WEIGHTS = {
     "nodes": ((1.0, 0.0, 0.0), (1.5, -2.0, 0.5)),
@@ -39,10 +42,9 @@ def known_ends(problem: Problem) -> dict[tuple[int, int], tuple[int, float]]:
         return {}
     found = {}
     for axis, ends in enumerate(problem.boundary):
-        for side, text in zip((0, -1), ends, strict=True):
-            kind, _, value = text.partition(" ")
-            if kind in ORDERS and problem.grid.shape[axis] >= 3:
-                found[axis, side] = ORDERS[kind], _number(value, text)
+        for side, end in zip((0, -1), ends, strict=True):
+            if type(end) in ORDERS and isinstance(end.given, float) and problem.grid.shape[axis] >= 3:
+                found[axis, side] = ORDERS[type(end)], end.given
     return found
 
 
@@ -65,7 +67,8 @@ def boundary_violation(
     ends = known_ends(problem)
     if not ends:
         raise ValueError(
-            f"expected a boundary that is known in numbers (dirichlet, neumann), got {problem.boundary}; "
+            "expected a boundary that is known in numbers (dirichlet, neumann), got "
+            f"{[tuple(map(str, ends)) for ends in problem.boundary]}; "
             "ask `known_ends` first"
         )
     errors = []
@@ -78,10 +81,3 @@ def boundary_violation(
         error = found - value if order == 0 else (found / spacing - value) * length
         errors.append(error.reshape(*u.shape[:3], -1))
     return diverged_as(math.inf, (torch.cat(errors, -1) ** 2).mean(-1).sqrt())
-
-
-def _number(value: str, text: str) -> float:
-    try:
-        return float(value or 0)
-    except ValueError:
-        raise ValueError(f'expected a number after the name, as in "dirichlet 2.5", got {text!r}; correct it') from None

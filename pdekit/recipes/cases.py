@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pdekit.boundaries import Ends
 from pdekit.cases.base import Case, Draw, Solved
 from pdekit.data.writer import check_batch
 from pdekit.fields import Problem, Trajectory
@@ -36,7 +37,7 @@ class SolvedRecipe(BaseRecipe):
     configurable = True
 
     case: Case
-    boundary: tuple[tuple[str, str], ...] | None = None
+    boundary: Sequence[Ends] | None = None
     chunk: int = 8
 
     def __post_init__(self):

@@ -41,8 +41,10 @@ class Setting:
 
     def step(self, grid: Grid, substeps: int) -> Any:
         """The recipe's solver on a grid, with so many steps between frames."""
-        dtype = getattr(torch, self.recipe.dtype)
-        return self.recipe.solver(self.pde, grid, self.dt / substeps, dtype=dtype, device=self.device)
+        options = {"dtype": getattr(torch, self.recipe.dtype), "device": self.device}
+        if not grid.periodic:
+            options["boundary"] = self.recipe.problem(self.key[0]).boundary
+        return self.recipe.solver(self.pde, grid, self.dt / substeps, **options)
 
     def sample(self, grid: Grid) -> Float[Tensor, "batch channel *space"]:
         """The random starts on a grid."""

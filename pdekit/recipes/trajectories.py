@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from pdekit.boundaries import Ends
 from pdekit.fields import Problem, Trajectory
 from pdekit.pdes import PDE, ConservationLaw
 from pdekit.plain import from_plain
@@ -42,7 +44,8 @@ class Recipe(BaseRecipe):
     Args:
         pde: the equation with the parameters that do not vary.
         initial: a sampler of pdekit.recipes.initial.
-        solver: called as ``solver(pde, grid, dt, dtype=..., device=...)``, returns a step.
+        solver: called as ``solver(pde, grid, dt, dtype=..., device=...)``, returns a step. On a grid that is not
+            periodic it is also given ``boundary``.
         dt: time between frames; nominal where it varies.
         n_frames: of each split.
         solver_shape: points of the solver's grid, the stored grid's if None; frames are brought to the stored grid
@@ -54,7 +57,8 @@ class Recipe(BaseRecipe):
         dtype: the precision of the solver, float64 or float32. Frames are stored in float32.
 
     Raises:
-        ValueError: on an unknown split, parameter or precision, or numbers that cannot be.
+        ValueError: on an unknown split, parameter or precision, a grid with ends for a solver that knows none, or
+            numbers that cannot be.
     """
 
     configurable = True
@@ -68,7 +72,7 @@ class Recipe(BaseRecipe):
     substeps: int = 1
     warmup: float = 0.0
     params: Mapping[str, Uniform] = field(default_factory=dict)
-    boundary: tuple[tuple[str, str], ...] | None = None
+    boundary: Sequence[Ends] | None = None
     dtype: str = "float64"
 
     def __post_init__(self):
@@ -88,6 +92,11 @@ class Recipe(BaseRecipe):
         for name in self.params:
             if name not in known:
                 raise ValueError(f"expected varying params among {known}, got {name!r}; correct the recipe")
+        if not self.grid.periodic and "boundary" not in inspect.signature(self.solver).parameters:
+            raise ValueError(
+                f"expected a periodic grid for a solver without boundary conditions, got layout {self.grid.layout}; "
+                "choose periodic axes, or a solver with the argument boundary (finite_volume)"
+            )
         if self.solver_shape is not None and len(self.solver_shape) != self.grid.ndim:
             raise ValueError(f"expected a solver_shape of {self.grid.ndim} numbers, got {self.solver_shape}")
 

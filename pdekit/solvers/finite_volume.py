@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from pdekit.boundaries import Ends, sides_of
 from pdekit.calculus import Calculus, FiniteDifference
 from pdekit.calculus.remap import limited_slope
 from pdekit.fields import Grid
 from pdekit.pdes.base import ConservationLaw
+from pdekit.solvers.ghosts import GHOSTS, check_ends, with_ghosts
 from pdekit.solvers.spectral import step_size
 from pdekit.solvers.step import Step, rounded
 
@@ -27,29 +29,34 @@ def finite_volume(
     dt: Any,
     scheme: str = "muscl",
     order: int = 2,
-    compiled: bool = False,
+    boundary: Sequence[Ends] = (),
     dtype: torch.dtype = torch.float64,
     device: Any = None,
 ) -> Step:
-    """A step of a finite-volume method on a periodic grid of 1 to 3 dimensions.
+    """A step of a finite-volume method on a grid of 1 to 3 dimensions, periodic or with ends.
 
     Each face gets a state from either side, by `muscl` (linear in the cell, with the slope of `limited_slope` for each
     channel) or `constant` (the cell's average), and the flux of Harten, Lax and van Leer between the two; time by the
-    strong-stability-preserving Runge-Kutta scheme of the given order. Sums over the box change by rounding only.
+    strong-stability-preserving Runge-Kutta scheme of the given order. Sums over the box change by what crosses its
+    ends, and rounding.
+
+    Two ghost cells outside each end hold the mirror image of the cells inside with the normal momentum reversed
+    (`Wall("free_slip")`), the last cell (`Outflow`), or the profile (`Inflow`, equations of one field).
 
     Args:
         pde: a conservation law; parameters may be tensors "batch 1 *1".
-        grid: periodic. Cell i is centred at point i; averages and point values differ by the square of the spacing.
+        grid: periodic axes and cells. Cell i is centred at point i; averages and point values differ by the square of
+            the spacing.
         dt: the step, a number or a tensor "batch 1 *1"; see `stable_dt`.
         scheme: "muscl" (second order where smooth) or "constant" (first order).
         order: of the time stepping, 1, 2 or 3.
-        compiled: pass the step through torch.compile (seconds at the first call of each shape; needs a compiler).
+        boundary: (lower, upper) condition of each axis; none is needed on a periodic grid.
         dtype: float64 (default) or float32.
         device: "cpu" or "cuda".
 
     Raises:
-        ValueError: an unknown scheme or order; a grid that is not periodic or of another dimension; a step that is not
-            positive.
+        ValueError: an unknown scheme or order; a grid of another dimension or of nodes; a boundary that is not one of
+            those above; a step that is not positive.
 
     Limits: no more than first order at shocks and at extrema; explicit, so that dt must obey `stable_dt`; states that
     are not admissible (negative depth) give NaN.
@@ -66,8 +73,8 @@ def finite_volume(
             f"expected a grid of {' or '.join(map(str, pde.dims))} dimensions for {type(pde).__name__}, got shape "
             f"{grid.shape}; choose another equation or grid"
         )
-    if not grid.periodic:
-        raise ValueError(f"expected a periodic grid, got layout {grid.layout}; walls are not implemented")
+    sides = sides_of(boundary, grid.layout, grid.axes)
+    check_ends(pde, grid, sides)
     dt = step_size(dt, device)
     dt = dt.to(dtype) if isinstance(dt, Tensor) else dt
     pde, grid = rounded(pde, dtype, device), rounded(grid, dtype, device)
@@ -76,14 +83,18 @@ def finite_volume(
     def rate(u: Averages) -> Averages:
         total = torch.zeros_like(u)
         for axis, spacing in enumerate(grid.spacing):
-            left, right = _face_states(u, 2 + axis, scheme)
-            out = _hll(pde, left, right, axis, d)  # through the upper face of each cell
-            total = total - (out - torch.roll(out, 1, 2 + axis)) / spacing
+            if grid.layout[axis] == "periodic":
+                left, right = _face_states(u, 2 + axis, scheme)
+                out = _hll(pde, left, right, axis, d)  # through the upper face of each cell
+                total = total - (out - torch.roll(out, 1, 2 + axis)) / spacing
+                continue
+            n, padded = grid.shape[axis], with_ghosts(pde, u, axis, sides[axis])
+            states = _face_states(padded, 2 + axis, scheme)
+            left, right = (state.narrow(2 + axis, GHOSTS - 1, n + 1) for state in states)
+            total = total - torch.diff(_hll(pde, left, right, axis, d), dim=2 + axis) / spacing
         return total
 
     advance = {1: _euler, 2: _ssp_2, 3: _ssp_3}[order](rate, dt)
-    if compiled:
-        advance = torch.compile(advance, dynamic=False)
     return Step(lambda u: u.to(device=device, dtype=dtype), advance, lambda u: u)
 
 

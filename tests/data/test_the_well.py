@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from pdekit.boundaries import Wall
 from pdekit.data.formats import open_source
 from pdekit.data.formats.the_well import TheWell
 from pdekit.data.module import DataModule
@@ -78,7 +79,7 @@ def test_every_part_is_found(tmp_path):
     assert [field.vector for field in problem.fields][2:5] == ["velocity", "velocity", "stress"]
     assert [field.name for field in problem.coeffs] == ["speed"] and [f.name for f in problem.forcing] == ["heating"]
     assert problem.params == () and problem.dt == 0.5 and problem.n_frames == FRAMES
-    assert problem.grid.layout == ("periodic", "nodes") and problem.boundary[1] == ("wall", "wall")
+    assert problem.grid.layout == ("periodic", "nodes") and problem.boundary[1] == (Wall(), Wall())
     np.testing.assert_allclose(problem.grid.extent, (1.0, 2.0), rtol=1e-6)
     batch = source.read(1, slice(1, 4))
     np.testing.assert_array_equal(batch.u[0, :, 0], arrays["density"][1, 1:4].astype(np.float32))

@@ -73,5 +73,5 @@ def test_where_it_is_not_defined():
     assert not known_ends(Problem(Points(2, 5), FIELDS))
     with pytest.raises(ValueError, match="known in numbers"):
         boundary_violation(torch.zeros(1, 1, 2, 9), problem_on(grid))
-    with pytest.raises(ValueError, match="expected a number after the name"):
-        known_ends(problem_on(grid, ("dirichlet hot", "open")))
+    with pytest.raises(ValueError, match="expected a number or the name of an input field"):
+        problem_on(grid, ("dirichlet hot", "open"))

@@ -384,7 +384,7 @@ def test_an_unknown_viscosity_is_found_from_noisy_values(tmp_path):
     assert float(model.unknowns.values()["viscosity"]) == pytest.approx(0.1, rel=0.03)
 
 
-@pytest.mark.parametrize("ends", [("neumann", "neumann"), ("wall", "open"), ("dirichlet", "robin 1")])
+@pytest.mark.parametrize("ends", [("neumann", "neumann"), ("wall", "open"), ("dirichlet", "wall free_slip")])
 def test_a_boundary_that_is_not_honoured_is_refused(ends):
     problem = dataclasses.replace(PROBLEMS["walls"], boundary=(ends,))
     with pytest.raises(ValueError, match="expected a boundary among"):

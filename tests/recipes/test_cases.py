@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from pdekit.boundaries import Wall
 from pdekit.cases.base import Solved
 from pdekit.data.module import DataModule
 from pdekit.data.validate import faults
@@ -68,7 +69,7 @@ def test_steady_data_are_stored_and_read_whole(tmp_path):
     problem = data.problem
     assert problem == recipe.problem("train")
     assert problem.steady and problem.has_mask and problem.has_text and problem.params == ("source",)
-    assert problem.coeffs == (Field("permeability"),) and problem.boundary == (("wall", "wall"),)
+    assert problem.coeffs == (Field("permeability"),) and problem.boundary == ((Wall(), Wall()),)
     assert isinstance(problem.pde, Darcy)
     assert (data.train.history, data.train.target, len(data.train)) == (0, 1, 5)
     (batch,) = list(data.test_dataloader())

@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 import torch
 
+from pdekit.boundaries import Wall
 from pdekit.calculus.resample import restrict
 from pdekit.fields import Field, Grid
-from pdekit.pdes import Advection, Burgers, Diffusion, KuramotoSivashinsky
+from pdekit.pdes import Advection, Burgers, Diffusion, KuramotoSivashinsky, ShallowWater
 from pdekit.plain import from_plain, to_plain, versions
 from pdekit.recipes import initial
 from pdekit.recipes.convergence import first_time, lowest_correlation, refined, relative_error, self_convergence
 from pdekit.recipes.simulation import setting, simulate
 from pdekit.recipes.trajectories import Recipe, Uniform, recipe_from
-from pdekit.solvers import etdrk
+from pdekit.solvers import etdrk, finite_volume
 
 
 def recipe(**changes) -> Recipe:
@@ -280,3 +281,39 @@ def test_fields_come_from_the_equation():
     problem = recipe(params={"viscosity": Uniform(0.1, 0.2)}).problem("test")
     assert problem.fields == (Field("u"),) and problem.n_frames == 6 and problem.params == ("viscosity",)
     assert setting(recipe(solver_shape=(64,)), "test", [0]).grid.shape == (64,)
+
+
+# Grids with ends
+
+
+def basin() -> Recipe:
+    bumps = initial.GaussianBumps(radius=(0.1, 0.15), background=1.0)
+    still = initial.Constant(0.0)
+    wall = ("wall free_slip", "wall free_slip")
+    return recipe(
+        pde=ShallowWater(),
+        grid=Grid((16,), (5.0,), layout=("cells",)),
+        initial=initial.Channels((bumps, still, still)),
+        solver=finite_volume,
+        solver_shape=(64,),
+        boundary=(wall,),
+        substeps=8,
+    )
+
+
+def test_a_closed_basin_keeps_its_water():
+    made = basin()
+    batch = simulate(made, "test", [0, 1])
+    assert made.problem("test").boundary == ((Wall("free_slip"), Wall("free_slip")),)
+    mass = batch.u[:, :, 0].double().mean(-1)
+    torch.testing.assert_close(mass, mass[:, :1].expand_as(mass), rtol=1e-6, atol=0)
+    assert float((batch.u[:, -1, 1]).abs().max()) > 0.05
+    check = self_convergence(made)
+    assert check["finer_shape"] == [96] and 1e-5 < np.max(check["error_space"]) < 0.1
+
+
+def test_a_boundary_that_the_solver_does_not_honour_is_refused():
+    with pytest.raises(ValueError, match="got 'wall no_slip'"):
+        simulate(dataclasses.replace(basin(), boundary=(("wall no_slip", "outflow"),)), "test", [0])
+    with pytest.raises(ValueError, match="expected a periodic grid for a solver without boundary conditions"):
+        recipe(grid=Grid((32,), (6.0,), layout=("cells",)))

@@ -14,11 +14,12 @@ from math import pi
 import h5py
 import numpy as np
 
+from pdekit.boundaries import Boundary, Outflow, Periodic, Sides, Wall
 from pdekit.data.hdf5 import attribute, dataset, fault, flags, member, names, reading, texts, values
 
 EVEN = 1e-3  # of a step: coordinates and times in published files are rounded to float32
 NOT_ROUND = 7  # digits from which a number counts as arbitrary
-BOUNDARIES = ("periodic", "wall", "open")
+BOUNDARIES = {"periodic": Periodic(), "wall": Wall(), "open": Outflow()}
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def even_rows(file: h5py.File, key: str, n: int, points: int | None = None) -> t
     return rows, mean
 
 
-def read_axis(file: h5py.File, letter: str, n: int, ends: tuple[str, str]) -> Axis:
+def read_axis(file: h5py.File, letter: str, n: int, ends: tuple[Boundary, Boundary]) -> Axis:
     """An axis of space.
 
     Raises:
@@ -81,14 +82,15 @@ def read_axis(file: h5py.File, letter: str, n: int, ends: tuple[str, str]) -> Ax
     return Axis(layout, rows[:, 0] - half * steps, steps * count)
 
 
-def _layout(file: h5py.File, key: str, row: np.ndarray, step: float, ends: tuple[str, str]) -> str:
-    first, last, periodic = float(row[0]), float(row[-1]), ends == ("periodic", "periodic")
+def _layout(file: h5py.File, key: str, row: np.ndarray, step: float, ends: tuple[Boundary, Boundary]) -> str:
+    first, last, periodic = float(row[0]), float(row[-1]), ends == (Periodic(), Periodic())
+    shown = f"('{ends[0]}', '{ends[1]}')"
     with reading(file, key):
         stated = "layout" in member(file, key).attrs
     if stated:
         layout = "".join(texts(file, key, "layout"))
         if layout not in ("periodic", "nodes", "cells") or (layout == "periodic") != periodic:
-            raise fault(file, f"{key}@layout", f"a layout that fits the boundary {ends}", repr(layout))
+            raise fault(file, f"{key}@layout", f"a layout that fits the boundary {shown}", repr(layout))
         return layout
     nodes = digits(first, step) + digits(last, step)
     if periodic:
@@ -104,7 +106,7 @@ def _layout(file: h5py.File, key: str, row: np.ndarray, step: float, ends: tuple
         raise fault(
             file,
             key,
-            f"coordinates that tell nodes from cells for the boundary {ends}",
+            f"coordinates that tell nodes from cells for the boundary {shown}",
             f"points from {first:.6g} to {last:.6g} in steps of {step:.6g}",
             "set the attribute 'layout' of this dataset to 'nodes' or 'cells'",
         )
@@ -129,8 +131,10 @@ def digits(value: float, step: float) -> int:
     return NOT_ROUND
 
 
-def read_boundary(file: h5py.File, sizes: dict[str, int]) -> tuple[tuple[str, str], ...]:
+def read_boundary(file: h5py.File, sizes: dict[str, int]) -> Sides:
     """(lower, upper) condition of each axis; open where the file says nothing, as The Well has it.
+
+    The layout knows walls and open ends, but not what holds there: walls are read as unspecified, open ends as outflow.
 
     Args:
         file: open for reading.
@@ -142,7 +146,7 @@ def read_boundary(file: h5py.File, sizes: dict[str, int]) -> tuple[tuple[str, st
         key = f"boundary_conditions/{name}"
         kind = "".join(texts(file, key, "bc_type")).lower()
         if kind not in BOUNDARIES:
-            raise fault(file, f"{key}@bc_type", f"one of {BOUNDARIES}", repr(kind))
+            raise fault(file, f"{key}@bc_type", f"one of {tuple(BOUNDARIES)}", repr(kind))
         letters = texts(file, key, "associated_dims")
         if not set(letters) <= set(sizes):
             raise fault(file, f"{key}@associated_dims", f"axes among {tuple(sizes)}", letters)
@@ -162,7 +166,7 @@ def read_boundary(file: h5py.File, sizes: dict[str, int]) -> tuple[tuple[str, st
         if ends[letter] != ["periodic", "periodic"]:
             found = f"{ends[letter]} together with periodic"
             raise fault(file, "boundary_conditions", f"one kind of boundary for axis {letter!r}", found)
-    return tuple((lower, upper) for lower, upper in ends.values())
+    return tuple((BOUNDARIES[lower], BOUNDARIES[upper]) for lower, upper in ends.values())
 
 
 def read_names(file: h5py.File) -> tuple[str, ...]:

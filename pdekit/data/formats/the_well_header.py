@@ -12,6 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from pdekit.boundaries import Sides
 from pdekit.data.formats.the_well_axes import Axis, even_rows, read_axis, read_boundary, read_names
 from pdekit.data.hdf5 import FileFault, dataset, fault, flags, open_hdf5, reading, texts, values, whole_number
 from pdekit.fields import Field
@@ -49,7 +50,7 @@ class Header:
     steps: np.ndarray
     shape: tuple[int, ...]
     axes: tuple[Axis, ...]
-    boundary: tuple[tuple[str, str], ...]
+    boundary: Sides
     columns: tuple[Column, ...]
     forcing: tuple[Column, ...]
     scalars: dict[str, np.ndarray]

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from pdekit.boundaries import Dirichlet, Periodic, Wall
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.base import Surrogate
 from pdekit.models.pinn.balancing import BALANCING, gradient_norm_weights, residual_weights
@@ -26,7 +27,6 @@ from pdekit.pdes.initial_states import sampled
 from pdekit.settings import Training
 
 CHECKED = 4096  # points of a validation
-WALLS = ("wall", "dirichlet")
 MISMATCH = 1e-3  # relative distance of a given state from the instance's
 
 
@@ -320,22 +320,20 @@ def _check(problem: Problem, balancing: str) -> None:
 def _check_walls(problem: Problem) -> None:
     """Raises ValueError on a boundary that the ansatz does not honour: at walls, fields keep their initial values."""
     walled = dataclasses.replace(problem.grid, layout=("nodes",) * problem.ndim)
-    for axis, (ends, layout) in enumerate(zip(problem.boundary, problem.grid.layout, strict=True)):
-        if layout == "periodic":
-            continue
+    for axis, ends in enumerate(problem.boundary):
         for side, end in zip((0, -1), ends, strict=True):
-            kind, _, value = end.partition(" ")
-            if kind not in WALLS:
+            if end in (Periodic(), Wall()):
+                continue
+            if not isinstance(end, Dirichlet) or not isinstance(end.value, float):
                 raise ValueError(
-                    f"expected a boundary among {WALLS} on axis {problem.grid.axes[axis]}, got {end!r}; a PINN "
-                    "keeps the initial values at walls (Dirichlet conditions): use a periodic grid, or another method"
+                    f"expected a boundary among dirichlet (with a number) and wall on axis {problem.grid.axes[axis]}, "
+                    f"got '{end}'; a PINN keeps the initial values at walls (Dirichlet conditions): use a periodic "
+                    "grid, or another method"
                 )
-            if kind == "dirichlet":
-                found = sampled(problem.instance, walled).select(1 + axis, side)
-                if not torch.allclose(found, torch.full_like(found, float(value or 0.0)), atol=MISMATCH):
-                    raise ValueError(
-                        f"expected an initial state of {float(value or 0.0):g} at the end of axis "
-                        f"{problem.grid.axes[axis]}, as its boundary {end!r} says, found values up to "
-                        f"{float(found.abs().max()):.3g}; a PINN keeps the initial values at walls: "
-                        "correct one of the two"
-                    )
+            found = sampled(problem.instance, walled).select(1 + axis, side)
+            if not torch.allclose(found, torch.full_like(found, end.value), atol=MISMATCH):
+                raise ValueError(
+                    f"expected an initial state of {end.value:g} at the end of axis {problem.grid.axes[axis]}, as its "
+                    f"boundary '{end}' says, found values up to {float(found.abs().max()):.3g}; a PINN keeps the "
+                    "initial values at walls: correct one of the two"
+                )

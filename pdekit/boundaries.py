@@ -1,0 +1,244 @@
+"""Conditions at the ends of the axes of a box: one value for each side.
+
+With the outward normal n of a side, u a field and g a number or the name of an input field,
+
+    Periodic()        u at the lower end is u at the upper end
+    Dirichlet(g)      u = g
+    Neumann(g)        du/dn = g
+    Wall(kind)        a wall: "no_slip" (velocity 0), "free_slip" (normal velocity 0, no friction) or "unspecified"
+    Inflow(g)         what enters has the value g
+    Outflow()         what leaves does not come back
+
+A condition holds for every field of a problem. Each has a short text, which configurations and older files use:
+"periodic", "dirichlet 2.5", "neumann temperature_flux", "wall no_slip", "inflow 1", "outflow" (or "open").
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+WALLS = ("no_slip", "free_slip", "unspecified")
+Value = float | str
+"""A number, or the name of an input field whose values at the end are meant."""
+
+
+def _value(word: str, value: Any) -> Value:
+    """Return a finite number, or a name that is none."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        if isinstance(value, str) and value.strip():
+            return value
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(
+            f"expected a finite number or the name of an input field after {word}, got {value!r}; correct the boundary"
+        )
+    return number
+
+
+class Boundary(ABC):
+    """Base of all conditions: frozen dataclasses of at most one value."""
+
+    word: ClassVar[str]  # the first word of its text
+    the_well: ClassVar[str]  # its name in the layout of The Well
+
+    @property
+    def given(self) -> Value | None:
+        """The number or the name of the input field that the condition prescribes; None if there is none."""
+        return None
+
+    def __str__(self) -> str:
+        return self.word if self.given is None else f"{self.word} {self.given}".removesuffix(".0")
+
+
+@dataclass(frozen=True)
+class Periodic(Boundary):
+    """The lower end is the upper end again."""
+
+    configurable = True
+    word: ClassVar = "periodic"
+    the_well: ClassVar = "PERIODIC"
+
+
+@dataclass(frozen=True)
+class Dirichlet(Boundary):
+    """u = value.
+
+    >>> str(Dirichlet(2.5)), str(Dirichlet()), Dirichlet("inlet").given
+    ('dirichlet 2.5', 'dirichlet 0', 'inlet')
+    """
+
+    configurable = True
+    word: ClassVar = "dirichlet"
+    the_well: ClassVar = "WALL"
+
+    value: Value = 0.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "value", _value(self.word, self.value))
+
+    @property
+    def given(self) -> Value:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Neumann(Boundary):
+    """du/dn = flux, with the outward normal n."""
+
+    configurable = True
+    word: ClassVar = "neumann"
+    the_well: ClassVar = "WALL"
+
+    flux: Value = 0.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "flux", _value(self.word, self.flux))
+
+    @property
+    def given(self) -> Value:
+        return self.flux
+
+
+@dataclass(frozen=True)
+class Wall(Boundary):
+    """A wall.
+
+    Args:
+        kind: "no_slip", "free_slip", or "unspecified" where no more is known (a grid with ends, a file of The Well).
+    """
+
+    configurable = True
+    word: ClassVar = "wall"
+    the_well: ClassVar = "WALL"
+
+    kind: str = "unspecified"
+
+    def __post_init__(self):
+        if self.kind not in WALLS:
+            raise ValueError(f"expected a wall among {WALLS}, got {self.kind!r}; correct the boundary")
+
+    def __str__(self) -> str:
+        return self.word if self.kind == "unspecified" else f"{self.word} {self.kind}"
+
+
+@dataclass(frozen=True)
+class Inflow(Boundary):
+    """What enters has the value of the profile."""
+
+    configurable = True
+    word: ClassVar = "inflow"
+    the_well: ClassVar = "OPEN"
+
+    profile: Value
+
+    def __post_init__(self):
+        object.__setattr__(self, "profile", _value(self.word, self.profile))
+
+    @property
+    def given(self) -> Value:
+        return self.profile
+
+
+@dataclass(frozen=True)
+class Outflow(Boundary):
+    """What leaves does not come back."""
+
+    configurable = True
+    word: ClassVar = "outflow"
+    the_well: ClassVar = "OPEN"
+
+
+Ends = Sequence[Boundary | str]
+"""(lower, upper) condition of an axis, as values or as texts."""
+
+Sides = tuple[tuple[Boundary, Boundary], ...]
+"""(lower, upper) condition of each axis."""
+
+BY_TEXT: dict[str, Boundary] = {
+    "periodic": Periodic(),
+    "dirichlet": Dirichlet(),
+    "neumann": Neumann(),
+    "wall": Wall(),
+    "wall no_slip": Wall("no_slip"),
+    "wall free_slip": Wall("free_slip"),
+    "outflow": Outflow(),
+    "open": Outflow(),
+}
+WITH_VALUE: dict[str, Callable[[Value], Boundary]] = {"dirichlet": Dirichlet, "neumann": Neumann, "inflow": Inflow}
+
+
+def boundary_of(text: Boundary | str) -> Boundary:
+    """Return the condition of a text; a condition is returned as it is.
+
+    Raises:
+        ValueError: if there is none of that text.
+
+    >>> boundary_of("dirichlet 2.5"), boundary_of("open")
+    (Dirichlet(value=2.5), Outflow())
+    """
+    if isinstance(text, Boundary):
+        return text
+    word, _, value = text.strip().partition(" ")
+    if text.strip() in BY_TEXT:
+        return BY_TEXT[text.strip()]
+    if word not in WITH_VALUE or not value.strip():
+        raise ValueError(
+            f"expected a condition among {', '.join(BY_TEXT)}, and {', '.join(WITH_VALUE)} followed by a number or the "
+            f"name of an input field, got {text!r}; correct boundary="
+        )
+    return WITH_VALUE[word](value.strip())
+
+
+def sides_of(boundary: Sequence[Ends], layout: Sequence[str], axes: Sequence[str]) -> Sides:
+    """Return the conditions of a grid, checked against its layout.
+
+    Args:
+        boundary: (lower, upper) of each axis, as values or texts; empty for `Periodic` on periodic axes and `Wall`
+            (unspecified) on the others.
+        layout: of each axis, "periodic", "cells" or "nodes".
+        axes: their names.
+
+    Raises:
+        ValueError: on an unknown condition, a wrong number of them, or an axis that is periodic in only one of boundary
+            and layout.
+
+    >>> sides_of([("neumann", "wall no_slip")], ["cells"], ["x"])
+    ((Neumann(flux=0.0), Wall(kind='no_slip')),)
+    """
+    if not boundary:
+        return tuple((Periodic(), Periodic()) if where == "periodic" else (Wall(), Wall()) for where in layout)
+    if isinstance(boundary, str) or len(boundary) != len(layout):
+        raise ValueError(
+            f"expected boundary with one (lower, upper) pair for each of {len(layout)} axes, got {boundary!r}; "
+            f"give {len(layout)} pairs"
+        )
+    return tuple(_ends(*one) for one in zip(boundary, layout, axes, strict=False))
+
+
+def check_inputs(sides: Sides, inputs: Sequence[str]) -> None:
+    """Raise ValueError if a condition names an input field that is not among those of the problem."""
+    for end in (end for ends in sides for end in ends):
+        if isinstance(end.given, str) and end.given not in inputs:
+            raise ValueError(
+                f"expected a number or the name of an input field ({', '.join(inputs) or 'there are none'}) in the "
+                f"boundary, got '{end}'; correct boundary= or add the field to coeffs"
+            )
+
+
+def _ends(ends: Ends, where: str, axis: str) -> tuple[Boundary, Boundary]:
+    if isinstance(ends, str) or len(ends) != 2:
+        raise ValueError(f"expected (lower, upper) conditions of the axis {axis}, got {ends!r}; give two")
+    lower, upper = (boundary_of(end) for end in ends)
+    if {isinstance(end, Periodic) for end in (lower, upper)} != {where == "periodic"}:
+        raise ValueError(
+            f"expected layout and boundary of the axis {axis} to be both periodic or both bounded, got {where!r} and "
+            f"('{lower}', '{upper}'); set layout= to nodes (both ends are points) or cells, or boundary= to periodic "
+            "at both ends"
+        )
+    return lower, upper
