@@ -34,6 +34,7 @@ from pdekit.given import input_field, real_numbers, scalar, state, times
 from pdekit.labelled import to_dataset
 from pdekit.models.base import Surrogate
 from pdekit.models.construction import configuration
+from pdekit.models.modes import with_modes
 from pdekit.models.resolution import at_resolution
 from pdekit.pdes.base import PDE
 from pdekit.plain import from_json, from_plain, to_plain
@@ -314,10 +315,12 @@ def _to_be_filled(
 def build_model(config: Mapping[str, Any], problem: Problem, trust: Sequence[str] = ()) -> Surrogate:
     """Return the method that a configuration names, for a problem.
 
+    Modes of a net that are left to the training data (``modes: auto``) are chosen from the grid alone here.
+
     Raises:
         ValueError: if the configuration names something that is no method, or the method refuses the problem.
     """
-    method = from_plain({**config, "_partial_": True}, trust)
+    method = from_plain({**with_modes(config, problem), "_partial_": True}, trust)
     name = config.get("_target_")
     try:
         model = method(problem)

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from pdekit.nets.base import GridNet
 from pdekit.nets.conditioning import ConditionEmbedding, Modulation
-from pdekit.nets.layout import bounded_coordinates, intervals
+from pdekit.nets.layout import bounded_coordinates, modes_of_axes
 from pdekit.nets.pointwise import Perceptron, affine, is_wide
-from pdekit.nets.series import bounded_series, highest_mode
+from pdekit.nets.series import bounded_series, resolved_modes
 from pdekit.nets.spectral import AxisSeries
 from pdekit.nets.spectral_conv import SpectralConv
 
@@ -65,6 +65,7 @@ class FNO(GridNet):
     Args:
         ndim, in_channels, out_channels, n_conditions, layout: see `GridNet`.
         modes: highest wavenumber of the kernels, one for all axes or one for each; of a bounded axis with its padding.
+            ``modes: auto`` in a configuration is chosen from the training data (`pdekit.models.modes`).
         width: channels of the hidden fields.
         n_layers: number of Fourier layers.
         padding: share of a bounded axis by which the period of its kernels is longer: in each layer the field is zero
@@ -89,15 +90,14 @@ class FNO(GridNet):
         out_channels: int,
         n_conditions: int = 0,
         layout: Sequence[str] | None = None,
-        modes: int | Sequence[int] = 12,
+        *,
+        modes: int | Sequence[int],
         width: int = 32,
         n_layers: int = 4,
         padding: float = 0.125,
     ):
         super().__init__(ndim, in_channels, out_channels, n_conditions, layout)
-        modes = (modes,) * ndim if isinstance(modes, int) else tuple(modes)
-        if len(modes) != ndim or min(modes) < 1:
-            raise ValueError(f"expected modes >= 1, one number or one for each of {ndim} axes, got {modes}")
+        modes = modes_of_axes(modes, ndim)
         if width < 2 or n_layers < 1 or padding < 0:
             raise ValueError(f"expected width >= 2, n_layers >= 1, padding >= 0, got {width}, {n_layers}, {padding}")
         self.modes, self.padding = modes, padding
@@ -125,11 +125,8 @@ class FNO(GridNet):
 
     def resolved(self, shape: Sequence[int]) -> tuple[int, ...]:
         """The highest wavenumbers of the kernels that a grid of that shape resolves."""
-        sizes = [
-            n if where == "periodic" else (1 + self.padding) * intervals(n, where)
-            for n, where in zip(shape, self.layout, strict=True)
-        ]
-        return tuple(min(m, highest_mode(size)) for m, size in zip(self.modes, sizes, strict=True))
+        resolved = resolved_modes(shape, self.layout, self.padding)
+        return tuple(min(m, limit) for m, limit in zip(self.modes, resolved, strict=True))
 
 
 def limited(net: nn.Module, shape: Sequence[int]) -> nn.Module:

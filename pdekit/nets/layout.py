@@ -48,6 +48,26 @@ def places(n: int, layout: str, like: Tensor) -> Tensor:
     return (i + 0.5 if layout == "cells" else i) / intervals(n, layout)
 
 
+def modes_of_axes(modes: int | Sequence[int] | str, ndim: int) -> tuple[int, ...]:
+    """The highest wavenumber of each axis, given as one number for all or one for each.
+
+    Raises:
+        ValueError: on another count, a number below 1, or a word.
+
+    >>> modes_of_axes(4, 2)
+    (4, 4)
+    """
+    if isinstance(modes, str):
+        raise ValueError(
+            f"expected modes as numbers, got {modes!r}; a configuration may say auto, in Python call "
+            "pdekit.models.modes.choose_modes(data.problem, data.calibration_batches())"
+        )
+    each = (modes,) * ndim if isinstance(modes, int) else tuple(modes)
+    if len(each) != ndim or min(each) < 1:
+        raise ValueError(f"expected modes >= 1, one number or one for each of {ndim} axes, got {modes}; correct modes")
+    return each
+
+
 def bounded_coordinates(u: Tensor, layout: Sequence[str]) -> Tensor:
     """Appends to u "batch channel *space" a channel for each bounded axis: the place, from -1 to 1 over the axis.
 

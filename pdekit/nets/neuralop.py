@@ -25,7 +25,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pdekit.nets.base import GridNet
-from pdekit.nets.layout import bounded_coordinates, intervals
+from pdekit.nets.layout import bounded_coordinates, intervals, modes_of_axes
 from pdekit.nets.spectral import Bands, analyse, synthesise
 
 
@@ -146,7 +146,8 @@ def fno(
     out_channels: int,
     n_conditions: int = 0,
     layout: Sequence[str] | None = None,
-    modes: int = 12,
+    *,
+    modes: int | Sequence[int],
     width: int = 32,
     n_layers: int = 4,
     padding: float = 0.25,
@@ -155,7 +156,8 @@ def fno(
 
     Args:
         ndim, in_channels, out_channels, n_conditions, layout: see `GridNet`.
-        modes: highest wavenumber; the library's n_modes is 2 modes in every axis.
+        modes: highest wavenumber, one for all axes or one for each; the library's n_modes is twice as many.
+            ``modes: auto`` in a configuration is chosen from the training data (`pdekit.models.modes`).
         width: its hidden_channels.
         n_layers: number of Fourier layers.
         padding: length added to each bounded axis, as a share of it; its domain_padding is half of that at each end.
@@ -174,7 +176,8 @@ def tfno(
     out_channels: int,
     n_conditions: int = 0,
     layout: Sequence[str] | None = None,
-    modes: int = 12,
+    *,
+    modes: int | Sequence[int],
     width: int = 32,
     n_layers: int = 4,
     padding: float = 0.25,
@@ -198,14 +201,14 @@ def _fourier(
     out_channels: int,
     n_conditions: int,
     layout: Sequence[str] | None,
-    modes: int,
+    modes: int | Sequence[int],
     width: int,
     n_layers: int,
     padding: float,
 ) -> NeuralOperator:
     """A model of the library that is an FNO but for its weights."""
     built = core(
-        n_modes=(2 * modes,) * ndim,
+        n_modes=tuple(2 * m for m in modes_of_axes(modes, ndim)),
         in_channels=_input_channels(in_channels, n_conditions, layout),
         out_channels=out_channels,
         hidden_channels=width,
@@ -221,7 +224,8 @@ def uno(
     out_channels: int,
     n_conditions: int = 0,
     layout: Sequence[str] | None = None,
-    modes: int = 12,
+    *,
+    modes: int | Sequence[int],
     width: int = 32,
     padding: float = 0.25,
 ) -> NeuralOperator:
@@ -232,6 +236,8 @@ def uno(
     """
     from neuralop.models import UNO
 
+    inner = modes_of_axes(modes, ndim)
+    outer = [2 * m for m in inner]
     with contextlib.redirect_stdout(io.StringIO()):
         core = UNO(
             in_channels=_input_channels(in_channels, n_conditions, layout),
@@ -242,7 +248,7 @@ def uno(
             positional_embedding=None,
             n_layers=5,
             uno_out_channels=[width, 2 * width, 2 * width, 2 * width, width],
-            uno_n_modes=[[m] * ndim for m in (2 * modes, modes, modes, modes, 2 * modes)],
+            uno_n_modes=[outer, inner, inner, inner, outer],
             uno_scalings=[[factor] * ndim for factor in (1.0, 0.5, 1.0, 2.0, 1.0)],
             channel_mlp_skip="linear",
         )

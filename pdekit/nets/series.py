@@ -46,6 +46,19 @@ def highest_mode(size: float) -> int:
     return max(ceil(size / 2) - 1, 0)
 
 
+def resolved_modes(shape: Sequence[int], layout: Sequence[str], padding: float) -> tuple[int, ...]:
+    """The highest wavenumber of each axis that a grid resolves; those of a bounded axis are of its padded period.
+
+    >>> resolved_modes((64, 29), ("periodic", "nodes"), 0.125)
+    (31, 15)
+    """
+    sizes = [
+        n if where == "periodic" else (1 + padding) * intervals(n, where)
+        for n, where in zip(shape, layout, strict=True)
+    ]
+    return tuple(highest_mode(size) for size in sizes)
+
+
 def bounded_series(
     shape: Sequence[int], layout: Sequence[str], period: float, modes: Sequence[int], like: Tensor
 ) -> tuple[Series | None, ...] | None:

@@ -25,6 +25,7 @@ from pdekit.evaluation.folder import writing_to
 from pdekit.evaluation.references.choose import can_go_on
 from pdekit.evaluation.settings import Evaluation
 from pdekit.models.base import Stepper, Surrogate
+from pdekit.models.modes import uses_auto, with_modes, without_unresolved
 from pdekit.models.resolution import try_step
 from pdekit.plain import from_plain
 from pdekit.provenance import provenance, sha256, write_json
@@ -130,7 +131,9 @@ def plan_run(
         config["path"] = str(Path(config["path"]).resolve())
         data = open_files(config["path"], config["choices"]["data"], recipe, loading, trust)
     problems = [data.problem, data.test.problem] if data else [recipe.problem(split) for split in ("train", "test")]
-    if model is None:
+    chosen = model is None
+    if chosen:
+        config["model"] = without_unresolved(config["model"], problems[0])
         model = build_model(config["model"], problems[0], trust)
     else:
         check_problem(config["choices"]["model"], model.problem, problems[0])
@@ -142,6 +145,10 @@ def plan_run(
         base = None if config["data_dir"] is None else Path(config["data_dir"])
         with timed(seconds, "data"):
             data = DataModule.from_folder(generate(recipe, base), loading, trust)
+    if chosen and uses_auto(config["model"]):
+        config["model"] = with_modes(config["model"], problems[0], data.calibration_batches())
+        torch.manual_seed(config["seed"])
+        model = build_model(config["model"], problems[0], trust)
     data.set_window(*model.window)
     return Plan(model, data, None if config.get("path") else recipe, config, seconds)
 
