@@ -14,6 +14,7 @@ from pdekit.diffusion.levels import Levels, checked_levels
 from pdekit.diffusion.samplers.base import Draws, Sampler
 from pdekit.diffusion.samplers.quadrature import lagrange_weights
 
+FINISHES = ("denoise", "flow")
 FLOOR = 1e-12  # of the largest variance: the rule divides by the deviation of a mode
 
 
@@ -58,22 +59,34 @@ class Spectral(Sampler):
         variance: v of each mode, broadcastable to the modes of one sample; raised to 1e-12 of the largest.
         modes: the transform to modes.
         order: 1 or 2.
+        finish: at the last level, "denoise" jumps to D; "flow" takes a step of order 1 to k = 0, so that components of
+            variance below k_min^2 come out with the variance of the spectrum instead of none.
+
+    Sampling may begin at a low level, about three times the largest deviation, if y there comes from `start`: above it
+    the steps would be exact anyway.
+
+    Limits: the variances are those around a mean of zero. A conditional distribution is sampled around its mean, with
+    `denoiser.centred`; with the spectrum of all the data, `Exponential` is more accurate there.
     """
 
     variance: Tensor
     modes: Modes = POINTWISE
     order: int = 2
+    finish: str = "denoise"
 
     def __post_init__(self):
         if self.order not in (1, 2):
             raise ValueError(f"expected order 1 or 2, got {self.order}")
+        if self.finish not in FINISHES:
+            raise ValueError(f"expected a finish among {FINISHES}, got {self.finish!r}")
         if not bool((self.variance >= 0).all()) or not float(self.variance.max()) > 0:
             raise ValueError("expected variances >= 0, one of them positive; measure them on the training data")
 
     def __call__(self, denoise: Denoise, y: Tensor, levels: Levels, noise: Draws) -> Tensor:
-        ks = checked_levels(levels)
-        v = self.variance.double()
-        v = v.clamp_min(FLOOR * float(v.max()))
+        ks, v = checked_levels(levels), self.raised()
+        n_levels = len(ks)
+        if self.finish == "flow":
+            ks.append(0.0)
         before: Tensor | None = None
         for i in range(len(ks) - 1):
             k, finer = ks[i], ks[i + 1]
@@ -83,14 +96,26 @@ class Spectral(Sampler):
             step = self.increment(v, ks, i, change, before)
             y = self.modes.inverse((state / torch.sqrt(total) + step) * torch.sqrt(v + finer**2).to(y))
             before = change
-        return denoise(y, ks[-1])
+        return y if len(ks) > n_levels else denoise(y, ks[-1])
+
+    def start(self, noise: Tensor, k: float) -> Tensor:
+        """Return y at level k from unit normal numbers of its shape: sqrt(v + k^2) e in the modes.
+
+        Limits: where the data are not Gaussian, a k that is not large leaves their higher moments out of the start.
+        """
+        return self.modes.inverse(torch.sqrt(self.raised() + k**2).to(noise) * self.modes.forward(noise))
+
+    def raised(self) -> Tensor:
+        """Return the variances in float64, raised to the floor."""
+        v = self.variance.double()
+        return v.clamp_min(FLOOR * float(v.max()))
 
     def increment(self, v: Tensor, ks: list[float], i: int, change: Tensor, before: Tensor | None) -> Tensor:
         """Return the increment of Y from level i to the next, from V there and at the level before."""
         k, finer, q = ks[i], ks[i + 1], v.sqrt()
         # atan(a) - atan(b) in a form that keeps its digits for small angles
         turned = torch.atan((finer - k) * q / (v + k * finer))
-        if before is None or self.order == 1:
+        if before is None or self.order == 1 or finer == 0:
             return turned.to(change.real) * change
         nodes = [log(k), log(ks[i - 1])]
 

@@ -57,6 +57,29 @@ def test_the_spectral_sampler_is_exact_for_a_gaussian_field():
     torch.testing.assert_close(found, denoise(expected, 1e-3), rtol=0, atol=1e-12)
 
 
+def test_the_flow_finish_keeps_the_variance_below_the_smallest_level():
+    """With k_min = 0.1, a jump to D leaves 1e-2 of the amplitude of a mode of variance 1e-6, the flow all of it."""
+    e, levels = draws((8, 41)), log_levels(4, 3.0, 0.1)
+    sampler = Spectral(SPECTRUM, finish="flow")
+    found = sampler(GaussianModes(SPECTRUM), sampler.start(e, 3.0), levels, no_noise)
+    torch.testing.assert_close(found / SPECTRUM.sqrt(), e, rtol=0, atol=1e-10)
+
+
+def test_a_start_at_a_low_level_is_the_start_at_a_high_one():
+    """In the Fourier modes of a Gaussian field: one call less for the same sample."""
+    spectrum = (1 + torch.fft.fftfreq(16, 1 / 16).double() ** 2) ** -2.0
+    modes = fourier_modes(1)
+    sampler = Spectral(spectrum, modes)
+
+    def denoise(y, k):
+        return modes.inverse(spectrum / (spectrum + k**2) * modes.forward(y))
+
+    e = draws((4, 1, 16))
+    high = sampler(denoise, sampler.start(e, 50.0), log_levels(3, 50.0), no_noise)
+    low = sampler(denoise, sampler.start(e, 3.0), log_levels(2, 3.0), no_noise)
+    torch.testing.assert_close(high, low, rtol=1e-10, atol=1e-10)
+
+
 @pytest.mark.parametrize("factor", [1 / 3, 3.0])
 def test_a_wrong_spectrum_still_converges(factor):
     y, exact = 20 * draws((8, 41)), GaussianModes(SPECTRUM[:21])

@@ -118,6 +118,7 @@ def test_impossible_options_are_refused():
         lambda: Exponential("clean", 4),
         lambda: FlowRungeKutta(3),
         lambda: Spectral(one, order=3),
+        lambda: Spectral(one, finish="jump"),
         lambda: Spectral(-one),
         lambda: Spectral(0 * one),
     ):
