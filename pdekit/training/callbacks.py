@@ -49,25 +49,30 @@ def ema(decay: float) -> WeightAveraging:
 
 
 class Interrupted(Exception):
-    """Somebody asked the training to stop; its checkpoint is written."""
+    """The training was asked to stop; its checkpoint is written."""
 
 
 class SaveLast(Checkpoint):
-    """Writes ``last.ckpt`` every so many steps, at the last step, and when somebody says stop (Ctrl-C, SIGTERM).
+    """Writes ``last.ckpt`` every so many steps, at the last step, and after Ctrl-C or SIGTERM.
 
-    It runs after every other callback, so that the file holds the state after the step. It is replaced whole, and
-    never by weights that are not finite: after a divergence it holds the last good ones.
+    It runs after every other callback, so that the file holds the state after the step. At a step that a scheduled
+    validation follows it is written after the validation, with the early-stopping state that results; a checkpoint
+    from before would lose the validation, because Lightning does not repeat it. The file is replaced whole, and never
+    by weights that are not finite: after a divergence it holds the last good ones.
 
     Args:
         path: of the checkpoint.
         every: steps between checkpoints.
+        validate_every: steps between validations.
     """
 
-    def __init__(self, path: Path, every: int):
+    def __init__(self, path: Path, every: int, validate_every: int):
         self.path = path
         self.every = every
+        self.validate_every = validate_every
         self.saved_step: int | None = None
         self.interrupted = False
+        self._waits = False  # a checkpoint is due, and the validation of its step comes first
         self._previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
@@ -82,13 +87,33 @@ class SaveLast(Checkpoint):
         self.interrupted = True
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
-        if trainer.world_size > 1:
-            self.interrupted = trainer.strategy.reduce_boolean_decision(self.interrupted, all=False)
+        self._agree(trainer)
         step = trainer.global_step
-        if step % self.every == 0 or step == trainer.max_steps or trainer.should_stop or self.interrupted:
+        due = step % self.every == 0 or step == trainer.max_steps or trainer.should_stop or self.interrupted
+        if due and self._validation_follows(trainer):
+            self._waits = True
+            return
+        if due:
             self._save(trainer, module)
         if self.interrupted:
             raise Interrupted
+
+    def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
+        self._agree(trainer)
+        if self._validation_follows(trainer) and (self._waits or self.interrupted or trainer.should_stop):
+            self._save(trainer, module)
+        self._waits = False
+        if self.interrupted:
+            raise Interrupted
+
+    def _validation_follows(self, trainer: Trainer) -> bool:
+        """Return whether a validation is scheduled after this step (one at a time limit is not)."""
+        return trainer.enable_validation and trainer.global_step % self.validate_every == 0
+
+    def _agree(self, trainer: Trainer) -> None:
+        """Stop all processes if one of them was asked to stop."""
+        if trainer.world_size > 1:
+            self.interrupted = trainer.strategy.reduce_boolean_decision(self.interrupted, all=False)
 
     def _save(self, trainer: Trainer, module: LightningModule) -> None:
         if not all(bool(torch.isfinite(p).all()) for p in module.parameters()):

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, LearningRateMonitor, Timer
+from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
@@ -56,12 +57,13 @@ class Outcome:
 class StageModule(LightningModule):
     """One stage of any method, as Lightning sees it."""
 
-    def __init__(self, model: Surrogate, stage: Stage, index: int, seed: int):
+    def __init__(self, model: Surrogate, stage: Stage, index: int, seed: int, offset: int):
         super().__init__()
         self.model = model
         self.stage = stage
         self.index = index
         self.seed = seed
+        self.offset = offset  # steps of earlier stages
 
     def on_train_batch_start(self, batch: Trajectory, batch_idx: int) -> None:
         self.model.before_step(self.stage, self.global_step)
@@ -93,7 +95,9 @@ class StageModule(LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
-        checkpoint["stage"] = self.index
+        rule = self.trainer.early_stopping_callback
+        checkpoint["stage"], checkpoint["offset"] = self.index, self.offset
+        checkpoint["ended"] = rule is not None and rule.stopping_reason != EarlyStoppingReason.NOT_STOPPED
 
 
 class Batches(LightningDataModule):
@@ -152,29 +156,28 @@ def train_stages(
     """Do what `fit` does without saving the weights: train through all stages, with checkpoints."""
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "last.ckpt"
-    first, done = 0, None
+    first, done, offset, ended = 0, None, 0, False
     if resume:
         found = load_checkpoint(checkpoint)
-        first, done = found["stage"], found["global_step"]
+        first, done, offset, ended = (found[key] for key in ("stage", "global_step", "offset", "ended"))
     if engine.threads is not None:
         torch.set_num_threads(engine.threads)
     stages, began = model.stages(settings), time.monotonic()
-    offset = sum(stage.steps for stage in stages[:first])
     if not resume:
         (folder / "metrics.csv").unlink(missing_ok=True)
     for index, stage in enumerate(stages[first:], first):
-        if done == stage.steps:  # stopped after its last step: Lightning would not run, nor take the average
+        if ended or done == stage.steps:  # stopped after its end: Lightning would not run, nor take the average
             _load_weights(model, checkpoint)
-            offset, done = offset + stage.steps, None
+            offset, done, ended = offset + done, None, False
             continue
-        save = SaveLast(checkpoint, settings.checkpoint_every)
+        save = SaveLast(checkpoint, settings.checkpoint_every, settings.validate_every)
         loggers: list[Logger] = [MetricsFile(folder / "metrics.csv", offset, done or 0)]
         if engine.tensorboard:
             loggers.append(TensorBoardLogger(folder, "tensorboard", ""))
         trainer = _trainer(stage, settings, engine, loggers, [SeedBySteps(derived_seed(seed, index)), save], progress)
         double = (stage.precision or engine.precision) == DOUBLE
         # not .to(dtype), which would make complex weights real
-        module = StageModule(model.double() if double else model.float(), stage, index, seed)
+        module = StageModule(model.double() if double else model.float(), stage, index, seed, offset)
         start = {name: value.detach().clone() for name, value in model.state_dict().items()}
         try:
             trainer.fit(
@@ -190,6 +193,8 @@ def train_stages(
             raise Diverged(
                 f"{error}; the model keeps {kept}. Lower training.lr, raise training.warmup or look at the data"
             ) from None
+        if save.interrupted:  # in the hooks after the last step
+            return Outcome(False, True, offset + trainer.global_step, time.monotonic() - began)
         offset, done = offset + trainer.global_step, None
         if _out_of_time(trainer):
             return Outcome(False, False, offset, time.monotonic() - began)
