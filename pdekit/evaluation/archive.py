@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,40 @@ import xarray as xr
 TEXT = h5py.string_dtype()
 CHUNK = 2**16
 """Values that are compressed together."""
+PARTIAL = ".part"
+"""Ending of the name of a file under construction."""
+
+
+class Sink(io.FileIO):
+    """File that HDF5 writes through: an error of the disk is kept in `error` instead of being raised into HDF5.
+
+    HDF5 cannot close a file after a failed write, prints raw text and may crash the process when it tries. After the
+    first error nothing is written any more, HDF5 goes on undisturbed, and the owner of the file raises the error.
+    """
+
+    def __init__(self, path: Path):
+        super().__init__(path, "w+")
+        self.error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        size = memoryview(data).nbytes
+        self._keeping_error(lambda: self._write_whole(memoryview(data).cast("B")))
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        self._keeping_error(lambda: io.FileIO.truncate(self, size))
+        return self.tell()
+
+    def _write_whole(self, data: memoryview) -> None:
+        while len(data):
+            data = data[io.FileIO.write(self, data) :]
+
+    def _keeping_error(self, work: Callable[[], Any]) -> None:
+        if self.error is None:
+            try:
+                work()
+            except OSError as error:
+                self.error = error
 
 
 class Archive:
@@ -27,17 +62,26 @@ class Archive:
         attrs: of the file; text and numbers.
 
     Use as a context manager: an exception inside leaves no file behind.
+
+    Raises:
+        OSError: from every method, if the disk is full or the folder may not be written.
     """
 
     def __init__(self, path: Path, coords: Mapping[str, Any], attrs: Mapping[str, Any]):
         self.path = Path(path)
-        self.partial = self.path.with_name(self.path.name + ".part")
+        self.partial = self.path.with_name(self.path.name + PARTIAL)
         self.partial.parent.mkdir(parents=True, exist_ok=True)
-        self._file = h5netcdf.File(self.partial, "w")
-        for name, values in coords.items():
-            self.coordinate(name, values)
-        for name, value in attrs.items():
-            self._file.attrs[name] = value
+        self._sink = Sink(self.partial)
+        self._file = h5netcdf.File(self._sink, "w")
+        try:
+            for name, values in coords.items():
+                self.coordinate(name, values)
+            for name, value in attrs.items():
+                self._file.attrs[name] = value
+            self._check()
+        except BaseException:
+            self._discard()
+            raise
 
     def __enter__(self) -> Archive:
         return self
@@ -46,8 +90,21 @@ class Archive:
         if kind is None:
             self.finish()
         else:
-            self._file.close()
-            self.partial.unlink(missing_ok=True)
+            self._discard()
+
+    def _check(self) -> None:
+        """Raise the error of the disk, if there was one."""
+        if self._sink.error is not None:
+            raise self._sink.error
+
+    def _close(self) -> None:
+        self._file.close()
+        self._sink.close()
+
+    def _discard(self) -> None:
+        """Close and remove the file under construction."""
+        self._close()
+        self.partial.unlink(missing_ok=True)
 
     def coordinate(self, name: str, values: Any) -> None:
         """One more dimension, and its values."""
@@ -62,6 +119,7 @@ class Archive:
         variable[...] = values.astype(object) if dtype is TEXT else values
         for key, value in (attrs or {}).items():
             variable.attrs[key] = value
+        self._check()
 
     def put_all(self, data: xr.Dataset) -> None:
         """Variables that are known whole, along dimensions of the file."""
@@ -102,6 +160,7 @@ class Archive:
         """Part of a declared variable: an integer or slice for each of the leading dimensions, all of the others."""
         variable = self._file[name]
         variable[(*where, *(slice(None),) * (len(variable.dimensions) - len(where)))] = values
+        self._check()
 
     def __contains__(self, name: str) -> bool:
         return name in self._file.variables
@@ -111,6 +170,11 @@ class Archive:
         return self._file[name][...]
 
     def finish(self) -> None:
-        """Close, and move into place in one step."""
-        self._file.close()
-        os.replace(self.partial, self.path)
+        """Close, and move into place in one step; a file that cannot be completed is removed."""
+        try:
+            self._close()
+            self._check()
+            os.replace(self.partial, self.path)
+        except BaseException:
+            self.partial.unlink(missing_ok=True)
+            raise

@@ -10,6 +10,7 @@ from pathlib import Path
 import filelock
 
 from pdekit.data.writer import disk_full
+from pdekit.evaluation.archive import PARTIAL
 
 LOCK = ".evaluation.lock"
 
@@ -17,6 +18,8 @@ LOCK = ".evaluation.lock"
 @contextmanager
 def writing_to(folder: Path) -> Iterator[None]:
     """Hold the lock of a folder while an evaluation is written to it; the system releases it if the process is killed.
+
+    Partial files of an evaluation that was killed, or that fails, are removed.
 
     Raises:
         ValueError: if another evaluation writes to the folder.
@@ -39,6 +42,7 @@ def writing_to(folder: Path) -> Iterator[None]:
             "folder=PATH with another one",
         ) from None
     try:
+        remove_partial_files(folder)
         yield
     except (OSError, RuntimeError) as error:
         if disk_full(error):
@@ -49,4 +53,11 @@ def writing_to(folder: Path) -> Iterator[None]:
             ) from error
         raise
     finally:
+        remove_partial_files(folder)
         lock.release()
+
+
+def remove_partial_files(folder: Path) -> None:
+    """Remove files that an evaluation has not completed."""
+    for path in folder.glob(f"*{PARTIAL}"):
+        path.unlink(missing_ok=True)

@@ -179,7 +179,7 @@ def evaluate(
     folder = Path(folder)
     kept_samples = check_kept(keep, n_kept, len(samples))
     kept = Kept(folder, problem, contenders, kept_samples, n_kept_members, lead, attributes)
-    with Archive(folder / "scores.nc", coords, attributes) as archive, kept.archive, _bar(progress) as bar:
+    with kept.archive, Archive(folder / "scores.nc", coords, attributes) as archive, _bar(progress) as bar:
         _declare(archive, problem, samples)
         scorer = Scorer(archive, suitable, problem, batch_size, size)
         ensembles = Ensembles(archive, contenders, problem)
