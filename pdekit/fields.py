@@ -20,7 +20,7 @@ from pdekit.boundaries import Ends, check_inputs, sides_of
 
 AXES = ("x", "y", "z")
 DIMENSIONS = ("time", "time_of_sample", "sample", "member")  # names that stored arrays have besides those of fields
-LAYOUTS = ("periodic", "cells", "nodes")
+LAYOUTS = ("periodic", "cells", "nodes", "half_open")
 
 
 @runtime_checkable
@@ -45,7 +45,8 @@ class Grid:
 
     - ``periodic``: o + i L/n (the end point is the first point again),
     - ``cells``:    o + (i + 1/2) L/n (cell centres),
-    - ``nodes``:    o + i L/(n - 1) (both ends included).
+    - ``nodes``:    o + i L/(n - 1) (both ends included),
+    - ``half_open``: o + i L/n in a bounded box (the lower end is a point, the upper end is not).
 
     A grid of shape ``()`` belongs to a zero-dimensional system (ordinary differential equations).
 
@@ -138,7 +139,8 @@ class Grid:
         """Quadrature weights of the points, of shape ``shape``; they sum to the volume of the box.
 
         Equal weights on periodic and cell axes (spectrally exact for band-limited periodic fields, second
-        order on cells), trapezoidal weights on nodes (second order).
+        order on cells), trapezoidal weights on nodes (second order). Equal weights on half-open axes, too (first
+        order): nothing is known between the last point and the upper end.
         """
         total = torch.ones(self.shape, dtype=dtype, device=device)
         for axis, (n, h) in enumerate(zip(self.shape, self.spacing, strict=True)):

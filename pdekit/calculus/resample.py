@@ -54,8 +54,9 @@ def restrict(
     """The field on a coarser grid of the same box.
 
     Periodic axes keep the modes that the coarser grid holds (nothing is aliased), cells are averaged (nothing is lost
-    of a conserved quantity), nodes are taken where they coincide. With ``averages``, the values on a periodic axis are
-    averages over cells centred at its points; an odd number of them makes one cell of the coarser grid.
+    of a conserved quantity), nodes and half-open points are taken where they coincide. With ``averages``, the values on
+    a periodic axis are averages over cells centred at its points; an odd number of them makes one cell of the coarser
+    grid.
 
     Raises:
         ValueError: if cells or nodes of the two grids do not fit.
@@ -74,7 +75,7 @@ def restrict(
                 f"choose an {'odd ' if centred else ''}integer ratio"
             )
         ratio = intervals // wanted
-        if layout == "nodes":
+        if layout in ("nodes", "half_open"):
             u = u.index_select(axis, torch.arange(0, n, ratio, device=u.device))
         else:
             u = u.roll(ratio // 2, axis) if centred else u

@@ -26,8 +26,15 @@ ORDERS = {Dirichlet: 0, Neumann: 1}
 WEIGHTS = {
     "nodes": ((1.0, 0.0, 0.0), (1.5, -2.0, 0.5)),
     "cells": ((1.875, -1.25, 0.375), (2.0, -3.0, 1.0)),
+    "one beyond": ((3.0, -3.0, 1.0), (2.5, -4.0, 1.5)),
 }
-"""Of the three points next to an end, for the value at it and the slope outwards (on unit spacing)."""
+"""Of the three points next to an end, for the value at it and the slope outwards (on unit spacing), by the distance of
+the first point: none, half a spacing, one spacing."""
+ENDS = {
+    "nodes": ("nodes", "nodes"),
+    "cells": ("cells", "cells"),
+    "half_open": ("nodes", "one beyond"),
+}
 
 
 def known_ends(problem: Problem) -> dict[tuple[int, int], tuple[int, float]]:
@@ -77,7 +84,7 @@ def boundary_violation(
             part[axis] for part in (problem.grid.layout, problem.grid.spacing, problem.grid.extent)
         )
         near = [u.select(axis - problem.grid.ndim, n if side == 0 else -1 - n) for n in range(3)]
-        found = sum(w * v for w, v in zip(WEIGHTS[layout][order], near, strict=True))
+        found = sum(w * v for w, v in zip(WEIGHTS[ENDS[layout][side]][order], near, strict=True))
         error = found - value if order == 0 else (found / spacing - value) * length
         errors.append(error.reshape(*u.shape[:3], -1))
     return diverged_as(math.inf, (torch.cat(errors, -1) ** 2).mean(-1).sqrt())

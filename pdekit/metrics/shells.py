@@ -52,7 +52,7 @@ class Shells:
     def __init__(self, grid: Grid):
         self.grid = grid
         self.counts = tuple(
-            {"periodic": n, "cells": 2 * n, "nodes": max(2 * n - 2, 1)}[layout]
+            {"periodic": n, "cells": 2 * n, "half_open": 2 * n, "nodes": max(2 * n - 2, 1)}[layout]
             for n, layout in zip(grid.shape, grid.layout, strict=True)
         )
         periods = [
@@ -94,7 +94,7 @@ class Shells:
             dim = axis - self.grid.ndim
             if layout != "periodic":
                 mirrored = u.flip(dim)
-                u = torch.cat([u, mirrored if layout == "cells" else mirrored.narrow(dim, 1, u.shape[dim] - 2)], dim)
+                u = torch.cat([u, mirrored.narrow(dim, 1, u.shape[dim] - 2) if layout == "nodes" else mirrored], dim)
         return torch.fft.rfftn(u, dim=tuple(range(-self.grid.ndim, 0))).flatten(-self.grid.ndim)
 
     def total(self, u_hat: Tensor, factor: Tensor) -> Tensor:

@@ -1,4 +1,6 @@
-"""Where the points of an axis lie: x_i / L = i / n (periodic), (i + 1/2) / n (cells), i / (n - 1) (nodes, both ends).
+"""Places of the points of an axis: x_i / L = i / n (periodic, half_open), (i + 1/2) / n (cells), i / (n - 1) (nodes).
+
+Nodes include both ends of a bounded axis; a half-open axis is bounded, too, and includes its lower end only.
 
 The words are those of `pdekit.fields.Grid`. A net is told one for each axis, and never a number of points: whatever
 depends on the place or on a length is then the same on every grid of a box.
@@ -11,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-LAYOUTS = ("periodic", "cells", "nodes")
+LAYOUTS = ("periodic", "cells", "nodes", "half_open")
 
 
 def checked_layout(layout: Sequence[str] | None, ndim: int) -> tuple[str, ...]:

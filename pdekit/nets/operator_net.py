@@ -21,7 +21,7 @@ class OperatorNet(nn.Module, ABC):
         in_channels: channels of the input.
         out_channels: channels of the output.
         n_conditions: scalars that condition the net, each of order one.
-        layout: where the sensors of each axis lie, "periodic", "cells" or "nodes".
+        layout: where the sensors of each axis lie, "periodic", "cells", "nodes" or "half_open".
         in_time: whether queries have the time as one more coordinate, after those of space. Every coordinate runs over
             [0, 1].
     """

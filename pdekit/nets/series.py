@@ -2,7 +2,7 @@
 
     u_hat_k = 1/P integral_0^1 u(x) exp(-2 pi i k x / P) dx,      u(x) = sum_k u_hat_k exp(2 pi i k x / P),  0 <= x <= 1
 
-The integral is a sum over the points with the weights of their layout (trapezoidal on nodes, equal on cells), so that
+The integral is a sum over the points with the weights of their layout (equal on cells, else trapezoidal), so that
 the coefficients of one smooth field are the same on every grid to second order, whatever its number of points: no
 number of points beyond the end has to fit the period. Few modes are wanted of few points, so that the sums are
 products with small matrices.
@@ -90,6 +90,9 @@ def _series(n: int, layout: str, period: float, modes: int, last: bool, like: Te
     weights = torch.ones_like(waves[:, 0, 0])
     if layout == "nodes":
         weights[0] = weights[-1] = 0.5
+    if layout == "half_open" and n > 2:  # trapezoidal; the line through the last two points goes on to the end
+        weights[0] = weights[-2] = 0.5
+        weights[-1] = 2.0
     twice = torch.where(k == 0, 1.0, 2.0).to(like.dtype) if last else torch.ones_like(k)  # for the missing half
 
     def analysis(weight: Tensor) -> Tensor:

@@ -67,7 +67,7 @@ def refined(grid: Grid, stored: Grid | None = None) -> tuple[int, ...]:
     if stored is not None:
         return tuple(n + 2 * m for n, m in zip(grid.shape, stored.shape, strict=True))
     return tuple(
-        2 * round(REFINEMENT * n / 2) if layout == "periodic" else 2 * n if layout == "cells" else 2 * n - 1
+        2 * round(REFINEMENT * n / 2) if layout == "periodic" else 2 * n - 1 if layout == "nodes" else 2 * n
         for n, layout in zip(grid.shape, grid.layout, strict=True)
     )
 

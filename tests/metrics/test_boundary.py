@@ -20,7 +20,7 @@ def fields(problem, function):
     return torch.stack([values, 2 * values])[None, None].expand(2, 3, -1, *[-1] * problem.grid.ndim)
 
 
-@pytest.mark.parametrize("layout", ["nodes", "cells"])
+@pytest.mark.parametrize("layout", ["nodes", "cells", "half_open"])
 def test_a_parabola_keeps_its_values_and_slopes(layout):
     n, length = 40, 2.0
     grid = Grid((n,), (length,), (1.0,), (layout,))

@@ -37,6 +37,7 @@ GRIDS = [
     Grid((7, 12), (1.0, 2.0)),
     Grid((4, 5, 6), (1.0, 2.0, 1.0)),
     Grid((10,), (1.0,), layout=("cells",)),
+    Grid((7,), (1.0,), layout=("half_open",)),
     Grid((11,), (1.0,), layout=("nodes",)),
     Grid((6, 7, 5), (1.0, 1.0, 2.0), layout=("nodes", "periodic", "cells")),
 ]

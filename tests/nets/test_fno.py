@@ -135,7 +135,7 @@ def test_compiles_as_one_graph_forward_and_backward():
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("layout", ["periodic", "cells", "nodes"])
+@pytest.mark.parametrize("layout", ["periodic", "cells", "nodes", "half_open"])
 def test_modes_that_the_training_grid_does_not_resolve_are_left_out(layout):
     """A net of 12 modes on 16 points acts on 64 points as one that has just the modes that 16 points resolve."""
     torch.manual_seed(0)

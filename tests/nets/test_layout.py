@@ -1,7 +1,7 @@
 """Where points lie: a net is the same function of place on every grid of a box, whatever the layout of its axes."""
 
 from functools import partial
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pytest
 import torch
@@ -67,7 +67,13 @@ def finer(n, layout, factor):
 @pytest.mark.parametrize("padding", [0.125, 0.3])  # neither is a whole number of points
 @pytest.mark.parametrize(
     ("shape", "layout"),
-    [((29,), ("nodes",)), ((30,), ("nodes",)), ((29,), ("cells",)), ((20, 15), ("nodes", "cells"))],
+    [
+        ((29,), ("nodes",)),
+        ((30,), ("nodes",)),
+        ((29,), ("cells",)),
+        ((28,), ("half_open",)),
+        ((20, 15), ("nodes", "cells")),
+    ],
 )
 def test_a_padded_fno_is_the_same_function_on_every_grid(shape, layout, padding):
     """Coefficients are integrals by the trapezoidal and the midpoint rule: a third of the spacing, a ninth of the
@@ -85,13 +91,14 @@ def test_a_padded_fno_is_the_same_function_on_every_grid(shape, layout, padding)
 
 
 def test_the_end_of_a_periodic_axis_is_no_end_of_nodes():
-    """The three layouts are three functions of the same numbers."""
+    """The layouts of bounded axes are three functions of the same numbers."""
     torch.manual_seed(0)
     u, outputs = torch.randn(1, 1, 12, dtype=DOUBLE), []
-    for layout in ("nodes", "cells"):
+    for layout in ("nodes", "cells", "half_open"):
         torch.manual_seed(1)
         outputs.append(FNO(1, 1, 1, layout=(layout,), modes=4, width=8).double()(u))
-    assert (outputs[0] - outputs[1]).abs().max() > 1e-4
+    for one, other in combinations(outputs, 2):
+        assert (one - other).abs().max() > 1e-4
 
 
 @pytest.mark.parametrize("layout", ["nodes", "cells"])

@@ -17,7 +17,7 @@ def series_and_bands(shape, layout, modes, period=PERIOD):
     return series, symmetric_bands(shape, modes, series)
 
 
-@pytest.mark.parametrize("layout", ["nodes", "cells"])
+@pytest.mark.parametrize("layout", ["nodes", "cells", "half_open"])
 @pytest.mark.parametrize("last", [True, False])
 def test_coefficients_are_integrals_over_the_axis(layout, last):
     """Of exp(-x), in closed form: (1 - exp(-1 - i q)) / (P (1 + i q)), q = 2 pi k / P; second order in the spacing."""
@@ -32,11 +32,13 @@ def test_coefficients_are_integrals_over_the_axis(layout, last):
         k = torch.tensor([0, 1, 2, 3, 4] if last else [0, 1, 2, 3, 4, -4, -3, -2, -1])
         q = 2j * torch.pi * k / PERIOD
         errors.append((found - (1 - torch.exp(-1 - q)) / (PERIOD * (1 + q))).abs().max().item())
-    assert errors[0] < 4e-3 and errors[1] < errors[0] / 3.7
+    # a half-open axis misses its last interval, over which the line through the last two points goes on
+    assert errors[0] < (8e-3 if layout == "half_open" else 4e-3) and errors[1] < errors[0] / 3.7
 
 
 @pytest.mark.parametrize(
-    ("shape", "layout"), [((9,), ("nodes",)), ((8, 7), ("cells", "nodes")), ((6, 8), ("nodes", "periodic"))]
+    ("shape", "layout"),
+    [((9,), ("nodes",)), ((8, 7), ("cells", "nodes")), ((6, 8), ("nodes", "periodic")), ((7,), ("half_open",))],
 )
 @pytest.mark.parametrize("weighted", [True, False])
 def test_the_two_maps_are_adjoint(shape, layout, weighted):
@@ -80,7 +82,7 @@ def test_derivatives_of_first_and_second_order(layout):
     assert torch.autograd.gradgradcheck(function, inputs, fast_mode=True)
 
 
-@pytest.mark.parametrize("layout", ["nodes", "cells"])
+@pytest.mark.parametrize("layout", ["nodes", "cells", "half_open"])
 def test_a_kernel_of_one_mode_is_the_integral_that_it_stands_for(layout):
     """W = 1 at k = 1 alone: v(x) = 2/P integral_0^1 cos(2 pi (x - x') / P) u(x') dx', beyond the ends nothing."""
     errors = []

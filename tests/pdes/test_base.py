@@ -12,7 +12,7 @@ from pdekit.solvers import etdrk, integrate
 
 
 def test_integral_of_each_layout():
-    for layout in ("periodic", "cells", "nodes"):
+    for layout in ("periodic", "cells", "nodes", "half_open"):
         grid = Grid((64, 32), (2.0, 3.0), layout=(layout, layout))
         assert float(integral(torch.full((1, 64, 32), 2.0, dtype=torch.float64), grid)) == pytest.approx(12.0)
 

@@ -274,6 +274,7 @@ def test_errors_and_times_of_agreement():
     time = torch.tensor([0.0, 0.5, 1.0])
     assert first_time(time, torch.tensor([[False, True, False], [False, False, False]])) == [0.5, None]
     assert refined(Grid((32, 10, 5), (1.0,) * 3, layout=("periodic", "cells", "nodes"))) == (48, 20, 9)
+    assert refined(Grid((16,), (1.0,), layout=("half_open",))) == (32,)
     assert refined(Grid((96,), (1.0,)), stored=Grid((32,), (1.0,))) == (160,)
 
 

@@ -48,7 +48,7 @@ def synthesise(grid: Grid, modes: np.ndarray, cosine: np.ndarray, sine: np.ndarr
     Raises:
         ValueError: if the grid cannot hold a mode (it needs more than 2 max |m_i| points), or has nodes at both ends.
     """
-    if "nodes" in grid.layout:
+    if not {*grid.layout} <= {"periodic", "cells"}:
         raise ValueError(f"expected periodic or cell axes for a Fourier sum, got {grid.layout}; choose another sampler")
     largest = np.abs(modes).max(0, initial=0)
     if any(2 * m >= n for m, n in zip(largest, grid.shape, strict=True)):

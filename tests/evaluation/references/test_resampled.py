@@ -42,6 +42,8 @@ def test_nodes_are_taken_and_cells_averaged():
     assert bring(u, Grid((9,), (1.0,), layout=("nodes",)), (5,)).flatten().tolist() == [0, 2, 4, 6, 8]
     cells = bring(u[..., :8], Grid((8,), (1.0,), layout=("cells",)), (4,))
     assert cells.flatten().tolist() == [0.5, 2.5, 4.5, 6.5]
+    ends = bring(u[..., :8], Grid((8,), (1.0,), layout=("half_open",)), (4,))
+    assert ends.flatten().tolist() == [0, 2, 4, 6]
 
 
 @pytest.mark.parametrize(
