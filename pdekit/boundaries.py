@@ -201,7 +201,7 @@ def sides_of(boundary: Sequence[Ends], layout: Sequence[str], axes: Sequence[str
     Args:
         boundary: (lower, upper) of each axis, as values or texts; empty for `Periodic` on periodic axes and `Wall`
             (unspecified) on the others.
-        layout: of each axis, "periodic", "cells" or "nodes".
+        layout: of each axis, see `pdekit.fields.Grid`.
         axes: their names.
 
     Raises:
@@ -238,7 +238,7 @@ def _ends(ends: Ends, where: str, axis: str) -> tuple[Boundary, Boundary]:
     if {isinstance(end, Periodic) for end in (lower, upper)} != {where == "periodic"}:
         raise ValueError(
             f"expected layout and boundary of the axis {axis} to be both periodic or both bounded, got {where!r} and "
-            f"('{lower}', '{upper}'); set layout= to nodes (both ends are points) or cells, or boundary= to periodic "
-            "at both ends"
+            f"('{lower}', '{upper}'); set layout= to nodes (both ends are points), cells or half_open, or "
+            "boundary= to periodic at both ends"
         )
     return lower, upper

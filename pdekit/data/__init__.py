@@ -10,6 +10,7 @@ from typing import Any
 
 _HOMES = {
     "DataModule": "pdekit.data.module",
+    "Description": "pdekit.data.description",
     "Split": "pdekit.data.store",
     "Windows": "pdekit.data.windows",
     "collate": "pdekit.data.windows",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
 from pdekit.boundaries import Ends, sides_of
+from pdekit.data.ends import JUMP, jump, layout_of, rounded
 from pdekit.data.given import Given
 from pdekit.fields import AXES, LAYOUTS, Grid
 
@@ -44,7 +46,7 @@ def grid_of(
         if entries and (isinstance(entries, str) or len(entries) != len(shape)):
             raise ValueError(f"expected {name} with one entry for each of {len(shape)} axes, got {entries!r}")
     stated = [entry for entry in given.layout if entry is not None]
-    chosen = tuple(layout) or (given.layout if len(stated) == len(shape) else ("periodic",) * len(shape))
+    chosen = tuple(layout) or (given.layout if len(stated) == len(shape) else _layout(given, boundary))
     if len(stated) == len(shape) and chosen != given.layout:
         raise ValueError(f"expected the layout {given.layout} that the coordinates state, got {chosen}; leave one out")
     for entry in chosen:
@@ -58,14 +60,37 @@ def grid_of(
     lengths, ends = [], []
     for name, values, entry in zip(AXES, given.axes, chosen, strict=False):
         h = spacing(values, name)
-        lengths.append(h * (len(values) - 1) if entry == "nodes" else h * len(values))
-        ends.append(float(values[0]) - (h / 2 if entry == "cells" else 0.0))
+        rounding = 4 * float(np.finfo(values.dtype).eps * abs(values).max())
+        lower = rounded(float(values[0]) - (h / 2 if entry == "cells" else 0.0), rounding)
+        lengths.append(rounded(h * (len(values) - 1 if entry == "nodes" else len(values)), len(values) * rounding))
+        ends.append(lower)
     found = Grid(shape, tuple(lengths), tuple(ends), chosen)
     if extent is None and not origin:
         return found
     wanted = Grid(shape, tuple(extent or found.extent), tuple(origin or found.origin), chosen)
     check_points(wanted, given.axes)
     return wanted
+
+
+def _layout(given: Given, boundary: Sequence[Ends]) -> tuple[str, ...]:
+    """The layout that coordinates and values state; periodic without coordinates, with a warning if values jump."""
+    shape = given.values.shape[3:]
+    if min(shape, default=0) < 2:
+        return ("periodic",) * len(shape)
+    leaps = [None if given.mask is not None else jump(given.values, axis) for axis in range(len(shape))]
+    if given.axes is not None:
+        for name, points in zip(AXES, given.axes, strict=False):
+            spacing(points, name)
+        ends = tuple(boundary) or (None,) * len(shape)
+        return tuple(layout_of(*entry) for entry in zip(AXES, given.axes, ends, leaps, strict=False))
+    far = [f"{name} ({leap:.3g} times)" for name, leap in zip(AXES, leaps, strict=False) if leap and leap > JUMP]
+    if far:
+        warnings.warn(
+            f"the box is taken as periodic, but values at both ends of {', '.join(far)} differ more than neighbours "
+            "do; if the box is bounded, give layout= (nodes, cells or half_open for each axis)",
+            stacklevel=6,
+        )
+    return ("periodic",) * len(shape)
 
 
 def check_points(grid: Grid, axes: Sequence[np.ndarray]) -> None:
@@ -76,8 +101,8 @@ def check_points(grid: Grid, axes: Sequence[np.ndarray]) -> None:
             raise ValueError(
                 f"expected {len(expected)} coordinates {name!r} from {expected[0]:g} to {expected[-1]:g} (layout "
                 f"{grid.layout[i]!r}, extent {grid.extent[i]:g}, origin {grid.origin[i]:g}), found {len(values)} from "
-                f"{values[0]:g} to {values[-1]:g}; correct extent, origin and layout, or leave extent and origin out. "
-                "Points i/n of a bounded box have no layout: interpolate them to nodes or cells"
+                f"{values[0]:g} to {values[-1]:g}; correct extent, origin and layout (points i/n of "
+                "a bounded box are half_open), or leave extent and origin out"
             )
 
 

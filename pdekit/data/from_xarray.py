@@ -24,7 +24,7 @@ def read_xarray(data: xr.Dataset | xr.DataArray) -> Given:
     Raises:
         ValueError: on other dimensions, duplicate names, or NaN that comes and goes.
     """
-    coeffs: dict[str, np.ndarray] = {}
+    coeffs: dict[str, xr.DataArray] = {}
     params: dict[str, np.ndarray] = {}
     space = tuple(axis for axis in AXES if axis in data.dims)
     if isinstance(data, xr.Dataset):
@@ -33,7 +33,7 @@ def read_xarray(data: xr.Dataset | xr.DataArray) -> Given:
             if item.dims == ("sample",):
                 params[str(name)] = real(item.values, str(name))
             elif set(item.dims) == {"sample", *space} and "time" in data.dims:
-                coeffs[str(name)] = real(item.transpose("sample", *space).values, str(name))
+                coeffs[str(name)] = item
             else:
                 parts.append(_ordered(item, space))
         if not parts:
@@ -57,7 +57,7 @@ def read_xarray(data: xr.Dataset | xr.DataArray) -> Given:
         *_masked(values),
         fields=fields,
         times=_times(data),
-        axes=tuple(real(data.coords[axis].values, axis).astype(float) for axis in space) if known and space else None,
+        axes=tuple(real(data.coords[axis].values, axis) for axis in space) if known and space else None,
         layout=tuple(data.coords[axis].attrs.get("layout") if known else None for axis in space),
         coeffs=coeffs,
         params=params,

@@ -46,6 +46,11 @@ def by_split(kind: str, given: Mapping[str, Any] | None, splits: list[str]) -> d
     return {split: {name: given[split][name] for name in given["train"]} for split in splits}
 
 
+def unit_of(value: Any) -> str:
+    """Return the unit that an input states of itself: the attribute "units" of an xarray object, else "1"."""
+    return str(value.attrs.get("units", "1")) if isinstance(value, xr.DataArray) else "1"
+
+
 def column(name: str, value: Any, shape: tuple[int, ...], grid: Grid | None = None) -> torch.Tensor:
     """One input of shape ``shape``, finite; axes and coordinates of an xarray object are honoured.
 

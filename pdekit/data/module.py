@@ -12,7 +12,7 @@ from pdekit.data.formats import TheWell, fit_together, open_source
 from pdekit.data.loader import EpochSampler, ResumableLoader
 from pdekit.data.loading import Loading
 from pdekit.data.windows import Source, Windows
-from pdekit.fields import Problem, Trajectory
+from pdekit.fields import Field, Grid, Problem, Trajectory
 
 SPLITS = ("train", "valid", "test")
 
@@ -112,14 +112,35 @@ class DataModule(LightningDataModule):
 
 
 def _same_problem(name: str, found: Problem, expected: Problem) -> None:
-    for part in ("fields", "coeffs", "forcing", "params", "has_text", "dt"):
-        if getattr(found, part) != getattr(expected, part):
+    """Raises ValueError if a split is not of the problem of train, naming what differs."""
+    for part in ("fields", "coeffs", "forcing"):
+        _same_channels(name, part, getattr(found, part), getattr(expected, part))
+    parts = ("params", "has_text", "has_mask", "dt")
+    pairs = [(part, getattr(found, part), getattr(expected, part)) for part in parts]
+    kinds = (type(found.grid), type(expected.grid))
+    pairs.append(("kind of grid", *(kind.__name__ for kind in kinds)))
+    if kinds == (Grid, Grid):
+        of_grid = ("shape", "extent", "origin", "layout")
+        pairs += [(f"{part} of the grid", getattr(found.grid, part), getattr(expected.grid, part)) for part in of_grid]
+    else:
+        pairs.append(("points", found.grid.shape, expected.grid.shape))
+    pairs += [("boundary", found.boundary, expected.boundary), ("equation", found.pde, expected.pde)]
+    for part, theirs, ours in pairs:
+        if theirs != ours:
             raise ValueError(
-                f"expected {part} of the {name} split like that of train, {getattr(expected, part)}, got "
-                f"{getattr(found, part)}; give splits of one problem"
+                f"expected the {part} {ours} of train in the {name} split, found {theirs}; give splits of one problem, "
+                "or resample or convert one of them"
             )
-    if found.grid.shape != expected.grid.shape:
-        raise ValueError(
-            f"expected the grid {expected.grid.shape} of train for the {name} split, got {found.grid.shape}; "
-            "resample one of them"
-        )
+
+
+def _same_channels(name: str, part: str, found: Sequence[Field], expected: Sequence[Field]) -> None:
+    names = [item.name for item in found], [item.name for item in expected]
+    if names[0] != names[1]:
+        raise ValueError(f"expected the {part} {names[1]} of train in the {name} split, found {names[0]}; rename some")
+    for theirs, ours in zip(found, expected, strict=True):
+        for what in ("unit", "vector", "complex"):
+            if getattr(theirs, what) != getattr(ours, what):
+                raise ValueError(
+                    f"expected the {what} {getattr(ours, what)!r} of {ours.name} in the {name} split, as in train, "
+                    f"found {getattr(theirs, what)!r}; convert it"
+                )

@@ -23,6 +23,7 @@ from pdekit.data.hdf5 import (
     values,
     whole_number,
 )
+from pdekit.data.inputs import narrowed
 from pdekit.data.layout import FORMAT, OPTIONAL, OURS, Placement, datasets, problem_from_plain
 from pdekit.fields import Problem, Trajectory
 from pdekit.plain import from_json
@@ -68,9 +69,10 @@ class Split:
         self._opened = None
 
     def read(self, trajectory: int, frames: slice = slice(None)) -> Trajectory:
-        """Some frames of one trajectory: a batch of one, fields and params float32, times float64.
+        """Some frames of one trajectory: a batch of one, fields as they are stored (float32 or float64), times float64.
 
-        Only the frames asked for are read; coeffs, mask and points are read whole.
+        Only the frames asked for are read; coeffs, mask and points are read whole. Params are float32 where that loses
+        nothing of their variation (see `narrowed`), else float64.
         """
         problem, opened = self.problem, self.opened
         with reading(opened.file, f"trajectory {trajectory}"):
@@ -109,7 +111,7 @@ class Opened:
         )
         self.t = torch.from_numpy(np.atleast_2d(values(self.file, "dimensions/time")))
         columns = [values(self.file, f"scalars/{name}", (n,)) for name in problem.params]
-        self.params = torch.from_numpy(np.stack(columns, 1)).float() if columns else None
+        self.params = torch.from_numpy(narrowed(np.stack(columns, 1))) if columns else None
         group = self.file[OURS]
         self.text = group["text"] if problem.has_text else None
         self.parts = {part: group[part] for part in OPTIONAL if part in group}

@@ -1,9 +1,9 @@
 """Writing one split of a dataset as one HDF5 file: a strict superset of The Well's layout.
 
-Fields, coeffs and forcing are datasets of ``t0_fields`` and ``t1_fields`` in float32, contiguous and uncompressed
-(a window reads in tens of microseconds); parameters are ``scalars`` in float64. The group ``pdekit`` holds the rest:
-the problem (JSON), text, masks, meshes, provenance, recipe and the self-convergence of the reference. A file
-appears complete or not at all.
+Fields, coeffs and forcing are datasets of ``t0_fields`` and ``t1_fields`` in float32 (float64 if asked), contiguous and
+uncompressed (a window reads in tens of microseconds); parameters are ``scalars`` in float64. Times are stored for each
+trajectory where they differ. The group ``pdekit`` holds the rest: the problem (JSON), text, masks, meshes, provenance,
+recipe and the self-convergence of the reference. A file appears complete or not at all.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from pdekit.data.layout import (
     problem_to_plain,
     spatial_dims,
 )
-from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.fields import Grid, Points, Problem, Trajectory
 
 
 @contextlib.contextmanager
@@ -74,12 +74,20 @@ class SplitWriter:
         n_trajectories: how many there will be.
         name: name of the dataset.
         documents: JSON documents kept in the group pdekit, e.g. ``{"recipe": ..., "provenance": ...}``.
+        dtype: of fields, coeffs and forcing on disk: "f4" or "f8".
     """
 
     def __init__(
-        self, path: Path, problem: Problem, n_trajectories: int, name: str, documents: dict[str, Any] | None = None
+        self,
+        path: Path,
+        problem: Problem,
+        n_trajectories: int,
+        name: str,
+        documents: dict[str, Any] | None = None,
+        dtype: str = "f4",
     ):
         self.path = Path(path)
+        self.dtype = np.dtype(dtype)
         self.problem = problem
         self.n_trajectories = n_trajectories
         self.name = name
@@ -87,6 +95,7 @@ class SplitWriter:
         self._datasets = datasets(problem)
         self._stack = contextlib.ExitStack()
         self._written = np.zeros(n_trajectories, dtype=bool)
+        self._times = np.zeros((n_trajectories, problem.n_frames))
 
     def __enter__(self) -> SplitWriter:
         with contextlib.ExitStack() as stack:
@@ -105,6 +114,7 @@ class SplitWriter:
                     f"expected {self.n_trajectories} trajectories in {self.path}, got {int(self._written.sum())}; "
                     "put all of them before closing"
                 )
+            self._write_times()
         return None
 
     def put(self, batch: Trajectory, first: int) -> None:
@@ -127,11 +137,7 @@ class SplitWriter:
         ):
             for place in places:
                 self.file[place.path][here] = _pack(place, values)
-        time = self.file["dimensions/time"]
-        if time.attrs["sample_varying"]:
-            time[here] = batch.t.numpy(force=True)
-        elif first == 0:
-            time[...] = batch.t[0].numpy(force=True)
+        self._times[here] = batch.t.numpy(force=True)
         for i, param in enumerate(self.problem.params):
             self.file["scalars"][param][here] = batch.params[:, i].numpy(force=True)
         self._put_coordinates(batch, here)
@@ -148,6 +154,13 @@ class SplitWriter:
                     group.create_dataset(part, (self.n_trajectories, *values.shape[1:]), values.dtype)
                 group[part][here] = values
         self._written[here] = True
+
+    def _write_times(self) -> None:
+        """Times of each trajectory; one row where they are the same for all."""
+        rows = self._times
+        varies = "dt" in self.problem.params or bool((rows != rows[:1]).any())
+        time = self.file["dimensions"].create_dataset("time", data=rows if varies else rows[0])
+        time.attrs["sample_varying"] = varies
 
     def _put_coordinates(self, batch: Trajectory, here: slice) -> None:
         for axis, letter in enumerate(spatial_dims(self.problem)):
@@ -170,9 +183,6 @@ class SplitWriter:
 
         group = file.create_group("dimensions")
         group.attrs.create("spatial_dims", list(dims), dtype=TEXT)
-        varies = "dt" in problem.params
-        time = group.create_dataset("time", (n, problem.n_frames) if varies else (problem.n_frames,), "f8")
-        time.attrs["sample_varying"] = varies
         for axis, (letter, points) in enumerate(zip(dims, problem.grid.shape, strict=True)):
             varies = f"length_{letter}" in problem.params
             if varies:
@@ -203,7 +213,9 @@ class SplitWriter:
             for place in places:
                 shape = (n, problem.n_frames) if place.time_varying else (n,)
                 shape += problem.grid.shape + ((len(place.channels),) if order else ())
-                column = _flags(group.create_dataset(place.name, shape, "f4"), sample=True, time=place.time_varying)
+                column = _flags(
+                    group.create_dataset(place.name, shape, self.dtype), sample=True, time=place.time_varying
+                )
                 column.attrs["dim_varying"] = np.ones(len(dims), dtype=bool)
 
         group = file.create_group(OURS)
@@ -248,8 +260,8 @@ def _pack(place: Placement, values: torch.Tensor) -> np.ndarray:
     axis = 2 if place.time_varying else 1
     array = values.numpy(force=True)
     if place.group == "t0_fields":
-        return np.take(array, place.channels[0], axis).astype(np.float32)
-    return np.moveaxis(np.take(array, place.channels, axis), axis, -1).astype(np.float32)
+        return np.take(array, place.channels[0], axis)
+    return np.moveaxis(np.take(array, place.channels, axis), axis, -1)
 
 
 def equation_constants(problem: Problem) -> dict[str, float]:
@@ -274,6 +286,10 @@ def check_batch(batch: Trajectory, problem: Problem) -> None:
         "forcing": (n, problem.n_frames, len(problem.forcing), *space) if problem.forcing else None,
         "params": (n, len(problem.params)) if problem.params else None,
     }
+    if problem.has_mask or batch.mask is not None:
+        expected["mask"] = (n, problem.n_channels, *space)
+    if isinstance(problem.grid, Points):
+        expected |= {"points": (n, *space, problem.ndim), "point_mask": (n, *space)}
     for part, shape in expected.items():
         values = getattr(batch, part)
         found = None if values is None else tuple(values.shape)
@@ -292,6 +308,7 @@ def check_batch(batch: Trajectory, problem: Problem) -> None:
 def write_split(
     path: Path, problem: Problem, batch: Trajectory, name: str, documents: dict[str, Any] | None = None
 ) -> None:
-    """Write a whole split at once."""
-    with SplitWriter(path, problem, len(batch), name, documents) as writer:
+    """Write a whole split at once, in float64 if one of its parts is."""
+    double = any(part is not None and part.dtype == torch.float64 for part in (batch.u, batch.coeffs, batch.forcing))
+    with SplitWriter(path, problem, len(batch), name, documents, "f8" if double else "f4") as writer:
         writer.put(batch, 0)

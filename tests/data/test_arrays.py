@@ -6,7 +6,7 @@ import torch
 import xarray
 
 from pdekit import solve
-from pdekit.data import from_arrays
+from pdekit.data import Description, from_arrays
 from pdekit.data.loading import Loading
 from pdekit.data.module import DataModule
 from pdekit.fields import Field
@@ -127,13 +127,14 @@ def test_coordinates_are_the_points_of_the_grid(layout, start, extent, origin):
 @pytest.mark.parametrize(
     "changes, options, sentence",
     [
-        ({}, {"extent": (1.0,)}, "expected 11 coordinates 'x' from 0 to 0.909"),
+        ({"layout": "periodic"}, {"extent": (1.0,)}, "expected 11 coordinates 'x' from 0 to 0.909"),
+        ({}, {"extent": (1.1,)}, "expected 11 coordinates 'x' from 0 to 1.1"),
         ({"layout": "nodes"}, {"layout": ("cells",)}, "that the coordinates state"),
         ({}, {"dt": 0.4}, r"expected times dt = 0.4 apart, found 0.5"),
         ({}, {"valid": field(dt=0.1)}, "dt = 0.5 apart in the valid split as in train, found 0.1"),
         ({}, {"test": field(start=0.3)}, "in the test split: expected 11 coordinates"),
         ({}, {"test": field().assign_coords(field=["p"])}, r"expected the fields \['T'\] in the test split"),
-        ({}, {"boundary": [("wall", "wall")]}, "both periodic or both bounded"),
+        ({"layout": "periodic"}, {"boundary": [("wall", "wall")]}, "both periodic or both bounded"),
         ({}, {"boundary": [("periodic", "wall")]}, "both periodic or both bounded"),
         ({}, {"layout": ("nodes",), "boundary": [("wal", "wall")]}, "expected a condition among .*, got 'wal'"),
         ({}, {"layout": ("nodes",), "boundary": [("wall 3", "wall")]}, "expected a condition among .*, got 'wall 3'"),
@@ -238,8 +239,10 @@ def test_float64_is_kept_where_float32_would_lose_the_signal(tmp_path):
     data = from_arrays(u, dt=0.1, extent=(1.0,))
     assert np.array_equal(data.sources["train"].read(2).u.numpy()[0], u[2])
     assert from_arrays(waves(), dt=0.1, extent=(1.0,)).sources["train"].read(0).u.dtype == torch.float32
-    with pytest.raises(ValueError, match="values that float32 holds for folder="):
-        from_arrays(u, dt=0.1, extent=(1.0,), folder=tmp_path)
+    stored = from_arrays(u, dt=0.1, extent=(1.0,), params={"p0": 1e9 + 0.01 * np.arange(10)}, folder=tmp_path)
+    batch = stored.sources["train"].read(2)
+    assert np.array_equal(batch.u.numpy()[0], u[2])
+    assert batch.params.tolist() == [[1e9 + 0.02]]
 
 
 def test_files_of_numpy(tmp_path):
@@ -280,3 +283,91 @@ def test_solutions_come_back_in():
     assert data.problem.grid.layout == ("nodes", "nodes") and data.problem.grid.extent == (1.0, 1.0)
     batch = data.sources["train"].read(0)
     np.testing.assert_allclose(batch.coeffs[0, 0], solved.permeability[0], rtol=1e-6)
+
+
+PHASES = np.arange(12.0).reshape(4, 3, 1)
+
+
+class TestLayoutOfCoordinates:
+    """The layout is the one under which coordinates and values make sense, or it is asked for."""
+
+    def along(self, x, u=None, **options):
+        u = waves(4, 3, 1, (len(x),))[:, :, 0] if u is None else np.broadcast_to(u, (4, 3, len(x)))
+        data = xarray.DataArray(u, dims=("sample", "time", "x"), coords={"x": x, "time": [0.0, 0.5, 1.0]}, name="T")
+        return from_arrays(data, **options).problem.grid
+
+    @pytest.mark.parametrize(
+        "x, u, layout, extent",
+        [
+            (np.linspace(0, 1, 11), None, "nodes", 1.0),
+            (np.linspace(0, 1, 11, dtype="f4"), None, "nodes", 1.0),
+            (np.linspace(0, 1, 11), np.zeros(11), "nodes", 1.0),
+            (np.arange(16) / 16, None, "periodic", 1.0),
+            (np.arange(29, dtype="f4") / 29, None, "periodic", 1.0),
+            (np.arange(64) / 64 * 2 * np.pi, None, "periodic", 2 * np.pi),
+            ((np.arange(16) + 0.5) / 16, np.arange(16.0), "cells", 1.0),
+        ],
+    )
+    def test_it_is_found(self, x, u, layout, extent):
+        grid = self.along(x, u)
+        assert (grid.layout, grid.extent, grid.origin) == ((layout,), (extent,), (0.0,))
+
+    @pytest.mark.parametrize(
+        "x, u, sentence",
+        [
+            (np.arange(16) / 16, np.arange(16.0), "differ 15 times as much as neighbours: periodic or half_open"),
+            ((np.arange(16) + 0.5) / 16, None, r"a box that is bounded \(cells\) or periodic"),
+            (
+                np.linspace(0, 1, 11),
+                np.cos(2 * np.pi * np.linspace(0, 1, 11) + PHASES),
+                "drop it if the box is periodic",
+            ),
+            (np.arange(64.0), None, "they fit nodes and half_open alike"),
+        ],
+    )
+    def test_it_is_asked_for(self, x, u, sentence):
+        with pytest.raises(ValueError, match=f"state the layout of the axis.*{sentence}.*give layout="):
+            self.along(x, u)
+
+    def test_a_boundary_decides(self):
+        x = np.arange(16) / 16
+        assert self.along(x, np.arange(16.0), boundary=[("wall", "dirichlet 0")]).layout == ("half_open",)
+        assert self.along(x, np.arange(16.0), boundary=[("periodic", "periodic")]).layout == ("periodic",)
+
+    def test_without_coordinates_a_box_whose_values_jump_is_doubted(self):
+        ramp = np.broadcast_to(np.arange(16.0), (4, 3, 1, 16))
+        with pytest.warns(UserWarning, match=r"both ends of x \(15 times\) differ"):
+            assert from_arrays(ramp, dt=0.1, extent=(1.0,)).problem.grid.layout == ("periodic",)
+
+
+def test_two_grids_of_a_half_open_file_have_one_box():
+    """Points i/n of a bounded box, as every sub-sampled public Darcy file has them: 29 x 29 and every second of 58."""
+    fine = np.random.default_rng(0).normal(size=(4, 1, 1, 58, 58))
+    x = np.arange(58) / 58
+    grids = []
+    for step in (1, 2):
+        coords = {"x": x[::step], "y": x[::step]}
+        data = xarray.DataArray(fine[..., ::step, ::step], dims=("sample", "time", "field", "x", "y"), coords=coords)
+        grids.append(from_arrays(data, layout=("half_open", "half_open")).problem.grid)
+    assert grids[0] == grids[1].resized((58, 58)) and grids[0].extent == (1.0, 1.0)
+
+
+def test_units_of_coefficients_are_kept():
+    u = field().rename("T").isel(field=0, drop=True).to_dataset(name="T")
+    k = xarray.DataArray(np.ones((4, 11)), dims=("sample", "x"), attrs={"units": "m^2"})
+    inside = from_arrays(u.assign(k=k))
+    beside = from_arrays(u, coeffs={"k": k})
+    assert inside.problem.coeffs == beside.problem.coeffs == (Field("k", "m^2"),)
+    with pytest.raises(ValueError, match=r"expected k in 'm\^2' in the test split, found 'darcy'"):
+        from_arrays(u.assign(k=k), test=u.assign(k=k.assign_attrs(units="darcy")))
+
+
+def test_options_by_name_or_as_a_description():
+    about = Description(dt=0.1, extent=(2.0,), layout=("nodes",))
+    assert (
+        from_arrays(waves(), about=about).problem
+        == from_arrays(waves(), dt=0.1, extent=(2.0,), layout=("nodes",)).problem
+    )
+    assert from_arrays(waves(), about=about, dt=0.3).problem.dt == 0.3
+    with pytest.raises(TypeError, match=r"expected options among .*'layout'.*got \['layuot'\]"):
+        from_arrays(waves(), about=about, layuot=("cells",))

@@ -313,3 +313,33 @@ def test_a_newer_format_is_refused(tmp_path):
 
     with pytest.raises(ValueError, match="update pdekit"):
         Split(edited(tmp_path, newer))
+
+
+def test_times_belong_to_each_trajectory_on_disk(tmp_path):
+    """Of one step but other starts: dt is no parameter, and the times of trajectory 0 are not those of all."""
+    problem = line_problem()
+    batch = counted_batch(problem, 5)
+    starts = torch.tensor([0.0, 3.0, 1.5, 0.0, 8.0], dtype=torch.float64)
+    batch = dataclasses.replace(batch, t=starts[:, None] + batch.t)
+    with SplitWriter(tmp_path / "a.hdf5", problem, 5, "a") as writer:
+        for first in (0, 2):
+            writer.put(batch.samples(slice(first, first + 2 + first // 2)), first)
+    assert faults(tmp_path / "a.hdf5") == []
+    split = Split(tmp_path / "a.hdf5")
+    for i in range(5):
+        assert torch.equal(split.read(i, slice(1, 4)).t, batch.t[i : i + 1, 1:4])
+
+
+@pytest.mark.parametrize(
+    "part, shape, sentence",
+    [
+        ("mask", (2, 2, 16), r"expected mask of shape \(2, 1, 16\) for this problem, got \(2, 2, 16\)"),
+        ("mask", None, r"expected mask of shape \(2, 1, 16\) for this problem, got None"),
+    ],
+)
+def test_masks_of_another_shape_are_refused(tmp_path, part, shape, sentence):
+    problem = dataclasses.replace(line_problem(), has_mask=True)
+    batch = dataclasses.replace(counted_batch(problem, 2), mask=torch.ones(2, 1, 16))
+    batch = dataclasses.replace(batch, **{part: None if shape is None else torch.ones(shape)})
+    with pytest.raises(ValueError, match=sentence):
+        write_split(tmp_path / "a.hdf5", problem, batch, "a")

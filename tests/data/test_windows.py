@@ -1,5 +1,7 @@
 """Windows come from the right trajectory and frames, whoever reads them and in whatever order."""
 
+import dataclasses
+
 import pytest
 import torch
 from lightning import LightningModule, Trainer
@@ -13,6 +15,7 @@ from pdekit.data.store import Split
 from pdekit.data.windows import Windows, collate
 from pdekit.data.writer import write_split
 from pdekit.fields import Field, Grid, Problem
+from pdekit.pdes import KuramotoSivashinsky
 
 from .conftest import counted_batch, line_problem
 
@@ -217,11 +220,38 @@ def test_fewer_trajectories_for_training():
     assert {int(v // 100) for batch in data.train_dataloader() for window in values(batch) for v in window} == {0, 1}
 
 
-def test_a_missing_split_and_another_problem(tmp_path):
+WALLED = Grid((16,), (1.0,), layout=("nodes",))
+
+
+@pytest.mark.parametrize(
+    "change, sentence",
+    [
+        ({"fields": (Field("v"),)}, r"the fields \['u'\] of train in the test split, found \['v'\]"),
+        ({"fields": (Field("u", "m/s"),)}, "expected the unit '1' of u in the test split, as in train, found 'm/s'"),
+        ({"dt": 0.25}, "expected the dt 0.5 of train in the test split, found 0.25"),
+        ({"grid": Grid((16,), (2.0,))}, r"the extent of the grid \(1.0,\) of train in the test split, found \(2.0,\)"),
+        ({"grid": Grid((16,), (1.0,), (3.0,))}, r"the origin of the grid \(0.0,\)"),
+        ({"grid": Grid((8,), (1.0,))}, r"the shape of the grid \(16,\) of train in the test split, found \(8,\)"),
+        ({"grid": WALLED, "boundary": ()}, "the layout of the grid"),
+        ({"pde": KuramotoSivashinsky()}, "the equation None of train in the test split, found KuramotoSivashinsky"),
+    ],
+)
+def test_a_split_of_another_problem_is_refused(change, sentence):
+    other = dataclasses.replace(line_problem(), **change)
+    with pytest.raises(ValueError, match=sentence):
+        DataModule(arrays(), arrays(), Arrays(other, counted_batch(other, 2)))
+
+
+def test_a_split_with_another_boundary_is_refused():
+    walled = dataclasses.replace(line_problem(), grid=WALLED, boundary=())
+    other = dataclasses.replace(walled, boundary=(("dirichlet 1", "outflow"),))
+    train, test = (Arrays(problem, counted_batch(problem, 2)) for problem in (walled, other))
+    with pytest.raises(ValueError, match=r"the boundary .*Wall.* of train in the test split, found .*Dirichlet"):
+        DataModule(train, train, test)
+
+
+def test_a_missing_split(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"python -m pdekit\.generate"):
         DataModule.from_folder(tmp_path)
-    other = Problem(Grid((16,), (1.0,)), (Field("v"),), dt=0.5, n_frames=6)
-    with pytest.raises(ValueError, match="expected fields of the valid split like that of train"):
-        DataModule(arrays(), Arrays(other, counted_batch(other, 2)), arrays())
     with pytest.raises(ValueError, match="expected batch_size >= 1, got 0"):
         Loading(batch_size=0)

@@ -18,6 +18,7 @@ import torch
 
 from pdekit.data.formats.the_well_header import Column, Header, read_header
 from pdekit.data.hdf5 import FileFault, dataset, open_hdf5, reading
+from pdekit.data.inputs import narrowed
 from pdekit.fields import AXES, Field, Grid, Problem, Trajectory
 
 KEYS = {"boundary_conditions", "dimensions", "scalars", "t0_fields", "t1_fields"}
@@ -58,7 +59,7 @@ class TheWell:
         """Take the problem of all splits in place of that of this split; its params may be constant here."""
         self.problem = problem
         table = _table(self.headers)
-        self._params = np.stack([table[name] for name in problem.params], 1) if problem.params else None
+        self._params = narrowed(np.stack([table[name] for name in problem.params], 1)) if problem.params else None
 
     def read(self, trajectory: int, frames: slice = slice(None)) -> Trajectory:
         """Some frames of one trajectory, as a batch of one; one read for each dataset, of these frames only."""
@@ -75,7 +76,7 @@ class TheWell:
             t=torch.from_numpy(np.ascontiguousarray(times))[None],
             coeffs=opened.read(opened.coeffs, sample, frames, None) if opened.coeffs else None,
             forcing=opened.read(opened.forcing, sample, frames, len(times)) if opened.forcing else None,
-            params=None if self._params is None else torch.from_numpy(self._params[trajectory][None]).float(),
+            params=None if self._params is None else torch.from_numpy(self._params[trajectory][None]),
             index=torch.tensor([trajectory]),
         )
 

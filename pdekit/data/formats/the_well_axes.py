@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from math import pi
 
 import h5py
 import numpy as np
 
 from pdekit.boundaries import Boundary, Outflow, Periodic, Sides, Wall
+from pdekit.data.ends import EVEN, digits, readings
 from pdekit.data.hdf5 import attribute, dataset, fault, flags, member, names, reading, texts, values
+from pdekit.fields import LAYOUTS
 
-EVEN = 1e-3  # of a step: coordinates and times in published files are rounded to float32
-NOT_ROUND = 7  # digits from which a number counts as arbitrary
 BOUNDARIES = {"periodic": Periodic(), "wall": Wall(), "open": Outflow()}
 
 
@@ -77,7 +76,7 @@ def read_axis(file: h5py.File, letter: str, n: int, ends: tuple[Boundary, Bounda
     if points < 2:
         raise fault(file, key, "two points or more", points, "drop this axis")
     layout = _layout(file, key, rows[0], float(steps[0]), ends)
-    half = {"periodic": 0.0, "nodes": 0.0, "cells": 0.5}[layout]
+    half = 0.5 if layout == "cells" else 0.0
     count = points - 1 if layout == "nodes" else points
     return Axis(layout, rows[:, 0] - half * steps, steps * count)
 
@@ -89,10 +88,9 @@ def _layout(file: h5py.File, key: str, row: np.ndarray, step: float, ends: tuple
         stated = "layout" in member(file, key).attrs
     if stated:
         layout = "".join(texts(file, key, "layout"))
-        if layout not in ("periodic", "nodes", "cells") or (layout == "periodic") != periodic:
+        if layout not in LAYOUTS or (layout == "periodic") != periodic:
             raise fault(file, f"{key}@layout", f"a layout that fits the boundary {shown}", repr(layout))
         return layout
-    nodes = digits(first, step) + digits(last, step)
     if periodic:
         if digits(last, step) + 3 <= digits(last + step, step):
             warnings.warn(
@@ -101,34 +99,16 @@ def _layout(file: h5py.File, key: str, row: np.ndarray, step: float, ends: tuple
                 stacklevel=2,
             )
         return "periodic"
-    cells = digits(first - step / 2, step) + digits(last + step / 2, step)
-    if nodes == cells:
+    found = readings(first, last, step)
+    if found["nodes"] == found["cells"]:
         raise fault(
             file,
             key,
             f"coordinates that tell nodes from cells for the boundary {shown}",
             f"points from {first:.6g} to {last:.6g} in steps of {step:.6g}",
-            "set the attribute 'layout' of this dataset to 'nodes' or 'cells'",
+            "set the attribute 'layout' of this dataset to 'nodes', 'cells' or 'half_open'",
         )
-    return "nodes" if nodes < cells else "cells"
-
-
-def digits(value: float, step: float) -> int:
-    """How many significant digits a number, or the number over pi and one more, has within 1e-3 of a step.
-
-    >>> digits(0.25, 0.01), digits(1 / 3, 0.001), digits(2 * pi, 0.01), digits(0.0, 0.1)
-    (2, 6, 2, 0)
-    """
-    tolerance = EVEN * step
-    if abs(value) <= tolerance:
-        return 0
-    for count in range(1, NOT_ROUND):
-        if abs(float(f"{value:.{count - 1}e}") - value) <= min(tolerance, 1e-4 * abs(value)):
-            return count
-        multiple = value / pi
-        if abs(float(f"{multiple:.{max(count - 2, 0)}e}") - multiple) <= 1e-6 * abs(multiple):
-            return count + (count == 1)
-    return NOT_ROUND
+    return "nodes" if found["nodes"] < found["cells"] else "cells"
 
 
 def read_boundary(file: h5py.File, sizes: dict[str, int]) -> Sides:

@@ -1,0 +1,213 @@
+"""The splits of a user's arrays, put together: channels, grid, inputs and times must agree."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from pdekit.data.axes import check_points, grid_of, times_of
+from pdekit.data.description import Description
+from pdekit.data.from_xarray import read_xarray
+from pdekit.data.given import Given, read_arrays
+from pdekit.data.inputs import by_split, column, mask_of, narrowed, unit_of
+from pdekit.fields import Field, Grid, Problem, Trajectory
+
+
+def batches_of(data: Mapping[str, Any], about: Description) -> dict[str, tuple[Problem, Trajectory]]:
+    """Return problem and trajectories of each split.
+
+    Args:
+        data: arrays, paths or xarray objects by split; "train" is one of them.
+        about: what they do not state themselves.
+
+    Raises:
+        ValueError: on shapes, names, coordinates, masks or inputs that do not fit.
+    """
+    found = {split: _read(part) for split, part in data.items()}
+    splits = list(found)
+    channels = _channels(found["train"], about.fields)
+    found = {split: _in_order(split, given, channels) for split, given in found.items()}
+    grid = _grid(found, about)
+    inputs, scalars = by_split("coeffs", about.coeffs, splits), by_split("params", about.params, splits)
+    masks = dict(about.mask) if isinstance(about.mask, Mapping) else dict.fromkeys(splits, about.mask)
+    if set(masks) - set(splits):
+        raise ValueError(f"expected a mask for splits among {splits}, got {list(masks)}; correct mask=")
+    found = {
+        split: _with_inputs(given, inputs[split], scalars[split], masks.get(split)) for split, given in found.items()
+    }
+    return _batches(found, grid, channels, about)
+
+
+def _read(data: Any) -> Given:
+    return read_xarray(data) if isinstance(data, (xr.Dataset, xr.DataArray)) else read_arrays(data)
+
+
+def _channels(train: Given, fields: Sequence[str | Field] | None) -> tuple[Field, ...]:
+    """The channels: those asked for, with what the arrays state of them, else those of the arrays."""
+    if isinstance(fields, str):
+        raise ValueError(f"expected a sequence of names, got {fields!r}; write fields=[{fields!r}]")
+    stated = {item.name: item for item in train.fields or ()}
+    if fields is None:
+        chosen = train.fields or tuple(Field(f"u{i}") for i in range(train.values.shape[2]))
+    else:
+        chosen = tuple(stated.get(item, Field(item)) if isinstance(item, str) else item for item in fields)
+    names = [item.name for item in chosen]
+    if len(set(names)) < len(names):
+        raise ValueError(f"expected each field once, got {names}; rename the duplicates")
+    return tuple(chosen)
+
+
+def _in_order(split: str, given: Given, channels: Sequence[Field]) -> Given:
+    """The split with its channels in the order of ``channels``; without names they are believed to be."""
+    if given.fields is None:
+        return given
+    found, wanted = [item.name for item in given.fields], [item.name for item in channels]
+    if sorted(found) != sorted(wanted):
+        raise ValueError(
+            f"expected the fields {wanted} in the {split} split, found {found}; rename, add or remove some"
+        )
+    units = {item.name: item.unit for item in given.fields}
+    for item in channels:
+        if units[item.name] not in ("1", item.unit):
+            raise ValueError(
+                f"expected {item.name} in {item.unit!r} in the {split} split, found {units[item.name]!r}; convert it"
+            )
+    order = [found.index(name) for name in wanted]
+    return dataclasses.replace(
+        given,
+        values=given.values[:, :, order],
+        mask=None if given.mask is None else given.mask[:, order],
+        fields=tuple(channels),
+    )
+
+
+def _grid(found: Mapping[str, Given], about: Description) -> Grid:
+    """The grid of train, on which the other splits must lie."""
+    train, extent = found["train"], about.extent
+    n_axes = train.values.ndim - 3
+    if extent is not None and n_axes != len(extent):
+        raise ValueError(
+            f'expected arrays "sample time channel *space" with {len(extent)} spatial axes for extent {tuple(extent)}, '
+            f"got shape {train.values.shape}; add missing axes of length 1 (one field: array[:, :, None])"
+        )
+    grid = grid_of(train, extent, about.origin, tuple(about.layout or ()), about.boundary)
+    for split, given in found.items():
+        if given.axes is not None and grid.shape == given.values.shape[3:]:
+            try:
+                check_points(grid, given.axes)
+            except ValueError as error:
+                raise ValueError(f"in the {split} split: {error}") from None
+    return grid
+
+
+def _with_inputs(given: Given, coeffs: Mapping[str, Any], params: Mapping[str, Any], mask: Any) -> Given:
+    """The split with the inputs and the mask given as options, next to those that it has itself."""
+    twice = (set(coeffs) & set(given.coeffs)) | (set(params) & set(given.params))
+    if twice or (mask is not None and given.mask is not None):
+        raise ValueError(f"expected each input once, got {sorted(twice) or 'a mask'} in the data and as an option")
+    given = dataclasses.replace(given, coeffs={**given.coeffs, **coeffs}, params={**given.params, **params})
+    if mask is None:
+        return given
+    n, _, *rest = given.values.shape
+    there = mask_of(mask, (n, *rest))
+    return dataclasses.replace(given, mask=there, values=np.where(there[:, None], given.values, 0))
+
+
+def _batches(
+    found: Mapping[str, Given],
+    grid: Grid,
+    channels: tuple[Field, ...],
+    about: Description,
+) -> dict[str, tuple[Problem, Trajectory]]:
+    """Problem and trajectories of each split."""
+    times = {split: times_of(given, about.dt) for split, given in found.items()}
+    nominal, vary = times["train"][0], any(steps is not None for _, _, steps in times.values())
+    if not vary:
+        _check_steps(found, {split: step for split, (step, _, _) in times.items()})
+    masked = any(given.mask is not None for given in found.values())
+    batches = {}
+    for split, given in found.items():
+        scalars = dict(given.params)
+        if vary and "dt" not in scalars:
+            step, _, steps = times[split]
+            scalars["dt"] = np.full(len(given.values), step) if steps is None else steps
+        order = list(found["train"].params) + ["dt"] * (vary and "dt" not in found["train"].params)
+        if set(scalars) != set(order) or set(given.coeffs) != set(found["train"].coeffs):
+            raise ValueError(
+                f"expected coeffs {list(found['train'].coeffs)} and params {order} in the {split} split, as in train, "
+                f"found {list(given.coeffs)} and {list(scalars)}; give the same inputs"
+            )
+        names = [item.name for item in channels] + list(given.coeffs) + order
+        if len(set(names)) < len(names):
+            raise ValueError(f"expected each name once among fields, coeffs and params, got {names}; rename some")
+        problem = Problem(
+            grid,
+            channels,
+            nominal,
+            given.values.shape[1],
+            boundary=tuple(about.boundary),
+            coeffs=_coeff_fields(found),
+            params=tuple(order),
+            pde=about.pde,
+            has_mask=masked,
+        )
+        scalars = {key: scalars[key] for key in order}
+        inputs = {key: given.coeffs[key] for key in found["train"].coeffs}
+        given = dataclasses.replace(given, coeffs=inputs, params=scalars)
+        batches[split] = (problem, _to_batch(given, grid, times[split][1], masked))
+    return batches
+
+
+def _check_steps(found: Mapping[str, Given], steps: Mapping[str, float | None]) -> None:
+    """Raises ValueError if frames of a split are not as far apart as those of train."""
+    nominal = steps["train"]
+    for split, step in steps.items():
+        in_time = found[split].values.shape[1] > 1 and step is not None and nominal is not None
+        if in_time and abs(step - nominal) > 1e-3 * nominal:
+            raise ValueError(
+                f"expected frames dt = {nominal:g} apart in the {split} split as in train, found {step:g}; "
+                "give splits of one time step, or steps as the param dt"
+            )
+
+
+def _coeff_fields(found: Mapping[str, Given]) -> tuple[Field, ...]:
+    """The coefficients of train with their units, in which those of the other splits must be."""
+    units = {split: {key: unit_of(value) for key, value in given.coeffs.items()} for split, given in found.items()}
+    for split, known in units.items():
+        for key, unit in known.items():
+            if unit not in ("1", units["train"][key]):
+                raise ValueError(
+                    f"expected {key} in {units['train'][key]!r} in the {split} split, found {unit!r}; convert it"
+                )
+    return tuple(Field(key, unit) for key, unit in units["train"].items())
+
+
+def _to_batch(given: Given, grid: Grid, times: np.ndarray, masked: bool) -> Trajectory:
+    n, space = len(given.values), given.values.shape[3:]
+    stack = [column(f"coeffs[{key!r}]", value, (n, *space), grid) for key, value in given.coeffs.items()]
+    columns = [column(f"params[{key!r}]", value, (n,)) for key, value in given.params.items()]
+    mask = None
+    if masked:
+        shape = (n, *given.values.shape[2:])
+        mask = torch.from_numpy(np.broadcast_to(1 if given.mask is None else given.mask, shape).astype(np.float32))
+    return Trajectory(
+        u=torch.from_numpy(np.ascontiguousarray(narrowed(given.values))),
+        t=torch.from_numpy(np.array(times, dtype=np.float64)),
+        coeffs=_stacked(stack),
+        mask=mask,
+        params=_stacked(columns),
+        index=torch.arange(n),
+    )
+
+
+def _stacked(parts: list[torch.Tensor]) -> torch.Tensor | None:
+    """Parts as channels, in the widest of their precisions."""
+    if not parts:
+        return None
+    wide = any(part.dtype == torch.float64 for part in parts)
+    return torch.stack([part.double() if wide else part for part in parts], 1)

@@ -1,0 +1,57 @@
+"""What a user says of arrays that do not say it themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pdekit.boundaries import Ends
+from pdekit.fields import Field
+
+
+@dataclass(frozen=True)
+class Description:
+    """What arrays are. What the arrays state of themselves need not be repeated here, and is not contradicted.
+
+    Args:
+        dt: time between frames; may be left out for steady data (one frame).
+        extent: lengths of the box.
+        fields: names of the channels, or `Field`s with units and groups. Channels that have names are put in this
+            order.
+        layout: of each axis, see `Grid`. If it is left out: that of the coordinates' attribute "layout", else the one
+            under which coordinates and values make sense, else periodic.
+        origin: lower corner of the box.
+        boundary: (lower, upper) condition of each axis, values of `pdekit.boundaries` or their texts, as
+            "dirichlet 2.5"; if empty, periodic or a wall, as the layout says.
+        coeffs: for each split ("train", ...), arrays "sample *space" by name: inputs fixed in time. By name alone if
+            only train is given.
+        params: for each split, arrays "sample" by name: scalars. By name alone if only train is given.
+        mask: 1 where a field exists: "*space", "sample *space" or "sample channel *space"; by split if they differ.
+        pde: the equation, for residuals and solver baselines.
+    """
+
+    dt: float | None = None
+    extent: Sequence[float] | None = None
+    fields: Sequence[str | Field] | None = None
+    layout: Sequence[str] | None = None
+    origin: Sequence[float] = ()
+    boundary: Sequence[Ends] = ()
+    coeffs: Mapping[str, Any] | None = None
+    params: Mapping[str, Any] | None = None
+    mask: Any = None
+    pde: Any = None
+
+
+def described(about: Description | None, options: Mapping[str, Any]) -> Description:
+    """Return the description with some of its parts replaced.
+
+    Raises:
+        TypeError: on a name that is no part of a `Description`.
+    """
+    known = [item.name for item in dataclasses.fields(Description)]
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise TypeError(f"expected options among {known}, got {unknown}; see pdekit.data.Description")
+    return dataclasses.replace(about or Description(), **options)
