@@ -1,16 +1,19 @@
 """Conditions at the ends of the axes of a box: one value for each side.
 
-With the outward normal n of a side, u a field and g a number or the name of an input field,
+With the outward normal n of a side, u a field and g a number, a signal in time or the name of an input field,
 
     Periodic()        u at the lower end is u at the upper end
     Dirichlet(g)      u = g
     Neumann(g)        du/dn = g
+    Robin(a, b, g)    a u + b du/dn = g; cooling is Robin(h, k, h u_outside), a flux q into the box Robin(0, k, q),
+                      with the transfer coefficient h and the conductivity k
     Wall(kind)        a wall: "no_slip" (velocity 0), "free_slip" (normal velocity 0, no friction) or "unspecified"
     Inflow(g)         what enters has the value g
     Outflow()         what leaves does not come back
 
 A condition holds for every field of a problem. Each has a short text, which configurations and older files use:
-"periodic", "dirichlet 2.5", "neumann temperature_flux", "wall no_slip", "inflow 1", "outflow" (or "open").
+"periodic", "dirichlet 2.5", "neumann temperature_flux", "robin 2 1 40", "neumann harmonic 0 1 0.5", "wall no_slip",
+"inflow 1", "outflow" (or "open").
 """
 
 from __future__ import annotations
@@ -21,13 +24,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pdekit.signals import Signal, is_signal, signal_of
+
 WALLS = ("no_slip", "free_slip", "unspecified")
-Value = float | str
-"""A number, or the name of an input field whose values at the end are meant."""
+Value = float | str | Signal
+"""A number, a signal in time, or the name of an input field whose values at the end are meant."""
 
 
 def _value(word: str, value: Any) -> Value:
-    """Return a finite number, or a name that is none."""
+    """Return a finite number, a signal, or a name that is neither."""
+    if isinstance(value, Signal):
+        return value
+    if isinstance(value, str) and is_signal(value):
+        return signal_of(value)
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -49,7 +58,7 @@ class Boundary(ABC):
 
     @property
     def given(self) -> Value | None:
-        """The number or the name of the input field that the condition prescribes; None if there is none."""
+        """The number, signal or name of an input field that the condition prescribes; None if there is none."""
         return None
 
     def __str__(self) -> str:
@@ -106,6 +115,46 @@ class Neumann(Boundary):
 
 
 @dataclass(frozen=True)
+class Robin(Boundary):
+    """alpha u + beta du/dn = value, with the outward normal n.
+
+    >>> str(Robin(2, 1, 40)), boundary_of("robin 0 0.6 harmonic 0 1 0.5")
+    ('robin 2 1 40', Robin(alpha=0.0, beta=0.6, value=Harmonic(mean=0.0, amplitude=1.0, frequency=0.5, phase=0.0)))
+
+    Args:
+        alpha: factor of the value.
+        beta: factor of the slope; not zero.
+        value: of the sum.
+    """
+
+    configurable = True
+    word: ClassVar = "robin"
+    the_well: ClassVar = "WALL"
+
+    alpha: Value
+    beta: Value
+    value: Value = 0.0
+
+    def __post_init__(self):
+        for name in ("alpha", "beta", "value"):
+            object.__setattr__(self, name, _value(self.word, getattr(self, name)))
+        if isinstance(self.alpha, float) and isinstance(self.beta, float) and self.beta:
+            return
+        raise ValueError(
+            f"expected two numbers alpha and beta, beta not 0, in alpha u + beta du/dn = value, got {self.alpha!r} and "
+            f"{self.beta!r}; correct the boundary, or write dirichlet"
+        )
+
+    @property
+    def given(self) -> Value:
+        return self.value
+
+    def __str__(self) -> str:
+        numbers = " ".join(str(number).removesuffix(".0") for number in (self.alpha, self.beta))
+        return f"{self.word} {numbers} {self.given}".removesuffix(".0")
+
+
+@dataclass(frozen=True)
 class Wall(Boundary):
     """A wall.
 
@@ -154,6 +203,13 @@ class Outflow(Boundary):
     the_well: ClassVar = "OPEN"
 
 
+def _robin(text: str) -> Robin:
+    """Return the condition of "ALPHA BETA" or "ALPHA BETA VALUE"."""
+    alpha, _, rest = text.partition(" ")
+    beta, _, value = rest.strip().partition(" ")
+    return Robin(_value(Robin.word, alpha), _value(Robin.word, beta), value.strip() or 0.0)
+
+
 Ends = Sequence[Boundary | str]
 """(lower, upper) condition of an axis, as values or as texts."""
 
@@ -170,7 +226,12 @@ BY_TEXT: dict[str, Boundary] = {
     "outflow": Outflow(),
     "open": Outflow(),
 }
-WITH_VALUE: dict[str, Callable[[Value], Boundary]] = {"dirichlet": Dirichlet, "neumann": Neumann, "inflow": Inflow}
+WITH_VALUE: dict[str, Callable[[Value], Boundary]] = {
+    "dirichlet": Dirichlet,
+    "neumann": Neumann,
+    "robin": _robin,
+    "inflow": Inflow,
+}
 
 
 def boundary_of(text: Boundary | str) -> Boundary:

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from pdekit.boundaries import Dirichlet, Inflow, Neumann, Outflow, Periodic, Wall, boundary_of, sides_of
+from pdekit.boundaries import Dirichlet, Inflow, Neumann, Outflow, Periodic, Robin, Wall, boundary_of, sides_of
 from pdekit.data.formats import open_source
 from pdekit.data.formats.the_well import TheWell
 from pdekit.data.layout import problem_from_plain, problem_to_plain
 from pdekit.data.writer import write_split
 from pdekit.fields import Field, Grid, Points, Problem, Trajectory
 from pdekit.plain import from_plain, to_plain
+from pdekit.signals import Harmonic, Table
 
 ALL = (
     Periodic(),
@@ -20,6 +21,11 @@ ALL = (
     Dirichlet(-2.5e-7),
     Dirichlet("inlet"),
     Neumann(0.1),
+    Neumann(Harmonic(0.0, 2.5, 0.5, 1e-3)),
+    Robin(2.0, 0.5, 40.0),
+    Robin(-1.5e-7, 1.0),
+    Robin(0.0, 0.6, Table((0.0, 1.5), (20.0, -3e-5))),
+    Dirichlet(Table((0.0, 1.0, 2.0), (0.0, 1.0, 0.0))),
     Wall(),
     Wall("no_slip"),
     Wall("free_slip"),
@@ -55,10 +61,19 @@ def test_texts_of_older_files_are_read(text, end):
         "wall slippery",
         "dirichlet nan",
         "neumann inf",
+        "robin",
+        "robin 1",
+        "robin 1 0",
+        "robin one 1 2",
+        "neumann harmonic 1",
+        "neumann harmonic 0 1 nan",
+        "dirichlet table 0:1",
+        "dirichlet table 1:0 0:1",
+        "dirichlet table 0 1",
     ],
 )
 def test_a_text_without_a_condition_is_refused(text):
-    with pytest.raises(ValueError, match=r"expected a (condition|finite number).*correct"):
+    with pytest.raises(ValueError, match=r"expected .*; correct"):
         boundary_of(text)
 
 

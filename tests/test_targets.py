@@ -50,7 +50,18 @@ def test_only_marked_objects_of_pdekit_can_be_built():
     assert allowed and all(is_configurable(names[path]) for path in allowed)
     homes = {f"{names[path].__module__}.{names[path].__qualname__}" for path in allowed}
     layers = {home.split(".")[1] for home in homes}
-    assert layers == {"boundaries", "fields", "pdes", "solvers", "cases", "recipes", "nets", "diffusion", "models"}
+    assert layers == {
+        "boundaries",
+        "signals",
+        "fields",
+        "pdes",
+        "solvers",
+        "cases",
+        "recipes",
+        "nets",
+        "diffusion",
+        "models",
+    }
 
 
 def test_no_marked_object_takes_a_path_or_a_target():

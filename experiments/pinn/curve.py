@@ -73,7 +73,7 @@ class Watch:
         u = model.solution.frames(self.t).to(self.reference)
         error = float((u - self.reference).norm() / self.reference.norm())
         row = {"stage": stage, "step": step, "cpu_seconds": round(now - self.began, 1), "error": f"{error:.4g}"}
-        row["min_weight"] = f"{float(model.causal.min()):.3g}"
+        row["min_weight"] = f"{float(model.cloud.causal.min()):.3g}"
         unknown = {} if model.unknowns is None else model.unknowns.values()
         true = model.problem.pde
         wrong = [abs(float(value) / getattr(true, name) - 1) for name, value in unknown.items()]

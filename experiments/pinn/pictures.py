@@ -49,8 +49,8 @@ def draw(model: PINN, recipe: Recipe, path: Path) -> None:
         image = panel.imshow(values.mT, origin="lower", aspect="auto", extent=extent, **colours)
         panel.set(title=title, xlabel="t")
         figure.colorbar(image, ax=panel)
-    places, times = model.points.T
-    weights = model.causal * model.attention.square()
+    places, times = model.cloud.points.T
+    weights = model.cloud.causal * model.cloud.attention.square()
     dots = axes[4].scatter(times, places, 2.0, weights, cmap="viridis_r", vmin=0, linewidths=0)
     axes[4].set(title="last points, their weights", xlabel="t")
     axes[0].set(ylabel="x", xlim=extent[:2], ylim=extent[2:])

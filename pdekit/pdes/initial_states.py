@@ -113,6 +113,58 @@ class Sech:
         return (pulse, *(0.0 * coordinates[0] for _ in range(self.n_fields - 1)))
 
 
+@dataclass(frozen=True)
+class Polynomial:
+    """(c_0 + c_1 x + c_2 x^2 + ..., 0, ...): a profile along x, as between plates of different temperature.
+
+    Args:
+        coefficients: c_0, c_1, ...
+        n_fields: how many fields; all but the first are zero.
+
+    >>> Polynomial((1.0, 2.0))((torch.tensor([[3.0]]),))
+    (tensor([[7.]]),)
+    """
+
+    configurable = True
+
+    coefficients: tuple[float, ...]
+    n_fields: int = 1
+
+    version: ClassVar[int] = 1
+
+    def __post_init__(self):
+        object.__setattr__(self, "coefficients", tuple(float(c) for c in self.coefficients))
+
+    def __call__(self, coordinates: Sequence[Any]) -> tuple[Any, ...]:
+        x, total = coordinates[0], 0.0 * coordinates[0]
+        for coefficient in reversed(self.coefficients):
+            total = total * x + coefficient
+        return (total, *(0.0 * x for _ in range(self.n_fields - 1)))
+
+
+@dataclass(frozen=True)
+class Sum:
+    """The sum of initial states of the same fields.
+
+    Args:
+        states: the terms.
+    """
+
+    configurable = True
+
+    states: tuple[Any, ...]
+
+    version: ClassVar[int] = 1
+
+    def __post_init__(self):
+        object.__setattr__(self, "states", tuple(self.states))
+
+    def __call__(self, coordinates: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(
+            sum(terms[1:], start=terms[0]) for terms in zip(*(s(coordinates) for s in self.states), strict=True)
+        )
+
+
 def sampled(state: Any, grid: Grid, dtype: torch.dtype = torch.float64) -> Float[Tensor, "channel *space"]:
     """An initial state on a grid."""
     columns = tuple(axis.reshape(-1, 1) for axis in grid.mesh(dtype))

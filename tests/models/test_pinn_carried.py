@@ -9,7 +9,7 @@ import torch
 from pdekit.calculus.jets import Jet
 from pdekit.calculus.taylor import Taylor, jet_derivatives, required
 from pdekit.fields import Grid, Problem, Trajectory
-from pdekit.models.pinn import PINN, Collocation, Inverse, SecondOrder
+from pdekit.models.pinn import PINN, Collocation, Form, Inverse, SecondOrder
 from pdekit.models.pinn.ansatz import Ansatz
 from pdekit.models.pinn.carried import Carried, resolving
 from pdekit.nets.mlp import MLP
@@ -93,7 +93,7 @@ def test_a_linear_equation_is_solved_before_any_training():
     """What is carried is the solver's answer, and a net of zeros leaves no residual."""
     pde = WaveEquation(speed=1.3)
     problem = Problem(LINE, pde.fields, dt=0.1, n_frames=6, pde=pde, instance=TWO)
-    model = PINN(problem, partial(MLP, width=4, depth=1), initial="carried", collocation=Collocation(64)).double()
+    model = PINN(problem, partial(MLP, width=4, depth=1), form=Form("carried"), collocation=Collocation(64)).double()
     with torch.no_grad():
         for p in model.solution.nets.parameters():
             p.zero_()
@@ -110,7 +110,7 @@ def test_both_kinds_of_derivatives_give_the_same_loss(case):
     losses = []
     for derivatives in ("taylor", "nested"):
         torch.manual_seed(0)
-        options = dict(initial="carried", decay=4.0, derivatives=derivatives, collocation=Collocation(32))
+        options = dict(form=Form("carried", 4.0, derivatives=derivatives), collocation=Collocation(32))
         model = PINN(problem, partial(MLP, width=6, depth=1), **options).double()
         model.before_step(model.stages(Training(steps=1))[0], 0)
         losses.append(model.loss(next(iter(model.batches(None))))[0].item())
@@ -121,13 +121,13 @@ def test_new_points_get_their_own_start():
     """What is kept of it belongs to the points."""
     pde, state, grid = CASES["diffusion and growth"]
     problem = Problem(grid, pde.fields, dt=0.1, n_frames=6, pde=pde, instance=state)
-    options = dict(initial="carried", collocation=Collocation(32, every=1), second=SecondOrder(steps=2))
-    model = PINN(problem, partial(MLP, width=6, depth=1), n_windows=2, **options).double()
+    options = dict(form=Form("carried", n_windows=2), collocation=Collocation(32, every=1), second=SecondOrder(steps=2))
+    model = PINN(problem, partial(MLP, width=6, depth=1), **options).double()
     stages = model.stages(Training(steps=8))
     for stage, step in ((stages[0], 0), (stages[0], 1), (stages[1], 0), (stages[2], 0), (stages[3], 1)):
         model.before_step(stage, step)
         loss = model.loss(next(iter(model.batches(None))))[0]
-        fresh = model.squares(model.points, int(model.window_now)).mean(1).sum()
+        fresh = model.squares(model.cloud.points, int(model.window_now)).mean(1).sum()
         assert loss.item() == pytest.approx(fresh.item(), rel=1e-12)
     ends = [model.solution.frames(torch.tensor([0.25]), window) for window in (0, 1)]
     assert (ends[0] - ends[1]).abs().max() < 1e-9, "the second window starts from the end of the first"
@@ -168,7 +168,9 @@ def test_a_smooth_state_needs_no_finer_grid_and_a_kink_the_finest():
 
 
 def test_fields_keep_float32_points_and_the_outputs_beyond_them():
-    form = Ansatz(FLOW, SQUARE, 0.5, 2.0, torch.tensor([3.0]), "carried", 1.0, NavierStokes2D())
+    form = Ansatz(
+        FLOW, SQUARE, (0.5, 2.5), torch.tensor([3.0]), Form("carried", 1.0), ((False, False),) * 2, NavierStokes2D()
+    )
     points = somewhere(SQUARE).float()
     points[:, -1] = 0.5
     outputs = torch.randn(len(points), 2)
@@ -189,7 +191,7 @@ def test_what_cannot_be_carried_is_refused():
             Carried(state, pde, grid, 0.0)
     problem = Problem(LINE, (Burgers.fields), dt=0.1, n_frames=6, pde=Burgers(), instance=ONE)
     with pytest.raises(ValueError, match="need to know them"):
-        PINN(problem, partial(MLP, width=4), initial="carried", inverse=Inverse({"viscosity": 0.1}))
+        PINN(problem, partial(MLP, width=4), form=Form("carried"), inverse=Inverse({"viscosity": 0.1}))
 
 
 def test_advection_is_carried_exactly():
@@ -201,7 +203,7 @@ def test_advection_is_carried_exactly():
 def test_a_forecast_begins_with_the_state():
     pde, state, grid = CASES["diffusion and growth"]
     problem = Problem(grid, pde.fields, dt=0.1, n_frames=6, pde=pde, instance=state)
-    model = PINN(problem, partial(MLP, width=4, depth=1), initial="carried", decay=6.0)
+    model = PINN(problem, partial(MLP, width=4, depth=1), form=Form("carried", 6.0))
     u = torch.cat(state((grid.coordinates(0)[:, None],)), 1).mT.float()[None, None]
     found = model.forecast(Trajectory(u, torch.zeros(1, 1)), torch.tensor([[0.0, 0.3]]))
     assert (found[0, 0, 0] - u[0, 0]).abs().max() < 1e-6 and found.dtype == torch.float32

@@ -50,9 +50,9 @@ def test_every_instance_of_every_dataset_is_a_state_of_its_equation(data):
 
 
 def test_settings_of_nested_parts_can_be_given_on_the_command_line():
-    causality = "model.causality={_target_: pdekit.models.pinn.Causality, tolerances: [0.1, 1]}"
+    causality = "model.weighting.causality={_target_: pdekit.models.pinn.Causality, tolerances: [0.1, 1]}"
     inverse = "model.inverse={_target_: pdekit.models.pinn.Inverse, start: {viscosity: 0.05}}"
     config = composed(["data=burgers", causality, inverse])
     model = build_model(config["model"], instance_from(config["data"], "published").problem("test"))
-    assert model.causality.tolerances == (0.1, 1.0)
+    assert model.weighting.causality.tolerances == (0.1, 1.0)
     assert set(model.unknowns.values()) == {"viscosity"}

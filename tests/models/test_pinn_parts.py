@@ -10,6 +10,7 @@ from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.models.pinn.ansatz import Ansatz
 from pdekit.models.pinn.balancing import gradient_norm_weights, residual_weights
 from pdekit.models.pinn.collocation import Collocation, columns_of, rad_density
+from pdekit.models.pinn.form import Form
 from pdekit.models.pinn.inverse import Inverse, Unknowns
 from pdekit.pdes.allen_cahn import AllenCahn
 from pdekit.pdes.initial_states import ParabolicCosine, Sech, Wave, Waves, interpolated, sampled
@@ -98,7 +99,8 @@ def test_attention_grows_where_the_residual_stays_large_and_is_bounded():
 
 def ansatz(layout="periodic", **options):
     grid = Grid((32,), (2.0,), (-1.0,), (layout,))
-    return Ansatz(ParabolicCosine(), grid, 0.5, 2.0, torch.tensor([3.0]), **options)
+    kept = ((layout != "periodic",) * 2,)
+    return Ansatz(ParabolicCosine(), grid, (0.5, 2.5), torch.tensor([3.0]), Form(**options), kept)
 
 
 def test_the_initial_state_is_exact_whatever_the_net_says():

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from pdekit.fields import Grid
 from pdekit.models.pinn.carried import Carried
+from pdekit.models.pinn.form import Form
 from pdekit.pdes.base import PDE
-
-INITIAL = ("hard", "carried", "soft")
 
 
 class Ansatz:
@@ -22,47 +21,44 @@ class Ansatz:
     With hard initial conditions the state at t_0 is exact. With carried ones, on periodic boxes,
     u = exp(-a s) exp((t - t_0) L) u_0 + s c N with the linear part L of the equation: what L makes of the start (a kink
     that diffuses, waves that disperse, modes that decay at once) need not be learnt, and no kink is left in u. With
-    soft ones u = c B N + (1 - B) u_0, and the loss asks for the initial state. Along axes that are not periodic,
-    B = product of 4 (x - lower) (upper - x) / L^2 vanishes at the walls, where the fields keep their initial values
-    (Dirichlet conditions). Periodicity is the net's.
+    soft ones u = c B N + (1 - B) u_0, and the loss asks for the initial state. B vanishes at the ends of axes where
+    fields keep their initial values (Dirichlet conditions): it is the product of z, 1 - z or 4 z (1 - z) for the lower
+    end, the upper end or both, with z = (x - lower) / L. Periodicity is the net's.
 
     Args:
         state: u_0, the initial state as a function.
         grid: the box.
-        start: t_0.
-        span: T.
+        span: t_0 and t_0 + T.
         scale: c, the size of each field.
-        initial: hard, carried or soft.
-        decay: a; where u_0 is rougher than the solution (a kink that diffusion removes), its share must fade. With
-            carried ones, growth under L (a reaction) must be outweighed as well.
+        form: initial is hard, carried or soft. decay is a; where u_0 is rougher than the solution (a kink that
+            diffusion removes), its share must fade. With carried ones, growth under L (a reaction) must be outweighed
+            as well.
+        kept: for each axis, whether fields keep their initial values at its lower and its upper end.
         pde: whose linear part carries the start.
 
     Raises:
-        ValueError: for wrong options, and where the start cannot be carried (see `Carried`).
+        ValueError: where the start cannot be carried (see `Carried`).
     """
 
     def __init__(
         self,
         state: Callable[[Sequence[Any]], tuple[Any, ...]],
         grid: Grid,
-        start: float,
-        span: float,
+        span: tuple[float, float],
         scale: Float[Tensor, "field"],
-        initial: str = "hard",
-        decay: float = 0.0,
+        form: Form,
+        kept: Sequence[tuple[bool, bool]],
         pde: PDE | None = None,
     ):
-        if initial not in INITIAL:
-            raise ValueError(f"expected an initial condition among {INITIAL}, got {initial!r}; set model.initial")
-        if decay < 0 or (decay > 0 and initial == "soft"):
-            raise ValueError(f"expected decay >= 0, and 0 for soft initial conditions, got {decay}; set model.decay")
-        self.state, self.grid, self.start, self.span, self.scale = state, grid, start, span, scale
-        self.hard, self.decay = initial == "hard", decay
-        self.carried = Carried(state, pde, grid, start, decay / span) if initial == "carried" else None
-        self.walls = tuple(axis for axis, layout in enumerate(grid.layout) if layout != "periodic")
+        self.state, self.grid, self.scale = state, grid, scale
+        self.start, self.span = span[0], span[1] - span[0]
+        self.hard, self.decay, self.kept = form.initial == "hard", form.decay, tuple(kept)
+        self.carried = None
+        if form.initial == "carried":
+            self.carried = Carried(state, pde, grid, self.start, self.decay / self.span)
 
     def known(self, points: Any) -> tuple[Any, Any]:
-        """What does not depend on the net: the summand, and the factor of its outputs (None: one).
+        """Return what does not depend on the net: the summand, and the factor of its outputs (None: one).
 
         Args:
             points: "point coordinate", a tensor or a jet; time last.
@@ -94,10 +90,13 @@ class Ansatz:
         return points[:, self.grid.ndim : self.grid.ndim + 1] * (1 / self.span) + (-self.start / self.span)
 
     def _walls(self, columns: Sequence[Any]) -> Any:
+        """B, or None where no end keeps the initial values."""
         factor = None
-        for axis in self.walls:
+        for axis, (at_lower, at_upper) in enumerate(self.kept):
+            if not (at_lower or at_upper):
+                continue
             low, length = self.grid.origin[axis], float(self.grid.extent[axis])
             z = columns[axis] * (1 / length) + (-low / length)
-            bump = 4 * z * (1 - z)
+            bump = 4 * z * (1 - z) if at_lower and at_upper else z if at_lower else 1 - z
             factor = bump if factor is None else factor * bump
         return factor

@@ -1,4 +1,4 @@
-"""Where the equation is imposed: points in space and time, drawn anew now and then."""
+"""Points in space and time at which the equation is imposed, drawn again now and then."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class Collocation:
         every: steps between drawings; 0 keeps the first points. Quasi-Newton methods fit a fixed set too well.
         pool: candidates for each point of rad.
         k, c: of rad; large k follows the residual, large c is uniform.
+        n_boundary: points of each boundary condition that the loss asks for.
     """
 
     configurable = True
@@ -40,14 +41,16 @@ class Collocation:
     pool: int = 4
     k: float = 1.0
     c: float = 1.0
+    n_boundary: int = 128
 
     def __post_init__(self):
         if self.sampling not in SAMPLING:
             raise ValueError(f"expected a sampling among {SAMPLING}, got {self.sampling!r}; correct it")
-        if self.n_points < 1 or self.every < 0 or self.pool < 2 or self.k < 0 or self.c < 0:
+        if min(self.n_points, self.n_boundary) < 1 or self.every < 0 or self.pool < 2 or self.k < 0 or self.c < 0:
             raise ValueError(
-                f"expected n_points >= 1, every >= 0, pool >= 2, k >= 0 and c >= 0, got {self.n_points}, {self.every}, "
-                f"{self.pool}, {self.k} and {self.c}"
+                "expected n_points >= 1, n_boundary >= 1, every >= 0, pool >= 2, k >= 0 and c >= 0, got "
+                f"{self.n_points}, {self.n_boundary}, {self.every}, {self.pool}, {self.k} and {self.c}; correct "
+                "model.collocation"
             )
 
     def side(self, n_coordinates: int) -> int:

@@ -16,10 +16,11 @@ from pdekit.calculus.taylor import Taylor, jet_derivatives, required
 from pdekit.fields import Problem
 from pdekit.models.pinn.ansatz import Ansatz
 from pdekit.models.pinn.causality import windows
+from pdekit.models.pinn.conditions import Condition, Walls, allowed_mismatch, initial_values
+from pdekit.models.pinn.form import Form
 from pdekit.pdes.base import PDE
 from pdekit.pdes.initial_states import interpolated, sampled
 
-DERIVATIVES = ("taylor", "nested")
 BLOCK = 65_536  # points evaluated at once
 N_INITIAL = 512  # points of a soft initial condition
 OVERLAP = 0.01  # share of its span by which a window's net reaches beyond the end, so that the end is interior
@@ -27,10 +28,10 @@ OVERLAP = 0.01  # share of its span by which a window's net reaches beyond the e
 
 @dataclass(frozen=True)
 class Known:
-    """What stays the same while the points do.
+    """Parts of the solution that stay the same while the points do.
 
     Args:
-        ansatz: what it is beside the net.
+        ansatz: the part that does not depend on the net.
         columns: the points of each axis, where they form a grid.
     """
 
@@ -44,32 +45,20 @@ class Solution(nn.Module):
     Args:
         problem: with an equation, an instance and a uniform grid.
         net: factory of a coordinate net.
-        initial, decay: of `Ansatz`.
-        n_windows: time windows, each with a net of its own.
-        derivatives: taylor or nested.
+        form: how the net becomes fields, in which windows and with which derivatives.
+        walls: what holds at the ends of the axes.
+
+    Raises:
+        ValueError: for several windows on a box with ends, or a decay where fields keep values that are not zero.
     """
 
-    def __init__(
-        self,
-        problem: Problem,
-        net: Callable[..., nn.Module],
-        initial: str,
-        decay: float,
-        n_windows: int,
-        derivatives: str,
-    ):
+    def __init__(self, problem: Problem, net: Callable[..., nn.Module], form: Form, walls: Walls):
         super().__init__()
-        if derivatives not in DERIVATIVES:
-            raise ValueError(f"expected derivatives among {DERIVATIVES}, got {derivatives!r}; set model.derivatives")
-        if n_windows < 1 or (n_windows > 1 and not problem.grid.periodic):
-            raise ValueError(
-                f"expected n_windows >= 1, and 1 on a box with walls, got {n_windows}; correct model.n_windows"
-            )
-        self.problem, self.derivatives = problem, derivatives
-        self.initial, self.decay = initial, decay
+        check_form(form, walls, problem)
+        self.problem, self.form, self.walls = problem, form, walls
         grid, ndim, n = problem.grid, problem.ndim, problem.n_channels
         self.auxiliary = problem.pde.auxiliary
-        self.spans = windows(0.0, problem.dt * (problem.n_frames - 1), n_windows)
+        self.spans = windows(0.0, problem.dt * (problem.n_frames - 1), form.n_windows)
         self.lower = [float(origin) for origin in grid.origin]
         self.upper = [float(o) + float(length) for o, length in zip(grid.origin, grid.extent, strict=True)]
         periodic = [layout == "periodic" for layout in grid.layout] + [False]
@@ -84,14 +73,17 @@ class Solution(nn.Module):
         )
         start = sampled(problem.instance, grid)
         largest = start.abs().amax(dim=tuple(range(1, ndim + 1)))
+        for condition in walls.asked:
+            made = condition.field_size(float(grid.extent[condition.axis]), self.spans[-1][1])
+            largest = largest.clamp_min(made)
         self.scale = torch.where(largest > 0, largest, torch.ones_like(largest))
         self.orders = required(problem.pde.residual, ndim, n, self.auxiliary)
-        self.register_buffer("starts", start.repeat(n_windows, *[1] * (ndim + 1)))
+        self.register_buffer("starts", start.repeat(form.n_windows, *[1] * (ndim + 1)))
         self._ansatz: dict[int, Ansatz] = {}
         self.register_load_state_dict_post_hook(lambda module, keys: module._ansatz.clear())
 
     def end(self, window: int) -> float:
-        """Up to where a window's net is trained."""
+        """Return the time up to which a window's net is trained."""
         first, last = self.spans[window]
         return last + OVERLAP * (last - first) * (window + 1 < len(self.spans))
 
@@ -107,23 +99,24 @@ class Solution(nn.Module):
         self._ansatz.pop(window, None)
 
     def ansatz(self, window: int) -> Ansatz:
-        """How the outputs of a window's net become fields."""
+        """Return the form in which the outputs of a window's net become fields."""
         if window not in self._ansatz:
-            grid, (first, last) = self.problem.grid, self.spans[window]
+            grid = self.problem.grid
             state = self.problem.instance if window == 0 else interpolated(self.starts[window].cpu(), grid)
-            span, pde = last - first, self.problem.pde
-            self._ansatz[window] = Ansatz(state, grid, first, span, self.scale, self.initial, self.decay, pde)
+            self._ansatz[window] = Ansatz(
+                state, grid, self.spans[window], self.scale, self.form, self.walls.kept, self.problem.pde
+            )
         return self._ansatz[window]
 
     def known(self, points: Tensor, window: int, columns: Sequence[Tensor] = ()) -> Known | None:
-        """What stays the same while the points do; to be given to `residual`.
+        """Return what stays the same while the points do; to be given to `residual`.
 
         Args:
             points: "point coordinate".
             window: their number.
             columns: the points of each axis, if they form a grid.
         """
-        if self.derivatives != "taylor":
+        if self.form.derivatives != "taylor":
             return None
         jets = [Jet.of_coordinate(column, axis, self.orders) for axis, column in enumerate(columns)]
         return Known(self.ansatz(window).known(Jet.of_points(points, self.orders)), jets or None)
@@ -138,8 +131,8 @@ class Solution(nn.Module):
     def residual(
         self, pde: PDE, points: Float[Tensor, "point coordinate"], window: int, known: Known | None = None
     ) -> list[Tensor]:
-        """What must vanish: "point equation" of the equation, then "point 1" of each auxiliary one."""
-        if self.derivatives == "taylor":
+        """Return what must vanish: "point equation" of the equation, then "point 1" of each auxiliary one."""
+        if self.form.derivatives == "taylor":
             return self._taylor(pde, points, self.outputs(Jet.of_points(points, self.orders), window, known))
         n = self.problem.n_channels
         with torch.enable_grad():
@@ -162,6 +155,31 @@ class Solution(nn.Module):
         points = torch.cat([*columns, torch.full_like(columns[0], self.spans[window][0])], 1)
         found = self.outputs(points, window)[:, : self.problem.n_channels]
         return (found - torch.cat(self.ansatz(window).state(tuple(columns)), 1)) / self.scale.to(like)
+
+    def boundary_errors(self, points: Float[Tensor, "point coordinate"], window: int) -> list[Tensor]:
+        """Return alpha u + beta du/dn - g of each condition that the loss asks for, "point field", over its size.
+
+        Args:
+            points: as many for each condition, in the order of the conditions.
+            window: their number.
+        """
+        asked, found = self.walls.asked, []
+        for condition, own in zip(asked, points.chunk(max(1, len(asked))), strict=False):
+            length = float(self.problem.grid.extent[condition.axis])
+            found.append(self._on_side(condition, own, window) / condition.size(self.scale, length).to(own))
+        return found
+
+    def _on_side(self, condition: Condition, points: Tensor, window: int) -> Tensor:
+        n, t = self.problem.n_channels, points[:, -1:]
+        if self.form.derivatives == "taylor":
+            order = tuple(int(axis == condition.axis) for axis in range(self.problem.ndim + 1))
+            jet = jet_derivatives(self.outputs(Jet.of_points(points, (order,)), window))
+            d = Taylor(points.split(1, dim=1), jet, n, self.auxiliary)
+            return condition.error(d.field, d, t).value
+        with torch.enable_grad():
+            columns = tuple(column.detach().clone().requires_grad_() for column in points.split(1, dim=1))
+            u = self.outputs(torch.cat(columns, 1), window)
+            return condition.error(u[:, :n], Autodiff(columns), t)
 
     def linearised(
         self, pde: PDE, points: Float[Tensor, "point coordinate"], window: int, shares: Float[Tensor, "term point"]
@@ -214,3 +232,20 @@ class Solution(nn.Module):
         """The window of each time; its end belongs to it."""
         ends = torch.tensor([last for _, last in self.spans[:-1]], dtype=torch.float64, device=t.device)
         return torch.bucketize(t.double().contiguous() * (1 - 1e-9), ends)
+
+
+def check_form(form: Form, walls: Walls, problem: Problem) -> None:
+    """Refuse forms that do not fit a box with ends.
+
+    Raises:
+        ValueError: see `Solution`.
+    """
+    if form.n_windows > 1 and not problem.grid.periodic:
+        raise ValueError(f"expected n_windows=1 on a box with ends, got {form.n_windows}; correct model.form.n_windows")
+    kept = [(axis, side) for axis, ends in enumerate(walls.kept) for side in (0, 1) if ends[side]]
+    largest = max((float(initial_values(problem, *end).abs().max()) for end in kept), default=0.0)
+    if form.decay > 0 and largest > allowed_mismatch(problem):
+        raise ValueError(
+            f"expected decay=0 where fields keep their initial values at ends, which are up to {largest:.3g} and would "
+            f"fade, got {form.decay:g}; set model.form.decay=0"
+        )
