@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -13,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from pdekit.machine import describe_machine
+from pdekit.plain import from_json
+
+RECORD = "provenance.json"
+"""File of a run folder that says where the run comes from."""
 
 PACKAGES = ("pdekit", "torch", "lightning", "numpy", "neuraloperator", "hydra-core", "h5py", "xarray", "safetensors")
 
@@ -61,4 +66,32 @@ def sha256(path: Path) -> str:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write plain values, readable by a person."""
-    path.write_text(json.dumps(value, indent=2) + "\n")
+    write_whole(path, json.dumps(value, indent=2) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file that appears whole or not at all; a full disk or a kill leaves the file before it."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Return what the ``provenance.json`` of a run folder states; nothing if there is none.
+
+    Raises:
+        ValueError: if the file is damaged.
+    """
+    path = Path(folder) / RECORD
+    if not path.is_file():
+        return {}
+    try:
+        found = from_json(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"expected the record of a run in {path}; {error}, or remove it") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"expected names and values in {path}, found {type(found).__name__}; restore it, or remove it")
+    return found

@@ -36,8 +36,10 @@ from pdekit.models.base import Surrogate
 from pdekit.models.construction import configuration
 from pdekit.models.modes import with_modes
 from pdekit.models.resolution import at_resolution
+from pdekit.models.weights import fill
 from pdekit.pdes.base import PDE
 from pdekit.plain import from_json, from_plain, to_plain
+from pdekit.provenance import RECORD, read_record, sha256, write_whole
 
 WEIGHTS = "weights.safetensors"
 FORMAT = "pdekit run 1"
@@ -202,7 +204,7 @@ def new_folder(root: str | Path, model: str, data: str, now: datetime | None = N
 
 def save_config(path: Path, config: Mapping[str, Any]) -> None:
     """Write ``config.yaml``: plain values, as the command line reads them to resume or evaluate the run."""
-    (path / "config.yaml").write_text(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True), "utf-8")
+    write_whole(path / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
 
 
 def save_weights(path: Path, model: Surrogate, name: str, config: Mapping[str, Any]) -> None:
@@ -269,7 +271,8 @@ def load(path: str | Path, trust: Sequence[str] = (), device: str = "cpu", model
 
     Raises:
         FileNotFoundError: if there are no weights.
-        ValueError: if they are not of this package, or name code outside it that is not trusted.
+        ValueError: if they are damaged, not of this package, not those that ``provenance.json`` records, of another
+            model, or name code outside the package that is not trusted.
     """
     path = Path(path)
     if not (path / WEIGHTS).exists():
@@ -286,13 +289,33 @@ def load(path: str | Path, trust: Sequence[str] = (), device: str = "cpu", model
         raise ValueError(f"expected weights in {path / WEIGHTS}, found a damaged file: {error}; train again") from error
     if header.get("format") != FORMAT:
         raise ValueError(f"expected a {FORMAT!r} file, found {header.get('format')!r} in {path / WEIGHTS}; train again")
+    check_recorded(path)
+    missing = [key for key in ("name", "config", "problem") if key not in header]
+    if missing:
+        raise ValueError(f"expected {', '.join(missing)} in the header of {path / WEIGHTS}, found none; train again")
     config = from_json(header["config"])
+    if not isinstance(config, dict):
+        raise ValueError(f"expected a configuration in the header of {path / WEIGHTS}, found {config!r}; train again")
     problem = from_plain(from_json(header["problem"]), trust)
-    model = _to_be_filled(model, config["model"], problem, path, trust)
-    if any(tensors[key].dtype == torch.float64 for key, _ in model.named_parameters() if key in tensors):
-        model = model.double()
-    model.load_state_dict(tensors)
+    model = _to_be_filled(model, config.get("model"), problem, path, trust)
+    fill(model, tensors, path / WEIGHTS)
     return Run(path, header["name"], model.to(device).eval(), config)
+
+
+def check_recorded(path: Path) -> None:
+    """Check that the weights of a run are those whose SHA-256 its ``provenance.json`` records, if it records one.
+
+    Raises:
+        ValueError: if they differ.
+    """
+    wanted = read_record(path).get("weights")
+    found = None if wanted is None else sha256(path / WEIGHTS)
+    if found != wanted:
+        raise ValueError(
+            f"expected weights with the SHA-256 {str(wanted)[:12]} that {path / RECORD} records, found "
+            f"{str(found)[:12]}: one of the two files was changed or damaged; restore it, or remove {RECORD} to use "
+            "the weights as they are"
+        )
 
 
 def _to_be_filled(

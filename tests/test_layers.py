@@ -17,7 +17,7 @@ LAYERS = {
     "settings": set(),
     "targets": set(),
     "energy": set(),
-    "provenance": {"machine"},
+    "provenance": {"machine", "plain"},
     "plain": {"targets"},
     "signals": set(),
     "boundaries": {"signals"},
@@ -37,10 +37,11 @@ LAYERS = {
     "metrics": {"boundaries", "fields", "calculus"},
     "report": {"fields", "metrics"},
     "evaluation": {"machine", "data", "recipes", "cases", "models", "metrics", "report", "labelled", "plain"}
+    | {"provenance"}
     | EQUATIONS,
     "training": {"runs", "settings", "fields", "data", "models", "metrics", "optimisers"},
     "given": {"fields"},
-    "runs": {"targets", "fields", "labelled", "given", "data", "models", "plain", "pdes"},
+    "runs": {"targets", "fields", "labelled", "given", "data", "models", "plain", "pdes", "provenance"},
     "workflows": {"provenance", "energy", "settings", "data", "recipes", "models", "evaluation", "training", "runs"}
     | {"plain"},
     "simulate": {"given", "data", "recipes", "cases", "labelled", "plain"} | EQUATIONS,

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from pdekit.fields import Field, Grid, Problem
 from pdekit.models.one_step import OneStep
 from pdekit.pdes.kuramoto_sivashinsky import KuramotoSivashinsky
-from pdekit.provenance import commit, provenance, sha256, write_json
+from pdekit.provenance import commit, provenance, sha256, write_json, write_whole
 from pdekit.runs import WEIGHTS, build_model, load, new_folder, save_weights
 from tests.models.small import make_batch
 
@@ -188,6 +188,14 @@ def test_provenance_says_what_a_result_depends_on(tmp_path):
     assert json.loads((tmp_path / "provenance.json").read_text()) == record
     (tmp_path / "empty").touch()
     assert sha256(tmp_path / "empty").startswith("e3b0c44298fc1c14")
+
+
+def test_a_text_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "record.json"
+    write_json(path, {"a": 1})
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(path, "whole\ud800")  # cannot be encoded
+    assert json.loads(path.read_text()) == {"a": 1} and [p.name for p in tmp_path.iterdir()] == ["record.json"]
 
 
 def test_a_model_is_built_from_plain_values():

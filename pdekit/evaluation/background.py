@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import xarray as xr
 
 from pdekit.data.store import Split
 from pdekit.data.windows import Source
+from pdekit.provenance import read_record
 
 NOT_RECORDED = "training did not record it"
 
@@ -65,10 +65,7 @@ class Spent:
 
 def spent_by(run: Path) -> Spent:
     """Seconds and joules of the training of a run."""
-    path = Path(run) / "provenance.json"
-    if not path.is_file():
-        return Spent()
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = read_record(run)
     seconds = float(found.get("seconds", {}).get("training", math.nan))
     energy = found.get("energy")
     if energy is None:

@@ -27,6 +27,7 @@ from pdekit.models.stages import Stage
 from pdekit.runs import save_model
 from pdekit.settings import Engine, Training
 from pdekit.training.callbacks import Interrupted, MetricsFile, SaveLast, SeedBySteps, StepProgress, ema
+from pdekit.training.checkpoints import check_checkpoint, load_checkpoint, load_weights
 from pdekit.training.devices import silence_advice
 
 DOUBLE = "64-true"
@@ -160,6 +161,7 @@ def train_stages(
     if resume:
         found = load_checkpoint(checkpoint)
         first, done, offset, ended = (found[key] for key in ("stage", "global_step", "offset", "ended"))
+        check_checkpoint(model, found, checkpoint)
     if engine.threads is not None:
         torch.set_num_threads(engine.threads)
     stages, began = model.stages(settings), time.monotonic()
@@ -167,7 +169,7 @@ def train_stages(
         (folder / "metrics.csv").unlink(missing_ok=True)
     for index, stage in enumerate(stages[first:], first):
         if ended or done == stage.steps:  # stopped after its end: Lightning would not run, nor take the average
-            _load_weights(model, checkpoint)
+            load_weights(model, checkpoint)
             offset, done, ended = offset + done, None, False
             continue
         save = SaveLast(checkpoint, settings.checkpoint_every, settings.validate_every)
@@ -206,20 +208,6 @@ def device_of(engine: Engine) -> torch.device:
     CPU)."""
     gpu = engine.accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available()
     return torch.device("cuda" if gpu else "cpu")
-
-
-def load_checkpoint(path: Path) -> dict:
-    """What ``last.ckpt`` holds, without running code from it.
-
-    Raises:
-        FileNotFoundError: if there is none.
-    """
-    if not path.exists():
-        raise FileNotFoundError(
-            f"expected a checkpoint at {path} to resume from, found none; the run was stopped before its first one: "
-            "start a new run"
-        )
-    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _trainer(
@@ -274,13 +262,5 @@ def _restore_good(model: Surrogate, save: SaveLast, start: dict[str, Tensor]) ->
     if save.saved_step is None:
         model.load_state_dict(start)
         return "the weights that this stage began with"
-    _load_weights(model, save.path)
+    load_weights(model, save.path)
     return f"the weights of step {save.saved_step} (also in {save.path})"
-
-
-def _load_weights(model: Surrogate, checkpoint: Path) -> None:
-    """The weights of a checkpoint: their running average, if there is one."""
-    weights = {n.removeprefix("model."): value for n, value in load_checkpoint(checkpoint)["state_dict"].items()}
-    if any(weights[key].dtype == torch.float64 for key, _ in model.named_parameters() if key in weights):
-        model.double()
-    model.load_state_dict(weights)

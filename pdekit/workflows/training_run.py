@@ -5,7 +5,6 @@ The command line and ``pdekit.train`` both call these two functions, so that the
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +27,7 @@ from pdekit.models.base import Stepper, Surrogate
 from pdekit.models.modes import uses_auto, with_modes, without_unresolved
 from pdekit.models.resolution import try_step
 from pdekit.plain import from_plain
-from pdekit.provenance import provenance, sha256, write_json
+from pdekit.provenance import RECORD, provenance, read_record, sha256, write_json
 from pdekit.recipes.base import BaseRecipe
 from pdekit.recipes.generation import generate
 from pdekit.runs import WEIGHTS, build_model, new_folder, save_config, save_weights
@@ -186,14 +185,14 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
             outcome = train_stages(model, plan.data, Training(**config["training"]), engine, run, seed, continued)
     except Diverged:
         if not worker:
-            (run / "provenance.json").unlink(missing_ok=True)  # it names the weights of an earlier session
+            (run / RECORD).unlink(missing_ok=True)  # it names the weights of an earlier session
             save_weights(run, model, plan.name, config)
         raise
     if worker:
         return run
     record = {"seed": seed, "steps": outcome.steps, "parameters": n_parameters, "seconds": seconds}
     record["energy"] = energy.record()
-    write_json(run / "provenance.json", provenance(**record))
+    write_json(run / RECORD, provenance(**record))
     if outcome.interrupted:
         raise Stopped(f"stopped after {outcome.steps} steps. {how_to_go_on(config, run)}")
     if not outcome.finished:
@@ -201,7 +200,7 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
     save_weights(run, model, plan.name, config)
     record["findings"] = list(model.findings())
     record |= {"data": origin(plan), "weights": sha256(run / WEIGHTS)}
-    write_json(run / "provenance.json", provenance(**record))
+    write_json(run / RECORD, provenance(**record))
     if not config.get("evaluate", True):  # runs of earlier versions do not say
         print(*model.findings(), f"trained, not evaluated. To evaluate: python -m pdekit.evaluate run={run}", sep="\n")
         return run
@@ -210,7 +209,7 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
             {plan.name: model.eval()}, plan.data, run, plan.evaluation, {"data": data},
             recipe=plan.recipe, device=device_of(engine), base=plan.base,
         )  # fmt: skip
-    write_json(run / "provenance.json", provenance(**record))
+    write_json(run / RECORD, provenance(**record))
     print(*model.findings(), closing, sep="\n")
     print(f"run: {run} (in Python: pdekit.load({str(run)!r}))")
     return run
@@ -267,11 +266,8 @@ def origin(plan: Plan) -> dict[str, Any]:
 
 def spent_before(run: Path | None) -> tuple[float, dict[str, float]]:
     """Seconds and joules that the earlier sessions of a run's training took; none of those that were killed."""
-    path = None if run is None else run / "provenance.json"
-    if path is None or not path.is_file():
-        return 0.0, {}
-    found = json.loads(path.read_text(encoding="utf-8"))
-    return found["seconds"].get("training", 0.0), found.get("energy", {}).get("joules", {})
+    found = {} if run is None else read_record(run)
+    return found.get("seconds", {}).get("training", 0.0), found.get("energy", {}).get("joules", {})
 
 
 @contextmanager
