@@ -1,21 +1,12 @@
-"""The time of all measures beside one pass of Fourier transforms over the same data.
+"""The time of all measures next to one pass of Fourier transforms over the same data.
 
-python benchmarks/evaluation_speed.py [trajectories=64] [frames=200] [points=128] [batch=16] [threads=1] [loops=1]
+python benchmarks/evaluation_speed.py [trajectories=64] [frames=200] [points=128] [batch=16] [threads=1]
 
-A pass transforms the forecast and the reference once each, frame by frame, in the blocks and batches of an evaluation
-with its default settings. The measures are those of the catalogue that suit a periodic box, from tensors to their
-values, and the statistics of the last half of the frames; files are left out. The reference is made known for one
-model alone, which is the worst case: an evaluation shares it between all models, and "a further model" is what one more
-of them costs. Blocks are taken in turn from data that no cache holds. Physics (the residual and the budgets of the
-equation, in float64) cost more; an evaluation asks only the first member of each surrogate, and the reference. Times
-are those of the processor, so that other processes disturb only by what they take from its caches. `loops=0` is what
-it takes without numba.
-
-With one thread of an EPYC with 1 MiB of cache field measures take 1.8 to 1.9 passes. With statistics it is 1.9 to 2.2,
-and 1.4 to 1.6 for a further model: the more, the more others use the machine's memory. One trajectory at a time takes
-0.2 more; without numba it is 3.1 to 3.3, and 2.0 to 2.2. Of the passes beyond the transforms the loops of the sweep
-(`pdekit.metrics.compiled`) take 0.55: differences, <|u|>, maxima, and squares brought to shells. Calls on small arrays
-take 0.15, statistics 0.25, the measures themselves 0.05, because they are taken of many blocks together.
+A pass transforms the forecast and the reference once each, frame by frame, in float32, in the blocks and batches of an
+evaluation with its default settings. The measures are those of the catalogue that suit a periodic box, from tensors to
+their values, and the statistics of the last half of the frames; files are left out. The sums of the reference are made
+for one model alone, which is the worst case: an evaluation shares them between all models, and "a further model" is
+what one more costs. Blocks are taken in turn from data that no cache holds. Times are those of the processor.
 """
 
 from __future__ import annotations
@@ -37,35 +28,27 @@ def main() -> None:
     import torch
 
     from pdekit.evaluation.forecasting import VALUES
-    from pdekit.evaluation.judges.fields import stretch_of
     from pdekit.fields import Field, Grid, Problem
-    from pdekit.metrics import compiled
     from pdekit.metrics.budgets import budgets
     from pdekit.metrics.catalogue import CATALOGUE
-    from pdekit.metrics.pair import Known, Pair
     from pdekit.metrics.physics import residual
     from pdekit.metrics.statistics import STATISTICS, Window, descriptions, points_of
+    from pdekit.metrics.sums import FieldSums, Sums
     from pdekit.pdes import NavierStokes2D
 
     given = dict(argument.split("=") for argument in sys.argv[1:])
-    defaults = {"trajectories": 64, "frames": 200, "points": 128, "batch": 16, "threads": 1, "loops": 1}
-    n_trajectories, n_frames, n, batch, threads, loops = (
-        int(given.get(name, value)) for name, value in defaults.items()
-    )
+    defaults = {"trajectories": 64, "frames": 200, "points": 128, "batch": 16, "threads": 1}
+    n_trajectories, n_frames, n, batch, threads = (int(given.get(name, value)) for name, value in defaults.items())
     torch.set_num_threads(threads)
-    if not loops:
-        compiled.numba = None
     box = Grid((n, n), (2 * math.pi, 2 * math.pi))
     problem = Problem(box, (Field("vorticity", "1/s"),), dt=1.0, n_frames=n_frames, pde=NavierStokes2D(forcing=1.0))
     measures = [measure for measure in CATALOGUE if measure.suits(problem)]
     size = max(1, min(n_frames, VALUES // (batch * n**2)))  # frames of a part
-    stretch = stretch_of(problem, batch, size, spectral=True)
     n_parts, n_batches = -(-n_frames // size), n_trajectories // batch
     parts = []
     for _ in range(COPIES):
         reference = torch.randn(batch, size, 1, n, n)
         parts.append((reference, reference + 0.1 * torch.randn_like(reference)))
-    asked = Known(parts[0][0], problem).beside(parts[0][1]).asked(measure.of_pair for measure in measures)
     points = points_of(problem, batch, n_frames // 2)
 
     def transforms() -> None:
@@ -73,26 +56,23 @@ def main() -> None:
             for field in parts[i % COPIES]:
                 torch.fft.rfftn(field, dim=(-2, -1))
 
-    def scores(known: list[Known] | None = None, with_statistics: bool = True) -> None:
+    def scores(shared: list[Sums] | None = None, with_statistics: bool = True) -> None:
         for number in range(n_batches):
-            windows, pairs = [Window(problem, points, spectral=True) for _ in range(2)], []
+            windows = [Window(problem, points, spectral=True) for _ in range(2)]
             for part in range(n_parts):
                 i = (number * n_parts + part) % COPIES
-                pair = (Known(parts[i][0], problem) if known is None else known[i]).beside(parts[i][1])
-                pairs.append(pair.settled(asked))
-                if len(pairs) * size >= stretch or part == n_parts - 1:
-                    together, pairs = Pair.joined(pairs), []
-                    for measure in measures:
-                        measure.of_pair(together)
+                sums = FieldSums(parts[i][1], Sums(parts[i][0], problem) if shared is None else shared[i])
+                for measure in measures:
+                    measure.of_sums(sums)
                 if with_statistics and part >= n_parts // 2:
-                    windows[0].update(pair)
-                    windows[1].update(pair.known)
+                    windows[0].update(sums.forecast)
+                    windows[1].update(sums.reference)
             if with_statistics:
                 for statistic in STATISTICS:
                     statistic.function(*windows)
                 descriptions(windows[0])
 
-    shared = [Known(reference, problem) for reference, _ in parts]
+    shared = [Sums(reference, problem) for reference, _ in parts]
 
     def fields() -> None:
         scores(with_statistics=False)

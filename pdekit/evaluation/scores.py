@@ -34,6 +34,7 @@ from pdekit.evaluation.references.stored import Reference, References, Span, Sto
 from pdekit.fields import Problem, n_values
 from pdekit.metrics.catalogue import CATALOGUE, Measure
 from pdekit.metrics.spectra import wavenumbers
+from pdekit.metrics.sums import FieldSums
 from pdekit.models.base import Surrogate
 from pdekit.recipes.base import silent
 
@@ -229,9 +230,10 @@ def evaluate(
                     for member, u in enumerate(members_u):
                         for part in parts_of(u):
                             among_all = slice(frames.start + part.start, frames.start + part.stop)
-                            pair = references.part(among_all, u.device).beside(u[:, part])
-                            scorer.score(row, member, pair)
-                            statistician.update(row, member, among_all, pair)
+                            sums = FieldSums(u[:, part], references.part(among_all, u.device))
+                            scorer.score(row, member, sums)
+                            statistician.update(row, member, among_all, sums.forecast)
+                            del sums  # before the next ones are made
                         coupling.score(row, member, rows, frames, u)
                         if member == 0:
                             physicist.score(row, rows, frames, u)

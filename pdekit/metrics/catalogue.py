@@ -10,7 +10,6 @@ from torch import Tensor
 
 from pdekit.fields import Grid, Problem
 from pdekit.metrics.correlation import correlation, correlation_all
-from pdekit.metrics.pair import Pair
 from pdekit.metrics.pointwise import (
     bias,
     boundary_rmse,
@@ -36,6 +35,7 @@ from pdekit.metrics.spectra import (
     rmse_middle,
     spectral_nrmse,
 )
+from pdekit.metrics.sums import FieldSums
 
 FRAME = ("member", "sample", "time", "field")
 SHELL = (*FRAME, "shell")
@@ -70,9 +70,9 @@ class Measure:
     spatial: bool = False
     axes: str = "any"
 
-    def of_pair(self, pair: Pair) -> Tensor:
-        """The measure of a pair, which keeps what other measures need of it."""
-        return self.function.of_pair(pair)
+    def of_sums(self, sums: FieldSums) -> Tensor:
+        """The measure of a block of frames, from the sums that all measures share."""
+        return self.function.of_sums(sums)
 
     @property
     def name(self) -> str:

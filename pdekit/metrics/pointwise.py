@@ -11,18 +11,18 @@ import math
 import torch
 from torch import Tensor
 
-from pdekit.metrics.pair import Pair, measure
-from pdekit.metrics.quadrature import diverged_as, has_edge, joint, ratio
+from pdekit.metrics.quadrature import diverged_as, edge_average, has_edge, ratio
+from pdekit.metrics.sums import FieldSums, measure
 
 
 @measure
-def rmse(pair: Pair) -> Tensor:
+def rmse(sums: FieldSums) -> Tensor:
     """Root mean square error sqrt(<e^2>), in the unit of the field."""
-    return diverged_as(math.inf, pair.error.square_of_channels.sqrt())
+    return diverged_as(math.inf, sums.error.square.sqrt())
 
 
 @measure
-def nrmse(pair: Pair) -> Tensor:
+def nrmse(sums: FieldSums) -> Tensor:
     """Normalised RMSE sqrt(<e^2> / <reference^2>) = ||e||_2 / ||reference||_2, one value for each sample and time.
 
     Also called the relative L2 error. The reference's mean counts in its norm: for a field with an offset (kelvin) take
@@ -37,21 +37,23 @@ def nrmse(pair: Pair) -> Tensor:
     >>> nrmse(reference + torch.tensor([0.0, 0.5, 0.0, 0.0]), reference, problem).item()
     0.1
     """
-    return diverged_as(math.inf, ratio(pair.error.square.sqrt(), pair.known.square.sqrt()))
+    error, size = (sums.joint(field.square).sqrt() for field in (sums.error, sums.reference))
+    return diverged_as(math.inf, ratio(error, size))
 
 
 @measure
-def vrmse(pair: Pair) -> Tensor:
+def vrmse(sums: FieldSums) -> Tensor:
     """RMSE over the standard deviation of the reference in space: 1 for a forecast of its mean.
 
     As in The Well (Ohana et al. 2024), without its additive 1e-7. A reference that is constant in space has no
     scale: a zero error gives 0 and any other +inf.
     """
-    return diverged_as(math.inf, ratio(pair.error.square.sqrt(), pair.known.variation.sqrt()))
+    error, deviation = sums.joint(sums.error.square).sqrt(), sums.joint(sums.reference.variation).sqrt()
+    return diverged_as(math.inf, ratio(error, deviation))
 
 
 @measure
-def symmetric_nrmse(pair: Pair) -> Tensor:
+def symmetric_nrmse(sums: FieldSums) -> Tensor:
     """2 ||e|| / (||u|| + ||reference||), 0..2: 2 where one of the two is zero (APEBench's sRMSE, Koehler et al. 2024).
 
     >>> import torch
@@ -61,45 +63,46 @@ def symmetric_nrmse(pair: Pair) -> Tensor:
     >>> symmetric_nrmse(0 * one, one, problem).item(), symmetric_nrmse(3 * one, one, problem).item()
     (2.0, 1.0)
     """
-    size = pair.forecast.square.sqrt() + pair.known.square.sqrt()
-    return diverged_as(math.inf, ratio(2 * pair.error.square.sqrt(), size))
+    error, u, r = (sums.joint(field.square).sqrt() for field in (sums.error, sums.forecast, sums.reference))
+    return diverged_as(math.inf, ratio(2 * error, u + r))
 
 
 @measure
-def mae(pair: Pair) -> Tensor:
+def mae(sums: FieldSums) -> Tensor:
     """Mean absolute error <|e|>, in the unit of the field."""
-    return diverged_as(math.inf, pair.error.absolute)
+    return diverged_as(math.inf, sums.error.absolute)
 
 
 @measure
-def relative_l1(pair: Pair) -> Tensor:
+def relative_l1(sums: FieldSums) -> Tensor:
     """<|e|> / <|reference|>, components of a vector added before they are divided."""
-    error, size = (joint(signal.absolute, pair.problem) for signal in (pair.error, pair.known))
+    error, size = (sums.joint(field.absolute) for field in (sums.error, sums.reference))
     return diverged_as(math.inf, ratio(error, size))
 
 
 @measure
-def max_error(pair: Pair) -> Tensor:
+def max_error(sums: FieldSums) -> Tensor:
     """Largest absolute error at a grid point, in the unit of the field; it grows with the number of points."""
-    return diverged_as(math.inf, pair.error.largest)
+    return diverged_as(math.inf, sums.error.largest)
 
 
 @measure
-def bias(pair: Pair) -> Tensor:
+def bias(sums: FieldSums) -> Tensor:
     """<e>, signed, in the unit of the field; +inf for a diverged forecast.
 
     Of a conserved field, <e> times the volume is the amount that was made or lost: the root of its mean square over
     samples is PDEBench's cRMSE (`pdekit.metrics.summaries.conserved_rmse`).
     """
-    return diverged_as(math.inf, pair.error.mean)
+    return diverged_as(math.inf, sums.error.mean)
 
 
 @measure
-def boundary_rmse(pair: Pair) -> Tensor:
+def boundary_rmse(sums: FieldSums) -> Tensor:
     """RMSE of the points next to the boundary: the end nodes, or the outermost cells, of the axes that have ends.
 
     All of them count alike, corners once (PDEBench's bRMSE without its double corners). Where a mask leaves no point
     of the edge the value is NaN, whatever the forecast: it is not defined.
     """
-    square = pair.error.square_at_edge
-    return torch.where(has_edge(pair.problem, square, pair.mask), diverged_as(math.inf, square.sqrt()), math.nan)
+    square = edge_average(sums.error.u.square(), sums.problem, sums.mask)
+    there = has_edge(sums.problem, square, sums.mask)
+    return torch.where(there, diverged_as(math.inf, square.sqrt()), math.nan)

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from pdekit.fields import Grid, Problem
-from pdekit.metrics.pair import Known, Pair, filled_shells, measure
 from pdekit.metrics.quadrature import diverged_as, ratio
 from pdekit.metrics.shells import shells, shells_of
+from pdekit.metrics.sums import FieldSums, Sums, cosine, filled_shells, measure
 
 COHERENT = 0.5
 """Coherence under which a scale is no longer forecast."""
@@ -39,38 +39,44 @@ def energy_spectrum(u: Tensor, reference: Tensor | None, problem: Problem, mask:
     >>> [round(e, 12) for e in energy_spectrum(u, None, problem).flatten().tolist()]
     [0.5, 0.0, 0.0, 1.0, 0.0]
     """
-    return diverged_as(math.inf, Known(u, problem, mask).power / 2)
+    return diverged_as(math.inf, Sums(u, problem, mask).power / 2)
 
 
-def _energy_of_pair(pair: Pair) -> Tensor:
-    return diverged_as(math.inf, pair.power / 2)
+def _energy_of_sums(sums: FieldSums) -> Tensor:
+    return diverged_as(math.inf, sums.forecast.power / 2)
 
 
-energy_spectrum.of_pair = _energy_of_pair
+energy_spectrum.of_sums = _energy_of_sums
 
 
 @measure
-def spectral_nrmse(pair: Pair) -> Tensor:
+def spectral_nrmse(sums: FieldSums) -> Tensor:
     """nRMSE of each shell: sqrt(sum |u_hat - reference_hat|^2 / sum |reference_hat|^2) over its modes.
 
     1 where the forecast has nothing or half of what it has is noise; shells that the reference leaves empty give
     0 or +inf, and shells under the rounding of the stored data (see `filled_shells`) mean nothing.
     """
-    return diverged_as(math.inf, ratio(pair.error.amplitude, pair.known.amplitude))
+    error, size = (sums.joint(field.power, -2).sqrt() for field in (sums.error, sums.reference))
+    return diverged_as(math.inf, ratio(error, size))
 
 
 @measure
-def coherence(pair: Pair) -> Tensor:
+def coherence(sums: FieldSums) -> Tensor:
     """Re sum u_hat conj(reference_hat) / sqrt(sum |u_hat|^2 sum |reference_hat|^2) of each shell: -1..1.
 
     The correlation of what the two fields are at one scale: blind to its amplitude. 1 where both have nothing, 0 where
     one has. Computed from the error's power, so that it is exactly 1 for a field with itself.
     """
-    return pair.coherence
+    error, u, r = (sums.joint(field.power, -2) for field in (sums.error, sums.forecast, sums.reference))
+    a, b = u.sqrt(), r.sqrt()
+    rho = cosine(error, sums.joint(sums.cross, -2), a, b)
+    rho = torch.where(a * b == 0, (a + b == 0).to(rho.dtype), rho)
+    finite = (error.sum(-1) + u.sum(-1)).isfinite()
+    return torch.where(finite.unsqueeze(-1), rho, -math.inf)
 
 
 @measure
-def coherent_wavenumber(pair: Pair) -> Tensor:
+def coherent_wavenumber(sums: FieldSums) -> Tensor:
     """The wavenumber at which `coherence` first falls under `COHERENT`, in radians per unit of length.
 
     All larger scales are forecast, at smaller ones the forecast is a guess. Shells of the mean and those that the
@@ -86,7 +92,9 @@ def coherent_wavenumber(pair: Pair) -> Tensor:
     >>> round(coherent_wavenumber(u, reference, problem).item(), 6)  # from 1 at 2 to 0 at 6
     4.0
     """
-    rho, filled, spacing = pair.coherence, pair.known.filled_jointly, shells(pair.problem.grid).spacing
+    rho, spacing = coherence.of_sums(sums), shells(sums.problem.grid).spacing
+    filled = filled_shells(sums.joint(sums.reference.power, -2))
+    filled[..., 0] = False
     number = torch.arange(rho.shape[-1], dtype=rho.dtype, device=rho.device)
     last = len(number) - 1
     after = torch.where(filled & (rho < COHERENT), number, math.inf).amin(-1, keepdim=True)
@@ -100,7 +108,7 @@ def coherent_wavenumber(pair: Pair) -> Tensor:
 
 
 @measure
-def log_spectral_distance(pair: Pair) -> Tensor:
+def log_spectral_distance(sums: FieldSums) -> Tensor:
     """sqrt(mean over shells of log10(E/E_reference)^2), in decades, over shells that the reference fills.
 
     Filled means above `FLOOR` of its strongest shell. Blind to phase: it asks whether the forecast has the right
@@ -108,8 +116,9 @@ def log_spectral_distance(pair: Pair) -> Tensor:
     shell (to the rounding of its values, see `rounding_power`), for one of an empty reference, and where it has
     diverged.
     """
-    power, empty = diverged_as(math.inf, pair.power), rounding_power(pair.forecast.total, pair.forecast.eps)
-    return decades(power, pair.known.power, pair.known.filled, empty)
+    power = diverged_as(math.inf, sums.forecast.power)
+    empty = rounding_power(power.sum(-1), sums.forecast.eps)
+    return decades(power, sums.reference.power, empty)
 
 
 def rounding_power(square: Tensor, eps: float) -> Tensor:
@@ -117,7 +126,7 @@ def rounding_power(square: Tensor, eps: float) -> Tensor:
     return (16 * eps) ** 2 * square
 
 
-def decades(spectrum: Tensor, wanted: Tensor, filled: Tensor | None = None, empty: Tensor | None = None) -> Tensor:
+def decades(spectrum: Tensor, wanted: Tensor, empty: Tensor | None = None) -> Tensor:
     """sqrt(mean of log10(spectrum/wanted)^2) over the last axis, where ``wanted`` is filled (see `filled_shells`).
 
     Parts of the spectrum with no more than ``empty`` have nothing, and make the distance +inf.
@@ -126,7 +135,7 @@ def decades(spectrum: Tensor, wanted: Tensor, filled: Tensor | None = None, empt
     >>> round(decades(torch.tensor([10.0, 1e-3, 1.0]), wanted).item(), 6)
     1.0
     """
-    filled = filled_shells(wanted) if filled is None else filled
+    filled = filled_shells(wanted)
     if empty is not None:
         spectrum = torch.where(spectrum <= empty.unsqueeze(-1), 0.0, spectrum)
     square = (spectrum / wanted).log10().square().masked_fill_(~filled, 0)
@@ -136,58 +145,58 @@ def decades(spectrum: Tensor, wanted: Tensor, filled: Tensor | None = None, empt
 
 
 @measure
-def rmse_low(pair: Pair) -> Tensor:
+def rmse_low(sums: FieldSums) -> Tensor:
     """RMSE of the shells below `LOW`: sqrt(sum |e_hat|^2), in the unit of the field.
 
     The squares of the three bands add up to that of `rmse` (on periodic axes and cells), modes of mixed sign included.
     The limits are PDEBench's; its numbers are means over single shells and lose half of the modes.
     """
-    return _band(pair, 0, LOW)
+    return _band(sums, 0, LOW)
 
 
 @measure
-def rmse_middle(pair: Pair) -> Tensor:
+def rmse_middle(sums: FieldSums) -> Tensor:
     """RMSE of the shells from `LOW` to below `MIDDLE`, see `rmse_low`."""
-    return _band(pair, LOW, MIDDLE)
+    return _band(sums, LOW, MIDDLE)
 
 
 @measure
-def rmse_high(pair: Pair) -> Tensor:
+def rmse_high(sums: FieldSums) -> Tensor:
     """RMSE of the shells from `MIDDLE` on, see `rmse_low`."""
-    return _band(pair, MIDDLE, None)
+    return _band(sums, MIDDLE, None)
 
 
 @measure
-def frmse_low(pair: Pair) -> Tensor:
+def frmse_low(sums: FieldSums) -> Tensor:
     """PDEBench's fRMSE of the low band: the mean over shells j < `LOW` of sqrt(sum |e_hat|^2), in the field's unit.
 
     Takamoto et al. (2022), section 3.3, with three differences: all modes of a shell count (its code sums over one
     quadrant, and loses half of the independent modes with it), shells are rounded to the nearest wavenumber instead of
     cut, and the root is taken for each sample. Unlike `rmse_low` the three bands do not add up to anything.
     """
-    return _mean_of_shells(pair, 0, LOW)
+    return _mean_of_shells(sums, 0, LOW)
 
 
 @measure
-def frmse_mid(pair: Pair) -> Tensor:
+def frmse_mid(sums: FieldSums) -> Tensor:
     """PDEBench's fRMSE of the shells from `LOW` to below `MIDDLE`, see `frmse_low`."""
-    return _mean_of_shells(pair, LOW, MIDDLE)
+    return _mean_of_shells(sums, LOW, MIDDLE)
 
 
 @measure
-def frmse_high(pair: Pair) -> Tensor:
+def frmse_high(sums: FieldSums) -> Tensor:
     """PDEBench's fRMSE of the shells from `MIDDLE` on, see `frmse_low`."""
-    return _mean_of_shells(pair, MIDDLE, None)
+    return _mean_of_shells(sums, MIDDLE, None)
 
 
 @measure
-def relative_h1(pair: Pair) -> Tensor:
+def relative_h1(sums: FieldSums) -> Tensor:
     """||e|| / ||reference|| in the Sobolev norm of order 1: ||v||^2 = <v^2> + <|grad v|^2>, see `sobolev_norm`.
 
     Wavenumbers in the problem's unit of length, on which the value therefore depends. Periodic boxes only, where the
     gradient is that of the trigonometric interpolant.
     """
-    error, norm = (signal.slope + signal.square for signal in (pair.error, pair.known))
+    error, norm = (sums.joint(field.slope + field.square) for field in (sums.error, sums.reference))
     return diverged_as(math.inf, ratio(error.sqrt(), norm.sqrt()))
 
 
@@ -213,16 +222,16 @@ def wavenumbers(grid: Grid) -> Tensor:
     return shells(grid).wavenumbers
 
 
-def _band(pair: Pair, first: int, end: int | None) -> Tensor:
+def _band(sums: FieldSums, first: int, end: int | None) -> Tensor:
     # of every channel by itself, as all measures with a unit
-    return _never_hidden(pair, pair.error.power[..., first:end].sum(-1).sqrt())
+    return _never_hidden(sums, sums.error.power[..., first:end].sum(-1).sqrt())
 
 
-def _mean_of_shells(pair: Pair, first: int, end: int | None) -> Tensor:
-    band = pair.error.power[..., first:end].sqrt()
-    return _never_hidden(pair, band.sum(-1) / max(band.shape[-1], 1))
+def _mean_of_shells(sums: FieldSums, first: int, end: int | None) -> Tensor:
+    band = sums.error.power[..., first:end].sqrt()
+    return _never_hidden(sums, band.sum(-1) / max(band.shape[-1], 1))
 
 
-def _never_hidden(pair: Pair, band: Tensor) -> Tensor:
+def _never_hidden(sums: FieldSums, band: Tensor) -> Tensor:
     """A band may be empty, and must not hide a divergence."""
-    return torch.where(pair.finite, band, math.inf)
+    return torch.where(sums.error.square.isfinite(), band, math.inf)

@@ -22,9 +22,9 @@ from torch import Tensor
 from pdekit.fields import Problem, n_values
 from pdekit.metrics import series
 from pdekit.metrics.attractors import correlation_dimension, sliced_wasserstein
-from pdekit.metrics.pair import Known, Pair
 from pdekit.metrics.quadrature import average, diverged_as, space_dims
 from pdekit.metrics.spectra import decades, rounding_power
+from pdekit.metrics.sums import Sums
 
 POINTS = 64
 VALUES = 2**15
@@ -54,8 +54,8 @@ class Window:
         self._pieces: list[Tensor] = []
         self._made: dict[str, Tensor] = {}
 
-    def update(self, u: Known | Pair, frames: slice = slice(None)) -> None:
-        """Take in frames "batch time channel *space" of a reference or a forecast; what else it knows is shared."""
+    def update(self, u: Sums, frames: slice = slice(None)) -> None:
+        """Take in frames "batch time channel *space" of a reference or a forecast."""
         values, at, self._made = u.u[:, frames], self.points.device, {}
         if not values.shape[1]:
             return

@@ -1,8 +1,6 @@
 """Memory of a forecast, counted by its tensors."""
 
-import gc
 import math
-import weakref
 from types import SimpleNamespace
 
 import pytest
@@ -16,8 +14,6 @@ from pdekit.evaluation.references import stored as references
 from pdekit.evaluation.references.continued import Continued
 from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Grid, Problem, Trajectory
-from pdekit.metrics.catalogue import CATALOGUE
-from pdekit.metrics.pair import Known
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.baselines.solver import Solver
 from pdekit.models.one_step import OneStep
@@ -48,24 +44,6 @@ def test_memory_of_a_solver_that_is_recorded_while_it_is_watched():
     contender = forecasting.Contender("solver", solver, "solver", 0, 1)
     contender.warm_up(given, torch.full((1, 1), 0.1, dtype=torch.float64))
     assert contender.peak_bytes > 16 * 8
-
-
-def test_a_pair_is_let_go_of_with_all_that_it_keeps():
-    """Reference counts do it: cycles would hold hundreds of megabytes until the collector comes."""
-    problem = Problem(Grid((16,), (2 * math.pi,)), Burgers().fields, dt=0.1, n_frames=3)
-    u = torch.randn(2, 3, 1, 16, generator=torch.Generator().manual_seed(0))
-    gc.disable()
-    try:
-        known = Known(u, problem)
-        pair = known.beside(u + 1)
-        for measure in CATALOGUE:
-            if measure.suits(problem):
-                measure.of_pair(pair)
-        left = [weakref.ref(thing) for thing in (pair, pair.error, known)]
-        del pair, known
-        assert [thing() for thing in left] == [None] * 3
-    finally:
-        gc.enable()
 
 
 def peak_of_evaluation(folder, horizon: int) -> int:

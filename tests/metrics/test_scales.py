@@ -7,8 +7,8 @@ import torch
 from pdekit.fields import Field, Grid, Problem
 from pdekit.metrics.catalogue import CATALOGUE
 from pdekit.metrics.correlation import correlation, correlation_all
-from pdekit.metrics.pair import filled_shells
 from pdekit.metrics.spectra import coherence, energy_spectrum
+from pdekit.metrics.sums import filled_shells
 
 FIELDS = (Field("a"), Field("b"))
 GRIDS = {

@@ -9,7 +9,6 @@ import torch
 
 from pdekit.fields import Field, Grid, Problem
 from pdekit.metrics import shells
-from pdekit.metrics.pair import Known
 from pdekit.metrics.pointwise import rmse
 from pdekit.metrics.quadrature import average
 from pdekit.metrics.spectra import (
@@ -252,18 +251,3 @@ def test_modes_are_weighted_as_those_that_a_real_transform_leaves_out_require(gr
     torch.testing.assert_close(
         modes.total(u_hat, modes.index.double()), by_shell @ torch.arange(modes.n, dtype=torch.float64)
     )
-
-
-def test_a_model_costs_one_transform(monkeypatch):
-    counted, grid = [], GRIDS[3]
-    reference, *forecasts = torch.randn(3, 2, 4, 2, *grid.shape, dtype=torch.float64)
-    measures = (energy_spectrum, spectral_nrmse, coherence, log_spectral_distance, rmse_low, relative_h1)
-    expected = [[measure(u, reference, problem_on(grid)) for measure in measures] for u in forecasts]
-    transform = shells.Shells.transform
-    monkeypatch.setattr(shells.Shells, "transform", lambda self, u: counted.append(1) or transform(self, u))
-    known = Known(reference, problem_on(grid))
-    for u, values in zip(forecasts, expected, strict=True):
-        beside = known.beside(u)
-        for measure, value in zip(measures, values, strict=True):
-            torch.testing.assert_close(measure.of_pair(beside), value, rtol=1e-9, atol=1e-12)
-    assert len(counted) == 1 + len(forecasts)

@@ -8,7 +8,7 @@ import torch
 
 from pdekit.fields import Field, Grid, Points, Problem
 from pdekit.metrics import statistics
-from pdekit.metrics.pair import Known
+from pdekit.metrics.shells import Shells
 from pdekit.metrics.spectra import log_spectral_distance
 from pdekit.metrics.statistics import (
     STATISTICS,
@@ -21,6 +21,7 @@ from pdekit.metrics.statistics import (
     points_of,
     time_mean_spectral_distance,
 )
+from pdekit.metrics.sums import FieldSums, Sums
 
 GRIDS = {
     "periodic 1-D": Grid((12,), (3.0,)),
@@ -43,7 +44,7 @@ def window(u, grid, mask=None, cuts=()):
     spectral = isinstance(grid, Grid) and bool(grid.shape) and mask is None
     found = Window(problem, points_of(problem, len(u), u.shape[1], mask), spectral, mask)
     for start, stop in zip((0, *cuts), (*cuts, u.shape[1]), strict=True):
-        found.update(Known(u[:, start:stop], problem, mask))
+        found.update(Sums(u[:, start:stop], problem, mask))
     return found
 
 
@@ -99,7 +100,7 @@ def slow(name, u, reference, grid, points):
         elif name == "frequency_spectral_distance":
             values.append(decades(spectrum(a), spectrum(b)))
         elif name == "time_mean_spectral_distance":
-            shells = [np.mean([Known(torch.from_numpy(v)[None, t : t + 1], problem).power[0, 0, c].numpy()
+            shells = [np.mean([Sums(torch.from_numpy(v)[None, t : t + 1], problem).power[0, 0, c].numpy()
                                for t in range(len(v))], 0) for v in (u, reference)]  # fmt: skip
             values.append(decades(*shells))
     return values
@@ -182,11 +183,11 @@ def test_a_forecast_shares_its_transforms(monkeypatch):
     grid = GRIDS["periodic 1-D"]
     u, reference = fields_on(grid)
     problem = problem_on(grid)
-    known = Known(reference, problem)
-    pair = known.beside(u)
+    known = Sums(reference, problem)
+    pair = FieldSums(u, known).forecast
     found = Window(problem, points_of(problem, 3, N_FRAMES), spectral=True)
     _ = pair.power
-    monkeypatch.setattr(type(known.spectra.shells), "transform", None)
+    monkeypatch.setattr(Shells, "transform", None)
     found.update(pair, slice(4, None))
     assert found.n_frames == N_FRAMES - 4
     torch.testing.assert_close(found.mean, u[:, 4:].mean(1))
@@ -237,13 +238,13 @@ def test_the_mean_of_many_frames_is_that_of_doubles():
     problem = problem_on(grid)
     u = 300 + torch.randn(2, 4096, len(FIELDS), 16, generator=torch.Generator().manual_seed(0))
     at_once, in_blocks = (Window(problem, points_of(problem, 2, 4096)) for _ in range(2))
-    at_once.update(Known(u, problem))
+    at_once.update(Sums(u, problem))
     for start, stop in ((0, 0), (0, 3), (3, 70), (70, 71), (71, 135), (135, 4096)):
-        in_blocks.update(Known(u[:, :stop], problem), slice(start, None))
+        in_blocks.update(Sums(u[:, :stop], problem), slice(start, None))
         _ = in_blocks.mean
     mixed = Window(problem, points_of(problem, 2, 4096))
-    mixed.update(Known(u[:, :5], problem))
-    mixed.update(Known(u[:, 5:].double(), problem))
+    mixed.update(Sums(u[:, :5], problem))
+    mixed.update(Sums(u[:, 5:].double(), problem))
     for window_ in (at_once, in_blocks, mixed):
         torch.testing.assert_close(window_.mean, u.double().mean(1), rtol=0, atol=1e-10)
         assert window_.n_frames == 4096 and window_.series.shape[-1] == 4096

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from pdekit.evaluation.archive import Archive
 from pdekit.fields import Grid, Problem
-from pdekit.metrics.pair import Known, Pair
 from pdekit.metrics.statistics import (
     FEWEST_FRAMES,
     QUANTILES,
@@ -19,6 +18,7 @@ from pdekit.metrics.statistics import (
     dimension,
     points_of,
 )
+from pdekit.metrics.sums import Sums
 
 
 class Statistics:
@@ -88,7 +88,7 @@ class Statistics:
         self.points = points_of(self.problem, len(t), self.n_frames, mask)
         self.halves = self._window(), self._window()
 
-    def follow(self, frames: slice, known: Known) -> None:
+    def follow(self, frames: slice, known: Sums) -> None:
         """Take in a part of the reference; parts follow each other."""
         if not self.active:
             return
@@ -99,11 +99,11 @@ class Statistics:
             if inside.stop > inside.start:
                 window.update(known, inside)
 
-    def update(self, row: int, member: int, frames: slice, pair: Pair) -> None:
+    def update(self, row: int, member: int, frames: slice, forecast: Sums) -> None:
         """Take in a part of a forecast; parts of a member follow each other."""
         if self.active and frames.stop > self.first:
             window = self.windows.setdefault((row, member), self._window())
-            window.update(pair, slice(max(self.first - frames.start, 0), None))
+            window.update(forecast, slice(max(self.first - frames.start, 0), None))
 
     def finish(self) -> None:
         """Write the statistics of a batch, all frames of which have come."""

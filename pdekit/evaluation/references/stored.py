@@ -12,7 +12,7 @@ from torch import Tensor
 from pdekit.data.windows import Source, collate
 from pdekit.evaluation.forecasting import VALUES
 from pdekit.fields import Problem, Trajectory
-from pdekit.metrics.pair import Known
+from pdekit.metrics.sums import Sums
 from pdekit.recipes.base import Tick, silent
 
 
@@ -100,20 +100,20 @@ class References:
 
     def __init__(self, wanted: Trajectory, problem: Problem, first: int = 0):
         self.u, self.problem, self.mask, self.first = wanted.u, problem, mask_of(wanted), first
-        self._known: dict[tuple[int, int, torch.device], Known] = {}
+        self._known: dict[tuple[int, int, torch.device], Sums] = {}
 
     @property
     def parts(self) -> list[slice]:
         """Its frames, numbered as those of the whole forecast, in parts that fit into a cache."""
         return [slice(self.first + part.start, self.first + part.stop) for part in parts_of(self.u)]
 
-    def part(self, frames: slice, device: torch.device) -> Known:
+    def part(self, frames: slice, device: torch.device) -> Sums:
         """Some frames of the block, numbered as those of the whole forecast."""
         key = (frames.start, frames.stop, device)
         if key not in self._known:
             mask = None if self.mask is None else self.mask.to(device)
             u = self.u[:, frames.start - self.first : frames.stop - self.first]
-            self._known[key] = Known(u.to(device), self.problem, mask)
+            self._known[key] = Sums(u.to(device), self.problem, mask)
         return self._known[key]
 
 

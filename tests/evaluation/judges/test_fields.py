@@ -9,7 +9,7 @@ from pdekit.evaluation.judges import fields as scorer
 from pdekit.evaluation.judges.fields import Scorer
 from pdekit.fields import Field, Grid, Problem
 from pdekit.metrics.catalogue import CATALOGUE
-from pdekit.metrics.pair import Known
+from pdekit.metrics.sums import FieldSums, Sums
 
 SAMPLES, FRAMES, BLOCK = 2, 10, 2
 GRIDS = {"periodic": Grid((6, 8), (1.0, 2.0)), "bounded": Grid((5, 6), (1.0, 1.0), layout=("cells", "nodes"))}
@@ -34,15 +34,15 @@ def scored(path, problem, fields, n_blocks, monkeypatch):
     measures = [measure for measure in CATALOGUE if measure.suits(problem)]
     sizes = {"model": 2, "member": 2, "sample": SAMPLES, "time": FRAMES, "field": 2}
     coords = {name: np.arange(size) for name, size in sizes.items()}
-    with Counted(path, coords | {"shell": np.arange(Known(reference, problem).power.shape[-1])}, {}) as archive:
+    with Counted(path, coords | {"shell": np.arange(Sums(reference, problem).power.shape[-1])}, {}) as archive:
         taken = Scorer(archive, measures, problem, SAMPLES, BLOCK)
         taken.begin(slice(0, SAMPLES))
         for start in range(0, FRAMES, BLOCK):
             frames = slice(start, start + BLOCK)
-            known = Known(reference[:, frames], problem)
+            known = Sums(reference[:, frames], problem)
             taken.follow(known)
             for (row, member), u in forecasts.items():
-                taken.score(row, member, known.beside(u[:, frames]))
+                taken.score(row, member, FieldSums(u[:, frames], known))
             taken.advance(frames.stop, last=frames.stop == FRAMES)
         found = {name: archive.read(name) for name in [m.name for m in measures] + ["energy_spectrum_reference"]}
     return found, archive.frames
@@ -66,7 +66,7 @@ def test_stretches_change_nothing(name, tmp_path, monkeypatch):
             for (row, member), u in forecasts.items():
                 expected = measure.function(u, reference, problem)
                 np.testing.assert_allclose(values[row, member], expected, rtol=1e-4, atol=1e-6)
-    expected = Known(reference, problem).power / 2
+    expected = Sums(reference, problem).power / 2
     np.testing.assert_allclose(in_stretches["energy_spectrum_reference"], expected, rtol=1e-5)
 
 
@@ -75,10 +75,10 @@ def test_batches_do_not_mix(tmp_path):
     measures = [measure for measure in CATALOGUE if measure.name == "rmse"]
     sizes = {"model": 1, "member": 1, "sample": 4, "time": 1, "field": 2}
     with Archive(tmp_path / "a.nc", {name: np.arange(size) for name, size in sizes.items()}, {}) as archive:
-        taken, known = Scorer(archive, measures, problem, 2, 1), Known(torch.zeros(2, 1, 2, 6, 8), problem)
+        taken, known = Scorer(archive, measures, problem, 2, 1), Sums(torch.zeros(2, 1, 2, 6, 8), problem)
         for number in range(2):
             taken.begin(slice(2 * number, 2 * number + 2))
-            taken.score(0, 0, known.beside(torch.full((2, 1, 2, 6, 8), 1.0 + number)))
+            taken.score(0, 0, FieldSums(torch.full((2, 1, 2, 6, 8), 1.0 + number), known))
             taken.advance(1, last=True)
         np.testing.assert_allclose(archive.read("rmse")[0, 0, :, 0, 0], [1, 1, 2, 2])
 
@@ -86,7 +86,7 @@ def test_batches_do_not_mix(tmp_path):
 def test_what_is_kept_is_bounded_whatever_the_grid():
     for shape, batch, block in (((64,), 1, 1), ((4096,), 16, 3), ((128, 128), 16, 4), ((32, 32, 32), 2, 8)):
         problem = Problem(Grid(shape, (1.0,) * len(shape)), (Field("a"), Field("b")), dt=1.0, n_frames=1)
-        n_shells = Known(torch.zeros(1, 1, 2, *shape), problem).power.shape[-1]
+        n_shells = Sums(torch.zeros(1, 1, 2, *shape), problem).power.shape[-1]
         stretch = scorer.stretch_of(problem, batch, block, spectral=True)
         assert stretch % block == 0 and 2 * batch * stretch * n_shells <= scorer.VALUES
         assert scorer.stretch_of(problem, batch, block, spectral=False) >= stretch

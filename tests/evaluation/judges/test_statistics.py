@@ -10,8 +10,8 @@ from pdekit.evaluation.judges.statistics import frames_of
 from pdekit.evaluation.references import stored as references
 from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Problem, Trajectory
-from pdekit.metrics.pair import Known
 from pdekit.metrics.statistics import STATISTICS, Window, points_of
+from pdekit.metrics.sums import Sums
 from pdekit.models.base import Surrogate
 from pdekit.pdes import KuramotoSivashinsky
 from pdekit.solvers import etdrk
@@ -117,7 +117,7 @@ def test_a_window_is_the_last_half_of_the_horizon(tmp_path):
         windows = []
         for values in (u, wanted.u):
             window = Window(source.problem, points_of(source.problem, 1, n), spectral=True)
-            window.update(Known(values[:, -n:], source.problem))
+            window.update(Sums(values[:, -n:], source.problem))
             windows.append(window)
         assert n == 24
         for measure in STATISTICS:
