@@ -9,6 +9,7 @@ import numpy as np
 
 from pdekit.data.hdf5 import FileFault, dataset, flags, member, names, open_hdf5, reading, texts, values, whole_number
 from pdekit.data.layout import OURS, datasets
+from pdekit.data.probe import check_readable
 from pdekit.data.store import check_stored, read_problem, stored_shape
 from pdekit.fields import Problem
 
@@ -25,6 +26,7 @@ def faults(path: Path, values: bool = True) -> list[str]:
         values: whether to read the data and look for NaN and Inf (takes the time of reading the file once).
     """
     try:
+        check_readable(Path(path))
         file = open_hdf5(Path(path))
     except (FileNotFoundError, ValueError) as error:
         return [str(error)]

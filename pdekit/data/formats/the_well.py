@@ -19,6 +19,7 @@ import torch
 from pdekit.data.formats.the_well_header import Column, Header, read_header
 from pdekit.data.hdf5 import FileFault, dataset, open_hdf5, reading
 from pdekit.data.inputs import narrowed
+from pdekit.data.probe import check_readable
 from pdekit.fields import AXES, Field, Grid, Problem, Trajectory
 
 KEYS = {"boundary_conditions", "dimensions", "scalars", "t0_fields", "t1_fields"}
@@ -45,6 +46,8 @@ class TheWell:
     """
 
     def __init__(self, paths: Sequence[Path]):
+        for path in paths:
+            check_readable(Path(path))
         self.headers = [read_header(Path(path)) for path in paths]
         self._ends = np.cumsum([header.n_trajectories for header in self.headers])
         self.n_trajectories = int(self._ends[-1])

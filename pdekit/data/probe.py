@@ -1,0 +1,58 @@
+"""Metadata of foreign HDF5 files, read once in a child process before they are read here.
+
+libhdf5 can loop forever, or crash, while it reads damaged metadata, for example a string attribute whose heap is
+damaged. A child process that reads the same things (`pdekit.data.hdf5_walk`) either ends, and then they can be read
+here, too; or it makes no progress, and the file is refused. It takes about 0.2 s for each file, once for each content.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import time
+from functools import lru_cache
+from pathlib import Path
+
+from pdekit.data import hdf5_walk
+from pdekit.data.hdf5 import FileFault
+
+SECONDS = 10.0  # without progress
+LONGEST = 600.0
+
+
+def check_readable(path: Path) -> None:
+    """Check that the metadata of a file can be read.
+
+    Raises:
+        FileNotFoundError: if there is no file.
+        FileFault: if libhdf5 hangs or crashes on them.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"expected a dataset at {path}, found none; generate it or correct the path")
+    state = os.stat(path)
+    found = _outcome(str(Path(path).resolve()), state.st_size, state.st_mtime_ns)
+    if found:
+        raise FileFault(f"expected readable metadata in {path}, but libhdf5 {found}; fetch the damaged file again")
+
+
+@lru_cache(maxsize=4096)
+def _outcome(path: str, size: int, changed: int) -> str:
+    """What goes wrong in the child process: "" if nothing. Size and time of the last change are part of the key."""
+    command = [sys.executable, "-P", hdf5_walk.__file__, path]
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + LONGEST
+    try:
+        while time.monotonic() < end:
+            ready, _, _ = select.select([child.stdout], [], [], SECONDS)
+            if not ready:
+                return f"made no progress for {SECONDS:g} s"
+            if not child.stdout.read1(1 << 16):
+                code = child.wait(SECONDS)
+                return "" if code >= 0 else f"crashed (signal {-code})"
+        return f"was not through after {LONGEST:g} s"
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
