@@ -17,6 +17,7 @@ from pdekit.evaluation.forecasting import CPU, device_of
 from pdekit.evaluation.judges.coupling import uncoupled_test
 from pdekit.evaluation.opponents import baselines, solvers
 from pdekit.evaluation.references.choose import on_grid, reference_for
+from pdekit.evaluation.request import check_request
 from pdekit.evaluation.scores import evaluate
 from pdekit.evaluation.settings import Evaluation
 from pdekit.fields import Trajectory
@@ -79,6 +80,7 @@ def evaluate_models(
     resized = {name: model if shape is None else at_resolution(name, model, shape) for name, model in models.items()}
     history = max((model.window[0] for model in models.values()), default=0)
     history = max(history, 0 if source.problem.steady else 1)  # baselines in time are given a frame
+    check_request(settings, history, source.problem, source.n_trajectories, recipe)
     wanted = None if settings.horizon is None else history + max(settings.starts) + settings.horizon
     reference = reference_for(source, recipe, wanted, shape, device)
     problem = reference.problem
@@ -96,8 +98,6 @@ def evaluate_models(
 
     uncoupled = None
     if settings.coupling:
-        if shape is not None or wanted is not None:
-            raise ValueError("expected the data's own grid and frames for coupling=true; leave out the resolution")
         uncoupled = uncoupled_test(recipe, base)
     trust = trust_in(source)
     known: dict[str, Any] = {}

@@ -10,6 +10,7 @@ from pdekit.data.module import DataModule
 from pdekit.evaluation import run as scoring
 from pdekit.evaluation.checks import check_problem
 from pdekit.evaluation.folder import writing_to
+from pdekit.evaluation.request import check_request
 from pdekit.evaluation.settings import Evaluation
 from pdekit.plain import from_plain
 from pdekit.recipes.generation import generate
@@ -62,6 +63,8 @@ def evaluate_run(
             data, recipe = open_files(stored["path"], name, recipe, trust=trust), None
         else:
             check_problem(run.name, run.problem, recipe.problem("train"), settings.resolution is not None)
+            n_trajectories = recipe.n_trajectories["test"]
+            check_request(settings, run.model.window[0], recipe.problem("test"), n_trajectories, recipe)
             data = DataModule.from_folder(generate(recipe, base), trust=trust)
     data.set_window(*run.model.window)
     into = Path(folder) if folder else path / name if other else path

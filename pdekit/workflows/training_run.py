@@ -19,9 +19,9 @@ from pdekit.data.loading import Loading
 from pdekit.data.module import DataModule
 from pdekit.energy import Energy
 from pdekit.evaluation import run as scoring
-from pdekit.evaluation.checks import check_horizon, check_problem
+from pdekit.evaluation.checks import check_problem
 from pdekit.evaluation.folder import writing_to
-from pdekit.evaluation.references.choose import can_go_on
+from pdekit.evaluation.request import check_request
 from pdekit.evaluation.settings import Evaluation
 from pdekit.models.base import Stepper, Surrogate
 from pdekit.models.modes import uses_auto, with_modes, without_unresolved
@@ -109,27 +109,14 @@ def plan_run(
             changed.
     """
     config, seconds = dict(config), dict(seconds or {})
-    check_engine(settings_from(Engine, config["trainer"], "trainer"))
-    settings_from(Training, config["training"], "training")  # refuse wrong values
-    loading = settings_from(Loading, config["loading"], "loading")
-    evaluation = settings_from(Evaluation, from_plain(config["evaluation"]), "evaluation")
+    loading, evaluation = checked_settings(config)
     recipe = None if data else recipe_of(config, trust)
-    if recipe is not None and not config.get("path") and config.setdefault("recipe", recipe.hash) != recipe.hash:
-        raise ValueError(
-            f"expected the dataset {config['recipe']} that the run began with, found {recipe.hash}: the equation, the "
-            "solver or the recipe has another version now; start a new run"
-        )
-    if model is None and config["model"] is None:
-        raise ValueError(
-            "expected the model of a run whose configuration cannot name it, got none; construct it as before and give "
-            "pdekit.train(model=..., resume=RUN)"
-        )
-    torch.manual_seed(config["seed"])
-    scoring.chosen_measures(evaluation.measures, evaluation.error)
+    check_continued(config, recipe, model)
     if data is None and config.get("path"):
         config["path"] = str(Path(config["path"]).resolve())
         data = open_files(config["path"], config["choices"]["data"], recipe, loading, trust)
     problems = [data.problem, data.test.problem] if data else [recipe.problem(split) for split in ("train", "test")]
+    torch.manual_seed(config["seed"])
     chosen = model is None
     if chosen:
         config["model"] = without_unresolved(config["model"], problems[0])
@@ -138,8 +125,9 @@ def plan_run(
         check_problem(config["choices"]["model"], model.problem, problems[0])
     if isinstance(model, Stepper):
         try_step(model)  # a net that does not take the grid says so before data are made
-    if evaluation.horizon is not None and (data is not None or not can_go_on(recipe)):
-        check_horizon(evaluation.horizon, model.window[0], max(evaluation.starts), problems[1])
+    if config.get("evaluate", True):
+        n_test = data.sources["test"].n_trajectories if data else recipe.n_trajectories["test"]
+        check_request(evaluation, model.window[0], problems[1], n_test, None if data else recipe)
     if data is None:
         base = None if config["data_dir"] is None else Path(config["data_dir"])
         with timed(seconds, "data"):
@@ -150,6 +138,37 @@ def plan_run(
         model = build_model(config["model"], problems[0], trust)
     data.set_window(*model.window)
     return Plan(model, data, None if config.get("path") else recipe, config, seconds)
+
+
+def checked_settings(config: Mapping[str, Any]) -> tuple[Loading, Evaluation]:
+    """Check all settings of a run; return those of loading and evaluation.
+
+    Raises:
+        ValueError: on a wrong name or value.
+    """
+    check_engine(settings_from(Engine, config["trainer"], "trainer"))
+    settings_from(Training, config["training"], "training")
+    evaluation = settings_from(Evaluation, from_plain(config["evaluation"]), "evaluation")
+    scoring.chosen_measures(evaluation.measures, evaluation.error)
+    return settings_from(Loading, config["loading"], "loading"), evaluation
+
+
+def check_continued(config: dict[str, Any], recipe: BaseRecipe | None, model: Surrogate | None) -> None:
+    """Check that a run that is continued finds its data and its model; a new run notes the hash of its recipe.
+
+    Raises:
+        ValueError: if the recipe has changed, or an object in memory is needed again.
+    """
+    if recipe is not None and not config.get("path") and config.setdefault("recipe", recipe.hash) != recipe.hash:
+        raise ValueError(
+            f"expected the dataset {config['recipe']} that the run began with, found {recipe.hash}: the equation, the "
+            "solver or the recipe has another version now; start a new run"
+        )
+    if model is None and config["model"] is None:
+        raise ValueError(
+            "expected the model of a run whose configuration cannot name it, got none; construct it as before and give "
+            "pdekit.train(model=..., resume=RUN)"
+        )
 
 
 def carry_out(plan: Plan, resume: Path | None = None) -> Path:

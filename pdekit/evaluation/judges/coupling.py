@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from torch import Tensor
@@ -11,10 +10,10 @@ from pdekit.data.module import DataModule
 from pdekit.data.windows import Source
 from pdekit.evaluation.archive import Archive
 from pdekit.evaluation.references.stored import Span, mask_of, read
+from pdekit.evaluation.request import uncoupled_recipe
 from pdekit.fields import Problem, Trajectory
 from pdekit.metrics.coupling import coupling_captured, coupling_effect
 from pdekit.recipes.base import BaseRecipe
-from pdekit.recipes.cases import SolvedRecipe
 from pdekit.recipes.generation import generate
 
 PER_MODEL = ("coupling_captured", "coupling_relative")
@@ -26,16 +25,7 @@ def uncoupled_test(recipe: BaseRecipe | None, base: Path | None) -> Source:
     Raises:
         ValueError: if nothing is coupled, or no case made the data.
     """
-    case = recipe.case.uncoupled() if isinstance(recipe, SolvedRecipe) else None
-    if case is None:
-        name = "these data" if recipe is None else recipe.name
-        raise ValueError(
-            f"expected data of a case whose fields are coupled for coupling=true, got {name}; leave it out, or choose "
-            "one whose recipe has case.coupling"
-        )
-    count = {"train": 1, "valid": 1, "test": recipe.n_trajectories["test"]}
-    cut = dataclasses.replace(recipe, case=case, n_trajectories=count)
-    return DataModule.from_folder(generate(cut, base)).sources["test"]
+    return DataModule.from_folder(generate(uncoupled_recipe(recipe), base)).sources["test"]
 
 
 class Coupling:

@@ -1,0 +1,75 @@
+"""Check what an evaluation is asked for, before data are generated or a model is trained for it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from pdekit.evaluation.checks import check_horizon, check_kept
+from pdekit.evaluation.references.choose import can_go_on
+from pdekit.evaluation.settings import Evaluation
+from pdekit.fields import Problem
+from pdekit.recipes.base import BaseRecipe
+from pdekit.recipes.cases import SolvedRecipe
+
+MAX_FRAMES = 1_000_000
+"""Frames of one trajectory that an evaluation solves and scores at most."""
+
+
+def check_request(
+    settings: Evaluation, history: int, problem: Problem, n_trajectories: int, recipe: BaseRecipe | None = None
+) -> None:
+    """Check that test data have what the settings ask for, or that their solver can make it.
+
+    Args:
+        settings: of the evaluation.
+        history: frames that the model is given; baselines in time are given one at least.
+        problem: of the test split.
+        n_trajectories: of the test split.
+        recipe: that made the data; None for data from elsewhere.
+
+    Raises:
+        ValueError: on starts or a horizon beyond the data, a horizon that no memory holds, samples to keep that do not
+            exist, or a coupling to cut where nothing is coupled.
+    """
+    history, start = max(history, 0 if problem.steady else 1), max(settings.starts)
+    goes_on = settings.horizon is not None and can_go_on(recipe)
+    if not goes_on:
+        last = problem.n_frames - history - 1
+        if start > last:
+            more = ", or set horizon=FRAMES, for which the solver goes on" if can_go_on(recipe) else ""
+            raise ValueError(
+                f"expected starts from 0 to {last} (of {problem.n_frames} stored frames, {history} are given and one "
+                f"is forecast), got starts={list(settings.starts)}; start earlier{more}"
+            )
+        check_horizon(settings.horizon, history, start, problem)
+    elif history + start + settings.horizon > MAX_FRAMES:
+        raise ValueError(
+            f"expected at most {MAX_FRAMES:,} frames of a trajectory, got horizon={settings.horizon} from frame "
+            f"{start} on; shorten the horizon"
+        )
+    n = n_trajectories if settings.n_trajectories is None else min(settings.n_trajectories, n_trajectories)
+    check_kept(settings.keep, settings.n_kept, n * len(settings.starts))
+    if settings.coupling:
+        uncoupled_recipe(recipe)
+        if settings.resolution is not None or settings.horizon is not None:
+            raise ValueError(
+                "expected the data's own grid and frames for coupling=true, got a resolution or a horizon; leave out "
+                "one of them"
+            )
+
+
+def uncoupled_recipe(recipe: BaseRecipe | None) -> SolvedRecipe:
+    """Return the recipe of the same test samples with the coupling of their case cut.
+
+    Raises:
+        ValueError: if nothing is coupled, or no case made the data.
+    """
+    case = recipe.case.uncoupled() if isinstance(recipe, SolvedRecipe) else None
+    if case is None:
+        name = "these data" if recipe is None else recipe.name
+        raise ValueError(
+            f"expected data of a case whose fields are coupled for coupling=true, got {name}; leave it out, or choose "
+            "one whose recipe has case.coupling"
+        )
+    count = {"train": 1, "valid": 1, "test": recipe.n_trajectories["test"]}
+    return dataclasses.replace(recipe, case=case, n_trajectories=count)
