@@ -159,7 +159,7 @@ def with_modes(
         problem: that the model is built for.
         batches: training trajectories, see `choose_modes`; None if there are none.
     """
-    if not uses_auto(config) or not isinstance(problem.grid, Grid):
+    if not uses_auto(config) or not isinstance(problem.grid, Grid) or not problem.ndim:
         return dict(config)
     waves = None if batches is None else waves_held(problem, batches)
 

@@ -108,6 +108,12 @@ def test_every_spectral_configuration_leaves_its_modes_to_the_data(model):
     build_model(chosen, problem)
 
 
+def test_a_system_without_space_is_refused_by_the_method():
+    config = composed("model=fno", "data=ks")["model"]
+    with pytest.raises(ValueError, match="system without space"):
+        build_model(config, Problem(Grid((), ()), (Field("u"),), dt=0.1, n_frames=3))
+
+
 def test_a_net_takes_numbers_only():
     with pytest.raises(ValueError, match=r"expected modes as numbers, got 'auto'.*choose_modes"):
         modes_of_axes("auto", 2)
