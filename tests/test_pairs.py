@@ -5,8 +5,11 @@ import dataclasses
 import pytest
 import torch
 
+from pdekit.models.base import Stepper
+from pdekit.models.resolution import try_step
 from pdekit.recipes.instance import instance_from
 from pdekit.runs import build_model
+from pdekit.workflows import training_run
 from tests.models.small import make_batch
 from tests.test_configs import DATA, composed
 from tests.test_contract import SMALL
@@ -42,3 +45,38 @@ def test_every_dataset_is_stepped_or_refused(model):
         assert torch.isfinite(u).all() and u.shape[-problem.ndim :] == grid.shape, data
     varying = {"ks_varying", "ks_jitter"} if "deeponet" in model else set()
     assert set(refused) <= {"lorenz_96"} | varying
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", SMALL)
+def test_every_dataset_is_stepped_on_its_own_grid(model):
+    """The model as it is configured, on the grid of the dataset: one step from zero, or the refusal of the method."""
+    config = composed(f"model={model}", "data=ks")["model"]
+    refused = set()
+    for data in DATA:
+        problem = instance_from(composed("model=mean", f"data={data}")["data"], None).problem("train")
+        try:
+            method = build_model(config, problem)
+        except ValueError:
+            refused.add(data)
+            continue
+        if isinstance(method, Stepper):
+            try_step(method)
+    assert refused == {"lorenz_96"} | ({"ks_varying", "ks_jitter"} if "deeponet" in model else set())
+
+
+class Axisless(torch.nn.Module):
+    """A net that does not take the arguments of a grid net."""
+
+    configurable = True
+
+    def __init__(self, in_channels: int, out_channels: int):
+        super().__init__()
+
+
+def test_a_net_with_other_arguments_is_refused_before_data_are_made(monkeypatch):
+    monkeypatch.setattr(training_run, "generate", None)
+    config = composed("model=fno", "data=ks")
+    config["model"]["net"] = {"_target_": f"{__name__}.Axisless", "_partial_": True}
+    with pytest.raises(ValueError, match=r"expected a model and options that fit the problem.*'ndim'"):
+        training_run.plan_run(config | {"choices": {"model": "mine", "data": "ks", "trainer": "cpu"}}, ("tests",))
