@@ -1,6 +1,7 @@
 """Every pair of a shipped model and a shipped dataset, on a tiny grid: one forecast, or a refusal in a sentence."""
 
 import dataclasses
+from functools import cache
 
 import pytest
 import torch
@@ -17,13 +18,17 @@ from tests.test_contract import SMALL
 TINY = {0: (), 1: (32,), 2: (16, 16), 3: (8, 8, 8)}
 
 
+@cache
+def recipes():
+    return {data: instance_from(composed("model=mean", f"data={data}")["data"], None) for data in DATA}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model", SMALL)
 def test_every_dataset_is_stepped_or_refused(model):
     config = composed(f"model={model}", "data=ks", *SMALL[model])["model"]
     refused = []
-    for data in DATA:
-        recipe = instance_from(composed("model=mean", f"data={data}")["data"], None)
+    for data, recipe in recipes().items():
         problem = recipe.problem("train")
         grid = problem.grid.resized(TINY[problem.ndim])
         problem = dataclasses.replace(problem, grid=grid, n_frames=min(problem.n_frames, 5))
@@ -53,8 +58,8 @@ def test_every_dataset_is_stepped_on_its_own_grid(model):
     """The model as it is configured, on the grid of the dataset: one step from zero, or the refusal of the method."""
     config = composed(f"model={model}", "data=ks")["model"]
     refused = set()
-    for data in DATA:
-        problem = instance_from(composed("model=mean", f"data={data}")["data"], None).problem("train")
+    for data, recipe in recipes().items():
+        problem = recipe.problem("train")
         try:
             method = build_model(config, problem)
         except ValueError:
