@@ -294,7 +294,7 @@ class Trajectory:
         u: "batch time channel *space", in physical units.
         t: "batch time", in the problem's unit of time.
         coeffs: "batch coeff *space".
-        forcing: "batch time force *space".
+        forcing: "batch time force *space"; of what is given to a forecast, it goes on to the last time wanted.
         mask: "batch field *space", 1 where a field exists.
         points: "batch point dim"; with point_mask "batch point" and cells "batch cell corner".
         params: "batch param", in the order of `Problem.params`.
@@ -305,7 +305,7 @@ class Trajectory:
     u: Float[Tensor, "batch time channel *space"]
     t: Float[Tensor, "batch time"]
     coeffs: Float[Tensor, "batch coeff *space"] | None = None
-    forcing: Float[Tensor, "batch time force *space"] | None = None
+    forcing: Float[Tensor, "batch forced force *space"] | None = None
     mask: Float[Tensor, "batch field *space"] | None = None
     points: Float[Tensor, "batch point dim"] | None = None
     point_mask: Tensor | None = None
@@ -352,6 +352,10 @@ class Trajectory:
         """Some of the frames of every trajectory."""
         forcing = None if self.forcing is None else self.forcing[:, which]
         return dataclasses.replace(self, u=self.u[:, which], t=self.t[:, which], forcing=forcing)
+
+    def known(self, history: int) -> Trajectory:
+        """What is known before a forecast: the first frames of the fields, and the forcing of all frames."""
+        return dataclasses.replace(self, u=self.u[:, :history], t=self.t[:, :history])
 
 
 def n_values(grid: Grid | Points) -> int:

@@ -211,6 +211,25 @@ def input_field(what: str, data: Any, problem: Problem) -> Float[Tensor, "sample
     return values[None] if values.ndim == ndim else values
 
 
+def forcing_field(what: str, data: Any, problem: Problem) -> Float[Tensor, "sample time *space"]:
+    """A field that varies in time, on any number of points of the problem's box: "time *space" or "sample time *space".
+
+    Raises:
+        ValueError: if dimensions or coordinates do not fit, or a value is not a finite number.
+    """
+    if isinstance(data, xr.DataArray):
+        data = arranged(what, data, problem, ("sample", "time")).values
+    values = real_numbers(what, data)
+    if values.ndim not in (problem.ndim + 1, problem.ndim + 2) or 0 in values.shape:
+        raise ValueError(
+            f"expected {what} of shape (time, {', '.join(map(str, problem.grid.shape))}), or with samples before that, "
+            f"got {tuple(values.shape)}; give one field for each time step"
+        )
+    if not torch.isfinite(values).all():
+        raise ValueError(f"expected finite values in {what}, found NaN or Inf; fill or remove them")
+    return values[None] if values.ndim == problem.ndim + 1 else values
+
+
 def scalar(what: str, value: Any) -> Float[Tensor, "sample"]:
     """A parameter: one finite number, or one for each sample.
 

@@ -30,7 +30,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from pdekit.fields import Problem, Trajectory
-from pdekit.given import input_field, real_numbers, scalar, state, times
+from pdekit.given import forcing_field, input_field, real_numbers, scalar, state, times
 from pdekit.labelled import to_dataset
 from pdekit.models.base import Surrogate
 from pdekit.models.construction import configuration
@@ -74,6 +74,7 @@ class Run:
         members: int = 1,
         seed: int = 0,
         mask: Any = None,
+        forcing: Mapping[str, Any] | None = None,
     ) -> xr.Dataset:
         """Forecast from a user's own fields, in physical units.
 
@@ -89,6 +90,8 @@ class Run:
             seed: of the members.
             mask: where each field exists (1 or true), if the problem has a mask: "*space" for all fields,
                 "field *space" for all samples, or "sample field *space".
+            forcing: fields that vary in time, "time *space" or "sample time *space", by name: a frame for each time
+                step from the first frame of u0 on to the last time wanted.
 
         Inputs may have another number of points of the same box, all of them the same one, if the model works there
         (see `at_resolution`). A coefficient, parameter or mask of one sample serves for all samples.
@@ -105,7 +108,7 @@ class Run:
         if members < 1:
             raise ValueError(f"expected members >= 1, got {members!r}; correct members")
         wanted = times(t)
-        given = self._given(u0, params or {}, coeffs or {}, mask)
+        given = self._given(u0, params or {}, coeffs or {}, mask, forcing or {})
         model = at_resolution(self.name, self.model, given.u.shape[3:])
         generator = torch.Generator().manual_seed(seed)
         u = model.forecast(given, wanted.expand(len(given), -1), members, generator)
@@ -113,11 +116,14 @@ class Run:
             u = torch.where(given.mask[:, None] > 0, u, torch.nan)
         return to_dataset(u, wanted, model.problem, ("member", "sample"))
 
-    def _given(self, u0: Any, params: Mapping[str, Any], coeffs: Mapping[str, Any], mask: Any) -> Trajectory:
+    def _given(
+        self, u0: Any, params: Mapping[str, Any], coeffs: Mapping[str, Any], mask: Any, forcing: Mapping[str, Any]
+    ) -> Trajectory:
         problem, history = self.problem, self.model.window[0]
         for what, found, known in (
             ("params", params, problem.params),
             ("coeffs", coeffs, [field.name for field in problem.coeffs]),
+            ("forcing", forcing, [field.name for field in problem.forcing]),
         ):
             if set(found) != set(known):
                 raise ValueError(
@@ -137,7 +143,8 @@ class Run:
             raise ValueError(
                 f"expected {wanted} for this problem, got {got}; give mask=... where fields exist, or none"
             )
-        parts = ({} if u is None else {"u0": u}) | fields
+        forces = {name: forcing_field(f"forcing[{name!r}]", value, problem) for name, value in forcing.items()}
+        parts = ({} if u is None else {"u0": u}) | fields | forces
         shape = _one_shape(parts, problem)
         inside = None if mask is None else _mask(mask, problem, shape)
         sized = {**parts, **scalars, **({} if inside is None else {"mask": inside})}
@@ -154,6 +161,9 @@ class Run:
             params=torch.stack(columns, 1) if columns else None,
             coeffs=torch.stack([fields[f.name].float().expand(n, *shape) for f in problem.coeffs], 1)
             if fields
+            else None,
+            forcing=torch.stack([forces[f.name].float().expand(n, -1, *shape) for f in problem.forcing], 2)
+            if forces
             else None,
             index=torch.arange(n),
         )

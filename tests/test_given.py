@@ -17,7 +17,7 @@ from pdekit.nets.deeponet import DeepONet
 from pdekit.nets.fno import FNO
 from pdekit.pdes import Burgers, KuramotoSivashinsky, NavierStokes2D, ShallowWater
 from pdekit.runs import Run
-from tests.models.small import make_batch
+from tests.models.small import FunctionNet, make_batch
 
 LINE = Problem(Grid((16,), (22.0,)), (Field("u"), Field("v")), dt=0.5, n_frames=4)
 DARCY = Problem(Grid((9, 9), (1.0, 1.0), layout=("nodes",) * 2), (Field("p"),), coeffs=(Field("k"),))
@@ -216,3 +216,24 @@ def test_a_start_of_cell_averages_comes_back_unchanged():
 
 def test_numbers_keep_their_precision():
     assert real_numbers("u0", [1 / 3]).item() == 1 / 3 and real_numbers("u0", 2).shape == ()
+
+
+def test_forcing_is_given_for_every_step():
+    """A net that returns the forcing of the next frame: its forecast is the forcing."""
+    problem = Problem(Grid((8,), (1.0,)), (Field("u"),), dt=0.5, n_frames=4, forcing=(Field("wind"),))
+    run = run_of(problem, net=lambda **sizes: FunctionNet(lambda u, condition: u[:, -1:]), target="state")
+    for name in ("mean", "scale"):  # of a field that is its own forcing
+        getattr(run.model.normaliser, name).copy_(getattr(run.model.normaliser, f"forcing_{name}"))
+    wind = np.random.default_rng(0).normal(size=(4, 8))
+    found = run.forecast(np.zeros((1, 8)), [0.5, 1.5], forcing={"wind": wind})
+    np.testing.assert_allclose(found.u.values[0, 0], wind[[1, 3]], rtol=1e-5, atol=1e-5)
+    several = run.forecast(np.zeros((1, 8)), [0.5], forcing={"wind": np.stack([wind, 2 * wind])})
+    np.testing.assert_allclose(several.u.values[0, :, 0], [wind[1], 2 * wind[1]], rtol=1e-5, atol=1e-5)
+    for wrong, sentence in (
+        ({}, r"expected forcing \['wind'\], got \[\]"),
+        ({"wind": wind[:2]}, "expected the forcing of 4 frames"),
+        ({"wind": wind[0]}, r"of shape \(time, 8\)"),
+        ({"wind": wind * np.nan}, "finite values"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            run.forecast(np.zeros((1, 8)), [1.5], forcing=wrong)

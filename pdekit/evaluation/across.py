@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 
@@ -81,7 +82,7 @@ def across_resolutions(
             except ValueError as reason:
                 reasons[name] = str(reason)
                 continue
-            (u,) = next(contender.forecast(given, wanted.t))
+            (u,) = next(contender.forecast(given, wanted.t, functools.partial(reference.forcing, span)))
             error = nrmse(u[:, picked].cpu(), wanted.u[:, picked], reference.problem, wanted.mask)
             found[row, column] = error.mean(-1).numpy()
         if reasons:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from pdekit.fields import Grid, Problem, Trajectory
-from pdekit.models.distance import signed_distance
+from pdekit.models.inputs import Channels, forcing_of, from_frame, normalised
 from pdekit.models.noise import Noise
 from pdekit.models.normaliser import Normaliser
 from pdekit.models.stages import Stage, adam_stage
@@ -101,7 +100,7 @@ class Stepper(Surrogate):
     """A surrogate that goes from frame to frame: `forecast` is a rollout of `step`.
 
     Args:
-        problem: on a uniform grid, without forcing that varies in time.
+        problem: on a uniform grid. Of forcing that varies in time, a step sees the history frames and the next one.
         history: frames that a step sees; a steady problem has none.
         target: frames of a training sample beyond them.
         normalisation: of fields and coeffs, see `Normaliser`.
@@ -124,11 +123,6 @@ class Stepper(Surrogate):
             raise ValueError(
                 "expected a problem with one to three axes, got a system without space; grid nets need axes"
             )
-        if problem.forcing:
-            raise ValueError(
-                f"expected a problem without forcing in time, got {[f.name for f in problem.forcing]}; "
-                "a step sees history, coeffs and params only"
-            )
         if problem.steady:
             history = 0
         elif history < 1:
@@ -137,10 +131,9 @@ class Stepper(Surrogate):
             raise ValueError("expected a problem with a mask for distance=true, got none; set model.distance=false")
         super().__init__(problem, (history, target))
         self.history = history
-        self.distance = distance
+        self.channels = Channels(problem, history, history + 1, distance)
         self.normaliser = Normaliser(problem, normalisation)
-        n_geometry = problem.n_channels * (problem.has_mask + distance)
-        self.n_context = history * problem.n_channels + len(problem.coeffs) + n_geometry
+        self.n_context = self.channels.count
         self.n_params = len(problem.params)
 
     @property
@@ -159,7 +152,7 @@ class Stepper(Surrogate):
 
         Args:
             frames: the last ``history`` frames.
-            given: normalised coeffs and params, and the mask.
+            given: normalised coeffs and params, the mask, and the forcing from the first of these frames on.
             noise: ``noise(like, call)``, unit normal numbers; ``call`` counts the draws of this step.
         """
 
@@ -167,28 +160,12 @@ class Stepper(Surrogate):
         self.normaliser.calibrate(batches)
 
     def normalised(self, batch: Trajectory) -> Trajectory:
-        """The batch in normalised units, precision and device of the model; zero outside the mask."""
-        batch = batch.to(self.normaliser.like.device)
-        u = self.normaliser.encode(batch.u)  # before the precision is reduced: offsets may be large
-        normalised = dataclasses.replace(
-            batch,
-            u=u if batch.mask is None else torch.where(batch.mask[:, None] > 0, u, 0.0),
-            coeffs=None if batch.coeffs is None else self.normaliser.encode_coeffs(batch.coeffs),
-            params=None if batch.params is None else self.normaliser.encode_params(batch.params),
-        )
-        return normalised.to(self.normaliser.like.dtype)
+        """The batch in normalised units, see `pdekit.models.inputs.normalised`."""
+        return normalised(batch, self.normaliser)
 
     def context(self, frames: Tensor, given: Trajectory) -> Float[Tensor, "batch channel *space"]:
-        """The channels a net sees: history frames, oldest first, then coeffs, the mask, the signed distance."""
-        parts = [frames.flatten(1, 2)]
-        if self.problem.coeffs:
-            parts.append(given.coeffs)
-        if self.problem.has_mask:
-            parts.append(given.mask.expand(-1, self.problem.n_channels, *given.mask.shape[2:]))
-        if self.distance:
-            away = signed_distance(given.mask, self.problem.grid.resized(given.mask.shape[2:]))
-            parts.append(away.expand(-1, self.problem.n_channels, *given.mask.shape[2:]))
-        return torch.cat(parts, 1)
+        """The channels that a net sees, see `Channels`."""
+        return self.channels.assembled(frames, given)
 
     @torch.no_grad()
     def forecast(
@@ -201,9 +178,12 @@ class Stepper(Surrogate):
         """A rollout. ``t`` must be multiples of the time step after the last frame given, which may be a param
         and differ from sample to sample; the number of steps must be the same for all samples.
 
+        Of a problem with forcing, ``given.forcing`` holds a frame for each step from the first frame given on to the
+        last time wanted.
+
         Raises:
-            ValueError: if it is not, or the frames given are not ``history`` many, or a step draws noise although its
-                method does not declare itself ``stochastic``.
+            ValueError: if it is not, or the frames given are not ``history`` many, or the forcing is too short, or a
+                step draws noise although its method does not declare itself ``stochastic``.
         """
         n_samples = len(given)
         if given.u.shape[1] != self.history:
@@ -212,11 +192,14 @@ class Stepper(Surrogate):
         if not self.problem.steady:
             steps, ticks = steps_to(t, given.t[:, -1], time_steps(self.problem, given))
         source = Noise(generator, members, given.index, n_samples)
+        if self.problem.forcing:
+            forcing_of(given, self.history + int(steps[-1]))
         known = repeat(self.normalised(given), members)
         count = itertools.count()
 
         def next_frame(frames: Tensor) -> Tensor:
-            now = ticks + next(count) * TICKS
+            n = next(count)
+            now = ticks + n * TICKS
 
             def noise(like: Tensor, call: int) -> Tensor:
                 if not self.stochastic:
@@ -226,7 +209,7 @@ class Stepper(Surrogate):
                     )
                 return source.draw(like, now, call)
 
-            return self.step(frames, known, noise)
+            return self.step(frames, from_frame(known, n), noise)
 
         out = rollout(next_frame, known.u, int(steps[-1]))
         out = out[:, (steps - 1).to(out.device)]

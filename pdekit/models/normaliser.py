@@ -19,7 +19,8 @@ METHODS = ("deviation", "quantile")
 # A deviation below this share of the mean is a constant with rounding errors: of values that float32 holds exactly, and
 # of values that need float64. Rounding to the nearest gives at most half the distance of neighbours, eps / 2.
 CONSTANT = {torch.float32: 2 * torch.finfo(torch.float32).eps, torch.float64: 1e-12}
-EXACT = ("mean", "scale", "coeffs_mean", "coeffs_scale", "params_mean", "params_scale")
+PARTS = ("coeffs", "params", "forcing")
+EXACT = ("mean", "scale", *(f"{part}_{name}" for part in PARTS for name in ("mean", "scale")))
 
 
 class Moments:
@@ -105,9 +106,9 @@ class Normaliser(nn.Module):
     """Statistics of a problem's fields, of their change over one frame, of its coefficients and parameters.
 
     Buffers: ``mean``, ``scale`` (channel); ``change_scale`` (channel; the standard deviation of the change of the
-    *normalised* field from frame to frame, one for a steady problem); the same pair for coeffs and params. Offsets and
-    scales stay float64 when the model changes its precision; ``like`` has the precision and device of the model.
-    A channel whose values, or whose changes, differ by rounding only has scale one.
+    *normalised* field from frame to frame, one for a steady problem); the same pair for coeffs, params and, if there is
+    one, forcing. Offsets and scales stay float64 when the model changes its precision; ``like`` has the precision and
+    device of the model. A channel whose values, or whose changes, differ by rounding only has scale one.
 
     Args:
         problem: whose fields, coeffs and params.
@@ -130,9 +131,11 @@ class Normaliser(nn.Module):
         self.fields = problem.fields
         self.coeffs = problem.coeffs
         self.params = problem.params
-        for name, size in (("", len(self.fields)), ("coeffs_", len(self.coeffs)), ("params_", len(self.params))):
-            self.register_buffer(f"{name}mean", torch.zeros(size, dtype=torch.float64))
-            self.register_buffer(f"{name}scale", torch.ones(size, dtype=torch.float64))
+        self.forcing = problem.forcing
+        for name, size in (("", len(self.fields)), *((f"{part}_", len(getattr(self, part))) for part in PARTS)):
+            stored = name != "forcing_" or size > 0  # files of problems without forcing have no such entries
+            self.register_buffer(f"{name}mean", torch.zeros(size, dtype=torch.float64), persistent=stored)
+            self.register_buffer(f"{name}scale", torch.ones(size, dtype=torch.float64), persistent=stored)
         self.register_buffer("change_scale", torch.ones(len(self.fields)))
         self.register_buffer("like", torch.zeros(()), persistent=False)
 
@@ -153,12 +156,12 @@ class Normaliser(nn.Module):
             ValueError: if there is no batch, or a value inside the mask is not finite.
         """
         u, change = Moments(len(self.fields)), Moments(len(self.fields))
-        coeffs, params = Moments(len(self.coeffs)), Moments(len(self.params))
+        coeffs, params, forcing = (Moments(len(part)) for part in (self.coeffs, self.params, self.forcing))
         tails = {part: Quantiles(len(chosen)) if any(chosen) else None for part, chosen in self.by_quantile.items()}
         for batch in batches:
             mask = None if batch.mask is None else batch.mask[:, None].expand_as(batch.u).flatten(0, 1)
             _check_finite(batch, self.fields)
-            _check_inputs(batch, self.coeffs, self.params)
+            _check_inputs(batch, self.coeffs, self.params, self.forcing)
             u.add(batch.u.flatten(0, 1), mask)
             if tails["fields"] is not None:
                 tails["fields"].add(batch.u.flatten(0, 1), mask)
@@ -172,6 +175,8 @@ class Normaliser(nn.Module):
                     tails["coeffs"].add(batch.coeffs, known)
             if batch.params is not None:
                 params.add(batch.params)
+            if batch.forcing is not None:
+                forcing.add(batch.forcing.flatten(0, 1))
         if not u.count.any():
             raise ValueError("expected at least one training sample to calibrate on, found none; check the data")
         groups = [field.group for field in self.fields]
@@ -184,6 +189,7 @@ class Normaliser(nn.Module):
         for name, moments, names in (
             ("coeffs", coeffs, [field.group for field in self.coeffs]),
             ("params", params, list(self.params)),
+            ("forcing", forcing, [field.group for field in self.forcing]),
         ):
             mean, scale = mean_and_scale(moments, names, tails.get(name), self.by_quantile.get(name, ()))
             getattr(self, f"{name}_mean").copy_(mean)
@@ -200,6 +206,12 @@ class Normaliser(nn.Module):
     def encode_coeffs(self, coeffs: Float[Tensor, "batch coeff *space"]) -> Float[Tensor, "batch coeff *space"]:
         shape = (-1,) + (1,) * (coeffs.ndim - 2)
         return ((coeffs - self.coeffs_mean.reshape(shape)) / self.coeffs_scale.reshape(shape)).to(coeffs.dtype)
+
+    def encode_forcing(
+        self, forcing: Float[Tensor, "batch time force *space"]
+    ) -> Float[Tensor, "batch time force *space"]:
+        mean, scale = _channels(self.forcing_mean, forcing), _channels(self.forcing_scale, forcing)
+        return ((forcing - mean) / scale).to(forcing.dtype)
 
     def encode_params(self, params: Float[Tensor, "batch param"]) -> Float[Tensor, "batch param"]:
         return ((params - self.params_mean) / self.params_scale).to(params.dtype)
@@ -240,9 +252,12 @@ def _check_finite(batch: Trajectory, fields: Sequence[Field]) -> None:
     )
 
 
-def _check_inputs(batch: Trajectory, coeffs: Sequence[Field], params: Sequence[str]) -> None:
-    """Refuse NaN and Inf in coeffs (inside the mask, if there is one) and params."""
+def _check_inputs(batch: Trajectory, coeffs: Sequence[Field], params: Sequence[str], forcing: Sequence[Field]) -> None:
+    """Refuse NaN and Inf in coeffs (inside the mask, if there is one), forcing and params."""
     bad = []
+    if batch.forcing is not None and not torch.isfinite(batch.forcing).all():
+        place = (~torch.isfinite(batch.forcing)).nonzero()[0]
+        bad.append(("forcing", forcing[int(place[2])].name, int(place[0])))
     if batch.coeffs is not None:
         wrong = ~torch.isfinite(batch.coeffs)
         if batch.mask is not None:

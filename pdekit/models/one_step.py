@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Stepper, mean_square
 from pdekit.models.equation_loss import EquationLoss, balanced
+from pdekit.models.inputs import from_frame
 
 TARGETS = ("state", "change")
 
@@ -92,7 +93,7 @@ class OneStep(Stepper):
         for n in range(self.history, self.history + self.unroll):
             last = n == self.history + self.unroll - 1
             with torch.set_grad_enabled(torch.is_grad_enabled() and (last or not self.pushforward)):
-                u = self.step(frames, batch)
+                u = self.step(frames, from_frame(batch, n - self.history))
             if last or not self.pushforward:
                 losses.append(mean_square(u - batch.u[:, n], batch.mask))
             frames = torch.cat((frames[:, 1:], u[:, None]), 1)

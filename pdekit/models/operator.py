@@ -17,6 +17,7 @@ from pdekit.calculus.fourier import Fourier
 from pdekit.calculus.resample import resample
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.base import Surrogate, mean_square
+from pdekit.models.inputs import Channels, forcing_of, normalised
 from pdekit.models.normaliser import Normaliser
 from pdekit.nets.interpolation import interpolate
 from pdekit.nets.operator_net import OperatorNet
@@ -28,6 +29,9 @@ TOLERANCE = 1e-3
 
 class Operator(Surrogate):
     """An operator net trained by the mean squared error of normalised fields at the points and times of the data.
+
+    The net sees the forcing of all frames of a trajectory at once. Where a forecast is given fewer, the last one holds
+    on: what acts later does not change earlier fields.
 
     Args:
         problem: what is forecast, on a uniform grid.
@@ -41,8 +45,8 @@ class Operator(Surrogate):
             convolution, has to be shown so.
 
     Raises:
-        ValueError: on a problem without a grid, an input field, with forcing that varies in time or a varying dt; for
-            shifts, if no axis is periodic or the equation has a source that depends on the place.
+        ValueError: on a problem without a grid, an input field, or with a varying dt; for shifts, if no axis is
+            periodic or the equation has a source that depends on the place.
     """
 
     configurable = True
@@ -59,11 +63,6 @@ class Operator(Surrogate):
         if not isinstance(problem.grid, Grid) or not problem.ndim:
             raise ValueError(
                 f"expected a problem on a uniform grid of one to three axes, got {problem.grid}; the sensors lie on one"
-            )
-        if problem.forcing:
-            raise ValueError(
-                f"expected a problem without forcing in time, got {[f.name for f in problem.forcing]}; the net sees "
-                "history, coeffs and params only"
             )
         if "dt" in problem.params:
             raise ValueError(
@@ -82,12 +81,13 @@ class Operator(Surrogate):
             )
         super().__init__(problem, (history, 1 if problem.steady else "all"))
         self.history, self.n_points, self.shifts = history, n_points, shifts
+        self.channels = Channels(problem, history, problem.n_frames)
         self.sensors = problem.grid.resized(sensors or problem.grid.shape)
         self.span = 0.0 if problem.steady else (problem.n_frames - history) * problem.dt
         self.normaliser = Normaliser(problem)
         self.net = net(
             shape=self.sensors.shape,
-            in_channels=history * problem.n_channels + len(problem.coeffs) + problem.n_channels * problem.has_mask,
+            in_channels=self.channels.count,
             out_channels=problem.n_channels,
             n_conditions=len(problem.params),
             layout=problem.grid.layout,
@@ -162,23 +162,11 @@ class Operator(Surrogate):
         return u.expand(members, *u.shape)
 
     def inputs(self, batch: Trajectory) -> tuple[Tensor, Tensor | None]:
-        """What the branch sees, on the grid of the sensors: history frames, coeffs, mask; and the parameters."""
-        like = self.normaliser.like
-        parts = []
-        if self.history:
-            u = self.normaliser.encode(batch.u[:, : self.history].to(like.device)).to(like)
-            parts.append(
-                (u if batch.mask is None else torch.where(batch.mask[:, None].to(u) > 0, u, 0.0)).flatten(1, 2)
-            )
-        if self.problem.coeffs:
-            parts.append(self.normaliser.encode_coeffs(batch.coeffs.to(like.device)).to(like))
-        if self.problem.has_mask:
-            parts.append(batch.mask.to(like).expand(-1, self.problem.n_channels, *batch.mask.shape[2:]))
-        known = self.to_sensors(torch.cat(parts, 1))
-        params = None
-        if self.problem.params:
-            params = self.normaliser.encode_params(batch.params.to(like.device)).to(like)
-        return known, params
+        """What the branch sees, on the grid of the sensors, see `Channels`; and the parameters."""
+        if self.problem.forcing:
+            batch = dataclasses.replace(batch, forcing=held(batch, self.problem.n_frames))
+        known = normalised(batch, self.normaliser)
+        return self.to_sensors(self.channels.assembled(known.u[:, : self.history], known)), known.params
 
     def to_sensors(self, fields: Float[Tensor, "batch channel *space"]) -> Float[Tensor, "batch channel *sensor"]:
         """Fields of any resolution at the sensors."""
@@ -215,6 +203,13 @@ class Operator(Surrogate):
         return shares[0]
 
 
+def held(batch: Trajectory, n_frames: int) -> Float[Tensor, "batch time force *space"]:
+    """The forcing of so many frames, the last one that is known being repeated."""
+    forcing = forcing_of(batch, batch.u.shape[1])
+    last = forcing[:, -1:].expand(-1, max(0, n_frames - forcing.shape[1]), *forcing.shape[2:])
+    return torch.cat((forcing, last), 1)[:, :n_frames]
+
+
 def check_shifts(problem: Problem) -> None:
     """Raises ValueError if a solution moved along the periodic axes is none."""
     if "periodic" not in problem.grid.layout:
@@ -239,7 +234,8 @@ def shifted(batch: Trajectory, grid: Grid) -> Trajectory:
         dims = [axis - grid.ndim for axis in axes]
         return torch.stack([one.roll(move, dims) for one, move in zip(fields, moves, strict=True)])
 
-    return dataclasses.replace(batch, u=moved(batch.u), coeffs=moved(batch.coeffs), mask=moved(batch.mask))
+    parts = {name: moved(getattr(batch, name)) for name in ("u", "coeffs", "forcing", "mask")}
+    return dataclasses.replace(batch, **parts)
 
 
 def _unit_axes(grid: Grid) -> list[Tensor]:

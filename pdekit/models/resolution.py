@@ -53,6 +53,7 @@ def try_step(model: Stepper) -> None:
     frames = zeros(model.history, problem.n_channels)
     given = Trajectory(
         u=frames,
+        forcing=zeros(model.history + 1, len(problem.forcing)) if problem.forcing else None,
         t=torch.zeros(1, model.history),
         coeffs=zeros(len(problem.coeffs)) if problem.coeffs else None,
         mask=zeros(problem.n_channels) if problem.has_mask else None,

@@ -44,6 +44,7 @@ def make_batch(problem: Problem, n: int = 3, seed: int = 0) -> Trajectory:
         params=torch.rand(n, len(problem.params), dtype=torch.float64, generator=generator) + 1
         if problem.params
         else None,
+        forcing=7 + 4 * randn(n, problem.n_frames, len(problem.forcing), *shape) if problem.forcing else None,
         mask=(randn(n, 1, *shape) > -1).double() if problem.has_mask else None,
         index=torch.arange(n),
     )

@@ -154,7 +154,5 @@ def test_a_wrong_number_of_history_frames_is_refused(batch):
 def test_problems_that_a_stepper_cannot_take_are_refused():
     with pytest.raises(ValueError, match="uniform grid"):
         OneStep(make_problem(grid=Points(2, 10)), PointwiseNet)
-    with pytest.raises(ValueError, match="without forcing in time, got \\['wind'\\]"):
-        OneStep(make_problem(forcing=(Field("wind"),)), PointwiseNet)
     with pytest.raises(ValueError, match="history >= 1"):
         OneStep(make_problem(grid=Grid((8,), (1.0,))), PointwiseNet, history=0)

@@ -119,7 +119,6 @@ def test_principal_components_reproduce_what_they_span():
     ("changes", "options", "sentence"),
     [
         ({"grid": Grid((), ())}, {}, "uniform grid of one to three axes"),
-        ({"forcing": (Field("f"),)}, {}, "without forcing in time"),
         ({}, {"history": 6}, "expected 1 <= history < 6"),
         ({}, {"n_points": 0}, "expected n_points >= 1"),
         ({"dt": None, "n_frames": 1}, {}, "an operator needs an input field"),
