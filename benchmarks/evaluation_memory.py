@@ -1,16 +1,17 @@
-"""The memory of an evaluation over a long horizon, the reference made beside the forecasts.
+"""Memory of an evaluation over a long horizon, with the reference computed along with the forecasts.
 
-python benchmarks/evaluation_memory.py [trajectories=64] [frames=1000] [points=64]
+    python benchmarks/evaluation_memory.py [--quick] [--trajectories 64] [--frames 1000] [--points 64]
 
 Forced turbulence, a small FNO, persistence, the mean and a solver on half the grid; every measure of the catalogue.
-Told are the most memory that the process has held before and after (with all libraries), and the time of one processor.
+It prints the most memory that the process has held before and after (with all libraries), and its
+processor time.
 """
 
 from __future__ import annotations
 
+import argparse
 import math
 import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -51,7 +52,7 @@ def peak_mebibytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def main(trajectories: int = 64, frames: int = 1000, points: int = 64) -> None:
+def measure(trajectories: int, frames: int, points: int) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     recipe = Recipe(
@@ -90,5 +91,15 @@ def main(trajectories: int = 64, frames: int = 1000, points: int = 64) -> None:
     )
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="2 trajectories, 10 frames, 48 points: seconds")
+    parser.add_argument("--trajectories", type=int, default=64)
+    parser.add_argument("--frames", type=int, default=1000)
+    parser.add_argument("--points", type=int, default=64, help="along an axis, at least 36")
+    options = parser.parse_args()
+    measure(*((2, 10, 48) if options.quick else (options.trajectories, options.frames, options.points)))
+
+
 if __name__ == "__main__":
-    main(**{key: int(value) for key, _, value in (argument.partition("=") for argument in sys.argv[1:])})
+    main()

@@ -1,6 +1,6 @@
 """The time of all measures next to one pass of Fourier transforms over the same data.
 
-python benchmarks/evaluation_speed.py [trajectories=64] [frames=200] [points=128] [batch=16] [threads=1]
+    python benchmarks/evaluation_speed.py [--quick] [--trajectories 64] [--frames 200] [--points 128]
 
 A pass transforms the forecast and the reference once each, frame by frame, in float32, in the blocks and batches of an
 evaluation with its default settings. The measures are those of the catalogue that suit a periodic box, from tensors to
@@ -11,19 +11,36 @@ what one more costs. Blocks are taken in turn from data that no cache holds. Tim
 
 from __future__ import annotations
 
+import argparse
 import math
 import statistics
-import sys
 import time
 
 from pdekit import machine
 
-ROUNDS = 5
 COPIES = 16
 """Different parts, gone through in turn: 128 MiB of references and forecasts in float32."""
 
 
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--quick", action="store_true", help="16 trajectories, 8 frames, 32 points, two rounds: seconds"
+    )
+    parser.add_argument("--trajectories", type=int, default=64)
+    parser.add_argument("--frames", type=int, default=200)
+    parser.add_argument("--points", type=int, default=128)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    if options.quick:
+        options.trajectories, options.frames, options.points, options.rounds = 16, 8, 32, 2
+    return options
+
+
 def main() -> None:
+    options = parse()
     machine.prepare()
     import torch
 
@@ -36,10 +53,8 @@ def main() -> None:
     from pdekit.metrics.sums import FieldSums, Sums
     from pdekit.pdes import NavierStokes2D
 
-    given = dict(argument.split("=") for argument in sys.argv[1:])
-    defaults = {"trajectories": 64, "frames": 200, "points": 128, "batch": 16, "threads": 1}
-    n_trajectories, n_frames, n, batch, threads = (int(given.get(name, value)) for name, value in defaults.items())
-    torch.set_num_threads(threads)
+    n_trajectories, n_frames, n, batch = options.trajectories, options.frames, options.points, options.batch
+    torch.set_num_threads(options.threads)
     box = Grid((n, n), (2 * math.pi, 2 * math.pi))
     problem = Problem(box, (Field("vorticity", "1/s"),), dt=1.0, n_frames=n_frames, pde=NavierStokes2D(forcing=1.0))
     measures = [measure for measure in CATALOGUE if measure.suits(problem)]
@@ -99,8 +114,11 @@ def main() -> None:
     }
     for function in timed.values():
         function()
-    rounds = [[seconds(function) for function in timed.values()] for _ in range(ROUNDS)]
-    print(f"{n_trajectories} trajectories x {n_frames} frames x {n}^2, {threads} threads, {len(measures)} measures")
+    rounds = [[seconds(function) for function in timed.values()] for _ in range(options.rounds)]
+    print(
+        f"{n_trajectories} trajectories x {n_frames} frames x {n}^2, {options.threads} threads, "
+        f"{len(measures)} measures"
+    )
     for column, name in enumerate(timed):
         times, ratios = [r[column] for r in rounds], [r[column] / r[0] for r in rounds]
         print(f"{name:24s} {statistics.median(times):7.2f} s, {statistics.median(ratios):.2f} passes "

@@ -1,14 +1,13 @@
 """Time of one training step (loss and its gradient) of a PINN by different means of differentiation.
 
-    python benchmarks/pinn_derivatives.py [--rounds 15] [--compile]
+    python benchmarks/pinn_derivatives.py [--quick] [--rounds 15] [--compile]
 
 Same net, points, precision and loss for all; one thread; they take turns. Milliseconds are the least processor time,
 ratios to nested autograd the median over rounds with half the distance between the quartiles.
 
 DeepXDE and PINA take part where they are installed, by the derivative operators they offer (`dde.grad.jacobian` and
-`hessian`, `pina.operator.grad`), on the same torch net; both give the residual of the oracle to rounding. They are no
-part of the environment: with DeepXDE 1.15.0 and PINA 0.3.2 the adapters ran in one of their own, made by
-`pip install deepxde pina-mathlab` beside the pinned torch.
+`hessian`, `pina.operator.grad`), on the same torch net; both give the residual of the oracle to rounding. The
+environment of `make oracles` has them; one that is missing is named.
 """
 
 from __future__ import annotations
@@ -147,6 +146,7 @@ def step(residual: Residual, net, points: Tensor) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="few points, a small net, two rounds: seconds")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--points", type=int, default=2048)
     parser.add_argument("--width", type=int, default=64)
@@ -154,6 +154,8 @@ def main() -> None:
     parser.add_argument("--double", action="store_true", help="float64 instead of float32")
     parser.add_argument("--compile", action="store_true", help="also the compiled jet (the compiler takes a minute)")
     options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.points, options.width, options.depth = 2, 64, 16, 2
     torch.set_num_threads(1)
     # the cached tables of multi-indices are constants: tracing through their cache is right
     warnings.filterwarnings("ignore", message="Dynamo detected a call to a `functools.lru_cache`")
@@ -168,7 +170,7 @@ def main() -> None:
         if importlib.util.find_spec(module):
             means[name] = make
         else:
-            print(f"{name}: not installed")
+            print(f"{name}: not installed (make oracles installs it)")
     print(f"{options.points} points, {options.depth} x {options.width} tanh, {dtype}")
     for title, (pde, order) in CASES.items():
         residuals = {name: make(net, pde, order) for name, make in means.items()}

@@ -1,16 +1,20 @@
-"""Tests beside a library are skipped where it is not installed; here none may be missing."""
+"""Comparisons with a library are skipped where it is not installed; here none may be missing."""
 
+import os
 from importlib import import_module
 
 import pytest
+
+# without it DeepXDE writes a configuration into the home folder
+os.environ.setdefault("DDE_BACKEND", "pytorch")
 
 
 @pytest.mark.oracle
 @pytest.mark.parametrize(
     "library",
     [
-        "exponax", "jax_cfd.base", "properscoring", "scoringrules", "the_well.benchmark.metrics", "the_well.data",
-        "torch_cfd.spectral", "torchmetrics.regression",
+        "deepxde", "exponax", "jax_cfd.base", "pina.operator", "properscoring", "scoringrules",
+        "the_well.benchmark.metrics", "the_well.data", "torch_cfd.spectral", "torchmetrics.regression",
     ],
 )  # fmt: skip
 def test_the_library_can_be_imported(library):
