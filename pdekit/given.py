@@ -1,4 +1,4 @@
-"""What a user gives to `Run.forecast` and `pdekit.solve`, checked: real numbers, names, dimensions, coordinates."""
+"""Input of a user to `Run.forecast` and `pdekit.solve`, checked: real numbers, names, dimensions, coordinates."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def _stacked(fields: Sequence[xr.DataArray]) -> Tensor:
 
 
 def _check_times(data: xr.Dataset | xr.DataArray, problem: Problem) -> None:
-    """Raises ValueError if history frames are not neighbours in time."""
+    """Raise ValueError if history frames are not neighbours in time."""
     if "time" not in data.coords or data["time"].ndim != 1 or "dt" in problem.params:
         return
     steps = np.diff(real_numbers("time of u0", data["time"].values).numpy())

@@ -19,7 +19,7 @@ from pdekit.labelled import to_dataset
 from pdekit.recipes.base import BaseRecipe
 from pdekit.recipes.cases import SolvedRecipe
 from pdekit.recipes.simulation import setting
-from pdekit.recipes.trajectories import recipe_from
+from pdekit.recipes.trajectories import Recipe, recipe_from
 
 RECIPES = Path(__file__).parent / "configs" / "data"
 
@@ -85,24 +85,7 @@ def solve(
         if u0 is not None or n_frames is not None:
             raise ValueError(f"expected no u0 and no n_frames for {name}, which is solved as a whole; leave them out")
         return _solve_case(recipe, n_trajectories, dict(params or {}), shape, seed)
-    known = [item.name for item in dataclasses.fields(recipe.pde)]
-    wrong = sorted(set(params or {}) - set(known))
-    if wrong:
-        raise ValueError(f"expected parameters of {type(recipe.pde).__name__} among {known}, got {wrong}")
-    changes: dict[str, Any] = {}
-    if params:
-        values = {
-            key: value if isinstance(value, int) else float(scalar(f"params[{key!r}]", value))
-            for key, value in params.items()
-        }
-        changes["pde"] = dataclasses.replace(recipe.pde, **values)
-        changes["pde"].check()
-        changes["params"] = {key: draw for key, draw in recipe.params.items() if key not in params}
-    if shape is not None:
-        changes.update(grid=recipe.grid.resized(shape), solver_shape=None)
-    if seed is not None:
-        changes["seed"] = seed
-    recipe = dataclasses.replace(recipe, **changes)
+    recipe = _changed(recipe, params or {}, shape, seed)
     problem = recipe.problem("test")
     if u0 is not None:
         u0 = state(u0, problem)[:, 0].to(device)
@@ -121,6 +104,28 @@ def solve(
     t = torch.arange(n_frames, dtype=torch.float64)
     steps = chosen.dt.cpu().reshape(-1, 1) if isinstance(chosen.dt, torch.Tensor) else chosen.dt
     return to_dataset(u, t * steps, problem)
+
+
+def _changed(recipe: Recipe, params: Mapping[str, Any], shape: Sequence[int] | None, seed: int | None) -> Recipe:
+    """Return a recipe with other parameters of the equation, another grid and another seed."""
+    known = [item.name for item in dataclasses.fields(recipe.pde)]
+    wrong = sorted(set(params) - set(known))
+    if wrong:
+        raise ValueError(f"expected parameters of {type(recipe.pde).__name__} among {known}, got {wrong}")
+    changes: dict[str, Any] = {}
+    if params:
+        values = {
+            key: value if isinstance(value, int) else float(scalar(f"params[{key!r}]", value))
+            for key, value in params.items()
+        }
+        changes["pde"] = dataclasses.replace(recipe.pde, **values)
+        changes["pde"].check()
+        changes["params"] = {key: draw for key, draw in recipe.params.items() if key not in params}
+    if shape is not None:
+        changes.update(grid=recipe.grid.resized(shape), solver_shape=None)
+    if seed is not None:
+        changes["seed"] = seed
+    return dataclasses.replace(recipe, **changes)
 
 
 def _solve_case(

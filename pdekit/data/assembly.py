@@ -164,7 +164,7 @@ def _batches(
 
 
 def _check_steps(found: Mapping[str, Given], steps: Mapping[str, float | None]) -> None:
-    """Raises ValueError if frames of a split are not as far apart as those of train."""
+    """Raise ValueError if frames of a split are not as far apart as those of train."""
     nominal = steps["train"]
     for split, step in steps.items():
         in_time = found[split].values.shape[1] > 1 and step is not None and nominal is not None

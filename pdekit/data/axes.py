@@ -94,7 +94,7 @@ def _layout(given: Given, boundary: Sequence[Ends]) -> tuple[str, ...]:
 
 
 def check_points(grid: Grid, axes: Sequence[np.ndarray]) -> None:
-    """Raises ValueError if coordinates are not the points of a grid."""
+    """Raise ValueError if coordinates are not the points of a grid."""
     for i, (name, values) in enumerate(zip(AXES, axes, strict=False)):
         expected = grid.coordinates(i).numpy()
         if len(values) != len(expected) or abs(values - expected).max() > TOLERANCE * grid.spacing[i]:

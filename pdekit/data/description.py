@@ -1,4 +1,4 @@
-"""What a user says of arrays that do not say it themselves."""
+"""Description of arrays that do not describe themselves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pdekit.fields import Field
 
 @dataclass(frozen=True)
 class Description:
-    """What arrays are. What the arrays state of themselves need not be repeated here, and is not contradicted.
+    """Description of arrays. What the arrays state of themselves need not be repeated here, and is not contradicted.
 
     Args:
         dt: time between frames; may be left out for steady data (one frame).

@@ -15,7 +15,7 @@ from pdekit.fields import Field
 
 @dataclass(frozen=True)
 class Given:
-    """What the arrays of one split say.
+    """Content of the arrays of one split.
 
     Args:
         values: "sample time channel *space"; zero outside the mask.

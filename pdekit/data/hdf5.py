@@ -119,7 +119,7 @@ def dataset(file: h5py.File, key: str, shape: tuple[int, ...] | None = None, kin
 
 
 def _plain(dtype: np.dtype) -> bool:
-    """Whether a type is a number, a text or a record; the HDF5 library crashes on damaged sequences of any length."""
+    """Return whether a type is a number, a text or a record; libhdf5 crashes on damaged sequences of any length."""
     return not dtype.hasobject or h5py.check_string_dtype(dtype) is not None
 
 

@@ -1,4 +1,4 @@
-"""Where each channel of a problem lies in a file of The Well's layout.
+"""Places of the channels of a problem in a file of The Well's layout.
 
 Components of a vector whose length is the dimension share one dataset of ``t1_fields`` (components last); every
 other channel is a dataset of ``t0_fields``. Forcing varies in time like the fields; coeffs do not.

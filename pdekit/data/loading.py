@@ -1,4 +1,4 @@
-"""How a dataset is loaded: plain values, so that an entry point can check them without importing torch."""
+"""Settings of loading: plain values, so that an entry point can check them without importing torch."""
 
 from __future__ import annotations
 

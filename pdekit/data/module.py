@@ -112,7 +112,7 @@ class DataModule(LightningDataModule):
 
 
 def _same_problem(name: str, found: Problem, expected: Problem) -> None:
-    """Raises ValueError if a split is not of the problem of train, naming what differs."""
+    """Raise ValueError if a split is not of the problem of train, naming what differs."""
     for part in ("fields", "coeffs", "forcing"):
         _same_channels(name, part, getattr(found, part), getattr(expected, part))
     parts = ("params", "has_text", "has_mask", "dt")

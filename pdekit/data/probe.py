@@ -39,7 +39,7 @@ def check_readable(path: Path) -> None:
 
 @lru_cache(maxsize=4096)
 def _outcome(path: str, size: int, changed: int) -> str:
-    """What goes wrong in the child process: "" if nothing. Size and time of the last change are part of the key."""
+    """Return what goes wrong in the child process, "" if nothing; a changed file is looked at again."""
     command = [sys.executable, "-P", hdf5_walk.__file__, path]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     end = time.monotonic() + LONGEST

@@ -1,4 +1,4 @@
-"""What is wrong with a file: all faults at once, each as a sentence."""
+"""Faults of a file: all faults at once, each as a sentence."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ Window = tuple[int, int | Literal["all"]]
 
 @runtime_checkable
 class Source(Protocol):
-    """Where trajectories come from: a file of ours, a foreign one, arrays in memory."""
+    """Source of trajectories: a file of ours, a foreign one, arrays in memory."""
 
     problem: Problem
     n_trajectories: int

@@ -61,7 +61,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def disk_full(error: BaseException) -> bool:
-    """Whether an error of the file system, or of HDF5 on top of it, says that no space is left."""
+    """Return whether an error of the file system, or of HDF5 on top of it, says that no space is left."""
     return getattr(error, "errno", None) == errno.ENOSPC or "no space left" in str(error).lower()
 
 

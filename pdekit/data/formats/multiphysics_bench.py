@@ -181,7 +181,7 @@ def published_ranges(folder: Path, layout: Layout) -> Mapping[str, np.ndarray]:
 
 
 def describe(folder: Path) -> str:
-    """What a folder of a problem holds."""
+    """Return what a folder of a problem holds."""
     if not folder.is_dir():
         return "no such folder"
     counts = [f"{len(_numbers_in(part))} of {part.name}" for part in sorted(folder.iterdir()) if part.is_dir()]

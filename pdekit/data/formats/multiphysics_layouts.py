@@ -1,4 +1,4 @@
-"""How the six problems of Multiphysics Bench lie on disk, and what their arrays are called here.
+"""Layouts of the six problems of Multiphysics Bench on disk, and the names of their arrays in pdekit.
 
 All arrays are 128 x 128 on cell centres of a box around the origin. Sources: the export scripts of
 https://github.com/xie-lab-ml/multiphysics-bench (DataProcessing/data_generate) and arXiv:2505.17575.

@@ -27,7 +27,7 @@ SAME = 1e-4  # relative difference below which boxes, steps and origins count as
 
 
 def is_the_well(file: h5py.File) -> bool:
-    """Whether an open file has the groups of this layout."""
+    """Return whether an open file has the groups of this layout."""
     with reading(file, ""):
         return set(file) >= KEYS and "n_trajectories" in file.attrs
 
@@ -101,7 +101,7 @@ class _Opened:
         lead = () if count is None else (count,)
         channels = sum(len(column.fields) for column, _ in pairs)
         out = np.empty((*lead, channels, *self.space), dtype=np.float32)
-        first = 0
+        first, before = 0, (slice(None),) * len(lead)
         for column, stored in pairs:
             where = (sample,) * column.sample_varying + ((frames,) if column.time_varying else ())
             try:
@@ -112,11 +112,9 @@ class _Opened:
                     "generate the file again"
                 ) from None
             parts = len(column.fields)
-            here = out[(slice(None),) * len(lead) + (slice(first, first + parts),)]
-            if stored.ndim == len(where) + sum(size > 1 for size in column.space) and parts == 1:
-                here[...] = values.reshape(*lead, 1, *column.space)
-            else:
-                here[...] = np.moveaxis(values.reshape(*lead, *column.space, parts), -1, len(lead))
+            values = values.reshape(*lead, *column.space, parts)
+            for part in range(parts):
+                out[(*before, first + part)] = values[..., part]
             first += parts
         return torch.from_numpy(out)[None]
 

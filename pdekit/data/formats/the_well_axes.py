@@ -31,7 +31,7 @@ class Axis:
 
 
 def varies(file: h5py.File, key: str, default: bool) -> bool:
-    """Whether a dimension is stored for each trajectory; the default where the file does not say."""
+    """Return whether a dimension is stored for each trajectory; the default where the file does not say."""
     with reading(file, key):
         stated = "sample_varying" in member(file, key).attrs
     return flags(file, key, "sample_varying", 1)[0] if stated else default

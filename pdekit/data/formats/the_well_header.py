@@ -1,4 +1,4 @@
-"""What a file of The Well says of itself, read once and checked; the arrays of fields are not read.
+"""Header of a file of The Well, read once and checked; the arrays of fields are not read.
 
 Source: The Well, Ohana et al. 2024, "Data format".
 """
