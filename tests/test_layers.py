@@ -1,12 +1,32 @@
-"""The shape of the source tree: import order, light entry points, short files, a test beside each module."""
+"""The shape of the source tree: import order, light entry points, short files and functions, one name for one thing.
+
+What does not follow a rule yet is listed in `tests/shape_exceptions.py`. The lists may only get shorter: an entry that
+is no longer needed fails, too.
+"""
 
 import ast
 import subprocess
 import sys
-from pathlib import Path
+from collections import defaultdict
+from graphlib import CycleError, TopologicalSorter
 
-ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "pdekit"
+from tests.shape_exceptions import CYCLES, DUPLICATE_NAMES, LONG_FUNCTIONS, MANY_ARGUMENTS
+from tests.source_tree import (
+    PACKAGE,
+    ROOT,
+    dotted,
+    edges,
+    functions,
+    imported,
+    layer,
+    modules,
+    name,
+    parse,
+    public_definitions,
+    run_at_import,
+    top_names,
+)
+
 ENTRY_POINTS = {"train", "generate", "evaluate", "compare"}
 COMMAND_LINE = ENTRY_POINTS | {"cli"}  # what the entry points share
 
@@ -28,7 +48,7 @@ LAYERS = {
     "rollout": {"fields"},
     "solvers": {"boundaries", "fields", "calculus", "pdes", "rollout"},
     "cases": {"fields", "calculus", "pdes", "solvers"},
-    "data": {"boundaries", "fields", "calculus", "pdes", "plain", "provenance", "targets"},
+    "data": {"boundaries", "fields", "pdes", "plain", "provenance", "targets"},
     "recipes": {"data", "cases", "plain", "provenance"} | EQUATIONS,
     "nets": set(),
     "diffusion": set(),
@@ -53,50 +73,8 @@ STANDARD_LIBRARY_ONLY = {"machine", "settings", "targets", "energy"}
 # all that may be imported before `main` runs: `--help` answers at once, and `import pdekit` costs nothing
 LIGHT = {"hydra", "omegaconf", "rich"}
 
-
-def modules(folder: Path = PACKAGE) -> list[Path]:
-    return sorted(path for path in folder.rglob("*.py") if "cards" not in path.relative_to(folder).parts)
-
-
-def layer(path: Path) -> str:
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
-
-
-def imported(tree: ast.AST, path: Path) -> list[str]:
-    """Full names of all modules that a syntax tree imports, relative imports resolved."""
-    package = ("pdekit", *path.relative_to(PACKAGE).parent.parts)
-    names = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
-            source = ".".join(part for part in (base, node.module) if part)
-            names += [f"{source}.{alias.name}" for alias in node.names] if source == "pdekit" else [source]
-    return names
-
-
-def run_at_import(tree: ast.Module) -> ast.Module:
-    """The tree without the bodies of functions and of `if TYPE_CHECKING`."""
-
-    class Cut(ast.NodeTransformer):
-        def visit_FunctionDef(self, node):
-            return None
-
-        def visit_If(self, node):
-            return None if "TYPE_CHECKING" in ast.unparse(node.test) else self.generic_visit(node)
-
-        visit_AsyncFunctionDef = visit_Lambda = visit_FunctionDef
-
-    return Cut().visit(tree)
-
-
-def parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(), filename=str(path))
-
-
-def name(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+# a name that several files define on purpose, because each fulfils the same contract
+CONTRACTS = {"main"}
 
 
 def test_every_module_has_its_place():
@@ -112,6 +90,23 @@ def test_imports_go_downwards():
             inside = [module for module in imported(parse(path), path) if module.split(".")[0] == "pdekit"]
             wrong += [(name(path), module) for module in inside if ".".join(module.split(".")[:2]) not in allowed]
     assert not wrong, "these imports go upwards or sideways"
+
+
+def test_layers_form_no_cycle():
+    tuple(TopologicalSorter(LAYERS).static_order())  # raises CycleError
+
+
+def test_modules_form_no_cycle():
+    """Imports inside functions count: they may delay a heavy library, not hide a cycle."""
+    graph = {dotted(path): edges(path) for path in modules()}
+    for source, target in CYCLES:
+        known = target in graph.get(source, ())
+        assert known, f"no longer needed in tests/shape_exceptions.py; remove {source, target}"
+        graph[source].remove(target)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        raise AssertionError(f"expected no cycle of imports, found {' <- '.join(error.args[1])}") from None
 
 
 def test_only_entry_points_know_hydra():
@@ -150,13 +145,63 @@ def test_importing_pdekit_imports_no_torch():
 
 
 def test_no_file_is_over_400_lines():
-    lengths = {name(path): len(path.read_text().splitlines()) for path in modules() + modules(ROOT / "tests")}
+    paths = [path for folder in (PACKAGE, ROOT / "tests", ROOT / "benchmarks") for path in modules(folder)]
+    lengths = {name(path): len(path.read_text().splitlines()) for path in paths}
     assert {path: length for path, length in lengths.items() if length > 400} == {}
 
 
 def test_the_median_file_is_short():
     lengths = sorted(len(path.read_text().splitlines()) for path in modules() if path.name != "__init__.py")
     assert lengths[len(lengths) // 2] <= 150
+
+
+def test_no_function_is_over_60_lines():
+    """From the first line of the signature to the last of the body, docstring included."""
+    found = {place: node.end_lineno - node.lineno + 1 for place, node in functions()}
+    check({place: lines for place, lines in found.items() if lines > 60}, LONG_FUNCTIONS, "cut to 60 lines")
+
+
+def test_no_function_has_over_8_arguments():
+    found = {}
+    for place, node in functions():
+        given = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
+        found[place] = len([argument for argument in given if argument.arg not in ("self", "cls")])
+    check({place: count for place, count in found.items() if count > 8}, MANY_ARGUMENTS, "group the arguments")
+
+
+def test_no_public_name_has_two_meanings():
+    """Functions and classes at the top of modules; a contract that several files fulfil is one meaning."""
+    places = defaultdict(list)
+    for path in modules():
+        for thing in public_definitions(parse(path)):
+            places[thing].append(name(path))
+    places = {thing: paths for thing, paths in places.items() if len(paths) > 1 and thing not in CONTRACTS}
+    new = {thing: paths for thing, paths in places.items() if len(paths) > DUPLICATE_NAMES.get(thing, 0)}
+    check({thing: len(paths) for thing, paths in places.items()}, DUPLICATE_NAMES, f"rename one of {new}")
+
+
+def test_benchmarks_import_what_exists():
+    missing = []
+    for path in modules(ROOT / "benchmarks"):
+        for node in ast.walk(parse(path)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "pdekit":
+                missing += [(name(path), node.module, a.name) for a in node.names if not exists(node.module, a.name)]
+    assert not missing, "benchmarks must follow the package"
+
+
+def exists(module: str, wanted: str) -> bool:
+    path = ROOT.joinpath(*module.split("."))
+    if path.is_dir() and any((path / file).exists() for file in (f"{wanted}.py", f"{wanted}/__init__.py")):
+        return True
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return path.exists() and wanted in top_names(parse(path))
+
+
+def check(found: dict[str, int], listed: dict[str, int], remedy: str) -> None:
+    worse = {place: count for place, count in found.items() if count > listed.get(place, 0)}
+    assert not worse, f"{remedy}: {worse}"
+    stale = sorted(set(listed) - set(found))
+    assert not stale, f"no longer needed in tests/shape_exceptions.py; remove {stale}"
 
 
 def test_every_folder_of_modules_is_a_package():
@@ -193,3 +238,13 @@ def test_the_reader_of_imports_is_right():
         "import os\ndef f():\n    import torch\nif TYPE_CHECKING:\n    import numpy\nclass A:\n    import rich"
     )
     assert imported(run_at_import(late), path) == ["os", "rich"]
+
+
+def test_the_readers_of_functions_and_names_are_right():
+    tree = ast.parse(
+        "X: int = 1\nif X:\n    import a.b as c\nclass A:\n    def f(self):\n        def g(): ...\ndef _h(): ..."
+    )
+    assert [place for place, _ in functions([(tree, "m.py:")])] == ["m.py:A.f", "m.py:A.f.g", "m.py:_h"]
+    assert top_names(tree) == {"X", "c", "A", "_h"} and list(public_definitions(tree)) == ["A"]
+    late = edges(PACKAGE / "train.py")
+    assert "pdekit.workflows.training_run" in late and "pdekit.machine" in late, "imports inside functions count"

@@ -1,0 +1,69 @@
+"""What `test_layers` still allows. Entries may only go away, or get smaller numbers."""
+
+# functions over 60 lines, docstring included
+LONG_FUNCTIONS = {
+    "pdekit/cases/finite_elements.py:square_mesh": 68,
+    "pdekit/evaluation/run.py:evaluate_models": 96,
+    "pdekit/evaluation/scores.py:evaluate": 206,
+    "pdekit/optimisers/line_search.py:strong_wolfe": 69,
+    "pdekit/report/page.py:render": 71,
+    "pdekit/solvers/finite_volume.py:finite_volume": 73,
+    "pdekit/solvers/lyapunov.py:lyapunov_exponents": 67,
+    "pdekit/workflows/training_run.py:carry_out": 61,
+}
+
+# functions with over 8 arguments, self not counted
+MANY_ARGUMENTS = {
+    "pdekit/evaluation/run.py:evaluate_models": 9,
+    "pdekit/evaluation/scores.py:evaluate": 28,
+    "pdekit/models/one_step.py:OneStep.__init__": 9,
+    "pdekit/nets/coordinate.py:CoordinateNet.__init__": 12,
+    "pdekit/nets/deeponet.py:DeepONet.__init__": 11,
+    "pdekit/nets/fno.py:FNO.__init__": 9,
+    "pdekit/nets/neuralop.py:_fourier": 10,
+    "pdekit/nets/neuralop.py:fno": 9,
+    "pdekit/nets/neuralop.py:tfno": 10,
+    "pdekit/nets/spectral_conv.py:_synthesise_into": 10,
+    "pdekit/solvers/lyapunov.py:lyapunov_exponents": 10,
+}
+
+# imports that close a cycle: (module, what it imports)
+CYCLES = [
+    ("pdekit.recipes.simulation", "pdekit.recipes.trajectories"),
+    ("pdekit.recipes.convergence", "pdekit.recipes.trajectories"),
+]
+
+# public functions and classes that share their name, and in how many files
+DUPLICATE_NAMES = {
+    "Axis": 2,
+    "Channels": 2,
+    "Line": 2,
+    "Operator": 2,
+    "Stored": 2,
+    "Summary": 2,
+    "Table": 2,
+    "Wave": 2,
+    "analyse": 2,
+    "carry_out": 3,
+    "centred": 2,
+    "check_problem": 2,
+    "choices": 2,
+    "command": 3,
+    "configuration": 2,
+    "device_of": 2,
+    "evaluate": 3,
+    "flat": 2,
+    "floor_at": 2,
+    "interpolated": 2,
+    "load": 2,
+    "mask_of": 2,
+    "member": 2,
+    "places": 2,
+    "provenance": 2,
+    "read_arrays": 2,
+    "register_schema": 2,
+    "rounded": 2,
+    "sentence": 2,
+    "synthesise": 3,
+    "text": 2,
+}
