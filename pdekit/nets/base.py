@@ -14,7 +14,9 @@ from pdekit.nets.layout import checked_layout
 class GridNet(nn.Module, ABC):
     """A map from fields on a uniform grid to fields on the same grid.
 
-    Args (the same for every net, followed by options of its own):
+    Every net has these arguments, followed by options of its own.
+
+    Args:
         ndim: number of spatial axes, 1 to 3.
         in_channels: channels of the input. History frames, coefficients, masks are concatenated by the method.
         out_channels: channels of the output.

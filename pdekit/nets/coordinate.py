@@ -118,7 +118,9 @@ def dense(inputs: int, outputs: int, factorised: bool) -> nn.Module:
 class CoordinateNet(nn.Module, ABC):
     """A function of points.
 
-    Args (the same for every coordinate net, followed by options of its own):
+    Every coordinate net has these arguments, followed by options of its own.
+
+    Args:
         lower, upper: ends of each coordinate, time last.
         periodic: which coordinates are periodic (exactly, by construction).
         out_channels: fields.

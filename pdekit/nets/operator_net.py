@@ -16,7 +16,9 @@ from pdekit.nets.layout import checked_layout
 class OperatorNet(nn.Module, ABC):
     """A map from fields on a grid of sensors to fields at any points.
 
-    Args (the same for every operator net, followed by options of its own):
+    Every operator net has these arguments, followed by options of its own.
+
+    Args:
         shape: points of the sensors' grid along each axis.
         in_channels: channels of the input.
         out_channels: channels of the output.
@@ -93,7 +95,9 @@ class OperatorNet(nn.Module, ABC):
 class Branch(nn.Module, ABC):
     """The part of an operator net that reads the sensors.
 
-    Args (the same for every branch, followed by options of its own):
+    Every branch has these arguments, followed by options of its own.
+
+    Args:
         shape, in_channels, n_conditions: as of `OperatorNet`.
         layout: as of `OperatorNet`.
         features: length of the vector that it returns for each sample.
