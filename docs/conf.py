@@ -36,7 +36,7 @@ REFERENCE = Path(__file__).parent / "reference"
 def write_reference(app) -> None:
     """Write one page per module and one list of pages per package; a new file needs no entry."""
     modules = sorted(path for path in SOURCE.rglob("*.py") if "cards" not in path.relative_to(SOURCE).parts)
-    names = [module_name(path) for path in modules if path.parent != SOURCE or path.name != "__init__.py"]
+    names = [module_name(path) for path in modules]
     REFERENCE.mkdir(exist_ok=True)
     wanted = {REFERENCE / f"{name}.rst": page(name, children(name, names)) for name in names}
     for old in set(REFERENCE.glob("*.rst")) - set(wanted):

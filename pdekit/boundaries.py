@@ -1,6 +1,6 @@
 """Conditions at the ends of the axes of a box: one value for each side.
 
-With the outward normal n of a side, u a field and g a number, a signal in time or the name of an input field,
+With the outward normal n of a side, u a field and g a number, a signal in time or the name of an input field:
 
     Periodic()        u at the lower end is u at the upper end
     Dirichlet(g)      u = g
