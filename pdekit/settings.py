@@ -24,6 +24,7 @@ class Training:
         validate_batches: batches of a validation.
         checkpoint_every: steps between checkpoints.
         patience: stop after so many validations without a better loss; null for never.
+        accumulate: batches of a step; their gradients are averaged, as those of one batch that is so much larger.
     """
 
     steps: int = 2000
@@ -36,9 +37,10 @@ class Training:
     validate_batches: int = 4
     checkpoint_every: int = 250
     patience: int | None = None
+    accumulate: int = 1
 
     def __post_init__(self):
-        for name in ("steps", "lr", "validate_every", "validate_batches", "checkpoint_every"):
+        for name in ("steps", "lr", "validate_every", "validate_batches", "checkpoint_every", "accumulate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"expected training.{name} > 0, got {getattr(self, name)}; set a positive value")
         if not 0 <= self.warmup < 1:
@@ -58,6 +60,7 @@ class Engine:
         precision: 32-true, bf16-mixed, 16-mixed or 64-true.
         max_time: wall-clock limit of training, DD:HH:MM:SS; null for none.
         threads: of torch on the CPU; null for torch's choice.
+        compile: whether torch.compile fuses the nets while they are trained.
         tensorboard: whether to log for TensorBoard, beside metrics.csv.
     """
 
@@ -67,6 +70,7 @@ class Engine:
     precision: str = "32-true"
     max_time: str | None = None
     threads: int | None = None
+    compile: bool = False
     tensorboard: bool = False
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from pdekit.fields import Trajectory
 from pdekit.settings import Training
+
+Optimisers = Sequence[torch.optim.Optimizer]
+OwnStep = Callable[[Trajectory, Optimisers, Callable[[Tensor], None]], dict[str, Tensor]]
+"""(batch, optimisers, backward) -> numbers to log. ``backward(loss)`` stands for ``loss.backward()``."""
 
 
 @dataclass(frozen=True)
@@ -18,21 +23,32 @@ class Stage:
 
     Args:
         steps: optimiser steps.
-        optimiser: makes the optimiser of the stage's parameters.
+        optimiser: makes the optimiser of the stage's parameters, or several for a stage with a ``step``.
         schedule: step -> factor of the learning rate.
         parameters: prefixes of the names of the parameters to train; the others rest.
         precision: one of Lightning's precisions; None takes the engine's.
         patience: stop after so many validations without a better loss; None for never.
-        name: for logs and checkpoints.
+        name: of the optimiser or phase, for progress and error messages.
+        window: number of the part of time that is trained; None for all of it.
+        step: a step function instead of one descent of the model's ``loss``, for losses with several optimisers (an
+            adversarial one). It calls ``zero_grad``, ``backward`` and the optimisers' ``step``. The first optimiser
+            counts the steps and must step once. ``training.clip`` and ``training.accumulate`` do not apply.
     """
 
     steps: int
-    optimiser: Callable[[Iterable[Tensor]], torch.optim.Optimizer]
+    optimiser: Callable[[Iterable[Tensor]], torch.optim.Optimizer | Optimisers]
     schedule: Callable[[int], float]
     parameters: tuple[str, ...] = ("",)
     precision: str | None = None
     patience: int | None = None
     name: str = "train"
+    window: int | None = None
+    step: OwnStep | None = None
+
+    @property
+    def title(self) -> str:
+        """What a person reads."""
+        return self.name if self.window is None else f"{self.name}, window {self.window}"
 
     def trained(self, model: nn.Module) -> list[Tensor]:
         """The parameters of the model that this stage trains.

@@ -21,7 +21,7 @@ from pdekit.models.noise import derived_seed
 
 
 class SeedBySteps(Callback):
-    """Seeds torch at every training step with a function of (seed, step, rank).
+    """Seeds torch at every training batch with a function of (seed, step, rank), and of its place in the step.
 
     A resumed run then draws the numbers that an uninterrupted one would have drawn, and the numbers do not depend
     on loader workers, validation or anything else that draws in between.
@@ -29,9 +29,13 @@ class SeedBySteps(Callback):
 
     def __init__(self, seed: int):
         self.seed = seed
+        self._step, self._part = -1, 0  # several batches make a step if gradients accumulate
 
     def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch, batch_idx: int) -> None:
-        torch.manual_seed(derived_seed(self.seed, trainer.global_step, trainer.global_rank))
+        self._part = self._part + 1 if trainer.global_step == self._step else 0
+        self._step = trainer.global_step
+        part = (self._part,) if self._part else ()
+        torch.manual_seed(derived_seed(self.seed, trainer.global_step, trainer.global_rank, *part))
 
 
 def ema(decay: float) -> WeightAveraging:
@@ -58,24 +62,28 @@ class SaveLast(Checkpoint):
     It runs after every other callback, so that the file holds the state after the step. At a step that a scheduled
     validation follows it is written after the validation, with the early-stopping state that results; a checkpoint
     from before would lose the validation, because Lightning does not repeat it. The file is replaced whole, and never
-    by weights that are not finite: after a divergence it holds the last good ones.
+    by weights that are not finite: after a divergence it holds the last good ones. Between the batches of a step, whose
+    gradients no checkpoint holds, it is not written.
 
     Args:
         path: of the checkpoint.
         every: steps between checkpoints.
-        validate_every: steps between validations.
+        validate_every: batches between validations.
     """
 
     def __init__(self, path: Path, every: int, validate_every: int):
         self.path = path
         self.every = every
         self.validate_every = validate_every
+        self._step = 0  # steps that were taken
+        self._between = False  # whether some batches of a step are done, and others are not
         self.saved_step: int | None = None
         self.interrupted = False
         self._waits = False  # a checkpoint is due, and the validation of its step comes first
         self._previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self._step = trainer.global_step
         if threading.current_thread() is threading.main_thread():
             # a person, and a cluster that takes the machine back
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -89,6 +97,9 @@ class SaveLast(Checkpoint):
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
         self._agree(trainer)
         step = trainer.global_step
+        self._between, self._step = step == self._step, step
+        if self._between and not trainer.should_stop:
+            return
         due = step % self.every == 0 or step == trainer.max_steps or trainer.should_stop or self.interrupted
         if due and self._validation_follows(trainer):
             self._waits = True
@@ -100,6 +111,8 @@ class SaveLast(Checkpoint):
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         self._agree(trainer)
+        if self._between and not trainer.should_stop:
+            return
         if self._validation_follows(trainer) and (self._waits or self.interrupted or trainer.should_stop):
             self._save(trainer, module)
         self._waits = False
@@ -107,8 +120,9 @@ class SaveLast(Checkpoint):
             raise Interrupted
 
     def _validation_follows(self, trainer: Trainer) -> bool:
-        """Return whether a validation is scheduled after this step (one at a time limit is not)."""
-        return trainer.enable_validation and trainer.global_step % self.validate_every == 0
+        """Return whether a validation is scheduled after this batch (one at a time limit is not)."""
+        n_batches = trainer.fit_loop.epoch_loop.total_batch_idx + 1
+        return trainer.enable_validation and n_batches % self.validate_every == 0
 
     def _agree(self, trainer: Trainer) -> None:
         """Stop all processes if one of them was asked to stop."""
@@ -206,7 +220,7 @@ class StepProgress(Callback):
         )
         self.bar.start()
         self.task = self.bar.add_task(
-            f"training {module.stage.name}".removesuffix(" train"),
+            f"training {module.stage.title}".removesuffix(" train"),
             total=trainer.max_steps,
             completed=trainer.global_step,
             numbers="",

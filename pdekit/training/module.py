@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +24,12 @@ from pdekit.fields import Trajectory
 from pdekit.metrics.pointwise import nrmse
 from pdekit.models.base import Surrogate
 from pdekit.models.noise import derived_seed
-from pdekit.models.stages import Stage
+from pdekit.models.stages import OwnStep, Stage
 from pdekit.runs import save_model
 from pdekit.settings import Engine, Training
 from pdekit.training.callbacks import Interrupted, MetricsFile, SaveLast, SeedBySteps, StepProgress, ema
 from pdekit.training.checkpoints import check_checkpoint, load_checkpoint, load_weights
+from pdekit.training.compilation import compiled
 from pdekit.training.devices import silence_advice
 
 DOUBLE = "64-true"
@@ -65,16 +67,37 @@ class StageModule(LightningModule):
         self.index = index
         self.seed = seed
         self.offset = offset  # steps of earlier stages
+        self.automatic_optimization = stage.step is None
+        self._begun = -1  # the step that has begun; several batches make a step if gradients accumulate
 
     def on_train_batch_start(self, batch: Trajectory, batch_idx: int) -> None:
-        self.model.before_step(self.stage, self.global_step)
+        if self._begun != self.global_step:
+            self._begun = self.global_step
+            self.model.before_step(self.stage, self.global_step)
 
-    def training_step(self, batch: Trajectory, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Trajectory, batch_idx: int) -> Tensor | None:
+        if self.stage.step is not None:
+            return self._own_step(self.stage.step, batch)
         loss, numbers = self.model.loss(batch)
         if not torch.isfinite(loss):
             raise Diverged(f"expected a finite training loss, found {loss.item()} at step {self.global_step}")
         self._log("train", numbers, len(batch))
         return loss
+
+    def _own_step(self, step: OwnStep, batch: Trajectory) -> None:
+        """The step function of a stage, which moves its optimisers itself; the first one counts the steps."""
+        counted = self.optimizers()
+        first = counted[0] if isinstance(counted, list) else counted
+        others = self.optimizers(use_pl_optimizer=False)
+        optimisers = (first, *(others[1:] if isinstance(others, list) else ()))
+        numbers = step(batch, optimisers, self.manual_backward)
+        wrong = [name for name, value in numbers.items() if not torch.isfinite(value).all()]
+        if wrong:
+            raise Diverged(f"expected finite training losses, found {wrong} that are not at step {self.global_step}")
+        self._log("train", numbers, len(batch))
+        schedules = self.lr_schedulers()
+        for schedule in schedules if isinstance(schedules, list) else [schedules]:
+            schedule.step()
 
     def validation_step(self, batch: Trajectory, batch_idx: int) -> None:
         seed = derived_seed(self.seed, VALIDATION, batch_idx)
@@ -90,10 +113,19 @@ class StageModule(LightningModule):
         named = {f"{split}/{name}": value for name, value in numbers.items()}
         self.log_dict(named, prog_bar=True, batch_size=batch_size, sync_dist=split == "valid")
 
-    def configure_optimizers(self) -> dict:
-        optimiser = self.stage.optimiser(self.stage.trained(self.model))
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self.stage.schedule)
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+    def configure_optimizers(self) -> list[dict]:
+        made = self.stage.optimiser(self.stage.trained(self.model))
+        several = isinstance(made, Sequence)
+        if several != (self.stage.step is not None):
+            raise ValueError(
+                f"expected one optimiser, or several with a step function, found {type(made).__name__} and "
+                f"step={self.stage.step} in the stage {self.stage.name!r}; give both or neither"
+            )
+        schedule = torch.optim.lr_scheduler.LambdaLR
+        return [
+            {"optimizer": one, "lr_scheduler": {"scheduler": schedule(one, self.stage.schedule), "interval": "step"}}
+            for one in (made if several else [made])
+        ]
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         rule = self.trainer.early_stopping_callback
@@ -172,7 +204,7 @@ def train_stages(
             load_weights(model, checkpoint)
             offset, done, ended = offset + done, None, False
             continue
-        save = SaveLast(checkpoint, settings.checkpoint_every, settings.validate_every)
+        save = SaveLast(checkpoint, settings.checkpoint_every, settings.validate_every * settings.accumulate)
         loggers: list[Logger] = [MetricsFile(folder / "metrics.csv", offset, done or 0)]
         if engine.tensorboard:
             loggers.append(TensorBoardLogger(folder, "tensorboard", ""))
@@ -182,12 +214,13 @@ def train_stages(
         module = StageModule(model.double() if double else model.float(), stage, index, seed, offset)
         start = {name: value.detach().clone() for name, value in model.state_dict().items()}
         try:
-            trainer.fit(
-                module,
-                datamodule=Batches(model, data),
-                ckpt_path=None if done is None else checkpoint,
-                weights_only=True,
-            )
+            with compiled(model, engine.compile):
+                trainer.fit(
+                    module,
+                    datamodule=Batches(model, data),
+                    ckpt_path=None if done is None else checkpoint,
+                    weights_only=True,
+                )
         except Interrupted:
             return Outcome(False, True, offset + trainer.global_step, time.monotonic() - began)
         except Diverged as error:
@@ -238,8 +271,9 @@ def _trainer(
         max_time=engine.max_time,
         max_steps=stage.steps,
         max_epochs=-1,
-        gradient_clip_val=settings.clip,
-        val_check_interval=settings.validate_every,
+        gradient_clip_val=settings.clip if stage.step is None else None,
+        accumulate_grad_batches=settings.accumulate,
+        val_check_interval=settings.validate_every * settings.accumulate,
         check_val_every_n_epoch=None,
         limit_val_batches=settings.validate_batches,
         num_sanity_val_steps=0,

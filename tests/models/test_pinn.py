@@ -226,7 +226,7 @@ def test_training_steps_bound_all_stages_and_windows(steps, n_windows, optimiser
         PROBLEMS["burgers"], NET, collocation=SMALL, second=SecondOrder(optimiser, 3, 1), form=Form(n_windows=n_windows)
     )
     taken, begin = [], model.before_step
-    model.before_step = lambda stage, step: taken.append(stage.name) or begin(stage, step)
+    model.before_step = lambda stage, step: taken.append(stage.title) or begin(stage, step)
     settings = Training(steps=steps, ema=0, clip=None, validate_every=10**9)
     outcome = fit(model, NoData(PROBLEMS["burgers"]), settings, Engine(), tmp_path, progress=False)
     assert len(taken) == steps == outcome.steps

@@ -94,7 +94,8 @@ def window_stages(
         schedule=adam.schedule,
         parameters=parameters,
         precision=DOUBLE,
-        name=f"{ADAM}, window {window}",
+        name=ADAM,
+        window=window,
     )
     if not n_second:
         return (first,)
@@ -110,12 +111,12 @@ def window_stages(
         schedule=lambda step: 1.0,
         parameters=parameters,
         precision=DOUBLE,
-        name=f"{name}, window {window}",
+        name=name,
+        window=window,
     )
     return first, last
 
 
 def place_of(stage: Stage) -> tuple[int, bool]:
     """Number of the window, and whether it is the second stage, of a stage that `window_stages` made."""
-    name, _, window = stage.name.partition(", window ")
-    return int(window), name != ADAM
+    return stage.window or 0, stage.name != ADAM
