@@ -12,14 +12,12 @@ import torch
 import xarray as xr
 from omegaconf import DictConfig, OmegaConf
 
-from pdekit.calculus.remap import remap
-from pdekit.calculus.resample import resample
+from pdekit.fields import Problem
 from pdekit.given import scalar, state
 from pdekit.labelled import to_dataset
-from pdekit.recipes.base import BaseRecipe
-from pdekit.recipes.cases import SolvedRecipe
-from pdekit.recipes.simulation import setting
-from pdekit.recipes.trajectories import Recipe, recipe_from
+from pdekit.recipes.base import BaseRecipe, frame_times
+from pdekit.recipes.trajectories import recipe_from
+from pdekit.simulators.base import Frame, first_frames, parameters
 
 RECIPES = Path(__file__).parent / "configs" / "data"
 
@@ -81,33 +79,54 @@ def solve(
     if n_trajectories < 1 or (n_frames is not None and n_frames < 1):
         raise ValueError(f"expected n_frames and n_trajectories >= 1, got {n_frames} and {n_trajectories}")
     recipe = recipe_named(name)
-    if isinstance(recipe, SolvedRecipe):
-        if u0 is not None or n_frames is not None:
-            raise ValueError(f"expected no u0 and no n_frames for {name}, which is solved as a whole; leave them out")
-        return _solve_case(recipe, n_trajectories, dict(params or {}), shape, seed)
-    recipe = _changed(recipe, params or {}, shape, seed)
+    simulator = recipe.simulator
+    if not simulator.steps and (u0 is not None or n_frames is not None):
+        raise ValueError(f"expected no u0 and no n_frames for {name}, which is solved as a whole; leave them out")
+    change = _with_pde_params if simulator.steps else _with_case_params
+    recipe, given = change(recipe, dict(params or {}), shape)
+    if seed is not None:
+        recipe = dataclasses.replace(recipe, seed=seed)
     problem = recipe.problem("test")
     if u0 is not None:
-        u0 = state(u0, problem)[:, 0].to(device)
-        if tuple(u0.shape[2:]) != problem.grid.shape:
-            raise ValueError(
-                f"expected an array that ends in {(problem.n_channels, *problem.grid.shape)}, got {tuple(u0.shape)}; "
-                f"give shape={tuple(u0.shape[2:])} to solve on its grid"
-            )
+        u0 = _start(u0, problem).to(device)
         n_trajectories = len(u0)
-    chosen = setting(recipe, "test", range(n_trajectories), device)
-    # averages over cells are no samples of a band-limited field
-    refined = remap if recipe.averages else resample
-    start = chosen.start() if u0 is None else refined(u0, chosen.grid.shape)
-    n_frames = recipe.n_frames["test"] if n_frames is None else n_frames
-    u = chosen.march(start, chosen.grid, n_frames, recipe.substeps)
-    t = torch.arange(n_frames, dtype=torch.float64)
-    steps = chosen.dt.cpu().reshape(-1, 1) if isinstance(chosen.dt, torch.Tensor) else chosen.dt
-    return to_dataset(u, t * steps, problem)
+    draws = [recipe.draw("test", number) for number in range(n_trajectories)]
+    draws = [dataclasses.replace(one, params={**one.params, **given}) for one in draws]
+    problem = dataclasses.replace(problem, n_frames=problem.n_frames if n_frames is None else n_frames)
+    u, last = first_frames(recipe.simulator, draws, recipe.grid, problem.n_frames, start=u0, device=device)
+    t = frame_times(problem, parameters(recipe.simulator, draws), len(draws))
+    data = _labelled(u, last, t if "dt" in problem.params else t[0], problem)
+    for key in () if simulator.steps else problem.params:
+        data[key] = ("sample", np.array([one.params[key] for one in draws]))
+    return data
 
 
-def _changed(recipe: Recipe, params: Mapping[str, Any], shape: Sequence[int] | None, seed: int | None) -> Recipe:
-    """Return a recipe with other parameters of the equation, another grid and another seed."""
+def _start(u0: Any, problem: Problem) -> torch.Tensor:
+    """The starts that were given, "sample channel *space", on the grid of the problem."""
+    u = state(u0, problem)[:, 0]
+    if tuple(u.shape[2:]) != problem.grid.shape:
+        raise ValueError(
+            f"expected an array that ends in {(problem.n_channels, *problem.grid.shape)}, got {tuple(u.shape)}; "
+            f"give shape={tuple(u.shape[2:])} to solve on its grid"
+        )
+    return u
+
+
+def _labelled(u: torch.Tensor, last: Frame, t: torch.Tensor, problem: Problem) -> xr.Dataset:
+    """Frames and coefficient fields with names and units; NaN where a field does not exist."""
+    if last.mask is not None:
+        u = torch.where(last.mask[:, None] > 0, u, torch.nan)
+    data = to_dataset(u, t, problem)
+    for i, coeff in enumerate(problem.coeffs):
+        values = last.coeffs[:, i].numpy()
+        data[coeff.name] = (("sample", *problem.grid.axes), values, {"units": coeff.unit, "long_name": coeff.name})
+    return data
+
+
+def _with_pde_params(
+    recipe: BaseRecipe, params: dict[str, Any], shape: Sequence[int] | None
+) -> tuple[BaseRecipe, dict[str, float]]:
+    """The recipe with other parameters of its equation, which do not vary then, on another grid."""
     known = [item.name for item in dataclasses.fields(recipe.pde)]
     wrong = sorted(set(params) - set(known))
     if wrong:
@@ -123,40 +142,25 @@ def _changed(recipe: Recipe, params: Mapping[str, Any], shape: Sequence[int] | N
         changes["params"] = {key: draw for key, draw in recipe.params.items() if key not in params}
     if shape is not None:
         changes.update(grid=recipe.grid.resized(shape), solver_shape=None)
-    if seed is not None:
-        changes["seed"] = seed
-    return dataclasses.replace(recipe, **changes)
+    return dataclasses.replace(recipe, **changes), {}
 
 
-def _solve_case(
-    recipe: SolvedRecipe, n_samples: int, params: dict[str, Any], shape: Sequence[int] | None, seed: int | None
-) -> xr.Dataset:
-    """Samples of a case, drawn as those of the test split."""
-    own = {item.name for item in dataclasses.fields(recipe.case)}
-    wrong = sorted(set(params) - set(recipe.case.params) - own)
+def _with_case_params(
+    recipe: BaseRecipe, params: dict[str, Any], shape: Sequence[int] | None
+) -> tuple[BaseRecipe, dict[str, float]]:
+    """The recipe with other numbers of its case on another grid, and those that replace what is drawn."""
+    case = recipe.case
+    own = {item.name for item in dataclasses.fields(case)}
+    wrong = sorted(set(params) - set(case.params) - own)
     if wrong:
         raise ValueError(
-            f"expected numbers that {type(recipe.case).__name__} draws ({', '.join(recipe.case.params) or 'none'}) or "
+            f"expected numbers that {type(case).__name__} draws ({', '.join(case.params) or 'none'}) or "
             f"has ({', '.join(sorted(own))}), got {wrong}"
         )
-    changed = {key: value for key, value in params.items() if key not in recipe.case.params}
+    changed = {key: value for key, value in params.items() if key not in case.params}
     recipe = dataclasses.replace(
         recipe,
-        case=dataclasses.replace(recipe.case, **changed),
+        case=dataclasses.replace(case, **changed),
         grid=recipe.grid if shape is None else recipe.grid.resized(shape),
-        seed=recipe.seed if seed is None else seed,
     )
-    problem, case, drawn, solved = recipe.problem("test"), recipe.case, [], []
-    for number in range(n_samples):
-        one = recipe.draw("test", number)
-        one = dataclasses.replace(one, params={name: params.get(name, value) for name, value in one.params.items()})
-        drawn.append(one)
-        solved.append(case.solve(one, recipe.grid))
-    u = np.stack([one.u if one.mask is None else np.where(one.mask > 0, one.u, np.nan) for one in solved])
-    data = to_dataset(torch.from_numpy(u), torch.arange(u.shape[1], dtype=torch.float64) * (case.dt or 0.0), problem)
-    for i, coeff in enumerate(problem.coeffs):
-        values = np.stack([one.coeffs[i] for one in solved])
-        data[coeff.name] = (("sample", *problem.grid.axes), values, {"units": coeff.unit, "long_name": coeff.name})
-    for name in case.params:
-        data[name] = ("sample", np.array([one.params[name] for one in drawn]))
-    return data
+    return recipe, {key: value for key, value in params.items() if key in case.params}

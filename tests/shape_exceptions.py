@@ -28,10 +28,7 @@ MANY_ARGUMENTS = {
 }
 
 # imports that close a cycle: (module, what it imports)
-CYCLES = [
-    ("pdekit.recipes.simulation", "pdekit.recipes.trajectories"),
-    ("pdekit.recipes.convergence", "pdekit.recipes.trajectories"),
-]
+CYCLES = []
 
 # public functions and classes that share their name, and in how many files
 DUPLICATE_NAMES = {

@@ -31,7 +31,7 @@ ENTRY_POINTS = {"train", "generate", "evaluate", "compare"}
 COMMAND_LINE = ENTRY_POINTS | {"cli"}  # what the entry points share
 
 # what the files of each layer may import of pdekit, beside their own layer
-EQUATIONS = {"boundaries", "fields", "calculus", "pdes", "rollout", "solvers"}
+EQUATIONS = {"boundaries", "fields", "calculus", "pdes", "rollout", "solvers", "simulators"}
 LAYERS = {
     "machine": set(),
     "settings": set(),
@@ -47,7 +47,8 @@ LAYERS = {
     "pdes": {"fields", "calculus"},
     "rollout": {"fields"},
     "solvers": {"boundaries", "fields", "calculus", "pdes", "rollout"},
-    "cases": {"fields", "calculus", "pdes", "solvers"},
+    "simulators": {"boundaries", "fields", "calculus", "pdes", "solvers"},
+    "cases": {"fields", "calculus", "pdes", "solvers", "simulators"},
     "data": {"boundaries", "fields", "pdes", "plain", "provenance", "targets"},
     "recipes": {"data", "cases", "plain", "provenance"} | EQUATIONS,
     "nets": set(),

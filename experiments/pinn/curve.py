@@ -25,16 +25,15 @@ from omegaconf import OmegaConf
 from pictures import draw
 
 from pdekit import machine
-from pdekit.calculus.resample import resample
 from pdekit.cli.command_line import CONFIGS
 from pdekit.fields import Trajectory
 from pdekit.models.pinn import PINN
 from pdekit.models.stages import Stage
 from pdekit.plain import from_plain
 from pdekit.recipes.instance import instance_from
-from pdekit.recipes.simulation import setting
 from pdekit.recipes.trajectories import Recipe
 from pdekit.settings import Engine, Training
+from pdekit.simulators.base import Refinement, first_frames
 from pdekit.train import register_schema
 from pdekit.training.module import fit
 
@@ -106,11 +105,12 @@ class OneTrajectory(LightningDataModule):
 
 def reference_of(recipe: Recipe) -> tuple[torch.Tensor, float]:
     """The reference, "time channel *space" in float64, and its own relative error."""
-    chosen, n = setting(recipe, "test", [0]), recipe.n_frames["test"]
-    u = chosen.march(chosen.start(), chosen.grid, n, recipe.substeps)
-    fine = chosen.grid.resized(tuple(2 * round(0.75 * m) for m in chosen.grid.shape))
-    finer = chosen.march(chosen.sample(fine), fine, n, 2 * recipe.substeps)
-    return u[0], float((u - resample(finer.flatten(0, 1), recipe.grid.shape).view_as(u)).norm() / u.norm())
+    draws, n = [recipe.draw("test", 0)], recipe.n_frames["test"]
+    u, finer = (
+        first_frames(recipe.simulator, draws, recipe.grid, n, refinement)[0]
+        for refinement in (Refinement(), Refinement(space=1.5, time=2.0))
+    )
+    return u[0], float((u - finer).norm() / u.norm())
 
 
 def finished(path: Path) -> set[tuple[str, str, str]]:

@@ -1,24 +1,28 @@
 """A case: an equation with its geometry, its random inputs and the solver of the whole problem, sample by sample.
 
 Steady, bounded and coupled problems are solved as wholes (a mesh, a Newton iteration), not advanced from a random
-start by a step. A case says what is drawn and how one sample is solved; a recipe asks it for as many as it wants.
+start by a step. A case draws the inputs of one sample and solves it; from these two follows the protocol `Simulator`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from pdekit.fields import Grid
+from pdekit.fields import Grid, Problem
 from pdekit.pdes.base import PDE
+from pdekit.simulators.base import SAME, Draw, Frame, Refinement, Tick, silent
 
 OFF = "off"  # the setting of a case's `coupling` that cuts it
 
 COUPLING = ("off", "weak", "published", "strong")
+REFINED = Refinement(space=1.5)  # of the solver's resolution, in the check
 
 
 def coupling_strength(coupling: str, strengths: Mapping[str, float]) -> float:
@@ -35,20 +39,6 @@ def coupling_strength(coupling: str, strengths: Mapping[str, float]) -> float:
     if coupling not in COUPLING:
         raise ValueError(f"expected a coupling among {COUPLING}, got {coupling!r}; correct the case's coupling=...")
     return strengths[coupling]
-
-
-@dataclass(frozen=True)
-class Draw:
-    """What is random in one sample.
-
-    Args:
-        params: scalars by name, among them the numbers that fix the geometry. They are fields of the equation, are
-            stored with the sample, and models are conditioned on them.
-        noise: unit normal numbers of which random fields are made, the same for every grid; not stored.
-    """
-
-    params: dict[str, float]
-    noise: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +62,7 @@ class Case(ABC):
 
     # raised when a change alters numbers, so that stored data are not silently stale
     version: ClassVar[int] = 1
+    steps: ClassVar[bool] = False
     # names of the scalars that `draw` gives, in the order in which they are stored
     params: ClassVar[tuple[str, ...]] = ()
     # time between frames and their number; a steady case has one frame
@@ -114,3 +105,78 @@ class Case(ABC):
         Raises:
             ValueError: if an iteration does not converge; the message holds the parameters.
         """
+
+    # The protocol of simulators
+
+    @property
+    def remedy(self) -> str:
+        return "the case must give zero where a field does not exist, and fail otherwise"
+
+    def problem(self, grid: Grid, n_frames: int) -> Problem:
+        pde = self.pde
+        return Problem(
+            grid,
+            pde.fields,
+            self.dt,
+            n_frames,
+            coeffs=pde.coeffs,
+            params=self.params,
+            pde=pde,
+            has_mask=self.has_mask,
+        )
+
+    def random_inputs(self, generator: np.random.Generator) -> Draw:
+        return self.draw(generator.spawn(2)[1])
+
+    def march(
+        self,
+        draws: Sequence[Draw],
+        grid: Grid,
+        refinement: Refinement = SAME,
+        start: Tensor | None = None,
+        device: str = "cpu",
+        tick: Tick = silent,
+    ) -> Iterator[Frame]:
+        """The frames of some samples; all are solved before the first is given.
+
+        Raises:
+            ValueError: for another device than the CPU, or a mask that contradicts `has_mask`.
+        """
+        if device != "cpu":
+            raise ValueError(
+                f"expected device=cpu for samples that a case solves, got {device!r}; use workers=N instead"
+            )
+        samples = []
+        for drawn in draws:
+            samples.append(self._checked(self.solve(drawn, grid, refinement.space)))
+            tick(self.work(1, refinement))
+        coeffs = _stacked([sample.coeffs for sample in samples]) if self.pde.coeffs else None
+        mask = _stacked([sample.mask for sample in samples]) if self.has_mask else None
+        for n in range(len(samples[0].u)):
+            yield Frame(_stacked([sample.u[n] for sample in samples]), coeffs, mask)
+
+    def _checked(self, solved: Solved) -> Solved:
+        if (solved.mask is None) == self.has_mask:
+            raise ValueError(
+                f"expected {'a' if self.has_mask else 'no'} mask as has_mask of {type(self).__name__} says, got "
+                f"{'none' if solved.mask is None else 'one'}; correct the case"
+            )
+        return solved
+
+    def settled(self, draws: Sequence[Draw], grid: Grid, device: str = "cpu", tick: Tick = silent) -> None:
+        return None
+
+    def checks(self, grid: Grid) -> dict[str, tuple[Refinement, Refinement]]:
+        """The same samples with the solver's resolution 1.5 times as fine."""
+        return {"space": (SAME, REFINED)}
+
+    def resolution(self, grid: Grid, refinement: Refinement = SAME) -> dict[str, Any]:
+        return {"refinement": refinement.space}
+
+    def work(self, n_frames: int, refinement: Refinement = SAME, started: bool = False) -> int:
+        """Samples; a refined one counts as more."""
+        return max(1, round(refinement.space**2))
+
+
+def _stacked(parts: Sequence[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(parts))

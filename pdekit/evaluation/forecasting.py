@@ -13,7 +13,7 @@ from torch import Tensor
 from pdekit.evaluation.memory import peak_bytes
 from pdekit.fields import Problem, Trajectory, n_values
 from pdekit.models.base import Stepper, Surrogate
-from pdekit.models.baselines.solver import Solver
+from pdekit.models.baselines.simulator import SimulatorBaseline
 from pdekit.models.noise import derived_seed
 
 CPU = torch.device("cpu")
@@ -90,8 +90,8 @@ class Contender:
     @property
     def precision(self) -> str:
         """Of its parameters, or of a solver's state; "" if it has neither."""
-        if isinstance(self.model, Solver):
-            return str(self.model.dtype).removeprefix("torch.")
+        if isinstance(self.model, SimulatorBaseline):
+            return self.model.precision
         found = {p.dtype for p in self.model.parameters()}
         return ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in found))
 
@@ -105,7 +105,7 @@ class Contender:
         target = self.model.window[1]
         if target == "all":
             return max(1, self.model.problem.n_frames - self.history)
-        if isinstance(self.model, (Stepper, Solver)) or self.kind != "surrogate":
+        if isinstance(self.model, (Stepper, SimulatorBaseline)) or self.kind != "surrogate":
             return size
         return int(target)
 
@@ -195,7 +195,7 @@ class Contender:
     ) -> Iterator[Tensor]:
         """One member's frames, as many at once as the model makes."""
         state, stretch = _last(given, self.history), self.stretch(size)
-        if isinstance(self.model, Solver):  # never stopped: what its own grid and precision know would be lost
+        if isinstance(self.model, SimulatorBaseline):  # never stopped: its own grid and precision know more
             yield from self.model.march(state, t, stretch)
             return
         for start in range(0, t.shape[1], stretch):

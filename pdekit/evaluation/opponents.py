@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
+from pdekit.evaluation.settings import Evaluation
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Surrogate
 from pdekit.models.baselines.mean import Mean
 from pdekit.models.baselines.nearest import Nearest
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.baselines.pod import PODRegression
-from pdekit.models.baselines.solver import Solver
+from pdekit.models.baselines.simulator import SimulatorBaseline
+from pdekit.models.baselines.solver import stepping_for
+from pdekit.recipes.base import BaseRecipe
+from pdekit.simulators.base import Refinement
+from pdekit.simulators.stepping import Stepping
 
 BASELINES: dict[str, Callable[[Problem], Surrogate]] = {"persistence": Persistence, "mean": Mean}
 OF_STEADY: dict[str, Callable[[Problem], Surrogate]] = {"nearest neighbour": Nearest, "POD regression": PODRegression}
@@ -43,29 +50,80 @@ def baselines(
     return defined, absent
 
 
-def solvers(
-    problem: Problem, sizes: Sequence[float], steps: Sequence[int], precisions: Sequence[str] = ("float64",)
+def solver_rows(
+    problem: Problem, recipe: BaseRecipe | None, settings: Evaluation
 ) -> tuple[dict[str, Surrogate], dict[str, str]]:
-    """Solvers by name, on several grids with several steps and precisions; or the reason why there is none.
+    """Solvers by name, or the reason why there is none: the simulator that made the data, at other resolutions.
+
+    Data from elsewhere have none. Where their equation is known, a solver is chosen from it (`stepping_for`).
+
+    Args:
+        problem: what is forecast, on the grid of the evaluation.
+        recipe: that made the data; None for data from elsewhere.
+        settings: the sweep.
+    """
+    if recipe is None or recipe.simulator.steps:
+        simulator = None if recipe is None else recipe.simulator
+        return solvers(problem, settings.sweep_sizes, settings.sweep_steps, settings.sweep_precisions, simulator)
+    return solved_wholes(problem, recipe, settings.sweep_refinements, settings.sweep_orders)
+
+
+def solvers(
+    problem: Problem,
+    sizes: Sequence[float],
+    steps: Sequence[int],
+    precisions: Sequence[str] = ("float64",),
+    simulator: Stepping | None = None,
+) -> tuple[dict[str, Surrogate], dict[str, str]]:
+    """Solvers in time by name, on several grids with several steps and precisions; or the reason why there is none.
 
     Args:
         problem: what is forecast.
         sizes: points of each axis, as shares of the data grid; rounded to even numbers of at least `SMALLEST`.
         steps: solver steps between frames.
         precisions: "float32" and "float64", the latter being what is meant where a name says nothing.
+        simulator: that made the data; None for one that is chosen from the equation.
     """
     defined: dict[str, Surrogate] = {}
+    grid = problem.grid
     try:
-        Solver(problem)
+        simulator = stepping_for(problem) if simulator is None else simulator
+        base = dataclasses.replace(simulator, shape=None, substeps=1, warmup=0.0)
+        SimulatorBaseline(problem, base)
     except ValueError as reason:
         return {}, {"solver": str(reason)}
-    shapes = dict.fromkeys(tuple(max(SMALLEST, 2 * round(size * n / 2)) for n in problem.grid.shape) for size in sizes)
+    shapes = dict.fromkeys(tuple(max(SMALLEST, 2 * round(size * n / 2)) for n in grid.shape) for size in sizes)
     for shape in shapes:
+        share = tuple(new / n for new, n in zip(shape, grid.shape, strict=True))
         for n, precision in itertools.product(dict.fromkeys(steps), dict.fromkeys(precisions)):
             name = f"solver {shape_text(shape)}, {_step_text(problem, n)}"
             name += ", float32" if precision == "float32" else ""
-            defined[name] = Solver(problem, shape, problem.dt / n, precision)
+            defined[name] = SimulatorBaseline(problem, base, Refinement(share, n, precision))
     return defined, {}
+
+
+def solved_wholes(
+    problem: Problem, recipe: BaseRecipe, refinements: Sequence[float], orders: Sequence[int] = ()
+) -> tuple[dict[str, Surrogate], dict[str, str]]:
+    """Solvers of problems that are solved as wholes by name, and the reason why there are none.
+
+    Args:
+        problem: what is forecast, on the grid of the evaluation.
+        recipe: that made the data, of a case.
+        refinements: of the solvers, as shares of the resolution of the reference.
+        orders: of elements, beside those of the case; higher ones, and cases without elements, are left out.
+    """
+    if not refinements:
+        return {}, {"solver": "left out, because sweep_refinements is empty"}
+    cases = {"": recipe.simulator} | {f"order {order}, ": recipe.simulator.at_order(order) for order in orders}
+    draw = partial(recipe.draw, "test")
+    found = {
+        f"solver, {what}{share:g} of the resolution": SimulatorBaseline(problem, case, Refinement(share), draw)
+        for what, case in cases.items()
+        for share in dict.fromkeys(refinements)
+        if case is not None
+    }
+    return found, {}
 
 
 def shape_text(shape: Sequence[int]) -> str:

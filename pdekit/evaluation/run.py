@@ -11,11 +11,10 @@ import torch
 from pdekit.data.module import DataModule
 from pdekit.evaluation.across import across_resolutions
 from pdekit.evaluation.background import data_seconds, spent_by, trust_in
-from pdekit.evaluation.case_solvers import case_solvers
 from pdekit.evaluation.checks import check_problem
 from pdekit.evaluation.forecasting import CPU, device_of
 from pdekit.evaluation.judges.coupling import uncoupled_test
-from pdekit.evaluation.opponents import baselines, solvers
+from pdekit.evaluation.opponents import baselines, solver_rows
 from pdekit.evaluation.references.choose import on_grid, reference_for
 from pdekit.evaluation.request import check_request
 from pdekit.evaluation.scores import evaluate
@@ -86,10 +85,7 @@ def evaluate_models(
     problem = reference.problem
     others, absent = baselines(problem, lambda: training_batches(data, shape, recipe))
     others = {name: model for name, model in others.items() if name not in models}
-    sweep, no_solver = solvers(problem, settings.sweep_sizes, settings.sweep_steps, settings.sweep_precisions)
-    wholes = case_solvers(problem, recipe, settings.sweep_refinements, settings.sweep_orders)
-    if wholes is not None:  # a problem that is solved as a whole has no step to sweep over
-        sweep, no_solver = wholes
+    sweep, no_solver = solver_rows(problem, recipe, settings)
     horizon = settings.horizon or problem.n_frames - history - max(settings.starts)
     table = None
     if settings.resolutions and models:

@@ -1,29 +1,29 @@
-"""What all recipes have in common: sizes, keyed random numbers, and the hash that names the dataset."""
+"""All recipes: a simulator with a grid, sizes, keyed random numbers, and the hash that names the dataset."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from pdekit.boundaries import Ends
+from pdekit.data.writer import check_batch
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.plain import to_plain, versions
+from pdekit.simulators.base import Draw, Simulator, Tick, first_frames, parameters, silent
+from pdekit.simulators.check import check_work, self_convergence
 
 SPLITS = ("train", "valid", "test")
-# What a generator of random numbers is for; each use has its own stream.
-PARAMS, INITIAL = 0, 1
 # Trajectories of the check of a reference, the first of the test split.
 CHECKED = 4
-Tick = Callable[[int], None]  # told the work that has been done
-
-
-def silent(work: int) -> None:
-    """Nobody watches."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,17 +34,19 @@ class BaseRecipe(ABC):
         name: of the dataset and its folder.
         grid: of the stored frames; nominal where a length varies.
         n_trajectories: of each split (train, valid, test); a steady sample is a trajectory of one frame.
+        boundary: (lower, upper) condition of each axis; that of the grid's layout if None.
         text: whether to store the equation's caption of each trajectory.
         seed: of all random numbers; each trajectory has its own, keyed by (seed, split, number).
         chunk: trajectories that are made together, and that are lost when a run is interrupted.
 
     Raises:
-        ValueError: on an unknown split, or numbers that cannot be.
+        ValueError: on an unknown split, numbers that cannot be, or what the simulator refuses.
     """
 
     name: str
     grid: Grid
     n_trajectories: Mapping[str, int]
+    boundary: Sequence[Ends] | None = None
     text: bool = False
     seed: int = 0
     chunk: int = 32
@@ -57,36 +59,82 @@ class BaseRecipe(ABC):
         if self.chunk < 1:
             raise ValueError(f"expected chunk >= 1, got {self.chunk}; correct the recipe")
 
+    @property
     @abstractmethod
-    def problem(self, split: str) -> Problem:
-        """What the files of a split will say of themselves."""
+    def simulator(self) -> Simulator:
+        """What makes the data."""
 
     @abstractmethod
+    def frames_of(self, split: str) -> int:
+        """The number of frames of each trajectory of a split."""
+
+    def problem(self, split: str) -> Problem:
+        """The description of the data of a split."""
+        problem = self.simulator.problem(self.grid, self.frames_of(split))
+        return dataclasses.replace(problem, boundary=self.boundary or (), has_text=self.text)
+
+    def draw(self, split: str, number: int) -> Draw:
+        """The random inputs of one trajectory: the same whatever else is generated, where and when."""
+        key = np.random.SeedSequence(self.seed, spawn_key=(SPLITS.index(split), number))
+        return self.simulator.random_inputs(np.random.default_rng(key))
+
     def simulate(self, split: str, numbers: Sequence[int], device: str = "cpu", tick: Tick = silent) -> Trajectory:
         """Some trajectories of a split, fields in float32, times and parameters in float64.
 
         Raises:
-            ValueError: if one cannot be made; the message names it.
+            ValueError: if one cannot be made or a value is not finite; the message names the trajectory.
         """
+        simulator, problem = self.simulator, self.problem(split)
+        draws = [self.draw(split, number) for number in numbers]
+        groups = [range(len(draws))] if simulator.steps else [[row] for row in range(len(draws))]
+        made = []
+        for rows in groups:
+            some = [draws[row] for row in rows]
+            try:
+                made.append(first_frames(simulator, some, self.grid, problem.n_frames, device=device, tick=tick))
+            except ValueError as error:
+                if simulator.steps:
+                    raise
+                raise ValueError(
+                    f"sample {numbers[rows[0]]} of {split} of {self.name} cannot be solved: {error}"
+                ) from error
+        params = parameters(simulator, draws)
+        t = frame_times(problem, params, len(draws))
+        u = torch.cat([u for u, _ in made])
+        coeffs, mask = (
+            torch.cat([getattr(last, part) for _, last in made]) if getattr(made[0][1], part) is not None else None
+            for part in ("coeffs", "mask")
+        )
+        named = [f"trajectory {number} of {split}{_values(one)}" for number, one in zip(numbers, draws, strict=True)]
+        _check_finite(u, t, named, simulator.remedy)
+        if coeffs is not None:
+            _check_finite(coeffs[:, None], t[:, :1], named, simulator.remedy)
+        text = tuple(simulator.pde.describe(one.params) for one in draws) if self.text else None
+        batch = Trajectory(
+            u=u.float(),
+            t=t,
+            coeffs=None if coeffs is None else coeffs.float(),
+            mask=None if mask is None else mask.float(),
+            params=params,
+            text=text,
+            index=torch.tensor(list(numbers)),
+        )
+        check_batch(batch, problem)
+        return batch
 
-    @abstractmethod
     def work(self, split: str, n_trajectories: int) -> int:
         """What `simulate` tells its ``tick`` of so many trajectories, in all."""
+        return n_trajectories * self.simulator.work(self.frames_of(split))
 
-    @abstractmethod
     def check(self, device: str = "cpu", tick: Tick = silent) -> dict[str, Any]:
-        """How far the reference can be trusted, as plain values: ``time`` and, for each check, ``error_<check>``, the
-        relative error of the worst field for each of the first `CHECKED` test trajectories at each time."""
+        """The self-convergence of the first `CHECKED` test trajectories, as plain values."""
+        draws = [self.draw("test", number) for number in range(CHECKED)]
+        return self_convergence(self.simulator, draws, self.grid, self.frames_of("test"), device, tick)
 
     @property
-    @abstractmethod
     def check_work(self) -> int:
         """What `check` tells its ``tick`` in all."""
-
-    def generator(self, split: str, trajectory: int, use: int) -> np.random.Generator:
-        """The random numbers of one trajectory: the same whatever else is generated, where and when."""
-        key = np.random.SeedSequence(self.seed, spawn_key=(SPLITS.index(split), trajectory, use))
-        return np.random.default_rng(key)
+        return check_work(self.simulator, self.grid, self.frames_of("test"), CHECKED)
 
     def document(self) -> dict[str, Any]:
         """The recipe and the versions of what it names, as plain values."""
@@ -107,3 +155,25 @@ def check_counts(name: str, found: Mapping[str, int]) -> None:
     """Refuse numbers that are not given for each split, or below one."""
     if set(found) != set(SPLITS) or any(n < 1 for n in found.values()):
         raise ValueError(f"expected {name} >= 1 for each of {SPLITS}, got {dict(found)}; correct the recipe")
+
+
+def frame_times(problem: Problem, params: Tensor | None, n: int) -> Tensor:
+    """Times of n trajectories in float64, "trajectory time", from 0 on."""
+    _, _, dt = problem.at(params)
+    step = dt.reshape(-1, 1) if isinstance(dt, Tensor) else dt or 0.0
+    return (torch.arange(problem.n_frames, dtype=torch.float64) * step).expand(n, -1).clone()
+
+
+def _values(drawn: Draw) -> str:
+    return f" with {drawn.params}" if drawn.params else ""
+
+
+def _check_finite(u: Tensor, t: Tensor, named: Sequence[str], remedy: str) -> None:
+    """Refuse NaN and Inf, naming trajectory and time."""
+    bad = ~torch.isfinite(u).flatten(2).all(-1)
+    if bad.any():
+        row, frame = bad.nonzero()[0].tolist()
+        raise ValueError(
+            f"expected finite values, got NaN or Inf in {named[row]} at t = {t[row, frame]:.4g} (frame {frame}); "
+            f"{remedy}"
+        )

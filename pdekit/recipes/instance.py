@@ -14,7 +14,6 @@ from typing import Any
 from pdekit.pdes.initial_states import interpolated
 from pdekit.recipes.base import SPLITS, BaseRecipe
 from pdekit.recipes.initial.fixed import Fixed
-from pdekit.recipes.simulation import setting
 from pdekit.recipes.trajectories import Recipe, recipe_from
 
 SAMPLE = "sample"
@@ -64,10 +63,11 @@ def sample_instance(recipe: Recipe, number: int) -> Recipe:
         raise ValueError(
             f"expected sample:N with N < {recipe.n_trajectories['test']}, the test trajectories, got {number}"
         )
-    chosen = setting(recipe, "test", [number])
-    state = interpolated(chosen.start()[0], chosen.grid)
-    values = {} if chosen.params is None else dict(zip(recipe.params, chosen.params[0].tolist(), strict=True))
+    drawn, simulator = recipe.draw("test", number), recipe.simulator
+    values = dict(drawn.params)
     extent = [values.pop(f"length_{letter}", length) for letter, length in zip("xyz", recipe.grid.extent, strict=False)]
+    own = dataclasses.replace(recipe.grid, extent=tuple(extent)).resized(simulator.shape_at(recipe.grid))
+    state = interpolated(simulator.first_state([drawn], recipe.grid)[0], own)
     return dataclasses.replace(
         recipe,
         dt=values.pop("dt", recipe.dt),

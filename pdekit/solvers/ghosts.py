@@ -23,13 +23,13 @@ GHOSTS = 2  # outside each end: a linear reconstruction sees two cells
 def check_ends(pde: ConservationLaw, grid: Grid, sides: Sides) -> None:
     """Raise ValueError on an end that ghost cells of this equation do not honour."""
     for axis, ends in enumerate(sides):
-        letter = grid.axes[axis]
-        if grid.layout[axis] == "nodes" or (grid.layout[axis] == "cells" and grid.shape[axis] < GHOSTS):
+        letter, layout, n = grid.axes[axis], grid.layout[axis], grid.shape[axis]
+        if layout != "periodic" and (layout != "cells" or n < GHOSTS):
             raise ValueError(
                 f"expected periodic points or at least {GHOSTS} cells on the axis {letter} for finite volumes, got "
-                f"{grid.shape[axis]} {grid.layout[axis]}; set its layout to cells"
+                f"{n} {layout}; set its layout to cells"
             )
-        for end in ends if grid.layout[axis] == "cells" else ():
+        for end in ends if layout == "cells" else ():
             reflects = end == Wall("free_slip") and pde.reflection(axis) is not None
             enters = isinstance(end, Inflow) and isinstance(end.profile, float) and len(pde.fields) == 1
             if not (reflects or enters or isinstance(end, Outflow)):

@@ -21,7 +21,7 @@ def test_solvers_of_both_precisions(tmp_path):
     assert list(found) == [
         "solver 16, dt 0.1, float32", "solver 16, dt 0.1", "solver 16, dt 0.05, float32", "solver 16, dt 0.05",
     ]  # fmt: skip
-    assert [model.dtype for model in found.values()] == 2 * [torch.float32, torch.float64]
+    assert [model.precision for model in found.values()] == 2 * ["float32", "float64"]
 
 
 def test_what_a_solver_is_called_is_true_where_the_step_varies():
@@ -30,7 +30,7 @@ def test_what_a_solver_is_called_is_true_where_the_step_varies():
     (name,), (solver,) = zip(*solvers(problem, (1.0,), (4,))[0].items(), strict=True)
     assert name == "solver 16, dt ≤ 0.025"
     far = torch.tensor([[0.2]], dtype=torch.float64)  # frames twice as far apart as the nominal ones
-    assert solver.step(*problem.at(far), torch.zeros(1, 1, 16))[1] == 8
+    assert solver.prepare(far, torch.zeros(1, 1, 16)).substeps == 8
 
 
 def steady(n: int, seed: int) -> Trajectory:

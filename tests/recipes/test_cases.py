@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from pdekit.boundaries import Wall
-from pdekit.cases.base import Solved
 from pdekit.data.module import DataModule
 from pdekit.data.validate import faults
 from pdekit.fields import Field
@@ -15,9 +14,10 @@ from pdekit.pdes import Darcy
 from pdekit.plain import to_plain
 from pdekit.recipes import generation
 from pdekit.recipes.base import SPLITS
-from pdekit.recipes.cases import SolvedRecipe, errors, worst_error
+from pdekit.recipes.cases import SolvedRecipe
 from pdekit.recipes.generation import generate
 from pdekit.recipes.trajectories import recipe_from
+from pdekit.simulators.check import errors_by_field, lowest_correlation, relative_error
 from tests.recipes.slab import Slab, slab
 from tests.recipes.test_generation import contents
 
@@ -131,20 +131,22 @@ def test_the_check_is_the_error_of_the_solver():
 
 
 def test_errors_count_inside_the_mask_and_by_group():
-    finer = np.zeros((1, 3, 4))
-    finer[0] = [[3.0, 0.0, 0.0, 9.0], [4.0, 0.0, 0.0, 9.0], [2.0, 2.0, 4.0, 4.0]]
-    plain = finer.copy()
-    plain[0, 0, 0] += 0.5
-    plain[0, 2] += 0.1
-    plain[0, :, 3] += 100.0
-    mask = np.array([[1.0, 1.0, 1.0, 0.0]] * 3)
-    one, other = Solved(plain, np.zeros((0, 4)), mask), Solved(finer, np.zeros((0, 4)), mask)
-    assert np.isclose(errors(one, other, [0])[0], 0.5 / 3)
-    assert np.isclose(errors(one, other, [0, 1])[0], 0.1)
-    relative, deviation = errors(one, other, [2])
+    finer = torch.tensor([[3.0, 0.0, 0.0, 9.0], [4.0, 0.0, 0.0, 9.0], [2.0, 2.0, 4.0, 4.0]])[None, None]
+    plain = finer.clone()
+    plain[0, 0, 0, 0] += 0.5
+    plain[0, 0, 2] += 0.1
+    plain[..., 3] += 100.0
+    mask = torch.tensor([[1.0, 1.0, 1.0, 0.0]] * 3)[None]
+    pair = [Field("u", vector="velocity"), Field("v", vector="velocity"), Field("T")]
+    apart = [Field("u"), Field("v"), Field("T")]
+    found = errors_by_field(plain, finer, apart, mask)
+    assert np.isclose(found["u"][0], 0.5 / 3)
+    relative, deviation = found["T"]
     assert np.isclose(relative, 0.1 * np.sqrt(3 / 24)) and np.isclose(deviation, 0.1 * np.sqrt(3 / (8 / 3)))
-    assert np.isclose(worst_error(one, other, ["u", "u", "T"]), 0.1)
-    assert np.isclose(worst_error(one, other, ["u", "v", "T"]), 0.5 / 3)
+    assert np.isclose(relative_error(plain, finer, pair, mask), 0.1)
+    assert np.isclose(relative_error(plain, finer, apart, mask), 0.5 / 3)
+    assert np.isclose(lowest_correlation(plain, finer, apart, mask), 1)
+    assert lowest_correlation(plain, finer, apart) < 0.99, "the last point is seen without a mask"
 
 
 class Broken(Slab):
@@ -161,8 +163,8 @@ class Broken(Slab):
     "points, sentence",
     [
         (1, "sample 3 of train of slab cannot be solved: Newton"),
-        (2, r"NaN or Inf in u of sample 3 of train with \{'source'"),
-        (3, "expected no mask as has_mask of Broken says, got one in sample 3 of train"),
+        (2, r"NaN or Inf in trajectory 3 of train with \{'source'.*; the case must give zero"),
+        (3, "sample 3 of train of slab cannot be solved: expected no mask as has_mask of Broken says, got one"),
     ],
 )
 def test_a_sample_that_fails_is_named(points, sentence):

@@ -15,7 +15,6 @@ from pdekit.cli.command_line import CONFIGS, choices
 from pdekit.fields import Trajectory
 from pdekit.recipes.base import SPLITS, BaseRecipe
 from pdekit.recipes.cases import SolvedRecipe
-from pdekit.recipes.simulation import simulate
 from pdekit.recipes.trajectories import Recipe, recipe_from
 
 CARDS = Path(__file__).parents[2] / "datasets"
@@ -60,7 +59,7 @@ def two_samples(name: str) -> Trajectory:
 def test_a_recipe_generates_two_trajectories_that_differ_and_move(name):
     recipe = compose(name)
     assert recipe.name == name
-    batch = simulate(tiny(recipe), "train", [0, 1])
+    batch = tiny(recipe).simulate("train", [0, 1])
     assert torch.isfinite(batch.u).all()
     assert batch.u.shape[3:] == recipe.grid.shape and batch.u.dtype == torch.float32
     scale = batch.u[:, 0].std()

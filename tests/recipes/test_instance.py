@@ -1,6 +1,5 @@
 """One instance of a dataset: what it is, that it is what the dataset says, and what is refused."""
 
-import dataclasses
 import math
 
 import numpy as np
@@ -13,9 +12,9 @@ from pdekit.plain import to_plain
 from pdekit.recipes.initial import RandomFourierSeries
 from pdekit.recipes.initial.fixed import Fixed
 from pdekit.recipes.instance import instance_from
-from pdekit.recipes.simulation import simulate
 from pdekit.recipes.trajectories import Recipe, Uniform, recipe_from
 from pdekit.solvers import etdrk
+from tests.recipes.test_trajectories import basin
 
 STATE = Waves(1, (Wave(0, -1.0, (math.pi,), -math.pi / 2),))
 RECIPE = Recipe(
@@ -40,7 +39,7 @@ def test_an_instance_is_a_dataset_of_one_trajectory():
     assert set(instance.n_trajectories.values()) == {1} and set(instance.n_frames.values()) == {11}
     assert problem.instance == STATE and problem.params == () and problem.pde.viscosity == 0.1
     assert instance.substeps == 4 and instance.grid == RECIPE.grid and instance.warmup == 0
-    batch = simulate(instance, "test", [0])
+    batch = instance.simulate("test", [0])
     assert (batch.u[0, 0] - sampled(STATE, RECIPE.grid)).abs().max() < 1e-7  # stored in float32
 
 
@@ -54,7 +53,7 @@ def test_the_block_does_not_change_the_dataset():
 @pytest.mark.parametrize("number", [0, 3])
 def test_a_sample_is_the_trajectory_of_that_number(number):
     instance = instance_from(CONFIG, f"sample:{number}")
-    found, expected = simulate(instance, "test", [0]), simulate(RECIPE, "test", [number])
+    found, expected = instance.simulate("test", [0]), RECIPE.simulate("test", [number])
     assert (found.u - expected.u).abs().max() < 1e-6
     viscosity, length = expected.params[0].tolist()
     assert instance.pde.viscosity == viscosity and instance.grid.extent == (length,)
@@ -66,9 +65,8 @@ def test_what_does_not_exist_is_said():
         instance_from(CONFIG, "smooth")
     with pytest.raises(ValueError, match="N < 4"):
         instance_from(CONFIG, "sample:4")
-    walls = dataclasses.replace(RECIPE, grid=Grid((32,), (2.0,), layout=("nodes",)))
-    with pytest.raises(ValueError, match="periodic"):
-        instance_from(to_plain(walls), "sample:0")
+    with pytest.raises(ValueError, match="expected a periodic grid for instance=sample:0"):
+        instance_from(to_plain(basin()), "sample:0")
 
 
 def test_a_state_of_other_fields_is_refused():

@@ -13,9 +13,9 @@ from pdekit.fields import Field, Grid
 from pdekit.pdes import Advection, Burgers, Diffusion, KuramotoSivashinsky, ShallowWater
 from pdekit.plain import from_plain, to_plain, versions
 from pdekit.recipes import initial
-from pdekit.recipes.convergence import first_time, lowest_correlation, refined, relative_error, self_convergence
-from pdekit.recipes.simulation import setting, simulate
 from pdekit.recipes.trajectories import Recipe, Uniform, recipe_from
+from pdekit.simulators.check import first_time, lowest_correlation, relative_error
+from pdekit.simulators.stepping import finer_shape
 from pdekit.solvers import etdrk, finite_volume
 
 
@@ -130,11 +130,11 @@ def test_something_else_is_no_recipe():
 
 def test_a_trajectory_depends_on_its_key_only():
     made = recipe(params={"viscosity": Uniform(0.05, 0.2), "length_x": Uniform(5.0, 7.0), "dt": Uniform(0.1, 0.2)})
-    together = simulate(made, "train", [0, 1, 2, 3])
-    apart = simulate(made, "train", [3, 1])
+    together = made.simulate("train", [0, 1, 2, 3])
+    apart = made.simulate("train", [3, 1])
     torch.testing.assert_close(apart.params, together.params[[3, 1]], rtol=0, atol=0)
     torch.testing.assert_close(apart.u, together.u[[3, 1]])
-    other = simulate(made, "test", [3, 1])
+    other = made.simulate("test", [3, 1])
     assert (other.u[:, 0] - apart.u[:, 0]).abs().max() > 0.1 and not torch.equal(other.params, apart.params)
     low, high = torch.tensor([0.05, 5.0, 0.1]), torch.tensor([0.2, 7.0, 0.2])
     assert ((low <= together.params) & (together.params <= high)).all()
@@ -147,7 +147,7 @@ def test_varying_box_step_and_velocity_enter_the_solution():
         params={"velocity_x": Uniform(0.5, 1.5), "length_x": Uniform(5.0, 7.0), "dt": Uniform(0.1, 0.2)},
         text=True,
     )
-    batch = simulate(made, "test", [0, 1, 2])
+    batch = made.simulate("test", [0, 1, 2])
     for i, (velocity, length, dt) in enumerate(batch.params.tolist()):
         torch.testing.assert_close(batch.t[i], dt * torch.arange(6, dtype=torch.float64))
         k = 2 * np.pi / length * torch.arange(17)
@@ -159,10 +159,10 @@ def test_varying_box_step_and_velocity_enter_the_solution():
 
 def test_warmup_and_substeps():
     """Frames after a warm-up are the later frames without it; substeps change nothing where the step is exact."""
-    plain = simulate(recipe(pde=Diffusion()), "test", [0, 1])
-    later = simulate(recipe(pde=Diffusion(), warmup=0.2), "test", [0, 1])
+    plain = recipe(pde=Diffusion()).simulate("test", [0, 1])
+    later = recipe(pde=Diffusion(), warmup=0.2).simulate("test", [0, 1])
     torch.testing.assert_close(later.u[:, :4], plain.u[:, 2:])
-    finer = simulate(recipe(pde=Diffusion(), substeps=7), "test", [0, 1])
+    finer = recipe(pde=Diffusion(), substeps=7).simulate("test", [0, 1])
     torch.testing.assert_close(finer.u, plain.u)
 
 
@@ -173,14 +173,14 @@ def test_nan_names_the_trajectory_and_the_time():
     with pytest.raises(
         ValueError, match=r"trajectory 1 of train with \{'viscosity': -0.001\} at t = 50 .*raise substeps"
     ):
-        simulate(made, "train", [1])
+        made.simulate("train", [1])
 
 
 def test_a_finer_solver_grid_leads_to_the_same_frames():
     made = recipe(pde=Burgers(viscosity=0.3), grid=Grid((48,), (6.0,)))
     fine = dataclasses.replace(made, solver_shape=(96,))
-    coarse = simulate(made, "test", [0])
-    torch.testing.assert_close(simulate(fine, "test", [0]).u, coarse.u, rtol=0, atol=1e-5)
+    coarse = made.simulate("test", [0])
+    torch.testing.assert_close(fine.simulate("test", [0]).u, coarse.u, rtol=0, atol=1e-5)
 
 
 # Onto the stored grid
@@ -245,8 +245,8 @@ def test_the_check_sees_the_error_of_step_and_space():
         warmup=60.0,
         n_frames={"train": 2, "valid": 2, "test": 26},
     )
-    good = self_convergence(made)
-    coarse = self_convergence(dataclasses.replace(made, grid=Grid((72,), (64.0,)), substeps=2))
+    good = made.check()
+    coarse = dataclasses.replace(made, grid=Grid((72,), (64.0,)), substeps=2).check()
     assert len(good["error_step"]) == 4 and len(good["error_step"][0]) == len(good["time"]) == 26
     assert good["error_step"][0][0] == 0 and good["finer_shape"] == [192]
     assert good["time_of_error_step"] == [None] * 4  # agrees to t = 50
@@ -273,15 +273,16 @@ def test_errors_and_times_of_agreement():
     assert relative_error(0 * uniform, 0 * uniform, apart).tolist() == [[0.0, 0.0]]
     time = torch.tensor([0.0, 0.5, 1.0])
     assert first_time(time, torch.tensor([[False, True, False], [False, False, False]])) == [0.5, None]
-    assert refined(Grid((32, 10, 5), (1.0,) * 3, layout=("periodic", "cells", "nodes"))) == (48, 20, 9)
-    assert refined(Grid((16,), (1.0,), layout=("half_open",))) == (32,)
-    assert refined(Grid((96,), (1.0,)), stored=Grid((32,), (1.0,))) == (160,)
+    assert finer_shape(Grid((32, 10, 5), (1.0,) * 3, layout=("periodic", "cells", "nodes"))) == (48, 20, 9)
+    assert finer_shape(Grid((16,), (1.0,), layout=("half_open",))) == (32,)
+    assert finer_shape(Grid((96,), (1.0,)), stored=Grid((32,), (1.0,))) == (160,)
 
 
 def test_fields_come_from_the_equation():
     problem = recipe(params={"viscosity": Uniform(0.1, 0.2)}).problem("test")
     assert problem.fields == (Field("u"),) and problem.n_frames == 6 and problem.params == ("viscosity",)
-    assert setting(recipe(solver_shape=(64,)), "test", [0]).grid.shape == (64,)
+    fine = recipe(solver_shape=(64,))
+    assert fine.simulator.prepare(None, fine.grid).grid.shape == (64,)
 
 
 # Grids with ends
@@ -304,17 +305,17 @@ def basin() -> Recipe:
 
 def test_a_closed_basin_keeps_its_water():
     made = basin()
-    batch = simulate(made, "test", [0, 1])
+    batch = made.simulate("test", [0, 1])
     assert made.problem("test").boundary == ((Wall("free_slip"), Wall("free_slip")),)
     mass = batch.u[:, :, 0].double().mean(-1)
     torch.testing.assert_close(mass, mass[:, :1].expand_as(mass), rtol=1e-6, atol=0)
     assert float((batch.u[:, -1, 1]).abs().max()) > 0.05
-    check = self_convergence(made)
+    check = made.check()
     assert check["finer_shape"] == [96] and 1e-5 < np.max(check["error_space"]) < 0.1
 
 
 def test_a_boundary_that_the_solver_does_not_honour_is_refused():
     with pytest.raises(ValueError, match="got 'wall no_slip'"):
-        simulate(dataclasses.replace(basin(), boundary=(("wall no_slip", "outflow"),)), "test", [0])
+        dataclasses.replace(basin(), boundary=(("wall no_slip", "outflow"),)).simulate("test", [0])
     with pytest.raises(ValueError, match="expected a periodic grid for a solver without boundary conditions"):
         recipe(grid=Grid((32,), (6.0,), layout=("cells",)))

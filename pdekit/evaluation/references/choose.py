@@ -12,24 +12,22 @@ from pdekit.evaluation.references.resampled import Resampled
 from pdekit.evaluation.references.solved_again import SolvedAgain
 from pdekit.evaluation.references.stored import Reference, Stored
 from pdekit.recipes.base import BaseRecipe
-from pdekit.recipes.cases import SolvedRecipe
-from pdekit.recipes.trajectories import Recipe
 
 
 def on_grid(
     source: Source, shape: Sequence[int] | None, recipe: BaseRecipe | None = None, split: str = "test"
 ) -> Source:
-    """The source itself, or brought to another number of points; samples of a case are solved there."""
+    """The source itself, or brought to another number of points; samples that are solved as wholes are solved there."""
     if shape is None or tuple(shape) == tuple(source.problem.grid.shape):
         return source
-    if isinstance(recipe, SolvedRecipe):
+    if recipe is not None and not recipe.simulator.steps:
         return SolvedAgain(recipe, split, shape)
     return Resampled(source, shape)
 
 
 def can_go_on(recipe: BaseRecipe | None) -> bool:
     """Whether a recipe can make its trajectories longer than they are stored: those that a solver steps through."""
-    return isinstance(recipe, Recipe)
+    return recipe is not None and recipe.simulator.steps
 
 
 def reference_for(
@@ -59,11 +57,12 @@ def reference_for(
     """
     grid, stored = source.problem.grid, source.problem.n_frames
     n_frames = n_frames or stored
-    can_go_on = isinstance(recipe, Recipe)
+    goes_on = can_go_on(recipe)
     finer = shape is not None and any(m > n for m, n in zip(shape, grid.shape, strict=True))
-    if n_frames <= stored and not (finer and can_go_on and recipe.solver_shape is not None):
+    knows_more = finer and goes_on and recipe.simulator.shape_at(grid) != grid.shape
+    if n_frames <= stored and not knows_more:
         return Stored(on_grid(source, shape, recipe))
-    if can_go_on:
+    if goes_on:
         return Continued(recipe, source, max(n_frames, stored), shape, device)
     raise ValueError(
         f"expected at most the {stored} frames that each trajectory has, {n_frames} are needed: these data have no "

@@ -1,4 +1,4 @@
-"""The samples of a case on another grid: solved anew, because nothing is known between the stored points."""
+"""The samples of a recipe on another grid, simulated again, because nothing is known between the stored points."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from pdekit.fields import Trajectory
-from pdekit.recipes.cases import SolvedRecipe
+from pdekit.recipes.base import BaseRecipe
 
 KEPT = 2**24
 """Values of solved samples that are kept in memory, so that no sample in use is solved twice."""
@@ -23,7 +23,7 @@ class SolvedAgain:
         shape: points of each axis.
     """
 
-    def __init__(self, recipe: SolvedRecipe, split: str, shape: Sequence[int]):
+    def __init__(self, recipe: BaseRecipe, split: str, shape: Sequence[int]):
         self.recipe = dataclasses.replace(recipe, grid=recipe.grid.resized(shape))
         self.split = split
         self.problem = self.recipe.problem(split)

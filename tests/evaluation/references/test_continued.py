@@ -16,6 +16,7 @@ from pdekit.recipes.base import SPLITS
 from pdekit.recipes.initial import Channels, Constant, GaussianBumps, RandomConstant, RandomFourierSeries
 from pdekit.recipes.trajectories import Recipe, Uniform
 from pdekit.solvers import etdrk, finite_volume
+from tests.recipes.test_trajectories import basin
 
 
 def recipe(**changes) -> Recipe:
@@ -111,7 +112,7 @@ def test_work_is_told_as_it_is_done():
     reference.tick = told.append
     span = Span((0, 3), (0, 1), 1, 9, 3)
     list(reference.frames(span))
-    assert sum(told) == reference.work(span) > 2 * made.warmup_steps
+    assert sum(told) == reference.work(span) > 2 * made.simulator.warmup_steps
 
 
 def test_stored_frames_serve_as_far_as_they_go():
@@ -143,11 +144,11 @@ def test_finer_than_the_solver_is_interpolated_and_finer_than_stored_is_made_aga
 
 
 def test_a_grid_that_does_not_fit_is_refused_before_the_wait():
-    made = recipe(grid=Grid((33,), (22.0,), layout=("nodes",)))
+    made = basin()
     stored = Made(recipe())
     stored.problem = made.problem("test")
-    with pytest.raises(ValueError, match="expected at most 33 points on an axis of values at nodes, got 64"):
-        Continued(made, stored, 20, (64,))
+    with pytest.raises(ValueError, match="expected at most 64 points on an axis of averages over cells, got 96"):
+        Continued(made, stored, 20, (96,))
 
 
 def test_a_reference_that_diverges_is_refused():

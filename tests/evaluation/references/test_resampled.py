@@ -76,7 +76,7 @@ def test_a_source_on_another_grid():
     found = Resampled(source, (5, 3)).read(0)
     assert torch.equal(found.u, u[..., ::2, ::2]) and torch.equal(found.coeffs, u[:, 0, :, ::2, ::2] + 1)
     assert torch.equal(found.mask, (u[:, 0, :, ::2, ::2] > 7).float())
-    source.problem = dataclasses.replace(problem, grid=Grid((9, 5), (1.0, 1.0)))
+    source.problem = dataclasses.replace(problem, grid=Grid((9, 5), (1.0, 1.0)), boundary=())
     with pytest.raises(ValueError, match="expected no mask on a grid of periodic"):
         Resampled(source, (18, 10))
     source.problem = Problem(Points(2, 9), (Field("T"),))

@@ -8,7 +8,8 @@ import torch
 from pdekit.fields import Field, Grid, Points, Problem, Trajectory
 from pdekit.models.baselines.mean import Mean
 from pdekit.models.baselines.persistence import Persistence
-from pdekit.models.baselines.solver import Solver, substeps
+from pdekit.models.baselines.simulator import substeps
+from pdekit.models.baselines.solver import Solver
 from pdekit.pdes.korteweg_de_vries import KortewegDeVries
 from pdekit.pdes.kuramoto_sivashinsky import KuramotoSivashinsky
 from pdekit.pdes.shallow_water import ShallowWater

@@ -1,0 +1,166 @@
+"""The protocol of everything that makes data: it draws random inputs and yields the frames that follow from them.
+
+Generation, the self-convergence check, horizons longer than stored, other resolutions, references on a finer grid and
+the solver baseline are written once, in terms of this protocol.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pdekit.fields import Grid, Problem
+
+Tick = Callable[[int], None]
+"""Called with the units of work that have been done since the last call."""
+
+
+def silent(work: int) -> None:
+    """Report no progress."""
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """A resolution relative to that of a simulator.
+
+    Args:
+        space: factor on the number of points or elements, one for all axes or one for each; below 1 is coarser.
+        time: factor on the number of steps between frames.
+        dtype: "float32" or "float64"; that of the simulator if None.
+    """
+
+    space: float | tuple[float, ...] = 1.0
+    time: float = 1.0
+    dtype: str | None = None
+
+    def __post_init__(self):
+        factors = (self.time, *(self.space if isinstance(self.space, tuple) else (self.space,)))
+        if not all(factor > 0 for factor in factors):
+            raise ValueError(f"expected a refinement > 0, got {self}; 0.5 is half of the simulator's resolution")
+
+
+SAME = Refinement()
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What is random in one sample.
+
+    Args:
+        params: scalars by name. They are fields of the equation (or ``length_x|y|z`` and ``dt``), are stored with the
+            sample, and models are conditioned on them.
+        noise: unit normal numbers of which random fields are made, the same for every grid; not stored.
+        start: the random start of an equation in time as a function of the grid, "channel *space"; not stored.
+    """
+
+    params: dict[str, float]
+    noise: np.ndarray | None = None
+    start: Callable[[Grid], Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One time of several samples on the grid asked for; zero where a field does not exist.
+
+    Args:
+        u: "sample channel *space".
+        coeffs: "sample coeff *space", the input fields, the same at each time; None if there are none.
+        mask: "sample channel *space", 1 where each field exists; None if everywhere.
+    """
+
+    u: Float[Tensor, "sample channel *space"]
+    coeffs: Float[Tensor, "sample coeff *space"] | None = None
+    mask: Float[Tensor, "sample channel *space"] | None = None
+
+
+@runtime_checkable
+class Simulator(Protocol):
+    """A frozen dataclass of numbers that makes data.
+
+    `steps` is true where a state is advanced in time: samples are then advanced together, go on as long as wanted, and
+    may begin at a given state. Elsewhere a sample is solved as a whole, and ``start`` is None.
+    """
+
+    version: ClassVar[int]
+    steps: ClassVar[bool]
+
+    @property
+    def pde(self) -> Any:
+        """The equation, with nominal values of what is drawn."""
+
+    @property
+    def params(self) -> Mapping[str, Any] | Sequence[str]:
+        """Names of the scalars that a draw holds, in the order in which they are stored."""
+
+    def problem(self, grid: Grid, n_frames: int) -> Problem:
+        """The description of its data on a grid."""
+
+    def random_inputs(self, generator: np.random.Generator) -> Draw:
+        """The random inputs of one sample from the generator of that sample."""
+
+    def march(
+        self,
+        draws: Sequence[Draw],
+        grid: Grid,
+        refinement: Refinement = SAME,
+        start: Tensor | None = None,
+        device: str = "cpu",
+        tick: Tick = silent,
+    ) -> Iterator[Frame]:
+        """Frame after frame of some samples on a grid, whatever the solver's own resolution.
+
+        Args:
+            draws: random inputs of the samples.
+            grid: nominal, of the frames; lengths that a draw holds replace its own.
+            refinement: of the solver.
+            start: "sample channel *space", the first frame, on any number of points; drawn if None.
+            device: where the solver runs.
+            tick: told of the work that is done.
+        """
+
+    def settled(self, draws: Sequence[Draw], grid: Grid, device: str = "cpu", tick: Tick = silent) -> Tensor | None:
+        """The first frame on the solver's own grid, from which all refinements of a check begin; None where each
+        begins from the random inputs."""
+
+    def checks(self, grid: Grid) -> dict[str, tuple[Refinement, Refinement]]:
+        """Pairs of refinements whose difference shows an error, by name."""
+
+    def resolution(self, grid: Grid, refinement: Refinement = SAME) -> dict[str, Any]:
+        """What a refinement means in numbers, to be stored with a check."""
+
+    def work(self, n_frames: int, refinement: Refinement = SAME, started: bool = False) -> int:
+        """What `march` tells ``tick`` of one sample, in all."""
+
+    @property
+    def remedy(self) -> str:
+        """What to do if a value is not finite."""
+
+
+def parameters(simulator: Simulator, draws: Sequence[Draw]) -> Float[Tensor, "sample param"] | None:
+    """The scalars of draws in float64, in the order of the simulator's params; None if there are none."""
+    names = list(simulator.params)
+    rows = [[draw.params[name] for name in names] for draw in draws]
+    return torch.tensor(rows, dtype=torch.float64) if names else None
+
+
+def first_frames(
+    simulator: Simulator,
+    draws: Sequence[Draw],
+    grid: Grid,
+    n_frames: int,
+    refinement: Refinement = SAME,
+    start: Tensor | None = None,
+    device: str = "cpu",
+    tick: Tick = silent,
+) -> tuple[Float[Tensor, "sample time channel *space"], Frame]:
+    """The first frames of some samples, stacked on the CPU, and the last of them as it is; see `Simulator.march`."""
+    with torch.no_grad():
+        made = list(itertools.islice(simulator.march(draws, grid, refinement, start, device, tick), n_frames))
+        return torch.stack([frame.u for frame in made], 1).cpu(), made[-1]
