@@ -34,9 +34,14 @@ class Surrogate(nn.Module, ABC):
 
     ``stochastic`` is a fact of the method: whether its members differ, because a forecast draws random numbers. Of a
     method that is not, an evaluation makes one member.
+
+    ``requires`` names submodules that are surrogates and must be trained before this one, such as an autoencoder. They
+    are trained first, into a folder of that name in the run, or take the weights of ``requires.<name>=RUN``. Their
+    weights are stored with those of this method; its stages name the parameters that it trains itself.
     """
 
     stochastic: bool = False
+    requires: tuple[str, ...] = ()
     arguments: tuple[tuple[Any, ...], dict[str, Any]]
 
     def __new__(cls, *arguments, **options):

@@ -32,8 +32,10 @@ from pdekit.recipes.base import BaseRecipe
 from pdekit.recipes.generation import generate
 from pdekit.runs import WEIGHTS, build_model, new_folder, save_config, save_weights
 from pdekit.settings import Engine, Training, settings_from
+from pdekit.training.callbacks import Interrupted
 from pdekit.training.devices import check_engine, is_main_process
 from pdekit.training.module import Diverged, device_of, train_stages
+from pdekit.training.required import train_required
 from pdekit.workflows.datasets import open_files, recipe_of
 
 RUN = "PDEKIT_RUN"  # environment variable in which the first of several processes names its folder to the others
@@ -194,8 +196,7 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
         print(f"{plan.name} on {data}: {n_parameters:,} parameters, run {run}")
         if not resume:
             save_config(run, config)
-    with timed(seconds, "calibration"):
-        model.calibrate(plan.data.calibration_batches())
+    required = prepare_model(plan, run, seconds)
     seconds["training"], joules = spent_before(resume)
     continued = resume is not None and (run / "last.ckpt").exists()
     try:
@@ -210,7 +211,7 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
     if worker:
         return run
     record = {"seed": seed, "steps": outcome.steps, "parameters": n_parameters, "seconds": seconds}
-    record["energy"] = energy.record()
+    record |= {"energy": energy.record(), "requires": required}
     write_json(run / RECORD, provenance(**record))
     if outcome.interrupted:
         raise Stopped(f"stopped after {outcome.steps} steps. {how_to_go_on(config, run)}")
@@ -232,6 +233,27 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
     print(*model.findings(), closing, sep="\n")
     print(f"run: {run} (in Python: pdekit.load({str(run)!r}))")
     return run
+
+
+def prepare_model(plan: Plan, run: Path, seconds: dict[str, float]) -> dict[str, str]:
+    """Train what the method requires, if no run is named, and calibrate it.
+
+    Returns:
+        SHA-256 of the weights of each required surrogate.
+
+    Raises:
+        Stopped: if a required training was interrupted.
+    """
+    config, model, data = plan.config, plan.model, plan.data
+    settings, runs = Training(**config["training"]), config.get("requires")
+    try:
+        with timed(seconds, "required"), named_to_others(run):
+            files = train_required(model, data, settings, plan.engine, run, config["seed"], runs)
+    except Interrupted:
+        raise Stopped(f"stopped in the training of what the method requires. {how_to_go_on(config, run)}") from None
+    with timed(seconds, "calibration"):
+        model.calibrate(data.calibration_batches())
+    return {name: sha256(file) for name, file in files.items()}
 
 
 def shared_folder(worker: bool) -> Path | None:

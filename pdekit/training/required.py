@@ -1,0 +1,69 @@
+"""Other trained surrogates that a method needs: loaded from their runs, or trained first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_only
+
+from pdekit.models.base import Surrogate
+from pdekit.runs import WEIGHTS, load, save_model
+from pdekit.settings import Engine, Training
+from pdekit.training.callbacks import Interrupted
+from pdekit.training.module import train_stages
+
+
+def train_required(
+    model: Surrogate,
+    data: LightningDataModule,
+    settings: Training,
+    engine: Engine,
+    folder: Path,
+    seed: int = 0,
+    runs: Mapping[str, str | Path | None] | None = None,
+) -> dict[str, Path]:
+    """Give the surrogates that a method ``requires`` their trained weights.
+
+    Each one is a submodule of the method. It takes the weights of the run that is named, of an earlier training in
+    ``<folder>/<name>``, or is trained there first, on the same data and with the same settings.
+
+    Args:
+        model: whose submodules are meant.
+        data: data module; it is cut into the windows of ``model`` afterwards.
+        settings, engine, seed: of the training.
+        folder: of the run of ``model``.
+        runs: folders of trained runs by name; None, or no entry: it is trained.
+
+    Returns:
+        The file of the weights of each one.
+
+    Raises:
+        ValueError: if a run has no such name, another problem, or weights of another shape.
+        Interrupted: if its training was interrupted; called again, it goes on.
+    """
+    runs, found = dict(runs or {}), {}
+    unknown = sorted(set(runs) - set(model.requires))
+    if unknown:
+        raise ValueError(f"expected runs of {list(model.requires)}, found {unknown}; correct requires.*")
+    for name in model.requires:
+        child, place = model.get_submodule(name), Path(runs.get(name) or folder / name)
+        if runs.get(name) is None and not (place / WEIGHTS).exists():
+            _train(child, data, settings, engine, place, seed)
+        load(place, model=child).model.train()
+        found[name] = place / WEIGHTS
+    data.set_window(*model.window)
+    return found
+
+
+def _train(
+    child: Surrogate, data: LightningDataModule, settings: Training, engine: Engine, place: Path, seed: int
+) -> None:
+    data.set_window(*child.window)
+    child.calibrate(data.calibration_batches())
+    outcome = train_stages(child, data, settings, engine, place, seed, (place / "last.ckpt").exists())
+    if outcome.interrupted:
+        raise Interrupted
+    if rank_zero_only.rank == 0:
+        save_model(place, child)

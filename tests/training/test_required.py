@@ -1,0 +1,98 @@
+"""A method that needs another trained run: trained first, loaded, resumed, stored with its weights."""
+
+import dataclasses
+import json
+import os
+import signal
+
+import pytest
+import torch
+
+import pdekit
+from pdekit.models.one_step import OneStep
+from pdekit.models.stages import adam_stage
+from pdekit.provenance import sha256
+from pdekit.runs import WEIGHTS
+from pdekit.settings import Engine
+from pdekit.training.callbacks import Interrupted
+from pdekit.training.required import train_required
+from tests.models.small import PointwiseNet
+from tests.training.test_module import SETTINGS, waves
+
+
+class Corrected(OneStep):
+    """Learns what a coarse step, which is trained first, leaves."""
+
+    configurable = True
+    requires = ("coarse",)
+
+    def __init__(self, problem, net):
+        super().__init__(problem, net, target="state")
+        self.coarse = OneStep(problem, net)
+
+    def step(self, frames, given, noise=None):
+        with torch.no_grad():
+            coarse = self.coarse.step(frames, given)
+        return coarse + super().step(frames, given)
+
+    def stages(self, settings):
+        return (dataclasses.replace(adam_stage(settings), parameters=("net.",)),)
+
+
+SHORT = dataclasses.replace(SETTINGS, steps=5)
+
+
+def required(folder, runs=None, act=None):
+    data = waves()
+    torch.manual_seed(0)
+    model = Corrected(data.problem, PointwiseNet)
+    if act is not None:
+        model.coarse.before_step = lambda stage, step: act() if step == 3 else None
+    return model, data, lambda: train_required(model, data, SHORT, Engine(), folder, 3, runs)
+
+
+def test_what_is_required_is_trained_first_and_only_once(tmp_path):
+    model, data, go = required(tmp_path)
+    start = {name: value.clone() for name, value in model.state_dict().items()}
+    assert go() == {"coarse": tmp_path / "coarse" / WEIGHTS}
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, start[name])}
+    assert {"coarse.net.mix.weight", "coarse.normaliser.scale"} < changed
+    assert all(name.startswith("coarse.") for name in changed)
+    assert (data.train.history, data.train.target) == model.window
+    again, _, go = required(tmp_path)
+    written = (tmp_path / "coarse" / WEIGHTS).stat().st_mtime_ns
+    go()
+    assert (tmp_path / "coarse" / WEIGHTS).stat().st_mtime_ns == written
+    assert torch.equal(again.coarse.net.mix.weight, model.coarse.net.mix.weight)
+
+
+def test_a_run_that_is_named_is_loaded(tmp_path):
+    model, _, go = required(tmp_path / "first")
+    files = go()
+    other, _, go = required(tmp_path / "second", {"coarse": tmp_path / "first" / "coarse"})
+    assert go() == files and not (tmp_path / "second").exists()
+    assert torch.equal(other.coarse.net.mix.weight, model.coarse.net.mix.weight)
+    with pytest.raises(ValueError, match=r"expected runs of \['coarse'\], found \['fine'\]"):
+        required(tmp_path, {"fine": "x"})[2]()
+
+
+def test_an_interrupted_training_goes_on(tmp_path):
+    expected, _, go = required(tmp_path / "whole")
+    go()
+    _, _, go = required(tmp_path / "stopped", act=lambda: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(Interrupted):
+        go()
+    model, _, go = required(tmp_path / "stopped")
+    go()
+    assert torch.equal(model.coarse.net.mix.weight, expected.coarse.net.mix.weight)
+
+
+def test_a_run_holds_the_weights_of_both(tmp_path):
+    data = waves()
+    overrides = ["training.steps=4", "evaluate=false", f"runs_dir={tmp_path}", "training.validate_every=4"]
+    run = pdekit.train(Corrected(data.problem, PointwiseNet), data, overrides)
+    record = json.loads((run.path / "provenance.json").read_text())
+    assert record["requires"] == {"coarse": sha256(run.path / "coarse" / WEIGHTS)}
+    loaded = pdekit.load(run.path, trust=("tests",)).model
+    for name, value in pdekit.load(run.path / "coarse", trust=("tests",)).model.state_dict().items():
+        assert torch.equal(loaded.coarse.state_dict()[name], value), name
