@@ -33,6 +33,7 @@ SMALL = {
     "pod_deeponet": ["model.net.branch.width=4", "model.net.n_modes=3"],
     "tfno": ["model.net.width=8", "model.net.modes=3", "model.net.n_layers=1"],
     "unet": ["model.net.width=4", "model.net.multipliers=[1,2]"],
+    "wdno": ["model.net.width=4", "model.net.multipliers=[1,2]", "model.levels.n=3"],
     "uno": ["model.net.width=8", "model.net.modes=3"],
 }
 LITTLE = [
@@ -92,6 +93,7 @@ ACCEPTED = {
         ("deeponet", "pod_deeponet", "fno", "fno_heads", "unet", "dilated_resnet", "tfno", "uno", "pde_refiner"),
         IN_SPACE,
     ),
+    "wdno": IN_SPACE - {"volume"},  # time is an axis of its net
     "mean": set(KINDS),
     "persistence": set(KINDS) - STEADY,
     "solver": PERIODIC,

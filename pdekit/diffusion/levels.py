@@ -8,6 +8,7 @@ last level to D.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -17,6 +18,38 @@ from torch import Tensor
 from pdekit.diffusion.paths import Path
 
 Levels = Float[Tensor, "level"]
+
+
+@dataclass(frozen=True)
+class LogLevels:
+    """The levels of a method: what it is trained on and where it is sampled, all uniform in ln k.
+
+    Args:
+        n: levels of the sampler.
+        k_min: smallest noise. Levels far below a net's own error cost training time and gain nothing.
+        k_max: largest noise.
+    """
+
+    configurable = True
+
+    n: int = 10
+    k_min: float = 0.02
+    k_max: float = 20.0
+
+    def __post_init__(self):
+        _check_range(self.n, self.k_max, self.k_min)
+
+    def grid(self) -> Levels:
+        """Return the levels of the sampler, see `log_levels`."""
+        return log_levels(self.n, self.k_max, self.k_min)
+
+    def random(self, n: int) -> Float[Tensor, "batch"]:
+        """Draw training levels, see `random_levels`."""
+        return random_levels(n, self.k_max, self.k_min)
+
+    def share(self, k: Float[Tensor, "batch"]) -> Float[Tensor, "batch"]:
+        """Return ln(k / k_min) / ln(k_max / k_min), between 0 and 1: what a net is told of the level."""
+        return torch.log(k / self.k_min) / math.log(self.k_max / self.k_min)
 
 
 def log_levels(n: int, k_max: float = 20.0, k_min: float = 1e-3) -> Levels:

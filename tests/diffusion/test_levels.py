@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from pdekit.diffusion.levels import checked_levels, log_levels, path_levels, power_levels, random_levels
+from pdekit.diffusion.levels import LogLevels, checked_levels, log_levels, path_levels, power_levels, random_levels
 from pdekit.diffusion.paths import FlowPath, LinearPath
 
 GRIDS = {
@@ -50,3 +50,14 @@ def test_levels_that_no_sampler_can_use_are_refused(wrong):
 def test_impossible_ranges_are_refused(arguments):
     with pytest.raises(ValueError, match="expected n >= 1"):
         log_levels(*arguments)
+
+
+def test_the_levels_of_a_method_agree_in_training_and_sampling():
+    levels = LogLevels(5, 0.1, 10.0)
+    assert torch.equal(levels.grid(), log_levels(5, 10.0, 0.1))
+    even = torch.linspace(1, 0, 5, dtype=torch.float64)
+    torch.testing.assert_close(levels.share(levels.grid()), even, atol=1e-14, rtol=0)
+    torch.manual_seed(0)
+    assert ((levels.share(levels.random(50)) >= 0) & (levels.share(levels.random(50)) <= 1)).all()
+    with pytest.raises(ValueError, match="expected n >= 1"):
+        LogLevels(5, 30.0)
