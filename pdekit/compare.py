@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import glob
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pdekit.cli.command_line import did_you_mean, stoppable, take, tell
+from pdekit.cli.command_line import HELP, did_you_mean, take
+from pdekit.cli.sentences import sentences
 from pdekit.cli.stored import read_config
 
 USAGE = """\
@@ -30,24 +32,22 @@ APART = ("seed", "runs_dir", "data_dir", "evaluation")
 """What may differ between runs of one method."""
 
 
-def main() -> None:
-    """The command line. Everything heavy is imported later."""
-    stoppable(command)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Compare the runs that the arguments name.
 
-
-def command() -> None:
-    """Compare the runs that the arguments name."""
-    arguments = sys.argv[1:]
-    if not arguments or {"--help", "-h"} & set(arguments):
-        print(USAGE)
-        return
-    patterns, folder = take(arguments, "runs"), take(arguments, "folder")
-    if arguments:
-        key = arguments[0].partition("=")[0]
-        sys.exit(
-            f"error: expected runs=[...] and folder=PATH, got {arguments[0]!r}; {did_you_mean(key, ['runs', 'folder'])}"
-        )
-    tell(lambda: print(compare(found(patterns), Path(folder[-1] if folder else "comparison"))))
+    Args:
+        arguments: as typed; those of the process if None.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    with sentences():
+        if not arguments or HELP & set(arguments):
+            print(USAGE)
+            return
+        patterns, folder = take(arguments, "runs"), take(arguments, "folder")
+        if arguments:
+            known = did_you_mean(arguments[0].partition("=")[0], ["runs", "folder"])
+            raise ValueError(f"expected runs=[...] and folder=PATH, got {arguments[0]!r}; {known}")
+        print(compare(found(patterns), Path(folder[-1] if folder else "comparison")))
 
 
 def found(patterns: list[str]) -> list[Path]:

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from pdekit.cli import command_line
-from pdekit.cli.command_line import CONFIGS, listing, take
+from pdekit.cli.command_line import HELP, callable_module, listing, take
+from pdekit.cli.compose import composed, jobs, read_arguments, schema, shown
+from pdekit.cli.sentences import sentences
 from pdekit.cli.sweep import Sweep
 
 if TYPE_CHECKING:
     from pdekit.data.module import DataModule
     from pdekit.runs import Run
+
+MISSING = "???"  # as the configuration file writes a value that has to be given
 
 USAGE = """\
 Evaluate a trained run next to baselines and solvers, and write scores.nc, forecasts.nc and report.html.
@@ -61,38 +65,42 @@ datasets, each with the CPU time that generates it on first use:
 """
 
 
-def main() -> None:
-    """The command line. Everything heavy is imported later."""
-    command_line.stoppable(command)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Evaluate once, or for each job of a sweep. Everything heavy is imported after the configuration is checked.
+
+    Args:
+        arguments: as typed; those of the process if None.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    with sentences():
+        if not arguments or HELP & set(arguments):
+            print(USAGE.format(data=listing("data"), evaluation=listing("evaluation")))
+            return
+        trust, typed = take(arguments, "trust"), read_arguments(flat(arguments))
+        sweep = Sweep(typed.several)
+        for overrides in jobs(typed):
+            with sweep.job(overrides) as job:
+                register_schema()
+                config, chosen = composed("evaluate", overrides)
+                if config["run"] == MISSING:
+                    raise ValueError("expected run=PATH, the folder of a trained run, found none; give it")
+                if typed.show:
+                    print(shown(config))
+                    continue
+                print(workflow().evaluate_run(config, chosen.get("data"), trust))
+                job.result = str(config["folder"] or config["run"])
+        if sweep.end():
+            sys.exit(1)
 
 
-def command() -> None:
-    """Compose the configuration and evaluate, once or for each job of a sweep."""
-    arguments = sys.argv[1:]
-    if not arguments or {"--help", "-h"} & set(arguments):
-        print(USAGE.format(data=listing("data"), evaluation=listing("evaluation")))
-        return
-    trust = take(arguments, "trust")
-    import hydra
-    from omegaconf import DictConfig, OmegaConf
+def workflow() -> ModuleType:
+    """Return the module that evaluates."""
+    from pdekit import machine
 
-    register_schema()
+    machine.prepare()
+    from pdekit.workflows import evaluation_run
 
-    @hydra.main(config_path=str(CONFIGS), config_name="evaluate", version_base="1.3")
-    def job(composed: DictConfig) -> None:
-        from hydra.core.hydra_config import HydraConfig
-
-        if OmegaConf.missing_keys(composed):
-            sys.exit("error: expected run=PATH, the folder of a trained run, got none; give it")
-        name = HydraConfig.get().runtime.choices.get("data")
-        sweep.do(lambda: print(carry_out(OmegaConf.to_container(composed, resolve=True), name, trust)))
-
-    sweep = Sweep()
-    sys.argv[1:] = command_line.open_options(flat(arguments))
-    try:
-        command_line.run(job)
-    finally:
-        sweep.end()
+    return evaluation_run
 
 
 def flat(arguments: Sequence[str]) -> list[str]:
@@ -109,7 +117,6 @@ def register_schema() -> None:
     import dataclasses
 
     from hydra.core.config_store import ConfigStore
-    from omegaconf import MISSING
 
     from pdekit.evaluation.settings import Evaluation
 
@@ -122,17 +129,7 @@ def register_schema() -> None:
         path: str | None = None
         data: Any = None
 
-    ConfigStore.instance().store("evaluate_schema", command_line.schema(Command))
-
-
-def carry_out(config: dict[str, Any], data_name: str | None = None, trust: Sequence[str] = ()) -> str:
-    """Score a run and write its report; see `pdekit.workflows.evaluation_run.evaluate_run`."""
-    from pdekit import machine
-
-    machine.prepare()
-    from pdekit.workflows.evaluation_run import evaluate_run
-
-    return evaluate_run(config, data_name, trust)
+    ConfigStore.instance().store("evaluate_schema", schema(Command))
 
 
 def evaluate(
@@ -157,22 +154,19 @@ def evaluate(
         FileNotFoundError: if there is no such run.
         ValueError: on settings that do not exist, or data of another problem.
     """
-    from pdekit import machine
-
-    machine.prepare()
+    evaluation_run = workflow()
     from pdekit.runs import Run
-    from pdekit.workflows.evaluation_run import evaluate_run
 
     register_schema()
     loaded = run if isinstance(run, Run) else None
     named = [f"data={data}"] if isinstance(data, str) else []
     folder = str(run if loaded is None else loaded.path)
-    config, chosen = command_line.composed("evaluate", [*named, *flat(overrides)], {"run": folder})
+    config, chosen = composed("evaluate", [*named, *flat(overrides)], {"run": folder})
     module = None if data is None or isinstance(data, str) else data
-    return evaluate_run(config, chosen.get("data"), trust, loaded, module)
+    return evaluation_run.evaluate_run(config, chosen.get("data"), trust, loaded, module)
 
 
-command_line.callable_module(__name__, evaluate)
+callable_module(__name__, evaluate)
 
 if __name__ == "__main__":
     main()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from pdekit.cli.command_line import CONFIGS, choices, did_you_mean, listing, open_options, run, stoppable, take
+from pdekit.cli.command_line import HELP, listing, take
+from pdekit.cli.compose import composed, jobs, read_arguments, shown
+from pdekit.cli.sentences import sentences
 from pdekit.cli.sweep import Sweep
 from pdekit.machine import prepare
 
-HELP = """Generate a dataset, or complete one that was interrupted (the same command goes on where it was).
+USAGE = """Generate a dataset, or complete one that was interrupted (the same command goes on where it was).
 
     python -m pdekit.generate data=NAME [workers=2] [device=cuda] [data_dir=PATH] [data.KEY=VALUE ...]
 
@@ -21,56 +25,45 @@ Recipes, each with the CPU time of one core that generates it:
 {recipes}"""
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Generate once, or for each job of a sweep.
+
+    Args:
+        arguments: as typed; those of the process if None.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if {"-h", "--help"} & set(arguments):
-        print(HELP.format(recipes=listing("data")))
-        return
-    trust = take(arguments, "trust")
-    known = choices("data")
-    named = [argument.partition("=")[2] for argument in arguments if argument.startswith("data=")]
-    own = any(argument.startswith(("--config-dir", "-cd", "hydra.searchpath=")) for argument in arguments)
-    if named and named[-1] not in known and not own:
-        sys.exit(f"error: expected data=NAME of a recipe, got {named[-1]!r}; {did_you_mean(named[-1], list(known))}")
-    stoppable(lambda: _command(arguments, trust))
+    with sentences():
+        if HELP & set(arguments):
+            print(USAGE.format(recipes=listing("data")))
+            return
+        trust, typed = take(arguments, "trust"), read_arguments(arguments)
+        sweep = Sweep(typed.several)
+        for overrides in jobs(typed):
+            with sweep.job(overrides) as job:
+                config, _ = composed("generate", overrides)
+                if typed.show:
+                    print(shown(config))
+                    continue
+                job.result = str(carry_out(config, trust))
+        if sweep.end():
+            sys.exit(1)
 
 
-def _command(arguments: list[str], trust: list[str]) -> None:
+def carry_out(config: Mapping[str, Any], trust: Sequence[str] = ()) -> Path:
+    """Generate the dataset of a configuration; return its folder.
+
+    Raises:
+        ValueError: if the device does not exist, or the recipe is wrong.
+    """
     prepare()
-    sweep = Sweep()
-    try:
-        run(lambda: _run_hydra(arguments, trust, sweep))
-    finally:
-        sweep.end()
+    from pdekit.recipes.generation import generate
+    from pdekit.recipes.instance import instance_from
+    from pdekit.training.devices import check_device
 
-
-def _run_hydra(arguments: list[str], trust: list[str], sweep: Sweep) -> None:
-    import hydra
-
-    @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="generate")
-    def job(config) -> None:
-        from omegaconf import OmegaConf
-
-        from pdekit.recipes.generation import generate
-        from pdekit.recipes.instance import instance_from
-        from pdekit.training.devices import check_device
-
-        plain = OmegaConf.to_container(config, resolve=True)
-
-        def work() -> Path:
-            check_device(plain["device"])
-            recipe = instance_from(plain["data"], plain["instance"], trust)
-            base = Path(plain["data_dir"]) if plain["data_dir"] else None
-            return generate(recipe, base, plain["workers"], plain["device"], progress=sys.stdout.isatty())
-
-        sweep.do(work)
-
-    before, sys.argv = sys.argv, ["pdekit.generate", *open_options(arguments)]
-    try:
-        job()
-    finally:
-        sys.argv = before
+    check_device(config["device"])
+    recipe = instance_from(config["data"], config["instance"], trust)
+    base = Path(config["data_dir"]) if config["data_dir"] else None
+    return generate(recipe, base, config["workers"], config["device"], progress=sys.stdout.isatty())
 
 
 if __name__ == "__main__":

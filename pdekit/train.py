@@ -9,10 +9,12 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from pdekit.cli import command_line
-from pdekit.cli.command_line import listing, take
+from pdekit.cli.command_line import HELP, callable_module, listing, take
+from pdekit.cli.compose import Typed, composed, jobs, read_arguments, schema, shown
+from pdekit.cli.sentences import sentences
 from pdekit.cli.stored import check_config, read_config
 from pdekit.cli.sweep import Sweep
 
@@ -49,43 +51,65 @@ Your own code: hydra.searchpath=[file://FOLDER] finds your configurations, trust
 """
 
 
-def main() -> None:
-    """The command line. Everything heavy is imported later."""
-    command_line.stoppable(command)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train once, or for each job of a sweep. Everything heavy is imported after the configuration is checked.
+
+    Args:
+        arguments: as typed; those of the process if None.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    with sentences():
+        if not arguments or HELP & set(arguments):
+            print(USAGE.format(**{group: listing(group) for group in ("model", "data", "trainer", "evaluation")}))
+            return
+        trust, resume = take(arguments, "trust"), take(arguments, "resume")
+        run = Path(resume[-1]) if resume else None
+        typed = Typed(tuple(arguments)) if run else read_arguments(without_dataset(arguments))
+        sweep = Sweep(typed.several)
+        for overrides in jobs(typed):
+            with sweep.job(overrides) as job:
+                config = resumed(run, overrides) if run else typed_config(overrides)
+                if typed.show:
+                    print(shown(config))
+                    continue
+                check_processes(config, typed.several)
+                training_run, seconds = workflow()
+                plan = training_run.plan_run(config, trust, seconds)
+                job.result = str(training_run.carry_out(plan, run and run.resolve()))
+        if sweep.end():
+            sys.exit(1)
 
 
-def command() -> None:
-    """Compose the configuration and train, once or for each job of a sweep."""
-    arguments = sys.argv[1:]
-    if not arguments or {"--help", "-h"} & set(arguments):
-        print(USAGE.format(**{group: listing(group) for group in ("model", "data", "trainer", "evaluation")}))
-        return
-    trust, resume = take(arguments, "trust"), take(arguments, "resume")
-    if resume:
-        run = Path(resume[-1])
-        command_line.tell(lambda: carry_out(resumed(run, arguments), trust, run.resolve()))
-        return
-    import hydra
-    from omegaconf import DictConfig, OmegaConf
+def workflow() -> tuple[ModuleType, dict[str, float]]:
+    """Return the module that trains, and the wall time of its imports."""
+    from pdekit import machine
 
+    machine.prepare()
+    began = time.monotonic()
+    from pdekit.workflows import training_run
+
+    return training_run, {"imports": round(time.monotonic() - began, 2)}
+
+
+def typed_config(overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the configuration of a new run, with the chosen names of model, data and trainer."""
     register_schema()
+    config, chosen = composed("train", overrides)
+    config["choices"] = chosen_names(config, chosen)
+    return config
 
-    @hydra.main(config_path=str(command_line.CONFIGS), config_name="train", version_base="1.3")
-    def job(composed: DictConfig) -> None:
-        from hydra.core.hydra_config import HydraConfig
 
-        config = OmegaConf.to_container(composed, resolve=True)
-        chosen = dict(HydraConfig.get().runtime.choices)
-        config["choices"] = chosen_names(config, chosen)
-        sys.argv[1:] = typed  # several processes are started with the same command line
-        sweep.do(lambda: carry_out(config, trust))
+def check_processes(config: Mapping[str, Any], several: bool) -> None:
+    """Refuse several processes in a sweep: they are started with the same command line, the whole sweep's.
 
-    sweep = Sweep()
-    typed, sys.argv[1:] = sys.argv[1:], command_line.open_options(without_dataset(arguments))
-    try:
-        command_line.run(job)
-    finally:
-        sweep.end()
+    Raises:
+        ValueError: if both are asked for.
+    """
+    if several and config["trainer"]["devices"] != 1:
+        raise ValueError(
+            f"expected one process for each job of a sweep, found trainer.devices={config['trainer']['devices']}; "
+            "start the jobs one by one"
+        )
 
 
 def without_dataset(arguments: Sequence[str]) -> list[str]:
@@ -116,7 +140,7 @@ def register_schema() -> None:
     from pdekit.settings import Engine, Training
 
     groups = {"training": Training, "loading": Loading, "trainer": Engine, "evaluation": Evaluation}
-    node: dict[str, Any] = {name: command_line.schema(cls) for name, cls in groups.items()}
+    node: dict[str, Any] = {name: schema(cls) for name, cls in groups.items()}
     ConfigStore.instance().store("train_schema", node | {"evaluate": BooleanNode(True)})
 
 
@@ -135,7 +159,9 @@ def resumed(run: Path, arguments: Sequence[str]) -> dict[str, Any]:
     check_config(plain, run / "config.yaml")
     stored = OmegaConf.create(plain)
     for argument in arguments:
-        key, _, value = argument.partition("=")
+        key, equals, value = argument.partition("=")
+        if not equals:
+            raise ValueError(f"expected key=value after resume=RUN, found {argument!r}; leave it out")
         if key.startswith("trainer.") or key == "evaluate":
             OmegaConf.update(stored, key, OmegaConf.from_dotlist([f"value={value}"]).value)
             continue
@@ -147,33 +173,6 @@ def resumed(run: Path, arguments: Sequence[str]) -> dict[str, Any]:
                 "trainer.* and evaluate may change): leave it out, or start a new run"
             )
     return OmegaConf.to_container(stored, resolve=False)
-
-
-def carry_out(config: dict[str, Any], trust: Sequence[str] = (), resume: Path | None = None) -> Path:
-    """Generate, train, evaluate, report; the heavy imports are timed.
-
-    Args:
-        config: resolved and plain, as in a run's ``config.yaml``.
-        trust: packages beside pdekit that it may name.
-        resume: folder of the run to continue.
-
-    Returns:
-        The run folder.
-
-    Raises:
-        KeyboardInterrupt: if the training was interrupted; its message says how to go on.
-    """
-    from pdekit import machine
-
-    machine.prepare()
-    began = time.monotonic()
-    from pdekit.workflows import training_run
-
-    seconds = {"imports": round(time.monotonic() - began, 2)}
-    try:
-        return training_run.carry_out(training_run.plan_run(config, trust, seconds), resume)
-    except training_run.Stopped as stop:
-        raise KeyboardInterrupt(str(stop)) from None
 
 
 def train(
@@ -205,7 +204,7 @@ def train(
     Raises:
         ValueError: on settings that do not exist or do not fit together.
         Diverged: if the loss is not finite.
-        Stopped: if the training is interrupted.
+        Stopped: a KeyboardInterrupt, if the training is interrupted.
     """
     from pdekit import machine
 
@@ -240,7 +239,7 @@ def in_python(
     objects = [key for key, item in given.items() if item is not None and not isinstance(item, str)]
     refuse_options_of(objects, overrides)
     absent = [f"~{key}" for key in given if key in objects or (key == "data" and data is None)]
-    config, chosen = command_line.composed("train", [*groups, *absent, *overrides], {"name": name} if name else {})
+    config, chosen = composed("train", [*groups, *absent, *overrides], {"name": name} if name else {})
     if "model" in objects:
         chosen["model"], config["model"] = method_name(model), configuration_or_none(model)
     if "data" in objects:
@@ -269,7 +268,7 @@ def refuse_options_of(objects: Sequence[str], overrides: Sequence[str]) -> None:
                 )
 
 
-command_line.callable_module(__name__, train)
+callable_module(__name__, train)
 
 if __name__ == "__main__":
     main()

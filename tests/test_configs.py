@@ -8,7 +8,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from pdekit.cli.command_line import CONFIGS, choices, schema
+from pdekit.cli.command_line import CONFIGS, choices
+from pdekit.cli.compose import schema
 from pdekit.data.arrays import from_arrays
 from pdekit.data.loading import Loading
 from pdekit.models.base import Surrogate

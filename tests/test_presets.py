@@ -8,7 +8,8 @@ import xarray as xr
 
 from pdekit import evaluate as evaluation_command
 from pdekit import train as training_command
-from pdekit.cli.command_line import CONFIGS, choices, composed, generation_times
+from pdekit.cli.command_line import CONFIGS, choices, generation_times
+from pdekit.cli.compose import composed
 from pdekit.evaluate import flat
 from pdekit.evaluation.settings import Evaluation
 from pdekit.plain import from_plain

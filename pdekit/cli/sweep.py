@@ -1,22 +1,22 @@
-"""Do the jobs of a command one by one: a single one, or all of a sweep (``-m``) with one table at the end."""
+"""The jobs of a command: a single one, or all of a sweep (``-m``) with one table at the end."""
 
 from __future__ import annotations
 
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-from pdekit.cli.command_line import REFUSALS, sentence, tell
+from pdekit.cli.sentences import FULL_ERROR, REFUSALS, sentence
 
 DONE, FAILED = "done", "failed"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Job:
-    """A job of a sweep that has ended.
+    """A job of a sweep.
 
     Args:
         overrides: what was typed for it.
@@ -25,55 +25,48 @@ class Job:
     """
 
     overrides: str
-    outcome: str
-    result: str
+    outcome: str = DONE
+    result: str = ""
 
 
 class Sweep:
-    """The jobs of one command. A job that fails does not end the sweep."""
+    """The jobs of one command. A job that fails does not end a sweep.
 
-    def __init__(self):
+    Args:
+        several: whether this is a sweep; the error of a single job is raised.
+    """
+
+    def __init__(self, several: bool):
+        self.several = several
         self.jobs: list[Job] = []
-        self.process = os.getpid()
 
-    def do(self, work: Callable[[], Any]) -> None:
-        """Do the work of one Hydra job.
-
-        A single job ends the command with a sentence if it fails. A job of a sweep prints the sentence and is recorded.
-        A launcher that does the jobs in other processes is given the error.
-        """
-        from hydra.core.hydra_config import HydraConfig
-        from hydra.types import RunMode
-
-        known = HydraConfig.get()
-        if known.mode != RunMode.MULTIRUN:
-            tell(work)
+    @contextmanager
+    def job(self, overrides: Sequence[str]) -> Iterator[Job]:
+        """Record the outcome of the block; print the error of a job of a sweep and go on."""
+        job = Job(" ".join(overrides))
+        if not self.several:
+            yield job
             return
-        overrides = " ".join(override.lstrip("+") for override in known.overrides.task)
+        self.jobs.append(job)
         try:
-            result = work()
+            yield job
         except KeyboardInterrupt as stop:
-            self.jobs.append(Job(overrides, FAILED, str(stop) or "stopped"))
+            job.outcome, job.result = FAILED, str(stop) or "stopped"
+            self.end()
             raise
         except Exception as error:
-            if os.getpid() != self.process:
-                raise
-            if not isinstance(error, REFUSALS) or os.environ.get("PDEKIT_FULL_ERROR") == "1":
+            if not isinstance(error, REFUSALS) or os.environ.get(FULL_ERROR) == "1":
                 traceback.print_exception(error)
-            said = sentence(error) or type(error).__name__
-            print(f"error: {said}\n(the sweep goes on)", file=sys.stderr)
-            self.jobs.append(Job(overrides, FAILED, said.splitlines()[0]))
-        else:
-            self.jobs.append(Job(overrides, DONE, "" if result is None else str(result)))
+            message = sentence(error) or type(error).__name__
+            print(f"error: {message}\n(the sweep goes on)", file=sys.stderr)
+            job.outcome, job.result = FAILED, message.splitlines()[0]
 
-    def end(self) -> None:
-        """Print the table of a sweep; exit with 1 if a job failed."""
-        if not self.jobs:
-            return
+    def end(self) -> int:
+        """Print the table of a sweep; return the number of jobs that failed."""
         failed = sum(job.outcome == FAILED for job in self.jobs)
-        width = max(len(job.overrides) for job in self.jobs)
-        print(f"{len(self.jobs)} jobs, {failed} failed:")
-        for job in self.jobs:
-            print(f"  {job.overrides:<{width}}  {job.outcome:<6}  {job.result}".rstrip())
-        if failed:
-            sys.exit(1)
+        if self.jobs:
+            width = max(len(job.overrides) for job in self.jobs)
+            print(f"{len(self.jobs)} jobs, {failed} failed:")
+            for job in self.jobs:
+                print(f"  {job.overrides:<{width}}  {job.outcome:<6}  {job.result}".rstrip())
+        return failed

@@ -41,7 +41,7 @@ from pdekit.workflows.datasets import open_files, recipe_of
 RUN = "PDEKIT_RUN"  # environment variable in which the first of several processes names its folder to the others
 
 
-class Stopped(RuntimeError):
+class Stopped(KeyboardInterrupt):
     """Training was interrupted before its last step; the message says how to continue it."""
 
 

@@ -4,7 +4,8 @@ import errno
 
 import pytest
 
-from pdekit.cli.command_line import choices, take, tell
+from pdekit.cli.command_line import choices, take
+from pdekit.cli.sentences import sentences
 
 
 @pytest.mark.parametrize(
@@ -23,27 +24,30 @@ from pdekit.cli.command_line import choices, take, tell
 def test_what_can_be_mended_is_said_in_a_sentence(monkeypatch, error, said):
     monkeypatch.delenv("PDEKIT_FULL_ERROR", raising=False)
 
-    def job():
+    with pytest.raises(SystemExit) as end, sentences():
         raise error
-
-    with pytest.raises(SystemExit) as end:
-        tell(job)
     assert str(end.value).startswith(said)
 
 
 def test_a_defect_keeps_its_trace(monkeypatch):
     monkeypatch.delenv("PDEKIT_FULL_ERROR", raising=False)
-    with pytest.raises(ZeroDivisionError):
-        tell(lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError), sentences():
+        raise ZeroDivisionError
+
+
+def test_the_trace_is_shown_when_asked_for(monkeypatch):
+    monkeypatch.setenv("PDEKIT_FULL_ERROR", "1")
+    with pytest.raises(ValueError, match="expected a"), sentences():
+        raise ValueError("expected a")
 
 
 def test_ctrl_c_is_no_defect(capsys):
-    def job():
+    with pytest.raises(SystemExit) as end, sentences():
         raise KeyboardInterrupt
-
-    with pytest.raises(SystemExit) as end:
-        tell(job)
-    assert end.value.code == 130 and "stopped" in capsys.readouterr().err
+    assert end.value.code == 130 and "stopped; the same command starts again" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as end, sentences():
+        raise KeyboardInterrupt("To go on: resume=RUN")
+    assert end.value.code == 130 and "To go on: resume=RUN" in capsys.readouterr().out
 
 
 def test_options_and_lists(tmp_path):

@@ -1,49 +1,87 @@
 """A sweep goes on after a job that fails, and ends with a table and an exit status."""
 
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from pdekit.cli.sweep import DONE, FAILED, Job, Sweep
-
-SCRIPT = """
-import hydra
-from pdekit.cli.sweep import Sweep
-sweep = Sweep()
-@hydra.main(config_path=None, version_base="1.3")
-def job(config):
-    def work():
-        if config.a == 1:
-            raise FloatingPointError("expected a finite loss, found nan; lower the rate")
-        return f"run-{config.a}"
-    sweep.do(work)
-try:
-    job()
-finally:
-    sweep.end()
-"""
+from pdekit import generate
+from pdekit.cli.compose import Typed, jobs, read_arguments
+from pdekit.cli.sweep import FAILED, Sweep
+from tests.test_generate import SMALL
 
 
 def test_the_table_names_every_job(capsys):
-    sweep = Sweep()
-    sweep.end()
-    assert capsys.readouterr().out == ""
-    sweep.jobs += [Job("seed=0", DONE, "runs/a"), Job("seed=1", FAILED, "expected a")]
+    sweep = Sweep(several=True)
+    assert sweep.end() == 0 and capsys.readouterr().out == ""
+    with sweep.job(["seed=0"]) as job:
+        job.result = "runs/a"
+    with sweep.job(["seed=1", "model=fno"]):
+        raise FloatingPointError("expected a finite loss, found nan\nmore")
+    assert sweep.end() == 1
+    out, err = capsys.readouterr()
+    assert "2 jobs, 1 failed" in out and "seed=0            done    runs/a" in out
+    assert "seed=1 model=fno  failed  expected a finite loss, found nan\n" in out
+    assert "expected a finite loss" in err and "(the sweep goes on)" in err and "Traceback" not in err
+
+
+def test_a_defect_shows_its_trace_and_the_sweep_goes_on(capsys):
+    sweep = Sweep(several=True)
+    with sweep.job(["seed=0"]):
+        raise ZeroDivisionError
+    assert sweep.jobs[0].outcome == FAILED and "Traceback" in capsys.readouterr().err
+
+
+def test_a_single_job_raises_and_ctrl_c_ends_a_sweep_with_its_table(capsys):
+    with pytest.raises(ValueError, match="expected a"), Sweep(several=False).job([]):
+        raise ValueError("expected a")
+    sweep = Sweep(several=True)
+    with pytest.raises(KeyboardInterrupt), sweep.job(["seed=0"]):
+        raise KeyboardInterrupt
+    assert "1 jobs, 1 failed" in capsys.readouterr().out
+
+
+def test_every_combination_is_a_job():
+    typed = read_arguments(["-m", "model=fno,unet", "data.n={train: 3, valid: 1}", "seed=range(0,2)", "x=[1,2]"])
+    found = jobs(typed)
+    assert [job[0] for job in found] == ["model=fno"] * 2 + ["model=unet"] * 2
+    assert [job[2] for job in found] == ["seed=0", "seed=1"] * 2
+    assert {job[1] for job in found} == {"data.n={train: 3, valid: 1}"} and {job[3] for job in found} == {"x=[1,2]"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--verbose"], "found '--verbose'"),
+        (["--cfg", "hydra"], "found '--cfg'"),
+        (["--config-dir", "nowhere"], "expected a folder of configurations as --config-dir, found 'nowhere'"),
+        (["hydra.run.dir=x"], r"expected settings of pdekit, or hydra.searchpath=\[file://FOLDER\], found"),
+        (["hydra/launcher=joblib"], "leave it out"),
+    ],
+)
+def test_options_that_do_not_exist(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        read_arguments(arguments)
+
+
+def test_several_values_need_m():
+    with pytest.raises(ValueError, match=r"expected one value of model, found 'fno,unet'; add -m"):
+        jobs(Typed(("model=fno,unet",)))
+    with pytest.raises(ValueError, match=r"mismatched|no viable"):
+        jobs(Typed(("model=[",)))
+
+
+def test_a_sweep_of_a_command(tmp_path, monkeypatch, capsys):
+    """The second job is refused when it is composed, the third one is done."""
+    monkeypatch.setenv("PDEKIT_DATA", str(tmp_path))
     with pytest.raises(SystemExit) as stop:
-        sweep.end()
-    assert stop.value.code == 1
-    out = capsys.readouterr().out
-    assert "2 jobs, 1 failed" in out and "seed=0  done    runs/a" in out and "seed=1  failed  expected a" in out
+        generate.main(["-m", *SMALL, "data.substeps=8,0,9"])
+    out, err = capsys.readouterr()
+    assert stop.value.code == 1 and "3 jobs, 1 failed" in out and "expected substeps >= 1" in err
+    assert out.count(" done    ") == 2 and len(list((tmp_path / "ks").iterdir())) == 2
+    assert sys.argv[0] != "pdekit.generate", "arguments of the process are left alone"
 
 
-def test_a_sweep_goes_on_after_a_failure(tmp_path):
-    (tmp_path / "job.py").write_text(SCRIPT)
-    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [sys.executable, "job.py", "-m", "+a=0,1,2"]
-    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "3 jobs, 1 failed" in done.stdout and "run-2" in done.stdout
-    assert "expected a finite loss" in done.stderr and "Traceback" not in done.stderr
+def test_the_configuration_is_shown_without_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PDEKIT_DATA", str(tmp_path))
+    generate.main(["--cfg", "job", *SMALL])
+    assert "substeps: 8" in capsys.readouterr().out and not list(tmp_path.iterdir())
