@@ -76,24 +76,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not arguments or HELP & set(arguments):
             print(USAGE.format(data=listing("data"), evaluation=listing("evaluation")))
             return
-        trust, typed = take(arguments, "trust"), read_arguments(flat(arguments))
+        trust, typed = take(arguments, "trust"), read_arguments(preset_at_top(arguments))
         sweep = Sweep(typed.several)
         for overrides in jobs(typed):
             with sweep.job(overrides) as job:
-                register_schema()
+                register_evaluation()
                 config, chosen = composed("evaluate", overrides)
                 if config["run"] == MISSING:
                     raise ValueError("expected run=PATH, the folder of a trained run, found none; give it")
                 if typed.show:
                     print(shown(config))
                     continue
-                print(workflow().evaluate_run(config, chosen.get("data"), trust))
+                print(evaluation_workflow().evaluate_run(config, chosen.get("data"), trust))
                 job.result = str(config["folder"] or config["run"])
         if sweep.end():
             sys.exit(1)
 
 
-def workflow() -> ModuleType:
+def evaluation_workflow() -> ModuleType:
     """Return the module that evaluates."""
     from pdekit import machine
 
@@ -103,16 +103,16 @@ def workflow() -> ModuleType:
     return evaluation_run
 
 
-def flat(arguments: Sequence[str]) -> list[str]:
+def preset_at_top(arguments: Sequence[str]) -> list[str]:
     """Arguments in which ``evaluation=NAME`` chooses settings that stand at the top level of the configuration.
 
-    >>> flat(["evaluation=quick", "horizon=5"])
+    >>> preset_at_top(["evaluation=quick", "horizon=5"])
     ['evaluation@_global_=quick', 'horizon=5']
     """
     return [f"evaluation@_global_={a.partition('=')[2]}" if a.startswith("evaluation=") else a for a in arguments]
 
 
-def register_schema() -> None:
+def register_evaluation() -> None:
     """Types of the settings, so that a wrong name or value is refused when it is typed."""
     import dataclasses
 
@@ -154,14 +154,14 @@ def evaluate(
         FileNotFoundError: if there is no such run.
         ValueError: on settings that do not exist, or data of another problem.
     """
-    evaluation_run = workflow()
+    evaluation_run = evaluation_workflow()
     from pdekit.runs import Run
 
-    register_schema()
+    register_evaluation()
     loaded = run if isinstance(run, Run) else None
     named = [f"data={data}"] if isinstance(data, str) else []
     folder = str(run if loaded is None else loaded.path)
-    config, chosen = composed("evaluate", [*named, *flat(overrides)], {"run": folder})
+    config, chosen = composed("evaluate", [*named, *preset_at_top(overrides)], {"run": folder})
     module = None if data is None or isinstance(data, str) else data
     return evaluation_run.evaluate_run(config, chosen.get("data"), trust, loaded, module)
 

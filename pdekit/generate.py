@@ -44,12 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 if typed.show:
                     print(shown(config))
                     continue
-                job.result = str(carry_out(config, trust))
+                job.result = str(generate_from(config, trust))
         if sweep.end():
             sys.exit(1)
 
 
-def carry_out(config: Mapping[str, Any], trust: Sequence[str] = ()) -> Path:
+def generate_from(config: Mapping[str, Any], trust: Sequence[str] = ()) -> Path:
     """Generate the dataset of a configuration; return its folder.
 
     Raises:

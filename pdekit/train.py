@@ -73,14 +73,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     print(shown(config))
                     continue
                 check_processes(config, typed.several)
-                training_run, seconds = workflow()
+                training_run, seconds = training_workflow()
                 plan = training_run.plan_run(config, trust, seconds)
                 job.result = str(training_run.carry_out(plan, run and run.resolve()))
         if sweep.end():
             sys.exit(1)
 
 
-def workflow() -> tuple[ModuleType, dict[str, float]]:
+def training_workflow() -> tuple[ModuleType, dict[str, float]]:
     """Return the module that trains, and the wall time of its imports."""
     from pdekit import machine
 
@@ -93,7 +93,7 @@ def workflow() -> tuple[ModuleType, dict[str, float]]:
 
 def typed_config(overrides: Sequence[str]) -> dict[str, Any]:
     """Return the configuration of a new run, with the chosen names of model, data and trainer."""
-    register_schema()
+    register_training()
     config, chosen = composed("train", overrides)
     config["choices"] = chosen_names(config, chosen)
     return config
@@ -130,7 +130,7 @@ def chosen_names(config: dict[str, Any], chosen: Mapping[str, str | None]) -> di
     return names | {"data": chosen.get("data") or config.get("name")}
 
 
-def register_schema() -> None:
+def register_training() -> None:
     """Types of the settings, so that a wrong name or value is refused when it is typed."""
     from hydra.core.config_store import ConfigStore
     from omegaconf import BooleanNode
@@ -233,7 +233,7 @@ def in_python(
     from pdekit.runs import configuration_or_none, method_name
     from pdekit.workflows.datasets import check_name
 
-    register_schema()
+    register_training()
     given = {"model": model, "data": data}
     groups = [f"{key}={item}" for key, item in given.items() if isinstance(item, str)]
     objects = [key for key, item in given.items() if item is not None and not isinstance(item, str)]

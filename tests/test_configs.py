@@ -17,7 +17,7 @@ from pdekit.pdes import NavierStokes2D
 from pdekit.recipes.trajectories import Recipe, recipe_from
 from pdekit.runs import build_model, load, save_weights
 from pdekit.settings import Engine, Training
-from pdekit.train import register_schema
+from pdekit.train import register_training
 from pdekit.training.module import fit, load_checkpoint
 from tests.models.small import make_batch
 
@@ -28,7 +28,7 @@ FORECASTERS = [model for model in MODELS if model not in ONE_INSTANCE | STEADY_O
 
 
 def composed(*overrides: str) -> dict:
-    register_schema()
+    register_training()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         return OmegaConf.to_container(compose("train", list(overrides)), resolve=True)
 

@@ -10,7 +10,7 @@ from pdekit.cli.command_line import CONFIGS
 from pdekit.recipes.trajectories import recipe_from
 from pdekit.runs import build_model
 from pdekit.settings import Training
-from pdekit.train import register_schema
+from pdekit.train import register_training
 
 STUDIES = Path(__file__).parents[1] / "experiments"
 PAIRS = [
@@ -27,7 +27,7 @@ def test_there_are_studies():
 
 @pytest.mark.parametrize(("study", "model", "data"), PAIRS, ids=lambda part: getattr(part, "name", part))
 def test_a_study_builds(study, model, data):
-    register_schema()
+    register_training()
     overrides = [f"hydra.searchpath=[file://{study}]", f"model={model}", f"data={data}"]
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         config = OmegaConf.to_container(compose("train", overrides), resolve=True)
@@ -40,7 +40,7 @@ def test_a_study_builds(study, model, data):
 
 @pytest.mark.parametrize("data", sorted(STUDIES.glob("*/data/*.yaml")), ids=lambda path: path.stem)
 def test_data_of_a_study_are_a_recipe(data):
-    register_schema()
+    register_training()
     overrides = [f"hydra.searchpath=[file://{data.parents[1]}]", "model=solver", f"data={data.stem}"]
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         config = OmegaConf.to_container(compose("train", overrides), resolve=True)

@@ -10,7 +10,7 @@ from pdekit import evaluate as evaluation_command
 from pdekit import train as training_command
 from pdekit.cli.command_line import CONFIGS, choices, generation_times
 from pdekit.cli.compose import composed
-from pdekit.evaluate import flat
+from pdekit.evaluate import preset_at_top
 from pdekit.evaluation.settings import Evaluation
 from pdekit.plain import from_plain
 
@@ -59,11 +59,11 @@ def test_a_quick_evaluation_scores_errors_and_one_solver(unevaluated, monkeypatc
 
 @pytest.mark.parametrize("entry_point", ["train", "evaluate"])
 def test_presets_compose_for_both_commands(entry_point):
-    training_command.register_schema()
-    evaluation_command.register_schema()
+    training_command.register_training()
+    evaluation_command.register_evaluation()
     for name in choices("evaluation"):
         typed = [f"evaluation={name}"]
-        own = ["model=fno", "data=ks", *typed] if entry_point == "train" else ["run=x", *flat(typed)]
+        own = ["model=fno", "data=ks", *typed] if entry_point == "train" else ["run=x", *preset_at_top(typed)]
         config, _ = composed(entry_point, own)
         found = config["evaluation"] if entry_point == "train" else config
         made = Evaluation(**from_plain({key: found[key] for key in vars(Evaluation())}))
@@ -84,6 +84,6 @@ def test_the_help_states_the_time_that_generates_each_dataset():
 
 
 def test_whether_to_evaluate_is_true_or_false():
-    training_command.register_schema()
+    training_command.register_training()
     with pytest.raises(ValueError, match=r"'perhaps' is not a valid bool"):
         composed("train", ["model=fno", "data=ks", "evaluate=perhaps"])

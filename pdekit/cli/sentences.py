@@ -27,7 +27,7 @@ def sentences() -> Iterator[None]:
     except REFUSALS as error:
         if os.environ.get(FULL_ERROR) == "1":
             raise
-        sys.exit(f"error: {sentence(error)}\n({FULL_ERROR}=1 shows where)")
+        sys.exit(f"error: {sentence_of(error)}\n({FULL_ERROR}=1 shows where)")
     except KeyboardInterrupt as stop:
         if str(stop):
             print(stop, flush=True)
@@ -36,10 +36,10 @@ def sentences() -> Iterator[None]:
         sys.exit(STATUS_OF_CTRL_C)
 
 
-def sentence(error: Exception) -> str:
+def sentence_of(error: Exception) -> str:
     """Return the message of an error, without the number that the system gives it.
 
-    >>> sentence(OSError(28, "No space left on device", "runs/last.ckpt"))
+    >>> sentence_of(OSError(28, "No space left on device", "runs/last.ckpt"))
     'No space left on device: runs/last.ckpt; free some, or choose another disk, and go on with resume=RUN'
     """
     if not isinstance(error, OSError) or error.errno is None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pdekit.cli.sentences import FULL_ERROR, REFUSALS, sentence
+from pdekit.cli.sentences import FULL_ERROR, REFUSALS, sentence_of
 
 DONE, FAILED = "done", "failed"
 
@@ -57,7 +57,7 @@ class Sweep:
         except Exception as error:
             if not isinstance(error, REFUSALS) or os.environ.get(FULL_ERROR) == "1":
                 traceback.print_exception(error)
-            message = sentence(error) or type(error).__name__
+            message = sentence_of(error) or type(error).__name__
             print(f"error: {message}\n(the sweep goes on)", file=sys.stderr)
             job.outcome, job.result = FAILED, message.splitlines()[0]
 

@@ -236,7 +236,7 @@ def train_stages(
     return Outcome(True, False, offset, time.monotonic() - began)
 
 
-def device_of(engine: Engine) -> torch.device:
+def evaluation_device(engine: Engine) -> torch.device:
     """Where a model that was trained is evaluated: on the GPU if it was trained on one (Lightning hands it back on the
     CPU)."""
     gpu = engine.accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available()

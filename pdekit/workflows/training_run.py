@@ -34,7 +34,7 @@ from pdekit.runs import WEIGHTS, build_model, new_folder, save_config, save_weig
 from pdekit.settings import Engine, Training, settings_from
 from pdekit.training.callbacks import Interrupted
 from pdekit.training.devices import check_engine, is_main_process
-from pdekit.training.module import Diverged, device_of, train_stages
+from pdekit.training.module import Diverged, evaluation_device, train_stages
 from pdekit.training.required import train_required
 from pdekit.workflows.datasets import open_files, recipe_of
 
@@ -200,7 +200,8 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
     seconds["training"], joules = spent_before(resume)
     continued = resume is not None and (run / "last.ckpt").exists()
     try:
-        with named_to_others(run), Energy(gpu=device_of(engine).type == "cuda") as energy, timed(seconds, "training"):
+        gpu = evaluation_device(engine).type == "cuda"
+        with named_to_others(run), Energy(gpu=gpu) as energy, timed(seconds, "training"):
             energy.joules |= joules
             outcome = train_stages(model, plan.data, Training(**config["training"]), engine, run, seed, continued)
     except Diverged:
@@ -221,15 +222,11 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
     record["findings"] = list(model.findings())
     record |= {"data": origin(plan), "weights": sha256(run / WEIGHTS)}
     write_json(run / RECORD, provenance(**record))
-    if not config.get("evaluate", True):  # runs of earlier versions do not say
-        print(*model.findings(), f"trained, not evaluated. To evaluate: python -m pdekit.evaluate run={run}", sep="\n")
-        return run
-    with timed(seconds, "evaluation"), writing_to(run):
-        closing = scoring.evaluate_models(
-            {plan.name: model.eval()}, plan.data, run, plan.evaluation, {"data": data},
-            recipe=plan.recipe, device=device_of(engine), base=plan.base,
-        )  # fmt: skip
-    write_json(run / RECORD, provenance(**record))
+    closing = f"trained, not evaluated. To evaluate: python -m pdekit.evaluate run={run}"
+    if config.get("evaluate", True):  # runs of earlier versions do not say
+        with timed(seconds, "evaluation"):
+            closing = evaluate_plan(plan, run)
+        write_json(run / RECORD, provenance(**record))
     print(*model.findings(), closing, sep="\n")
     print(f"run: {run} (in Python: pdekit.load({str(run)!r}))")
     return run
@@ -254,6 +251,15 @@ def prepare_model(plan: Plan, run: Path, seconds: dict[str, float]) -> dict[str,
     with timed(seconds, "calibration"):
         model.calibrate(data.calibration_batches())
     return {name: sha256(file) for name, file in files.items()}
+
+
+def evaluate_plan(plan: Plan, run: Path) -> str:
+    """Score the trained model of a plan into its run folder and write the report; return the closing lines."""
+    with writing_to(run):
+        return scoring.evaluate_models(
+            {plan.name: plan.model.eval()}, plan.data, run, plan.evaluation, {"data": plan.data_name},
+            recipe=plan.recipe, device=evaluation_device(plan.engine), base=plan.base,
+        )  # fmt: skip
 
 
 def shared_folder(worker: bool) -> Path | None:

@@ -14,13 +14,13 @@ from pdekit.pdes.initial_states import sampled
 from pdekit.recipes.instance import instance_from
 from pdekit.runs import build_model
 from pdekit.settings import Training
-from pdekit.train import register_schema
+from pdekit.train import register_training
 
 STUDY = yaml.safe_load((Path(__file__).parents[2] / "experiments" / "pinn" / "problems.yaml").read_text())
 
 
 def composed(overrides: list[str]) -> dict:
-    register_schema()
+    register_training()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         return OmegaConf.to_container(compose("train", ["model=pinn", *overrides]), resolve=True)
 
