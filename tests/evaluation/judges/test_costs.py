@@ -18,7 +18,7 @@ from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.baselines.solver import Solver
 from pdekit.pdes import Advection
 from pdekit.settings import Engine
-from pdekit.training.module import device_of as trained_on
+from pdekit.training.module import evaluation_device
 from tests.evaluation.waves import DT, N_FRAMES, PROBLEM, Shift, Waves, Whole, run
 
 
@@ -188,10 +188,12 @@ def test_where_a_model_lives():
 
 
 def test_a_run_is_evaluated_where_it_was_trained(monkeypatch):
-    assert trained_on(Engine(accelerator="gpu")) == trained_on(Engine()) == torch.device("cpu"), "there is no GPU here"
+    for accelerator in ("gpu", "cpu"):
+        assert evaluation_device(Engine(accelerator=accelerator)) == torch.device("cpu"), "there is no GPU here"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert trained_on(Engine(accelerator="gpu")) == trained_on(Engine(accelerator="auto")) == torch.device("cuda")
-    assert trained_on(Engine(accelerator="cpu")) == torch.device("cpu")
+    for accelerator in ("gpu", "auto"):
+        assert evaluation_device(Engine(accelerator=accelerator)) == torch.device("cuda")
+    assert evaluation_device(Engine(accelerator="cpu")) == torch.device("cpu")
 
 
 def test_precisions_and_compilation():
