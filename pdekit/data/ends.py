@@ -52,7 +52,7 @@ def rounded(value: float, tolerance: float) -> float:
     >>> rounded(0.99999994, 1e-6), rounded(6.2831855, 1e-6) == 2 * pi, rounded(1 / 3, 1e-9) == 1 / 3
     (1.0, True, True)
     """
-    for form in (float(f"{value:.6g}"), float(f"{value / pi:.3g}") * pi):
+    for form in (0.0, float(f"{value:.6g}"), float(f"{value / pi:.3g}") * pi):
         if abs(form - value) <= tolerance:
             return form
     return value

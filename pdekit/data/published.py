@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pdekit.data.formats import open_path
 from pdekit.data.formats.archives import unpack
 from pdekit.data.formats.multiphysics_bench import TESTING, TRAINING, splits_of
 from pdekit.data.formats.multiphysics_layouts import LAYOUTS
@@ -19,7 +20,8 @@ def open_published(
 
     Args:
         path: a folder with ``training`` and ``testing`` (or these as .tar.gz, unpacked beside them as far as needed) in
-            the layout of Multiphysics Bench; or one with ``data/{train,valid,test}`` in The Well's layout or ours.
+            the layout of Multiphysics Bench; one with ``data/{train,valid,test}`` in The Well's layout or ours; or a
+            file or folder in one of the layouts of `pdekit.data.formats`.
         name: of the dataset.
         loading: batch sizes, workers, seed.
         trust: packages beside pdekit that a stored equation may come from.
@@ -30,16 +32,12 @@ def open_published(
     root = Path(path)
     if root.is_file() and root.name.startswith(TRAINING):
         root = root.parent
-    if not root.is_dir():
-        raise FileNotFoundError(f"expected a folder of published files at {root}, found none; correct path=")
+    if not root.exists():
+        raise FileNotFoundError(f"expected published files at {root}, found none; correct path=")
     if (root / "data" / "train").is_dir():
         return DataModule.from_folder(root, loading, trust)
-    if name not in LAYOUTS:
-        raise ValueError(
-            f"expected data/train, data/valid and data/test with HDF5 files in {root} for data={name}, found "
-            f"{sorted(item.name for item in root.iterdir())[:8]}; the layout of Multiphysics Bench is read for "
-            f"{', '.join(LAYOUTS)}"
-        )
+    if name not in LAYOUTS or root.is_file():
+        return _recognised(root, name, loading, trust)
     folder = LAYOUTS[name].folder
     for split in (TRAINING, TESTING):
         archive = next((file for file in (root / f"{split}.tar.gz", root / f"{split}.tar") if file.is_file()), None)
@@ -50,4 +48,18 @@ def open_published(
                 if split == TRAINING:
                     raise  # a test split may be missing: it is taken from the training
     splits = splits_of(root, name)
+    return DataModule(splits["train"], splits["valid"], splits["test"], loading)
+
+
+def _recognised(root: Path, name: str, loading: Loading | None, trust: Sequence[str]) -> DataModule:
+    """The splits of files in a layout that is recognised."""
+    try:
+        splits = open_path(root, trust)
+    except ValueError as error:
+        if not root.is_dir():
+            raise
+        raise ValueError(
+            f"expected data/train, data/valid and data/test with HDF5 files in {root} for data={name}, or published "
+            f"files; the layout of Multiphysics Bench is read for {', '.join(LAYOUTS)}. {error}"
+        ) from None
     return DataModule(splits["train"], splits["valid"], splits["test"], loading)

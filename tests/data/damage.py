@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from pdekit.data.formats import open_source
+from pdekit.data.formats import open_source, recognised
 from pdekit.data.formats.matlab import array_in
 from pdekit.data.validate import faults
 
@@ -78,6 +78,16 @@ def read_hdf5(path: Path) -> None:
         frames = len(range(problem.n_frames)[:2])
         assert batch.u.shape == (1, frames, problem.n_channels, *problem.grid.shape), batch.u.shape
         assert batch.t.shape == (1, frames)
+
+
+def read_any(path: Path) -> None:
+    """Open a file in the layout that it is recognised to have, and read a window of its first and last trajectory."""
+    for source in recognised(path).open(path).values():
+        for i in (0, source.n_trajectories - 1):
+            batch, problem = source.read(i, slice(0, 2)), source.problem
+            frames = len(range(problem.n_frames)[:2])
+            assert batch.u.shape == (1, frames, problem.n_channels, *problem.grid.shape), batch.u.shape
+            assert batch.t.shape == (1, frames)
 
 
 def read_array(path: Path) -> None:

@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from pdekit.data import probe, validate
+from pdekit.data import formats, probe, validate
 from pdekit.data.formats import open_source, the_well
 from pdekit.data.formats.matlab import array_in
 from pdekit.data.store import Split
 from pdekit.data.writer import write_split
 
 from .conftest import flow_batch, flow_problem, mesh_batch, mesh_problem
-from .damage import complaints, cut_or_flip, read_array, read_hdf5, rebuild
+from .damage import complaints, cut_or_flip, read_any, read_array, read_hdf5, rebuild
+from .formats import published_pdebench
 from .test_the_well import write_well
 
 FEW, MANY = range(60), [range(first, first + 25) for first in range(60, 160, 25)]
@@ -55,15 +56,24 @@ def matlab_7_3(folder):
     return folder / "seven.mat"
 
 
+def pdebench(folder):
+    return published_pdebench.tensor(folder / "tensor.hdf5", n=4, beta=0.1)
+
+
+def pdebench_seeds(folder):
+    return published_pdebench.seeded(folder / "seeds.h5", n=4)
+
+
 CASES = [(w, d, read_hdf5) for w in (ours, mesh, well) for d in (cut_or_flip, rebuild)]
 CASES += [(w, cut_or_flip, read_array) for w in (matlab_5, matlab_5_plain, matlab_4, matlab_7_3)]
 CASES += [(matlab_7_3, rebuild, read_array)]
+CASES += [(w, d, read_any) for w in (pdebench, pdebench_seeds) for d in (cut_or_flip, rebuild)]
 
 
 @pytest.mark.parametrize("write, damage, read", CASES)
 def test_damaged_files(tmp_path, monkeypatch, write, damage, read):
     """Without the child process that looks at a file first, to save its start: none of these seeds hangs libhdf5."""
-    for place in (the_well, validate):
+    for place in (the_well, validate, formats.pdebench):
         monkeypatch.setattr(place, "check_readable", lambda path: None)
     assert complaints(write(tmp_path), tmp_path, FEW, damage, read) == []
 

@@ -2,14 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 
+from pdekit.data.formats import pdebench
+from pdekit.data.formats.contract import WHOLE, Format, root_names, splits_of
 from pdekit.data.formats.the_well import TheWell, fit_together, is_the_well
 from pdekit.data.hdf5 import names, open_hdf5
 from pdekit.data.layout import OURS
 from pdekit.data.store import Split
 from pdekit.data.windows import Source
+
+GROUP = "pdekit.formats"  # entry points of other packages
+
+
+def _ours_or_the_well(path: Path) -> bool:
+    found = root_names(path)
+    if not found or OURS in found:
+        return bool(found)
+    with open_hdf5(path) as file:
+        return is_the_well(file)
+
+
+FORMATS: tuple[Format, ...] = (
+    Format("pdekit or The Well", _ours_or_the_well, lambda path: {WHOLE: open_source([path])}),
+    *pdebench.FORMATS,
+)
+"""All formats of pdekit, in the order in which they are asked."""
+
+
+def formats(trust: Sequence[str] = ()) -> Iterator[Format]:
+    """Yield the formats of pdekit, and those that trusted packages add by entry points of the group pdekit.formats.
+
+    Args:
+        trust: packages whose entry points may be loaded, which runs their code.
+    """
+    yield from FORMATS
+    for point in entry_points(group=GROUP):
+        if point.value.partition(":")[0].split(".")[0] in trust:
+            yield point.load()
+
+
+def recognised(path: str | Path, trust: Sequence[str] = ()) -> Format:
+    """Return the format of a file or folder.
+
+    Args:
+        path: of the file or folder.
+        trust: as in `formats`.
+
+    Raises:
+        FileNotFoundError, ValueError: if nothing is there, or its layout is unknown; the message says what it contains.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"expected a file or folder of data at {path}, found none; correct the path")
+    known = list(formats(trust))
+    found = next((item for item in known if item.recognises(path)), None)
+    if found is None:
+        content = sorted(root_names(path)) or "no HDF5 file"
+        if path.is_dir():
+            content = sorted(item.name for item in path.iterdir())[:8]
+        read = ", ".join(item.name for item in known)
+        raise ValueError(
+            f"expected a layout that pdekit reads ({read}), found {content} in {path}; load the arrays yourself and "
+            "give them to pdekit.data.from_arrays"
+        )
+    return found
+
+
+def open_path(path: str | Path, trust: Sequence[str] = ()) -> dict[str, Source]:
+    """Return the splits train, valid and test of a published file or folder.
+
+    Args:
+        path: of the file or folder.
+        trust: as in `formats`.
+
+    Raises:
+        FileNotFoundError, ValueError: as `recognised`, or if the file is damaged or holds too few trajectories.
+    """
+    known = recognised(path, trust)
+    found: Mapping[str, Source] = known.open(Path(path))
+    return splits_of(found, known.test)
 
 
 def open_source(files: Sequence[str | Path], trust: Sequence[str] = ()) -> Source:
@@ -42,4 +116,4 @@ def open_source(files: Sequence[str | Path], trust: Sequence[str] = ()) -> Sourc
     )
 
 
-__all__ = ["TheWell", "fit_together", "open_source"]
+__all__ = ["FORMATS", "Format", "TheWell", "fit_together", "formats", "open_path", "open_source", "recognised"]

@@ -1,0 +1,124 @@
+"""Contract of a format: one published layout, recognised by content, opened without reading its arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+
+from pdekit.data.hdf5 import FAULTS, names, open_hdf5
+from pdekit.data.windows import Source
+from pdekit.fields import Problem, Trajectory
+
+WHOLE = "all"  # the name of the trajectories of a file that has no splits
+SHARE = 10  # one in so many trajectories is for the test, and one in so many of the others for validation
+HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class Format:
+    """One published layout.
+
+    Args:
+        name: for people.
+        recognises: whether a file or folder has this layout. It looks at the content, never at the suffix alone, reads
+            no arrays of fields, and returns False for anything else.
+        open: the trajectories by split: names among train, valid, test; or "all" where the publication has no splits.
+            It raises ValueError, with file and key, for a damaged file.
+        test: which trajectories of "all" are the published test: "first" or "last" tenth; None if nothing is published.
+    """
+
+    name: str
+    recognises: Callable[[Path], bool]
+    open: Callable[[Path], Mapping[str, Source]]
+    test: str | None = None
+
+
+class Part:
+    """Some trajectories of a source.
+
+    Args:
+        source: of all.
+        indices: of those that are meant.
+    """
+
+    def __init__(self, source: Source, indices: Sequence[int]):
+        self.source, self.indices = source, tuple(int(i) for i in indices)
+        self.problem: Problem = source.problem
+        self.n_trajectories = len(self.indices)
+
+    def read(self, trajectory: int, frames: slice = slice(None)) -> Trajectory:
+        """Return some frames of one trajectory, as a batch of one."""
+        batch = self.source.read(self.indices[trajectory], frames)
+        return dataclasses.replace(batch, index=torch.tensor([trajectory]))
+
+
+def splits_of(found: Mapping[str, Source], test: str | None = None) -> dict[str, Source]:
+    """Return the splits train, valid and test; those that are missing are taken from others, each time the same.
+
+    Without splits, the test is the published tenth, or a tenth drawn with the seed 0. Validation is the last tenth of
+    the training trajectories.
+
+    Args:
+        found: as `Format.open` returns it.
+        test: as in `Format`.
+
+    Raises:
+        ValueError: if there are fewer than three trajectories to split.
+    """
+    splits = dict(found)
+    if WHOLE in splits:
+        source = splits.pop(WHOLE)
+        n = source.n_trajectories
+        share = max(1, n // SHARE)
+        order = (np.random.default_rng(0).permutation(n) if test is None else np.arange(n)).tolist()
+        first, rest = (order[:share], order[share:]) if test == "first" else (order[-share:], order[:-share])
+        splits |= {"test": Part(source, first), "train": Part(source, rest)}
+    if "train" not in splits or "test" not in splits:
+        raise ValueError(
+            f"expected training and test trajectories, found {sorted(found)}; give the folder of all files"
+        )
+    if "valid" not in splits:
+        source = splits["train"]
+        share = max(1, source.n_trajectories // SHARE)
+        if source.n_trajectories <= share:
+            raise ValueError(f"expected three trajectories or more to split, found {source.n_trajectories + share}")
+        kept = range(source.n_trajectories - share)
+        splits["valid"] = Part(source, range(source.n_trajectories - share, source.n_trajectories))
+        splits["train"] = Part(source, kept)
+    return splits
+
+
+def is_hdf5(path: Path) -> bool:
+    """Return whether a file begins as one of HDF5 does; MATLAB 7.3 writes a block of 512 bytes before that."""
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        head = file.read(520)
+    return HDF5 in (head[:8], head[512:520])
+
+
+def root_names(path: Path) -> set[str]:
+    """Return the names of the members of an HDF5 file; nothing for other or damaged files."""
+    if not is_hdf5(path):
+        return set()
+    try:
+        with open_hdf5(path) as file:
+            return set(names(file))
+    except FAULTS:
+        return set()
+
+
+def is_group(path: Path, key: str, members: Sequence[str]) -> bool:
+    """Return whether a key of an HDF5 file is a group that has these members."""
+    try:
+        with open_hdf5(path) as file:
+            group = file.get(key)
+            return isinstance(group, h5py.Group) and set(members) <= set(group)
+    except FAULTS:
+        return False

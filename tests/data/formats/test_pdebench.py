@@ -1,0 +1,166 @@
+"""PDEBench's layouts, as its generators write them, become trajectories with grid, times, splits and equation."""
+
+from math import pi
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from pdekit.boundaries import Outflow, Periodic
+from pdekit.data.formats import open_path, recognised
+from pdekit.data.published import open_published
+from pdekit.fields import Grid
+from pdekit.pdes.advection import Advection
+from pdekit.pdes.burgers import Burgers
+
+from . import published_pdebench as published
+
+SQUARE = Grid((8, 6), (1.0, 1.0), layout=("cells", "cells"))
+
+
+def one(path):
+    """The format, and the source of all trajectories."""
+    return recognised(path), recognised(path).open(path)["all"]
+
+
+@pytest.mark.parametrize(
+    "attributes, pde",
+    [
+        ({"beta": 0.4}, Advection(velocity_x=0.4)),
+        ({"Nu": 0.01}, Burgers(viscosity=0.01 / pi)),
+        ({"Nu": 0.5, "rho": 1.0}, None),
+        ({}, None),
+    ],
+)
+def test_tensors(tmp_path, attributes, pde):
+    known, source = one(published.tensor(tmp_path / "a.hdf5", **attributes))
+    problem = source.problem
+    assert known.test == "first" and source.n_trajectories == 20
+    assert problem.grid == Grid((16,), (2.0,), (-0.9375,)) and problem.pde == pde
+    assert (problem.dt, problem.n_frames) == (0.01, 5)
+    batch = source.read(3, slice(1, 4))
+    assert torch.equal(batch.u[0, :, 0], torch.from_numpy(published.counted(20, 5, 16)[3, 1:4]))
+    np.testing.assert_allclose(batch.t[0], [0.01, 0.02, 0.03], rtol=1e-6)
+
+
+def test_darcy(tmp_path):
+    _, source = one(published.darcy(tmp_path / "2D_DarcyFlow_beta1.0_Train.hdf5"))
+    assert source.problem.steady and source.problem.grid == SQUARE
+    batch = source.read(7)
+    assert torch.equal(batch.u[0, 0, 0], torch.from_numpy(published.counted(20, 8, 6)[7]))
+    assert torch.equal(batch.coeffs[0, 0], torch.from_numpy(published.counted(20, 8, 6)[7] + 1000))
+
+
+@pytest.mark.parametrize("shape", [(8,), (8, 6), (8, 6, 4)])
+def test_flows(tmp_path, shape):
+    _, source = one(published.flow(tmp_path / f"{len(shape)}D_CFD_Rand_M0.1_trans_Train.hdf5", shape))
+    problem, ndim = source.problem, len(shape)
+    assert problem.grid == Grid(shape, (1.0,) * ndim, layout=("cells",) * ndim)
+    assert problem.boundary == ((Outflow(), Outflow()),) * ndim
+    velocity = [f"velocity_{letter}" for letter in "xyz"[:ndim]]
+    assert [field.name for field in problem.fields] == ["density", "pressure", *velocity]
+    batch = source.read(2, slice(3, 4))
+    expected = np.stack([published.counted(20, 4, *shape)[2, 3] + 10000 * i for i in range(ndim + 2)])
+    assert torch.equal(batch.u[0, 0], torch.from_numpy(expected.astype("f4")))
+
+
+def test_the_boundary_of_a_flow_stands_in_its_name(tmp_path):
+    _, source = one(published.flow(tmp_path / "1D_CFD_Rand_Eta0.01_periodic_Train.hdf5", (8,)))
+    assert source.problem.boundary == ((Periodic(), Periodic()),) and source.problem.grid.layout == ("periodic",)
+    with pytest.raises(ValueError, match=r"expected 'periodic' or 'trans' .* in the name of .*mine\.hdf5"):
+        one(published.flow(tmp_path / "mine.hdf5"))
+
+
+@pytest.mark.parametrize(
+    "shape, channels, box, names",
+    [
+        ((16,), 1, (0.0, 1.0), ["concentration"]),
+        ((8, 6), 2, (-1.0, 1.0), ["activator", "inhibitor"]),
+        ((8, 6), 1, (-2.5, 2.5), ["height"]),
+    ],
+)
+def test_groups_of_seeds(tmp_path, shape, channels, box, names):
+    known, source = one(published.seeded(tmp_path / "a.h5", shape, channels, box=box))
+    problem = source.problem
+    assert known.test == "last" and [field.name for field in problem.fields] == names
+    assert problem.grid.extent == (box[1] - box[0],) * len(shape) and problem.grid.origin == (box[0],) * len(shape)
+    batch = source.read(11, slice(2, 3))
+    expected = np.moveaxis(published.counted(5, *shape, channels)[2] + 110000, -1, 0)
+    assert torch.equal(batch.u[0, 0], torch.from_numpy(expected))
+    assert batch.t.tolist() == [[2.5]]
+
+
+def test_incompressible_flow_ends_where_it_was_written(tmp_path):
+    _, source = one(published.incompressible(tmp_path / "ns_incom_inhom_2d_512-0.h5"))
+    assert source.problem.n_frames == 5 and source.problem.grid == SQUARE
+    batch = source.read(1)
+    assert torch.equal(batch.u[0, 4, :2], torch.from_numpy(np.moveaxis(published.counted(4, 6, 8, 6, 2)[1, 4], -1, 0)))
+    assert torch.equal(batch.coeffs[0], torch.from_numpy(np.moveaxis(published.counted(4, 8, 6, 2)[1] + 2e4, -1, 0)))
+    assert batch.t.shape == (1, 5)
+
+
+@pytest.mark.parametrize("write, test", [(published.tensor, [0, 1]), (published.seeded, [18, 19])])
+def test_the_published_splits(tmp_path, write, test):
+    path = write(tmp_path / "a.hdf5")
+    splits = open_path(path)
+    assert list(splits["test"].indices) == test
+    counts = [splits[name].n_trajectories for name in ("train", "valid", "test")]
+    assert counts == [17, 1, 2]
+    first = {name: float(splits[name].read(0, slice(0, 1)).u.min()) for name in splits}
+    assert len(set(first.values())) == 3
+    data = open_published(path, "mine")
+    assert (data.train.n_trajectories, data.valid.n_trajectories, data.test.n_trajectories) == (17, 1, 2)
+    assert next(iter(data.train_dataloader())).u.shape[1:3] == (2, data.problem.n_channels)
+
+
+def test_the_equation_of_a_file_solves_its_trajectories(tmp_path):
+    """A wave in the published layout: its frames are what pdekit's advection makes of the first one."""
+    path = published.tensor(tmp_path / "1D_Advection_Sols_beta0.4.hdf5", n=3, points=64, beta=0.4)
+    with h5py.File(path, "r+") as file:
+        x, t = file["x-coordinate"][()], file["t-coordinate"][:5]
+        file["tensor"][...] = np.sin(pi * (x - 0.4 * t[:, None]) + np.arange(3)[:, None, None])
+    _, source = one(path)
+    batch, pde = source.read(2), source.problem.pde
+    solution = pde.exact()
+    assert pde.velocity_x == 0.4 and solution
+    u_hat = torch.fft.rfft(batch.u[0, 0, 0].double())
+    k = 2 * pi * torch.arange(33) / source.problem.grid.extent[0]
+    moved = torch.fft.irfft(u_hat * torch.exp(-1j * k * 0.4 * batch.t[0, 4]), n=64)
+    torch.testing.assert_close(moved, batch.u[0, 4, 0].double(), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "key, values, sentence",
+    [
+        ("t-coordinate", np.arange(3.0), r"expected 5 times or one more in t-coordinate of .*a\.hdf5, found \(3,\)"),
+        ("t-coordinate", [0, 1, 2, 4, 5, 6.0], r"evenly spaced numbers in t-coordinate of .*a\.hdf5"),
+        ("t-coordinate", [0, 1, np.nan, 3, 4, 5], r"expected finite numbers in t-coordinate of .*a\.hdf5"),
+        ("x-coordinate", np.arange(15.0), r"expected tensor of .*a\.hdf5 with the axes s t x, \{'x': 15\}"),
+        ("tensor", np.zeros((20, 5)), r"expected the axes sample, time, x in tensor of .*a\.hdf5"),
+        ("tensor", np.zeros((20, 5, 16), "S1"), r"expected numbers in tensor of .*a\.hdf5"),
+    ],
+)
+def test_wrong_parts_are_named(tmp_path, key, values, sentence):
+    path = published.tensor(tmp_path / "a.hdf5")
+    with h5py.File(path, "r+") as file:
+        del file[key]
+        file[key] = values
+    with pytest.raises(ValueError, match=sentence):
+        one(path)
+
+
+def test_opening_reads_no_arrays(tmp_path):
+    """A sparse file that claims 800 MB opens in a moment; what it does not store is refused."""
+    path = published.tensor(tmp_path / "a.hdf5")
+    with h5py.File(path, "r+") as file:
+        del file["tensor"]
+        space = h5py.h5s.create_simple((10_000, 5, 4096))
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        plist.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        h5py.h5d.create(file.id, b"tensor", h5py.h5t.IEEE_F32LE, space, plist)
+        del file["x-coordinate"]
+        file["x-coordinate"] = published.centres(0, 1, 4096)
+    source = recognised(path).open(path)["all"]
+    assert source.n_trajectories == 10_000 and source.read(9_999, slice(0, 1)).u.shape == (1, 1, 1, 4096)
