@@ -109,5 +109,6 @@ def layout_of(name: str, points: np.ndarray, ends: Ends | None, leap: float | No
     reason = reasons[best[0]] if len(best) == 1 else f"they fit {' and '.join(best)} alike"
     raise ValueError(
         f"expected coordinates {name!r} that state the layout of the axis, found {len(points)} from {first:g} to "
-        f"{last:g} ({reason}); give layout= (one of periodic, cells, nodes, half_open for each axis)"
+        f"{last:g} ({reason}); give layout= or the attribute 'layout' of the "
+        "coordinate: periodic, cells, nodes or half_open"
     )

@@ -56,7 +56,7 @@ def read_xarray(data: xr.Dataset | xr.DataArray) -> Given:
     return Given(
         *_masked(values),
         fields=fields,
-        times=_times(data),
+        times=times_in(data),
         axes=tuple(real(data.coords[axis].values, axis) for axis in space) if known and space else None,
         layout=tuple(data.coords[axis].attrs.get("layout") if known else None for axis in space),
         coeffs=coeffs,
@@ -92,7 +92,8 @@ def _masked(values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     return np.where(there, values, 0), mask
 
 
-def _times(data: xr.Dataset | xr.DataArray) -> np.ndarray | None:
+def times_in(data: xr.Dataset | xr.DataArray) -> np.ndarray | None:
+    """Return the times "time" or "sample time" of the coordinates; dates become seconds after the first one."""
     name = next((name for name in ("time_of_sample", "time") if name in data.coords), None)
     if name is None:
         return None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from pdekit.data.hdf5 import FAULTS
 from pdekit.fields import Field
+
+ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError)
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ def load(path: str | Path) -> Any:
         return dict(loaded) if isinstance(loaded, np.lib.npyio.NpzFile) else loaded
     except FileNotFoundError:
         raise FileNotFoundError(f"expected a .npy or .npz file at {path}, found none; correct the path") from None
-    except (ValueError, OSError) as error:
+    except (*FAULTS, *ZIP_FAULTS) as error:
         raise ValueError(
             f"expected a .npy or .npz file of numbers at {path}, found another or a damaged one ({error}); "
             "load it yourself and pass the array"

@@ -27,6 +27,8 @@ def visit(item: h5py.Group | h5py.Dataset) -> None:
             item.id.get_storage_size()
             if item.chunks is not None:
                 item.id.get_num_chunks()
+            for scales in item.dims:
+                len(scales)
             if item.dtype.hasobject and item.size <= LARGEST // 16:
                 item[()]
 

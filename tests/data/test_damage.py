@@ -13,7 +13,7 @@ from pdekit.data.writer import write_split
 
 from .conftest import flow_batch, flow_problem, mesh_batch, mesh_problem
 from .damage import complaints, cut_or_flip, read_any, read_array, read_hdf5, rebuild
-from .formats import published_pdebench
+from .formats import published_others, published_pdebench
 from .test_the_well import write_well
 
 FEW, MANY = range(60), [range(first, first + 25) for first in range(60, 160, 25)]
@@ -64,23 +64,55 @@ def pdebench_seeds(folder):
     return published_pdebench.seeded(folder / "seeds.h5", n=4)
 
 
+def arena(folder):
+    return published_others.kuramoto_sivashinsky(folder / "ks.h5")
+
+
+def torch_pairs(folder):
+    return published_others.darcy_pt(folder / "darcy.pt")
+
+
+def matlab_pairs(folder):
+    return published_others.mat5(folder / "five.mat", coeff=np.ones((12, 9, 7)), sol=np.ones((12, 9, 7)))
+
+
+def matlab_pairs_7_3(folder):
+    return published_others.mat73(folder / "seven.mat", coeff=np.ones((12, 9, 7)), sol=np.ones((12, 9, 7)))
+
+
+def netcdf(folder):
+    published_others.named().to_netcdf(folder / "named.nc", engine="h5netcdf")
+    return folder / "named.nc"
+
+
+def numpy_archive(folder):
+    np.savez(folder / "a.npz", u=np.ones((4, 3, 8)), x=np.arange(8) / 8, t=np.arange(3.0))
+    return folder / "a.npz"
+
+
 CASES = [(w, d, read_hdf5) for w in (ours, mesh, well) for d in (cut_or_flip, rebuild)]
 CASES += [(w, cut_or_flip, read_array) for w in (matlab_5, matlab_5_plain, matlab_4, matlab_7_3)]
 CASES += [(matlab_7_3, rebuild, read_array)]
-CASES += [(w, d, read_any) for w in (pdebench, pdebench_seeds) for d in (cut_or_flip, rebuild)]
+CASES += [(w, d, read_any) for w in (pdebench, pdebench_seeds, arena) for d in (cut_or_flip, rebuild)]
+CASES += [(w, cut_or_flip, read_any) for w in (torch_pairs, matlab_pairs, matlab_pairs_7_3, numpy_archive)]
+
+
+# among the first seeds of these are files on which libhdf5 hangs if no child process looks at them first
+HANGING = [(netcdf, d, read_any) for d in (cut_or_flip, rebuild)]
 
 
 @pytest.mark.parametrize("write, damage, read", CASES)
 def test_damaged_files(tmp_path, monkeypatch, write, damage, read):
     """Without the child process that looks at a file first, to save its start: none of these seeds hangs libhdf5."""
-    for place in (the_well, validate, formats.pdebench):
+    readers = (formats.pdebench, formats.pdearena, formats.matlab_files, formats.named_files)
+    for place in (the_well, validate, *readers):
         monkeypatch.setattr(place, "check_readable", lambda path: None)
     assert complaints(write(tmp_path), tmp_path, FEW, damage, read) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", MANY, ids=str)
-@pytest.mark.parametrize("write, damage, read", CASES)
+@pytest.mark.parametrize("write, damage, read", CASES + HANGING)
 def test_many_damaged_files(tmp_path, monkeypatch, write, damage, read, seeds):
     monkeypatch.setattr(probe, "SECONDS", 3.0)
     assert complaints(write(tmp_path), tmp_path, seeds, damage, read) == []

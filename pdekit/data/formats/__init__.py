@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from pdekit.data.formats import pdebench
-from pdekit.data.formats.contract import WHOLE, Format, root_names, splits_of
+from pdekit.data.formats import matlab_files, named_files, numpy_files, pdearena, pdebench, torch_files
+from pdekit.data.formats.contract import WHOLE, Format, all_splits, root_names
 from pdekit.data.formats.the_well import TheWell, fit_together, is_the_well
 from pdekit.data.hdf5 import names, open_hdf5
 from pdekit.data.layout import OURS
@@ -28,6 +28,11 @@ def _ours_or_the_well(path: Path) -> bool:
 FORMATS: tuple[Format, ...] = (
     Format("pdekit or The Well", _ours_or_the_well, lambda path: {WHOLE: open_source([path])}),
     *pdebench.FORMATS,
+    *pdearena.FORMATS,
+    *torch_files.FORMATS,
+    *matlab_files.FORMATS,
+    *numpy_files.FORMATS,
+    *named_files.FORMATS,
 )
 """All formats of pdekit, in the order in which they are asked."""
 
@@ -83,7 +88,7 @@ def open_path(path: str | Path, trust: Sequence[str] = ()) -> dict[str, Source]:
     """
     known = recognised(path, trust)
     found: Mapping[str, Source] = known.open(Path(path))
-    return splits_of(found, known.test)
+    return all_splits(found, known.test)
 
 
 def open_source(files: Sequence[str | Path], trust: Sequence[str] = ()) -> Source:

@@ -10,13 +10,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import h5py
 import numpy as np
 import torch
 
-from pdekit.data.hdf5 import dataset, open_hdf5, reading
+from pdekit.data.hdf5 import FAULTS, FileFault, dataset, open_hdf5
 from pdekit.fields import Field, Problem, Trajectory
 
 
@@ -58,8 +58,11 @@ class Block:
         return values if "c" in left else np.expand_dims(values, int("t" in left))
 
 
+@runtime_checkable
 class Store(Protocol):
     """Arrays by key. It can be copied to other processes, and opens its file in each of them."""
+
+    path: Path
 
     def array(self, key: str) -> Any: ...
 
@@ -120,7 +123,7 @@ class Blocked:
 
     def __init__(
         self,
-        store: Hdf5Store | ArrayStore,
+        store: Store,
         problem: Problem,
         u: Sequence[Block],
         t: np.ndarray,
@@ -132,7 +135,13 @@ class Blocked:
         self._u, self._coeffs, self._samples = tuple(u), tuple(coeffs), tuple(samples)
         self._t = np.atleast_2d(np.asarray(t, dtype=np.float64))
         self._params = None if params is None else torch.from_numpy(np.ascontiguousarray(params)).float()
-        self.n_trajectories = len(samples) or self._count()
+        self.n_trajectories = n = len(samples) or self._count()
+        shapes = {"times": (self._t.shape, ((1, problem.n_frames), (n, problem.n_frames)))}
+        if params is not None:
+            shapes["params"] = (np.shape(params), ((n, len(problem.params)),))
+        for what, (found, expected) in shapes.items():
+            if found not in expected:
+                raise FileFault(f"expected {what} of shape {expected[-1]} in {store.path}, found {found}")
 
     def _count(self) -> int:
         """Check the shapes of arrays of all trajectories; return how many there are."""
@@ -175,12 +184,19 @@ class Blocked:
             key = block.key.format(sample=self._samples[trajectory]) if self._samples else block.key
             if self._samples:
                 self._checked(block, key)
-            array = self.store.array(key)
-            if isinstance(array, h5py.Dataset):
-                with reading(array.file, key):
-                    values = block.read(array, trajectory, frames)
-            else:
-                values = block.read(array, trajectory, frames)
+            try:
+                values = block.read(self.store.array(key), trajectory, frames)
+            except (*FAULTS, AttributeError) as error:
+                said = " ".join(str(error).split())[:120]
+                raise FileFault(
+                    f"expected readable data in {key} of {self.store.path}, found damage ({said}); fetch the file again"
+                ) from None
+            lead = (len(range(frames.start, frames.stop, frames.step)),) if "t" in block.axes else ()
+            expected = (*lead, len(block.fields), *self.problem.grid.shape)
+            if values.shape != expected:
+                raise FileFault(
+                    f"expected {key} of {self.store.path} to give the shape {expected}, found {values.shape}"
+                )
             if axis and "t" not in block.axes:
                 values = values[None]  # a steady problem: one frame
             parts.append(values.astype(np.float64 if values.dtype == np.float64 else np.float32))

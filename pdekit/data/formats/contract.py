@@ -39,7 +39,7 @@ class Format:
     test: str | None = None
 
 
-class Part:
+class Selected:
     """Some trajectories of a source.
 
     Args:
@@ -58,7 +58,37 @@ class Part:
         return dataclasses.replace(batch, index=torch.tensor([trajectory]))
 
 
-def splits_of(found: Mapping[str, Source], test: str | None = None) -> dict[str, Source]:
+class Joined:
+    """The trajectories of several files, one file after the other.
+
+    Args:
+        sources: of one problem.
+
+    Raises:
+        ValueError: if they are not of one problem.
+    """
+
+    def __init__(self, sources: Sequence[Source]):
+        self.sources = tuple(sources)
+        self.problem: Problem = self.sources[0].problem
+        for number, source in enumerate(self.sources[1:], 2):
+            if source.problem != self.problem:
+                raise ValueError(
+                    f"expected files of one problem, {self.problem}, found {source.problem} in file {number}; open "
+                    "them apart"
+                )
+        self._ends = np.cumsum([source.n_trajectories for source in self.sources])
+        self.n_trajectories = int(self._ends[-1])
+
+    def read(self, trajectory: int, frames: slice = slice(None)) -> Trajectory:
+        """Return some frames of one trajectory, as a batch of one."""
+        place = int(np.searchsorted(self._ends, trajectory, side="right"))
+        source = self.sources[place]
+        batch = source.read(trajectory - int(self._ends[place]) + source.n_trajectories, frames)
+        return dataclasses.replace(batch, index=torch.tensor([trajectory]))
+
+
+def all_splits(found: Mapping[str, Source], test: str | None = None) -> dict[str, Source]:
     """Return the splits train, valid and test; those that are missing are taken from others, each time the same.
 
     Without splits, the test is the published tenth, or a tenth drawn with the seed 0. Validation is the last tenth of
@@ -78,7 +108,7 @@ def splits_of(found: Mapping[str, Source], test: str | None = None) -> dict[str,
         share = max(1, n // SHARE)
         order = (np.random.default_rng(0).permutation(n) if test is None else np.arange(n)).tolist()
         first, rest = (order[:share], order[share:]) if test == "first" else (order[-share:], order[:-share])
-        splits |= {"test": Part(source, first), "train": Part(source, rest)}
+        splits |= {"test": Selected(source, first), "train": Selected(source, rest)}
     if "train" not in splits or "test" not in splits:
         raise ValueError(
             f"expected training and test trajectories, found {sorted(found)}; give the folder of all files"
@@ -89,8 +119,8 @@ def splits_of(found: Mapping[str, Source], test: str | None = None) -> dict[str,
         if source.n_trajectories <= share:
             raise ValueError(f"expected three trajectories or more to split, found {source.n_trajectories + share}")
         kept = range(source.n_trajectories - share)
-        splits["valid"] = Part(source, range(source.n_trajectories - share, source.n_trajectories))
-        splits["train"] = Part(source, kept)
+        splits["valid"] = Selected(source, range(source.n_trajectories - share, source.n_trajectories))
+        splits["train"] = Selected(source, kept)
     return splits
 
 

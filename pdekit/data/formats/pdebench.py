@@ -44,24 +44,24 @@ SEEDED = {
 }
 
 
-def tensors(path: Path) -> bool:
+def _tensors(path: Path) -> bool:
     """Return whether a file has layout A or B: the published test is the first tenth."""
     found = root_names(path)
     return {"tensor", "x-coordinate"} <= found or {"density", "pressure", "Vx", "x-coordinate"} <= found
 
 
-def seeds(path: Path) -> bool:
+def _seeds(path: Path) -> bool:
     """Return whether a file has layout C: the published test is the last tenth."""
     found = root_names(path)
     return bool(found) and all(map(SEED.fullmatch, found)) and is_group(path, min(found), ("data", "grid"))
 
 
-def incompressible(path: Path) -> bool:
+def _incompressible(path: Path) -> bool:
     """Return whether a file has layout D."""
     return root_names(path) >= INCOMPRESSIBLE
 
 
-def open_tensors(path: Path) -> dict[str, Blocked]:
+def _open_tensors(path: Path) -> dict[str, Blocked]:
     """Open a file of layout A or B.
 
     Raises:
@@ -152,7 +152,7 @@ def _darcy(path: Path, file: h5py.File) -> Blocked:
     return Blocked(Hdf5Store(path), problem, blocks, np.zeros(1), (Block("nu", "sxy", (permeability,)),))
 
 
-def open_seeds(path: Path) -> dict[str, Blocked]:
+def _open_seeds(path: Path) -> dict[str, Blocked]:
     """Open a file of layout C. Grid and times are those of the first group.
 
     Raises:
@@ -178,7 +178,7 @@ def open_seeds(path: Path) -> dict[str, Blocked]:
     return {WHOLE: Blocked(Hdf5Store(path), problem, (block,), times, samples=samples)}
 
 
-def open_incompressible(path: Path) -> dict[str, Blocked]:
+def _open_incompressible(path: Path) -> dict[str, Blocked]:
     """Open a file of layout D. Frames after ``latestIndex`` were not written; the box is the unit square.
 
     Raises:
@@ -207,7 +207,7 @@ def open_incompressible(path: Path) -> dict[str, Blocked]:
 
 
 FORMATS = (
-    Format("PDEBench (tensor or flow fields)", tensors, open_tensors, test="first"),
-    Format("PDEBench (a group for each seed)", seeds, open_seeds, test="last"),
-    Format("PDEBench (incompressible flow)", incompressible, open_incompressible, test="last"),
+    Format("PDEBench (tensor or flow fields)", _tensors, _open_tensors, test="first"),
+    Format("PDEBench (a group for each seed)", _seeds, _open_seeds, test="last"),
+    Format("PDEBench (incompressible flow)", _incompressible, _open_incompressible, test="last"),
 )

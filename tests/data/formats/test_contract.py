@@ -7,7 +7,7 @@ import pytest
 
 from pdekit.data import formats
 from pdekit.data.arrays import Arrays
-from pdekit.data.formats.contract import Format, Part, splits_of
+from pdekit.data.formats.contract import Format, Selected, all_splits
 
 from ..conftest import counted_batch, line_problem
 from .published_pdebench import tensor
@@ -27,27 +27,27 @@ def numbers(part):
 
 @pytest.mark.parametrize("test, expected", [("first", [0, 1]), ("last", [18, 19])])
 def test_a_published_tenth(test, expected):
-    splits = splits_of({"all": source(20)}, test)
+    splits = all_splits({"all": source(20)}, test)
     assert numbers(splits["test"]) == expected
     assert sorted(number for part in splits.values() for number in numbers(part)) == list(range(20))
     assert splits["test"].read(1).index.tolist() == [1]
 
 
 def test_a_drawn_tenth_is_the_same_each_time():
-    one, other = (splits_of({"all": source(30)}) for _ in range(2))
+    one, other = (all_splits({"all": source(30)}) for _ in range(2))
     assert numbers(one["test"]) == numbers(other["test"]) and len(numbers(one["test"])) == 3
     assert numbers(one["test"]) != [27, 28, 29]
     assert sorted(number for part in one.values() for number in numbers(part)) == list(range(30))
 
 
 def test_published_splits_are_kept():
-    splits = splits_of({"train": source(10), "test": source(4)})
+    splits = all_splits({"train": source(10), "test": source(4)})
     assert [len(numbers(splits[name])) for name in ("train", "valid", "test")] == [9, 1, 4]
-    assert isinstance(splits["valid"], Part) and numbers(splits["valid"]) == [9]
+    assert isinstance(splits["valid"], Selected) and numbers(splits["valid"]) == [9]
     with pytest.raises(ValueError, match=r"expected training and test trajectories, found \['train'\]"):
-        splits_of({"train": source(3)})
+        all_splits({"train": source(3)})
     with pytest.raises(ValueError, match="three trajectories or more"):
-        splits_of({"all": source(2)})
+        all_splits({"all": source(2)})
 
 
 def test_an_unknown_file_is_described(tmp_path):

@@ -1,0 +1,173 @@
+"""NetCDF files and Zarr folders with names of dimensions, opened by xarray and read by slices.
+
+Dimensions are known by their name or by the CF attribute "axis" of their coordinate: a sample, time, x (lon), y (lat)
+and z (lev). Variables in time are fields, variables of sample and space are inputs, variables of the sample are
+parameters; units are kept. Coordinates give grid and times, see `pdekit.data.ends`; dates become seconds.
+Source: CF Conventions 1.11, sections 3 and 4.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from pdekit.data.ends import layout_of
+from pdekit.data.formats.blocks import Block, Blocked
+from pdekit.data.formats.contract import WHOLE, Format, is_hdf5
+from pdekit.data.formats.evenly import grid_from, step_of
+from pdekit.data.from_xarray import times_in
+from pdekit.data.hdf5 import FAULTS, open_hdf5
+from pdekit.data.probe import check_readable
+from pdekit.fields import LAYOUTS, Field, Problem
+
+NAMES = {
+    "s": ("sample", "member", "ensemble", "realization", "trajectory", "batch", "b", "number"),
+    "t": ("time", "t"),
+    "x": ("x", "lon", "longitude"),
+    "y": ("y", "lat", "latitude"),
+    "z": ("z", "lev", "level", "depth", "height"),
+}
+CF_AXES = {"T": "t", "X": "x", "Y": "y", "Z": "z"}
+
+
+class NamedStore:
+    """Variables of a file, opened at the first read in each process.
+
+    Args:
+        path: the file or folder.
+    """
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+        self._process, self._data = -1, None
+
+    def __getstate__(self) -> dict:
+        return {"path": self.path, "_process": -1, "_data": None}
+
+    @property
+    def data(self) -> xr.Dataset:
+        """The open dataset; nothing of it is loaded."""
+        if self._process != os.getpid():
+            self._process, self._data = os.getpid(), _opened(self.path)
+        return self._data
+
+    def array(self, key: str) -> xr.Variable:
+        """Return a variable, which is read where it is indexed."""
+        return self.data[key].variable
+
+
+def _opened(path: Path) -> xr.Dataset:
+    """Open a file or folder lazily.
+
+    Raises:
+        ValueError: if xarray cannot.
+    """
+    engine = "zarr" if path.is_dir() else "h5netcdf" if is_hdf5(path) else "scipy"
+    try:
+        return xr.open_dataset(path, engine=engine, chunks=None, cache=False)
+    except (*FAULTS, ImportError, AttributeError) as error:
+        said = " ".join(str(error).split())[:160]
+        raise ValueError(f"expected a dataset that xarray opens in {path} with {engine}, but: {said}") from None
+
+
+def _recognises(path: Path) -> bool:
+    """Return whether a path is a folder of Zarr, NetCDF 3, or HDF5 whose datasets have dimensions by name."""
+    if path.is_dir():
+        return (path / ".zgroup").is_file() or (path / "zarr.json").is_file()
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        if file.read(3) == b"CDF":
+            return True
+    if not is_hdf5(path):
+        return False
+    try:
+        with open_hdf5(path) as file:
+            return "_NCProperties" in file.attrs
+    except FAULTS:
+        return False
+
+
+def _open_file(path: Path) -> dict[str, Blocked]:
+    """Open a file or folder.
+
+    Raises:
+        ValueError: if names of dimensions are unknown, coordinates are missing or uneven, or there is no field.
+    """
+    if path.is_file() and is_hdf5(path):
+        check_readable(path)
+    store = NamedStore(path)
+    data = store.data
+    letters = {str(name): _letter(path, data, str(name)) for name in data.dims}
+    if len(set(letters.values())) < len(letters):
+        raise ValueError(f"expected one dimension for each of sample, time, x, y, z in {path}, found {letters}")
+    space = "".join(letter for letter in "xyz" if letter in letters.values())
+    blocks: dict[str, list[Block]] = {"u": [], "coeffs": []}
+    params: dict[str, np.ndarray] = {}
+    in_time = "t" in letters.values()
+    for name, item in data.data_vars.items():
+        axes = "".join(letters[str(dim)] for dim in item.dims)
+        if item.dtype.kind not in "fiub" or item.dims == ():
+            continue
+        if axes == "s":
+            params[str(name)] = np.asarray(item.values, dtype=np.float64)
+        elif set(space) <= set(axes):
+            unit = str(item.attrs.get("units", "1"))
+            field = Field(str(name), unit, item.attrs.get("vector"), item.attrs.get("complex"))
+            blocks["u" if "t" in axes or not in_time else "coeffs"].append(Block(str(name), axes, (field,)))
+        else:
+            raise ValueError(
+                f"expected {name} in {path} to vary in space ({space}) or with the sample, found {item.dims}"
+            )
+    if not blocks["u"]:
+        raise ValueError(f"expected a variable in time and space in {path}, found {list(data.data_vars)}")
+    return {WHOLE: _source(store, letters, blocks, params)}
+
+
+def _letter(path: Path, data: xr.Dataset, name: str) -> str:
+    axis = data[name].attrs.get("axis") if name in data.coords else None
+    found = CF_AXES.get(str(axis)) or next((letter for letter, known in NAMES.items() if name.lower() in known), None)
+    if found is None:
+        raise ValueError(
+            f"expected dimensions named as sample, time, x (lon), y (lat) or z (lev) in {path}, found {name!r}; rename "
+            "it with xarray's .rename and save again"
+        )
+    return found
+
+
+def _source(
+    store: NamedStore, letters: dict[str, str], blocks: dict[str, list[Block]], params: dict[str, np.ndarray]
+) -> Blocked:
+    data, names = store.data, {letter: name for name, letter in letters.items()}
+    axes, layout = {}, []
+    for letter in (letter for letter in "xyz" if letter in names):
+        name = names[letter]
+        if name not in data.coords:
+            raise ValueError(f"expected coordinates of the dimension {name!r} in {store.path}, found none; add them")
+        points = np.asarray(data[name].values, dtype=np.float64)
+        step_of(f"{name} of {store.path}", points)
+        stated = data[name].attrs.get("layout")
+        layout.append(stated if stated in LAYOUTS else layout_of(f"{name} of {store.path}", points, None, None))
+        axes[name] = points
+    times = times_in(data.rename({names["t"]: "time"}) if names.get("t", "time") != "time" else data)
+    frames = data.sizes[names["t"]] if "t" in names else 1
+    if times is None or times.shape[-1] != frames:
+        times = np.zeros(1) if frames == 1 else None
+    if times is None:
+        raise ValueError(f"expected coordinates of the times in {store.path}, found none; add them")
+    problem = Problem(
+        grid_from(str(store.path), axes, layout),
+        tuple(field for block in blocks["u"] for field in block.fields),
+        step_of(f"time of {store.path}", np.atleast_2d(times)[0]) if frames > 1 else None,
+        frames,
+        coeffs=tuple(field for block in blocks["coeffs"] for field in block.fields),
+        params=tuple(params),
+    )
+    table = np.stack(list(params.values()), 1) if params else None
+    return Blocked(store, problem, blocks["u"], times, blocks["coeffs"], table)
+
+
+FORMATS = (Format("NetCDF or Zarr", _recognises, _open_file),)

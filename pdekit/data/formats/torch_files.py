@@ -1,0 +1,99 @@
+"""Pairs and trajectories of neuraloperator in files of `torch.save`: {"x": inputs, "y": outputs[, "visc"]}.
+
+    x (sample, x, y), y (sample, x, y)    Darcy flow (x is bool), or a forcing and its vorticity (name begins with "ns")
+    x (sample, x), y (sample, time, x)    Burgers: y are the frames from 0 to 1, the first of which is x
+
+Points are i/n of the unit box. Files are loaded with ``weights_only=True``, so that nothing in them is executed, and
+mapped to memory. ``NAME_train_16.pt`` and ``NAME_test_16.pt`` are the splits of one dataset.
+Source: https://github.com/neuraloperator/neuraloperator (neuralop/data/datasets).
+"""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pdekit.data.formats.blocks import ArrayStore, Block, Blocked
+from pdekit.data.formats.contract import WHOLE, Format
+from pdekit.data.given import ZIP_FAULTS
+from pdekit.data.hdf5 import FAULTS
+from pdekit.fields import Field, Grid, Problem
+
+DAMAGE = (*FAULTS, *ZIP_FAULTS, pickle.UnpicklingError, AttributeError)
+
+
+def _load(path: Path) -> Any:
+    """Return the content of a file of `torch.save`: tensors in containers, nothing that runs code.
+
+    Raises:
+        ValueError: if the file is damaged or holds other objects.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except DAMAGE as error:
+        said = " ".join(str(error).split())[:120]
+        raise ValueError(
+            f"expected tensors in {path}, but it is damaged or cannot be read without running its code ({said}); fetch "
+            "it again, or load it yourself and give the arrays to pdekit.data.from_arrays"
+        ) from None
+
+
+def _recognises(path: Path) -> bool:
+    """Return whether a file is a zip archive of torch with the tensors x and y."""
+    try:
+        if not path.is_file() or not zipfile.is_zipfile(path):
+            return False
+        with zipfile.ZipFile(path) as archive:
+            if not any(name.endswith("/data.pkl") for name in archive.namelist()):
+                return False
+        content = _load(path)
+    except DAMAGE:
+        return False
+    return isinstance(content, Mapping) and all(isinstance(content.get(key), torch.Tensor) for key in "xy")
+
+
+def _open_files(path: Path) -> dict[str, Blocked]:
+    """Open a file, and the file of the other split next to it.
+
+    Raises:
+        ValueError: if a file is damaged, or its shapes are those of no published dataset.
+    """
+    for word, other in (("train", "test"), ("test", "train")):
+        sibling = path.with_name(path.name.replace(word, other))
+        if word in path.name and sibling.is_file():
+            return {word: _opened(path), other: _opened(sibling)}
+    return {WHOLE: _opened(path)}
+
+
+def _opened(path: Path) -> Blocked:
+    content = _load(path)
+    x, y = (content[key] for key in "xy")
+    arrays = {"x": x.numpy(), "y": y.numpy()}
+    n, points = len(x), tuple(x.shape[1:])
+    if x.ndim == 3 and y.shape == x.shape:
+        periodic = path.name.lower().startswith("ns")
+        names = (
+            ("forcing", "vorticity") if periodic else ("material", "pressure") if x.dtype == torch.bool else ("x", "y")
+        )
+        given, found = Field(names[0]), Field(names[1])
+        grid = Grid(points, (1.0, 1.0), layout=("periodic" if periodic else "half_open",) * 2)
+        problem = Problem(grid, (found,), coeffs=(given,))
+        coeffs = (Block("x", "sxy", (given,)),)
+        return Blocked(ArrayStore(path, arrays), problem, (Block("y", "sxy", (found,)),), np.zeros(1), coeffs)
+    if x.ndim == 2 and y.ndim == 3 and (len(y), y.shape[2]) == (n, points[0]) and y.shape[1] > 1:
+        dt, frames = 1.0 / (y.shape[1] - 1), y.shape[1]
+        problem = Problem(Grid(points, (1.0,)), (Field("u"),), dt, frames)
+        return Blocked(ArrayStore(path, arrays), problem, (Block("y", "stx", problem.fields),), dt * np.arange(frames))
+    raise ValueError(
+        f"expected x and y of a published dataset in {path} ('sample x y', or 'sample x' and 'sample time x'), found "
+        f"{tuple(x.shape)} and {tuple(y.shape)}; give the arrays to pdekit.data.from_arrays"
+    )
+
+
+FORMATS = (Format("neuraloperator (.pt)", _recognises, _open_files),)

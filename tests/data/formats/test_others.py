@@ -1,0 +1,190 @@
+"""Other published layouts become trajectories: axes, grids, times, units, splits, and wrong files in a sentence."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from pdekit.boundaries import Wall
+from pdekit.data.formats import open_path, recognised
+from pdekit.data.module import DataModule
+from pdekit.fields import Field, Grid
+from pdekit.pdes.kuramoto_sivashinsky import KuramotoSivashinsky
+
+from . import published_others as published
+from .published_pdebench import counted
+
+
+def opened(path):
+    return recognised(path).open(path)
+
+
+class TestPDEArena:
+    def test_smoke_of_several_files(self, tmp_path):
+        for mode, lifts in (("train", (0.2, 0.5)), ("valid", (0.3,)), ("test", (0.4,))):
+            for lift in lifts:
+                published.smoke(tmp_path / f"NavierStokes2D_{mode}_1_{lift:.5f}_4.h5", mode, lift=lift)
+        found = opened(tmp_path)
+        assert {mode: source.n_trajectories for mode, source in found.items()} == {"train": 8, "valid": 4, "test": 4}
+        source = found["train"]
+        assert source.problem.grid == Grid((8, 6), (32.0, 32.0), layout=("cells", "cells"))
+        assert source.problem.boundary == ((Wall("no_slip"), Wall("no_slip")),) * 2 and source.problem.dt == 6.0
+        batch = source.read(6, slice(1, 3))
+        expected = np.stack([counted(4, 5, 8, 6, dtype="f8")[2, 1:3] + 1e4 * i for i in range(3)], 1)
+        assert np.array_equal(batch.u[0], expected) and batch.u.dtype == torch.float64
+        assert batch.t.tolist() == [[24, 30]] and batch.index.tolist() == [6]
+        assert [round(float(source.read(i).params), 6) for i in (0, 7)] == [0.2, 0.5]
+        splits = open_path(tmp_path)
+        assert DataModule(splits["train"], splits["valid"], splits["test"]).problem == source.problem
+
+    def test_kuramoto_sivashinsky(self, tmp_path):
+        for seed, mode in enumerate(("train", "valid", "test")):
+            published.kuramoto_sivashinsky(tmp_path / f"KS_{mode}.h5", mode, seed=seed)
+        splits = open_path(tmp_path)
+        problem = splits["test"].problem
+        assert problem == splits["train"].problem and problem.pde == KuramotoSivashinsky()
+        assert problem.params == ("dt", "length_x", "viscosity")
+        draw = np.random.default_rng(2)
+        length, dt, viscosity = draw.uniform(57.6, 70.4, 4), draw.uniform(0.18, 0.22, 4), draw.uniform(0.5, 1.5, 4)
+        batch = splits["test"].read(3)
+        np.testing.assert_allclose(batch.params[0], [dt[3], length[3], viscosity[3]], rtol=1e-5)
+        np.testing.assert_allclose(batch.t[0], dt[3] * np.arange(5), rtol=1e-12)
+        pde, grid, step = problem.at(batch.params)
+        assert float(pde.viscosity) == pytest.approx(viscosity[3]) and float(step) == pytest.approx(dt[3])
+        assert float(grid.extent[0]) == pytest.approx(length[3])
+
+    def test_files_of_other_problems_are_not_joined(self, tmp_path):
+        published.smoke(tmp_path / "a.h5")
+        published.smoke(tmp_path / "b.h5", shape=(8, 4))
+        with pytest.raises(ValueError, match="expected files of one problem"):
+            opened(tmp_path)
+
+
+class TestNeuralOperator:
+    def test_darcy(self, tmp_path):
+        for split, n in (("train", 12), ("test", 5)):
+            published.darcy_pt(tmp_path / f"darcy_{split}_16.pt", n)
+        found = opened(tmp_path / "darcy_train_16.pt")
+        assert {split: source.n_trajectories for split, source in found.items()} == {"train": 12, "test": 5}
+        source = found["test"]
+        assert source.problem.grid == Grid((8, 6), (1.0, 1.0), layout=("half_open", "half_open"))
+        batch = source.read(4)
+        assert torch.equal(batch.u[0, 0, 0], torch.from_numpy(counted(5, 8, 6)[4]))
+        assert torch.equal(batch.coeffs[0, 0], (torch.arange(240).reshape(5, 8, 6)[4] % 3 == 0).float())
+
+    def test_burgers(self, tmp_path):
+        source = opened(published.burgers_pt(tmp_path / "burgers.pt"))["all"]
+        assert source.problem.dt == 0.25 and source.problem.grid == Grid((8,), (1.0,))
+        batch = source.read(3, slice(2, 4))
+        assert np.array_equal(batch.u[0, :, 0], counted(12, 5, 8, dtype="f8")[3, 2:4]) and batch.t.tolist() == [
+            [0.5, 0.75]
+        ]
+
+    def test_code_in_a_file_is_not_run(self, tmp_path):
+        class Evil:
+            def __reduce__(self):
+                return (open, (str(tmp_path / "made"), "w"))
+
+        torch.save({"x": Evil(), "y": torch.zeros(3)}, tmp_path / "a.pt")
+        (tmp_path / "b.pt").write_bytes(pickle.dumps({"x": Evil()}))
+        for name in ("a.pt", "b.pt"):
+            with pytest.raises(ValueError, match="expected a layout that pdekit reads"):
+                recognised(tmp_path / name)
+        assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("write", [published.mat5, published.mat73])
+class TestMatlab:
+    """Version 7.3 has its axes reversed; both give the same."""
+
+    def test_darcy(self, tmp_path, write):
+        path = write(tmp_path / "a.mat", coeff=counted(12, 9, 7, dtype="f8"), sol=counted(12, 9, 7, dtype="f8") + 1e4)
+        source = opened(path)["all"]
+        assert source.problem.grid == Grid((9, 7), (1.0, 1.0), layout=("nodes", "nodes"))
+        batch = source.read(5)
+        assert np.array_equal(batch.coeffs[0, 0], counted(12, 9, 7, dtype="f8")[5])
+        assert np.array_equal(batch.u[0, 0, 0], counted(12, 9, 7, dtype="f8")[5] + 1e4)
+
+    def test_vorticity(self, tmp_path, write):
+        w = counted(12, 8, 6, 5, dtype="f8")
+        source = opened(write(tmp_path / "a.mat", u=w, a=w[..., 0], t=np.arange(1.0, 6)))["all"]
+        assert source.problem.grid == Grid((8, 6), (1.0, 1.0)) and source.problem.dt == 1.0
+        batch = source.read(4, slice(3, 5))
+        assert np.array_equal(batch.u[0, :, 0], np.moveaxis(w[4], -1, 0)[3:]) and batch.t.tolist() == [[4, 5]]
+
+    def test_burgers(self, tmp_path, write):
+        a = counted(12, 16, dtype="f8")
+        source = opened(write(tmp_path / "a.mat", a=a, u=a + 1))["all"]
+        batch = source.read(2)
+        assert source.problem.steady and np.array_equal(batch.coeffs[0, 0], a[2])
+        assert np.array_equal(batch.u[0, 0, 0], a[2] + 1)
+        y = counted(12, 5, 16, dtype="f8")
+        source = opened(write(tmp_path / "b.mat", input=y[:, 0], output=y))["all"]
+        assert source.problem.dt == 0.25 and np.array_equal(source.read(7).u[0, :, 0], y[7])
+
+
+class TestNamed:
+    @pytest.mark.parametrize("engine", ["h5netcdf", "scipy"])
+    def test_names_order_units_and_dates(self, tmp_path, engine):
+        published.named().to_netcdf(tmp_path / "era.nc", engine=engine)
+        source = opened(tmp_path / "era.nc")["all"]
+        problem = source.problem
+        assert problem.fields == (Field("T", "K"), Field("q", "g/kg")) and problem.coeffs == (Field("height", "m"),)
+        assert problem.grid == Grid((8, 6), (360.0, 100.0), (0.0, -50.0), ("periodic", "nodes"))
+        assert problem.params == ("co2",) and problem.dt == 6 * 3600
+        batch, u = source.read(7, slice(1, 3)), counted(10, 5, 8, 6)
+        assert np.array_equal(batch.u[0], np.stack([u[7, 1:3], u[7, 1:3] + 1e4], 1))
+        assert np.array_equal(batch.coeffs[0, 0], u[7, 0]) and batch.params.tolist() == [[70.0]]
+        assert batch.t.tolist() == [[21600, 43200]]
+        assert pickle.loads(pickle.dumps(source)).read(1).u.shape == (1, 5, 2, 8, 6)
+
+    @pytest.mark.parametrize(
+        "change, sentence",
+        [
+            (lambda d: d.rename(member="who"), r"expected dimensions named as sample.*found 'who'"),
+            (lambda d: d.drop_vars("lat"), "expected coordinates of the dimension 'lat'"),
+            (lambda d: d.assign_coords(lon=d.lon**2), "evenly spaced numbers in lon of"),
+            (lambda d: d[["co2"]], "expected a variable in time and space"),
+        ],
+    )
+    def test_what_is_missing_is_named(self, tmp_path, change, sentence):
+        change(published.named()).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+        with pytest.raises(ValueError, match=rf"{sentence}.*"):
+            opened(tmp_path / "a.nc")
+
+
+class TestNumPy:
+    def write(self, path, **changes):
+        arrays = {
+            "u": counted(10, 5, 8, 6),
+            "velocity": counted(10, 5, 2, 8, 6),
+            "k": counted(10, 8, 6),
+            "re": np.arange(10.0),
+            "x": np.arange(8) / 8,
+            "y": np.linspace(0, 2, 6),
+            "t": 0.5 * np.arange(5),
+        }
+        arrays = {name: value for name, value in {**arrays, **changes}.items() if value is not None}
+        np.savez(path, **arrays)
+        return path
+
+    def test_an_archive_with_coordinates(self, tmp_path):
+        source = opened(self.write(tmp_path / "a.npz"))["all"]
+        problem = source.problem
+        assert [field.name for field in problem.fields] == ["u", "velocity_0", "velocity_1"]
+        assert problem.grid == Grid((8, 6), (1.0, 2.0), layout=("periodic", "nodes")) and problem.dt == 0.5
+        batch = source.read(4, slice(2, 3))
+        assert np.array_equal(batch.u[0, 0, 0], counted(10, 5, 8, 6)[4, 2])
+        assert np.array_equal(batch.u[0, 0, 1:], counted(10, 5, 2, 8, 6)[4, 2])
+        assert batch.params.tolist() == [[4.0]] and np.array_equal(batch.coeffs[0, 0], counted(10, 8, 6)[4])
+
+    def test_steady_archives(self, tmp_path):
+        source = opened(self.write(tmp_path / "a.npz", u=None, velocity=None, t=None))["all"]
+        assert source.problem.steady and [field.name for field in source.problem.fields] == ["k"]
+
+    def test_other_shapes_are_refused(self, tmp_path):
+        with pytest.raises(ValueError, match=r"expected u of .*a\.npz .* time \(5\).*found \(10, 4, 8, 6\)"):
+            opened(self.write(tmp_path / "a.npz", u=counted(10, 4, 8, 6)))
+        with pytest.raises(ValueError, match=r"expected a \.npy or \.npz file of numbers"):
+            opened(self.write(tmp_path / "b.npz", re=np.array([{}] * 10, dtype=object)))
