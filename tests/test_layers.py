@@ -27,7 +27,7 @@ from tests.source_tree import (
     top_names,
 )
 
-ENTRY_POINTS = {"train", "generate", "evaluate", "compare"}
+ENTRY_POINTS = {"train", "generate", "evaluate", "compare", "inspect", "convert"}
 COMMAND_LINE = ENTRY_POINTS | {"cli", "__main__"}  # what the entry points share
 
 # what the files of each layer may import of pdekit, beside their own layer

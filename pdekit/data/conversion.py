@@ -1,0 +1,66 @@
+"""Conversion of published files to pdekit's own store, split by split; finished splits are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pdekit.data.formats import open_path
+from pdekit.data.module import SPLITS
+from pdekit.data.store import Split
+from pdekit.data.writer import SplitWriter
+
+Progress = Callable[[str, int, int], None]
+
+
+def convert(
+    path: str | Path,
+    out: str | Path,
+    name: str = "converted",
+    trust: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Path:
+    """Write the splits of a published file or folder to ``out/data/{train,valid,test}/NAME.hdf5``.
+
+    Values are those of the source: float64 stays float64. A split appears when it is complete; one that is there
+    already, of the same problem and number of trajectories, is kept, so that the same command continues an interrupted
+    conversion.
+
+    Args:
+        path: of the file or folder.
+        out: folder to write to.
+        name: of the dataset.
+        trust: packages that formats may come from.
+        progress: called with the split, the trajectories written, and all of them.
+
+    Returns:
+        The folder, for ``path=FOLDER`` and `DataModule.from_folder`.
+
+    Raises:
+        FileNotFoundError, ValueError: if nothing is there, the layout is unknown, the file is damaged, or another
+            dataset is in the way.
+    """
+    splits = open_path(path, trust)
+    for split in SPLITS:
+        source, target = splits[split], Path(out) / "data" / split / f"{name}.hdf5"
+        if target.exists():
+            found = Split(target, trust)
+            if (found.problem, found.n_trajectories) != (source.problem, source.n_trajectories):
+                raise ValueError(f"expected no other dataset at {target}, found one; give another folder or name")
+            continue
+        dtype = "f8" if source.read(0, slice(0, 1)).u.dtype == torch.float64 else "f4"
+        made = {"converted_from": {"file": Path(path).name, "split": split}}
+        with SplitWriter(target, source.problem, source.n_trajectories, name, made, dtype) as writer:
+            for i in range(source.n_trajectories):
+                batch = source.read(i)
+                if not np.isfinite(batch.u.numpy()).all():
+                    raise ValueError(
+                        f"expected finite values, found NaN or Inf in {split} trajectory {i} of {path}; remove it"
+                    )
+                writer.put(batch, i)
+                if progress is not None:
+                    progress(split, i + 1, source.n_trajectories)
+    return Path(out)

@@ -1,0 +1,180 @@
+"""Contents of a file or folder of data: layout, problem, splits, ranges, and what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pdekit.data.ends import JUMP, jump
+from pdekit.data.formats import open_path, recognised
+from pdekit.data.module import SPLITS, DataModule
+from pdekit.data.windows import Source
+from pdekit.fields import Grid, Problem
+
+LOOKED_AT = 32  # trajectories of each split whose values are read
+
+
+@dataclass(frozen=True)
+class Range:
+    """Values of one field or input in the trajectories that were read.
+
+    Args:
+        name, unit: of the field.
+        least, most, mean, deviation: over all finite values.
+        missing: how many are NaN or Inf.
+    """
+
+    name: str
+    unit: str
+    least: float
+    most: float
+    mean: float
+    deviation: float
+    missing: int
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a file or folder holds.
+
+    Args:
+        path: of it.
+        layout: name of the format.
+        problem: of the training trajectories.
+        counts: trajectories by split.
+        read: trajectories that were read.
+        ranges: of fields, then of inputs.
+        faults: what is wrong or doubtful, as sentences.
+    """
+
+    path: Path
+    layout: str
+    problem: Problem
+    counts: Mapping[str, int]
+    read: int
+    ranges: tuple[Range, ...]
+    faults: tuple[str, ...]
+
+    @property
+    def command(self) -> str:
+        """The command line that trains on it."""
+        name = re.sub(r"[^\w.-]", "_", self.path.stem) or "mine"
+        return f"python -m pdekit.train path={shlex.quote(str(self.path))} name={name} model=fno"
+
+    def __str__(self) -> str:
+        problem, grid = self.problem, self.problem.grid
+        lines = [f"{self.path}: {self.layout}"]
+        lines.append(f"  trajectories  {', '.join(f'{n} {split}' for split, n in self.counts.items())}")
+        frames = "steady" if problem.steady else f"{problem.n_frames} frames, {problem.dt:.6g} apart"
+        lines.append(f"  time          {frames}{' (nominal: dt varies)' if 'dt' in problem.params else ''}")
+        lines.append(f"  space         {_described(grid)}")
+        ends = [
+            f"{letter}: {lower} to {upper}" for letter, (lower, upper) in zip("xyz", problem.boundary, strict=False)
+        ]
+        lines += [f"  boundary      {', '.join(ends)}"] * bool(ends)
+        lines.append(f"  equation      {problem.pde if problem.pde is not None else 'unknown to pdekit'}")
+        lines += [f"  parameters    {', '.join(problem.params)}"] * bool(problem.params)
+        lines.append(f"  values of {self.read} trajectories")
+        for item in self.ranges:
+            unit = "" if item.unit == "1" else f" {item.unit}"
+            lines.append(
+                f"    {item.name:<16} {item.least:.4g} to {item.most:.4g}{unit}, mean {item.mean:.4g}, deviation "
+                f"{item.deviation:.4g}"
+            )
+        lines += [f"  doubtful      {fault}" for fault in self.faults] or ["  no faults found"]
+        return "\n".join([*lines, f"  train on it   {self.command}"])
+
+
+def inspect_path(path: str | Path, trust: Sequence[str] = ()) -> Inspection:
+    """Return the contents of a file or folder; values of at most `LOOKED_AT` trajectories of each split are read.
+
+    Args:
+        path: a published file or folder, or a folder with ``data/{train,valid,test}``.
+        trust: packages that formats and equations may come from.
+
+    Raises:
+        FileNotFoundError, ValueError: if nothing is there, the layout is unknown, or the file is damaged.
+    """
+    path = Path(path)
+    if (path / "data" / "train").is_dir():
+        layout, splits = "pdekit or The Well, by split", DataModule.from_folder(path, trust=trust).sources
+    else:
+        layout, splits = recognised(path, trust).name, open_path(path, trust)
+    splits = {split: splits[split] for split in SPLITS}
+    ranges, faults, read = _values(splits)
+    problem = splits["train"].problem
+    counts = {split: source.n_trajectories for split, source in splits.items()}
+    return Inspection(path, layout, problem, counts, read, ranges, tuple(faults))
+
+
+def _described(grid: object) -> str:
+    if not isinstance(grid, Grid):
+        return f"{grid.shape[0]} points at most, their places differ"
+    axes = [
+        f"{letter}: {n} {layout} points from {lower:.6g}, length {length:.6g}"
+        for letter, n, layout, lower, length in zip(
+            grid.axes, grid.shape, grid.layout, grid.origin, grid.extent, strict=True
+        )
+    ]
+    return "; ".join(axes) or "none"
+
+
+def _values(splits: Mapping[str, Source]) -> tuple[tuple[Range, ...], list[str], int]:
+    """Ranges of all channels, what is doubtful about them, and how many trajectories were read."""
+    problem = splits["train"].problem
+    channels = (*problem.fields, *problem.coeffs)
+    columns: list[list[np.ndarray]] = [[] for _ in channels]
+    faults, count = [], 0
+    for split, source in splits.items():
+        for i in np.unique(np.linspace(0, source.n_trajectories - 1, LOOKED_AT).astype(int)).tolist():
+            batch, count = source.read(i), count + 1
+            parts = [batch.u[0].transpose(0, 1)] + ([] if batch.coeffs is None else [batch.coeffs[0][:, None]])
+            for column, values in zip(columns, (one for part in parts for one in part.numpy()), strict=True):
+                column.append(_summary(values))
+            if not i and split == "train":
+                faults += _doubts(problem, batch.u.numpy())
+    ranges = []
+    for field, column in zip(channels, columns, strict=True):
+        table = np.array(column)
+        weights = table[:, 5] / max(table[:, 5].sum(), 1)
+        mean = float((weights * table[:, 2]).sum())
+        deviation = float(np.sqrt((weights * (table[:, 3] ** 2 + (table[:, 2] - mean) ** 2)).sum()))
+        item = Range(
+            field.name, field.unit, table[:, 0].min(), table[:, 1].max(), mean, deviation, int(table[:, 4].sum())
+        )
+        ranges.append(item)
+        if item.missing:
+            faults.append(f"{item.missing} values of {item.name} are NaN or Inf; training refuses them")
+        if deviation <= 1e-7 * abs(mean):
+            faults.append(f"{item.name} is constant: leave it out, or give it as a parameter")
+    return tuple(ranges), faults, count
+
+
+def _summary(values: np.ndarray) -> tuple[float, ...]:
+    """Least, most, mean, deviation, number of values that are not finite, number of others."""
+    exact = values.astype(np.float64).ravel()
+    finite = exact[np.isfinite(exact)]
+    missing = exact.size - finite.size
+    if not finite.size:
+        return np.inf, -np.inf, 0.0, 0.0, missing, 0
+    return finite.min(), finite.max(), finite.mean(), finite.std(), missing, finite.size
+
+
+def _doubts(problem: Problem, u: np.ndarray) -> list[str]:
+    """What is doubtful about the box or the frames of the first trajectory."""
+    found = []
+    if isinstance(problem.grid, Grid) and np.isfinite(u).all():
+        for axis, (letter, layout) in enumerate(zip(problem.grid.axes, problem.grid.layout, strict=True)):
+            leap = jump(u, axis) if problem.grid.shape[axis] > 2 else 1.0
+            if layout == "periodic" and leap > JUMP:
+                found.append(
+                    f"{letter} is periodic, but values at its ends differ {leap:.3g} times as much as neighbours do"
+                )
+    if u.shape[1] > 1 and (u[:, 1:] == u[:, :-1]).all((0, 2, *range(3, u.ndim))).any():
+        found.append("frames of the first trajectory repeat the frame before them")
+    return found

@@ -1,0 +1,40 @@
+"""Describe a file or folder of data: ``python -m pdekit.inspect PATH``."""
+
+from __future__ import annotations
+
+import sys
+
+from pdekit.cli.command_line import HELP, take
+from pdekit.cli.sentences import sentences
+
+USAGE = """Describe a file or folder of data: layout, fields, units, grid, times, splits, ranges, equation, faults, and
+the command line that trains on it.
+
+    python -m pdekit.inspect PATH [trust=PACKAGE]
+
+PATH is a published file or folder (The Well, PDEBench, PDEArena, neuraloperator, FNO papers, NumPy, NetCDF, Zarr), or a
+folder with data/train, data/valid and data/test. trust=PACKAGE allows a format or an equation of that package of yours.
+Values of at most 32 trajectories of each split are read."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if HELP & set(arguments):
+        print(USAGE)
+        return
+    trust = take(arguments, "trust")
+    if len(arguments) != 1:
+        sys.exit(f"error: expected one PATH, got {arguments}; see python -m pdekit.inspect --help")
+    with sentences():
+        _inspect(arguments[0], trust)
+
+
+def _inspect(path: str, trust: list[str]) -> None:
+    from pdekit.data.inspection import inspect_path
+
+    print(inspect_path(path, trust))
+
+
+if __name__ == "__main__":
+    main()
