@@ -7,17 +7,25 @@ from math import pi
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch import Trainer
 
 from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Problem
 from pdekit.metrics import catalogue
 from pdekit.models.base import Surrogate
+from pdekit.models.one_step import OneStep
+from pdekit.models.pde_refiner import PDERefiner
 from pdekit.pdes import KuramotoSivashinsky, NavierStokes2D, ShallowWater
 from pdekit.runs import build_model
+from pdekit.settings import Engine
 from pdekit.solvers import etdrk, finite_volume, imex, integrate, lyapunov_exponents, runge_kutta
+from pdekit.training import module as engine
 from tests.evaluation.waves import PROBLEM, Shift, Waves
+from tests.models.small import PointwiseNet
 from tests.pretend_device import PretendTensor, pretend
 from tests.test_contract import TRAINED, TRUST, batch_of, config_of
+from tests.training import pretend_engine
+from tests.training.test_module import SETTINGS, waves
 
 FAST_KINDS = {"line", "steady", "masked"}
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
@@ -186,3 +194,33 @@ def test_an_evaluation_runs_there(tmp_path):
         if expected[name].dtype.kind == "f":
             np.testing.assert_allclose(found[name], expected[name], rtol=1e-4, atol=1e-5, err_msg=name)
     assert expected.nrmse.sel(member=0).notnull().all()
+
+
+# Training
+
+
+@pytest.mark.parametrize("method", [OneStep, PDERefiner])
+def test_the_engine_trains_there(method, tmp_path, monkeypatch):
+    """Forward, backward, optimiser, running average, validation and checkpoints: the weights of a CPU."""
+
+    def trained(folder, **there):
+        data = waves()
+        torch.manual_seed(0)
+        model = method(data.problem, PointwiseNet)
+        data.set_window(*model.window)
+        model.calibrate(data.calibration_batches())
+        seen, loss = [], model.loss
+        model.loss = lambda batch: seen.append(type(batch.u)) or loss(batch)
+        monkeypatch.setattr(engine, "Trainer", lambda **known: Trainer(**known | there))
+        settings = dataclasses.replace(SETTINGS, steps=6, validate_every=3, checkpoint_every=3)
+        engine.train_stages(model, data, settings, Engine(), folder, seed=3, progress=False)
+        return model, set(seen)
+
+    with pretend() as device:
+        found, kinds = trained(tmp_path / "there", **pretend_engine.options(device))
+        assert kinds == {PretendTensor}
+        weights = {name: value.detach().cpu() for name, value in found.named_parameters()}
+    expected, kinds = trained(tmp_path / "here")
+    assert kinds == {torch.Tensor}
+    for name, value in expected.named_parameters():
+        torch.testing.assert_close(weights[name], value.detach(), rtol=1e-5, atol=1e-6)
