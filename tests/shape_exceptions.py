@@ -19,9 +19,7 @@ MANY_ARGUMENTS = {
     "pdekit/nets/coordinate.py:CoordinateNet.__init__": 12,
     "pdekit/nets/deeponet.py:DeepONet.__init__": 11,
     "pdekit/nets/fno.py:FNO.__init__": 9,
-    "pdekit/nets/neuralop.py:_fourier": 10,
-    "pdekit/nets/neuralop.py:fno": 9,
-    "pdekit/nets/neuralop.py:tfno": 10,
+    "pdekit/nets/neuralop.py:tfno": 9,
     "pdekit/nets/spectral_conv.py:_synthesise_into": 10,
     "pdekit/solvers/lyapunov.py:lyapunov_exponents": 10,
 }

@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +26,9 @@ from torch import Tensor, nn
 from pdekit.nets.base import GridNet
 from pdekit.nets.layout import bounded_coordinates, intervals, modes_of_axes
 from pdekit.nets.spectral import Bands, analyse, synthesise
+
+PADDING = 0.25
+"""Length that TFNO and UNO add to each bounded axis, as a share of it; half of it is the library's domain_padding."""
 
 
 class MendedConv(nn.Module):
@@ -78,11 +80,11 @@ class MendedConv(nn.Module):
 
 
 class NeuralOperator(GridNet):
-    """A model of the library behind the signature of `GridNet`; built by `fno`, `tfno` and `uno`.
+    """A model of the library behind the signature of `GridNet`; built by `tfno` and `uno`.
 
     Conditions enter as constant channels, because the library's models have no other way in. Bounded axes get
     their coordinate as a channel, and are padded with zeros at their end to 1 + ``padding`` of their length and cut
-    again; nothing is done to periodic ones, so that FNO and TFNO are equivariant along them.
+    again; nothing is done to periodic ones, so that TFNO is equivariant along them.
 
     Limits: the padded length is rounded to whole points, exact where padding times the intervals of an axis is an
     integer. float32 only (the library fixes its complex weights to that precision), which excludes gradient
@@ -140,36 +142,6 @@ def _input_channels(in_channels: int, n_conditions: int, layout: Sequence[str] |
     return in_channels + n_conditions + sum(where != "periodic" for where in layout or ())
 
 
-def fno(
-    ndim: int,
-    in_channels: int,
-    out_channels: int,
-    n_conditions: int = 0,
-    layout: Sequence[str] | None = None,
-    *,
-    modes: int | Sequence[int],
-    width: int = 32,
-    n_layers: int = 4,
-    padding: float = 0.25,
-) -> NeuralOperator:
-    """The library's FNO.
-
-    Args:
-        ndim, in_channels, out_channels, n_conditions, layout: see `GridNet`.
-        modes: highest wavenumber, one for all axes or one for each; the library's n_modes is twice as many.
-            ``modes: auto`` in a configuration is chosen from the training data (`pdekit.models.modes`).
-        width: its hidden_channels.
-        n_layers: number of Fourier layers.
-        padding: length added to each bounded axis, as a share of it; its domain_padding is half of that at each end.
-    """
-    from neuralop.models import FNO
-
-    return _fourier(FNO, ndim, in_channels, out_channels, n_conditions, layout, modes, width, n_layers, padding)
-
-
-fno.configurable = True
-
-
 def tfno(
     ndim: int,
     in_channels: int,
@@ -180,42 +152,34 @@ def tfno(
     modes: int | Sequence[int],
     width: int = 32,
     n_layers: int = 4,
-    padding: float = 0.25,
     rank: float = 0.1,
 ) -> NeuralOperator:
-    """The library's TFNO: an FNO whose weights are Tucker-factorised with about ``rank`` of the parameters
-    (Kossaifi et al. 2024, https://arxiv.org/abs/2310.00120). Other arguments as in `fno`."""
+    """Build the library's TFNO, an FNO whose weights are Tucker-factorised (Kossaifi et al. 2024,
+    https://arxiv.org/abs/2310.00120).
+
+    Args:
+        ndim, in_channels, out_channels, n_conditions, layout: see `GridNet`.
+        modes: highest wavenumber, one for all axes or one for each; the library's n_modes is twice as many.
+            ``modes: auto`` in a configuration is chosen from the training data (`pdekit.models.modes`).
+        width: its hidden_channels.
+        n_layers: number of Fourier layers.
+        rank: share of the parameters of a full FNO that the factors have, about.
+    """
     from neuralop.models import TFNO
 
-    core = partial(TFNO, rank=rank)
-    return _fourier(core, ndim, in_channels, out_channels, n_conditions, layout, modes, width, n_layers, padding)
-
-
-tfno.configurable = True
-
-
-def _fourier(
-    core: Callable[..., nn.Module],
-    ndim: int,
-    in_channels: int,
-    out_channels: int,
-    n_conditions: int,
-    layout: Sequence[str] | None,
-    modes: int | Sequence[int],
-    width: int,
-    n_layers: int,
-    padding: float,
-) -> NeuralOperator:
-    """A model of the library that is an FNO but for its weights."""
-    built = core(
+    core = TFNO(
         n_modes=tuple(2 * m for m in modes_of_axes(modes, ndim)),
         in_channels=_input_channels(in_channels, n_conditions, layout),
         out_channels=out_channels,
         hidden_channels=width,
         n_layers=n_layers,
+        rank=rank,
         positional_embedding=None,
     )
-    return NeuralOperator(built, ndim, in_channels, out_channels, n_conditions, layout, padding)
+    return NeuralOperator(core, ndim, in_channels, out_channels, n_conditions, layout, PADDING)
+
+
+tfno.configurable = True
 
 
 def uno(
@@ -227,10 +191,9 @@ def uno(
     *,
     modes: int | Sequence[int],
     width: int = 32,
-    padding: float = 0.25,
 ) -> NeuralOperator:
-    """The library's UNO (Rahman et al. 2023, https://arxiv.org/abs/2204.11127) with five layers: three on a grid of
-    half the size, which keep half the modes and twice the width. Other arguments as in `fno`.
+    """Build the library's UNO (Rahman et al. 2023, https://arxiv.org/abs/2204.11127) with five layers. Three are on a
+    grid of half the size, with half the modes and twice the width. Arguments as in `tfno`.
 
     Limits: not equivariant, since the library resizes its skips by interpolation between fixed ends.
     """
@@ -252,7 +215,7 @@ def uno(
             uno_scalings=[[factor] * ndim for factor in (1.0, 0.5, 1.0, 2.0, 1.0)],
             channel_mlp_skip="linear",
         )
-    return NeuralOperator(core, ndim, in_channels, out_channels, n_conditions, layout, padding)
+    return NeuralOperator(core, ndim, in_channels, out_channels, n_conditions, layout, PADDING)
 
 
 uno.configurable = True

@@ -17,9 +17,11 @@ def traced(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
 
     The lazy fields of the Fourier calculus decide in Python which transforms are needed; the decisions are the
     same at every step, so that one recording serves. It takes 20 to 70 ms and saves 0.03 to 0.13 ms a step, hence
-    the patience; results are the same to the last bit. Where a gradient is wanted, with respect to the state
-    or to a parameter inside, or where the recording meets a Python decision that depends on values, the function
-    itself runs.
+    the patience. Results are the same to the last bit. Where a gradient is wanted, with respect to the state or to a
+    parameter inside, or where the recording meets a Python decision that depends on values, the function itself runs.
+
+    On one CPU thread a step of ETDRK4 takes 1.3 to 2.0 times as long without the recording (1.9 for one sample of 256
+    or of 64 x 64 points), and 1.8 to 4.5 times with `torch.compile`, which has no kernels for complex numbers.
 
     Limits: a function whose operations change from call to call for the same shape (a step counter, say) must not
     be traced.

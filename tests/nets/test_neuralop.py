@@ -7,11 +7,20 @@ import pytest
 import torch
 from torch import nn
 
-from pdekit.nets.neuralop import MendedConv, fno, tfno, uno
+from pdekit.nets.neuralop import PADDING, MendedConv, NeuralOperator, tfno, uno
 from pdekit.nets.spectral import analyse, symmetric_bands
 
 library = pytest.importorskip("neuralop.models")
 from neuralop.layers.spectral_convolution import SpectralConv  # noqa: E402
+
+
+def fno(ndim, in_channels, out_channels, n_conditions=0, layout=None, *, modes, width=32, n_layers=4):
+    """The library's FNO, whose weights are not factorised."""
+    seen = in_channels + n_conditions + sum(where != "periodic" for where in layout or ())
+    n_modes = (2 * modes,) * ndim
+    core = library.FNO(n_modes, seen, out_channels, width, n_layers=n_layers, positional_embedding=None)
+    return NeuralOperator(core, ndim, in_channels, out_channels, n_conditions, layout, PADDING)
+
 
 SMALL = {"modes": 4, "width": 8}
 BUILDERS = [fno, tfno, uno]
