@@ -19,13 +19,13 @@ class Bands(nn.Module):
     """One level of the wavelet transform over time (if ``in_time``) and space, each band divided by its rms.
 
     Time and bounded axes are zero-padded, periodic axes periodized. Channels count bands, then fields: band b has bit
-    d - 1 - i set where axis i was high-pass filtered, time first.
+    d - 1 - i set where axis i was high-pass filtered, time first. Without a wavelet there is one band, the fields.
 
     Buffer: ``scale`` (band * field), one until `calibrate`.
 
     Args:
         grid: of the fields.
-        wavelet: its name.
+        wavelet: its name, or None for the values at the points themselves.
         n_fields: channels of the fields.
         in_time: whether frames are an axis; otherwise there is one frame.
 
@@ -33,18 +33,20 @@ class Bands(nn.Module):
         ValueError: on an unknown wavelet, or an odd number of points on a periodic axis.
     """
 
-    def __init__(self, grid: Grid, wavelet: str, n_fields: int, in_time: bool):
+    def __init__(self, grid: Grid, wavelet: str | None, n_fields: int, in_time: bool):
         super().__init__()
         for axis, n, where in zip(grid.axes, grid.shape, grid.layout, strict=True):
-            if where == "periodic" and n % 2:
+            if wavelet is not None and where == "periodic" and n % 2:
                 raise ValueError(
                     f"expected an even number of points on the periodic axis {axis}, got {n}: wavelets halve it; use "
                     "another grid"
                 )
-        self.wavelet, self.taps, self.in_time = wavelet, filters(wavelet).length, in_time
+        self.wavelet, self.in_time = wavelet, in_time
+        self.taps = 0 if wavelet is None else filters(wavelet).length
         space = tuple("periodized" if where == "periodic" else "zero" for where in grid.layout)
         self.modes = ("zero",) * in_time + space
-        self.register_buffer("scale", torch.ones(2 ** len(self.modes) * n_fields))
+        self.n_bands = 1 if wavelet is None else 2 ** len(self.modes)
+        self.register_buffer("scale", torch.ones(self.n_bands * n_fields))
 
     @property
     def layout(self) -> tuple[str, ...]:
@@ -58,6 +60,8 @@ class Bands(nn.Module):
     def sizes(self, n_times: int, space: Sequence[int]) -> tuple[int, ...]:
         """Return the number of coefficients of each axis, of so many frames and points."""
         points = (n_times,) * self.in_time + tuple(space)
+        if self.wavelet is None:
+            return points
         return tuple(coefficients(n, self.taps, mode) for n, mode in zip(points, self.modes, strict=True))
 
     def calibrate(self, samples: Iterable[Float[Tensor, "batch time field *space"]]) -> None:
@@ -80,14 +84,14 @@ class Bands(nn.Module):
         self, bands: Float[Tensor, "batch channel *coarse"], n_times: int, space: Sequence[int]
     ) -> Float[Tensor, "batch time field *space"]:
         """Return the frames of scaled bands."""
-        bands = (bands * self._scales(bands)).unflatten(1, (2 ** len(self.modes), -1))
+        bands = (bands * self._scales(bands)).unflatten(1, (self.n_bands, -1))
         shape = (n_times,) * self.in_time + tuple(space)
-        u = synthesise(bands, self.wavelet, self.modes, shape)
+        u = bands[:, 0] if self.wavelet is None else synthesise(bands, self.wavelet, self.modes, shape)
         return u.movedim(2, 1) if self.in_time else u[:, None]
 
     def _analyse(self, u: Tensor) -> Tensor:
         u = u.movedim(1, 2) if self.in_time else u[:, 0]
-        return analyse(u, self.wavelet, self.modes).flatten(1, 2)
+        return u if self.wavelet is None else analyse(u, self.wavelet, self.modes).flatten(1, 2)
 
     def _scales(self, bands: Tensor) -> Tensor:
         return self.scale.to(bands).reshape((-1,) + (1,) * (bands.ndim - 2))

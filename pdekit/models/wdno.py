@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from pdekit.diffusion.denoiser import Denoise, NetDenoiser
+from pdekit.diffusion.guidance import guided
 from pdekit.diffusion.levels import LogLevels
 from pdekit.diffusion.parametrisations import VELOCITY, V
 from pdekit.diffusion.paths import CosinePath, FlowPath
@@ -56,7 +57,8 @@ class WDNO(Surrogate):
         problem: what is forecast, on a uniform grid; periodic axes have an even number of points.
         net: factory of a grid net, called with ndim, in_channels, out_channels, n_conditions and layout.
         history: frames that are given; a steady problem has none.
-        wavelet: "haar", "db2", "bior2.4", ..., see `pdekit.calculus.wavelet_filters`.
+        wavelet: "haar", "db2", "bior2.4", ..., see `pdekit.calculus.wavelet_filters`; None for a diffusion model of the
+            values at the points, the baseline without a transform.
         path: "diffusion" or "flow".
         levels: of training and sampling, in units of the rms of each band; ten from 20 to 0.02 if None.
         sampler: one of `pdekit.diffusion.samplers`; DPM-Solver++ of order 2 if None.
@@ -74,7 +76,7 @@ class WDNO(Surrogate):
         problem: Problem,
         net: Callable[..., nn.Module],
         history: int = 1,
-        wavelet: str = "haar",
+        wavelet: str | None = "haar",
         path: str = "flow",
         levels: LogLevels | None = None,
         sampler: Sampler | None = None,
@@ -198,12 +200,57 @@ class WDNO(Surrogate):
         out = self.normaliser.decode(out.to(torch.promote_types(out.dtype, given.u.dtype)))
         return out.unflatten(0, (members, len(given)))
 
-    def block(self, frames: Tensor, given: Trajectory, source: Noise, ticks: Int[Tensor, "sample"]) -> Tensor:
+    @torch.no_grad()
+    def steered(
+        self,
+        given: Trajectory,
+        objective: Callable[[Tensor], Tensor],
+        strength: float = 1.0,
+        until: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "batch time channel *space"]:
+        """Return one sample of the trained number of frames, guided towards small values of an objective.
+
+        The distribution p(u) becomes p(u) exp(-strength J(u)), to first order in J:
+
+            D_y = D - strength k^2 / (1 + k^2) dJ/dx,
+
+        because bands have variance one; exact for independent Gaussian bands and a linear J. The gradient is taken
+        through the inverse transform and not through the net, as in the paper's control by guidance.
+
+        Args:
+            given: as for `forecast`.
+            objective: J of the frames in physical units, "batch time channel *space" -> "batch".
+            strength: weight of the objective, whose scale is that of a negative log-likelihood.
+            until: guidance is off below this level.
+            generator: its initial seed fixes the sample.
+        """
+        inner = normalised(given, self.normaliser)
+
+        def update(clean: Tensor, y: Tensor, k: float) -> Tensor:
+            with torch.enable_grad():
+                bands = clean.detach().requires_grad_()
+                frames = self.frames.inverse(bands, self.n_target, given.u.shape[3:])
+                (slope,) = torch.autograd.grad(objective(self.normaliser.decode(frames)).sum(), bands)
+            return clean - strength * k**2 / (1 + k**2) * slope
+
+        source, ticks = Noise(generator, 1, given.index, len(given)), torch.zeros(len(given), dtype=torch.long)
+        frames = self.block(inner.u, inner, source, ticks, lambda denoise: guided(denoise, update, until))
+        return self.normaliser.decode(frames)
+
+    def block(
+        self,
+        frames: Tensor,
+        given: Trajectory,
+        source: Noise,
+        ticks: Int[Tensor, "sample"],
+        guide: Callable[[Denoise], Denoise] = lambda denoise: denoise,
+    ) -> Tensor:
         """Return a sample of the ``n_target`` frames after these, all in normalised units."""
         context = self.context(frames, given)
         like = context.new_empty(len(context), self.frames.n_channels, *context.shape[2:])
         start = self.levels.k_max * source.draw(like, ticks, 0)
-        denoise = self.denoiser(context, given.params)
+        denoise = guide(self.denoiser(context, given.params))
         bands = self.sampler(denoise, start, self.levels.grid(), lambda i: source.draw(like, ticks, i + 1))
         return self.frames.inverse(bands, self.n_target, given.u.shape[3:])
 

@@ -19,7 +19,7 @@ def frames(grid, n_times, n_fields=2):
     return torch.randn(3, n_times, n_fields, *grid.shape, dtype=torch.float64, generator=generator).cumsum(1)
 
 
-@pytest.mark.parametrize("wavelet", ["haar", "db3", "bior2.4"])
+@pytest.mark.parametrize("wavelet", ["haar", "db3", "bior2.4", None])
 @pytest.mark.parametrize(("in_time", "n_times"), [(True, 7), (True, 4), (True, 1), (False, 1)])
 @pytest.mark.parametrize("name", GRIDS)
 def test_scaled_bands_give_the_frames_back(name, in_time, n_times, wavelet):
@@ -27,7 +27,8 @@ def test_scaled_bands_give_the_frames_back(name, in_time, n_times, wavelet):
     bands = Bands(grid, wavelet, 2, in_time).double()
     bands.calibrate(u[i : i + 1] for i in range(3))
     found = bands(u)
-    assert found.shape == (3, 2 * 2 ** (grid.ndim + in_time), *bands.sizes(n_times, grid.shape))
+    n_bands = 1 if wavelet is None else 2 ** (grid.ndim + in_time)
+    assert found.shape == (3, 2 * n_bands, *bands.sizes(n_times, grid.shape))
     assert len(bands.layout) == found.ndim - 2 and bands.n_channels == found.shape[1]
     torch.testing.assert_close(bands.inverse(found, n_times, grid.shape), u, rtol=0, atol=1e-12)
     rms = found.square().mean([0, *range(2, found.ndim)]).sqrt()

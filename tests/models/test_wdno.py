@@ -9,6 +9,7 @@ import torch
 
 from pdekit.data.arrays import from_arrays
 from pdekit.data.loading import Loading
+from pdekit.diffusion.levels import LogLevels
 from pdekit.diffusion.samplers.ddim import DDIM
 from pdekit.fields import Field, Grid, Points
 from pdekit.metrics.pointwise import nrmse
@@ -57,7 +58,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("wavelet", ["haar", "bior1.3"])
+@pytest.mark.parametrize("wavelet", ["haar", "bior1.3", None])
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_perfect_net_gives_the_exact_trajectory(kind, path, wavelet):
@@ -149,6 +150,47 @@ def test_members_differ_and_a_sample_keeps_its_noise_in_any_batch():
     assert not torch.equal(two[0], two[1])
     alone = model.forecast(given.samples(slice(1, 2)), t[1:2], members=2, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(alone[:, 0], two[:, 1], rtol=1e-12, atol=1e-12)
+
+
+def test_steering_moves_gaussian_bands_by_the_slope_of_a_linear_objective():
+    """N(0, 1) tilted by exp(-J) is N(-dJ/dx, 1). From y = k_0 e the flow moves by (1 - 1 / sqrt(1 + k_0^2)) of it."""
+    problem = make_problem()
+    model, batch = made(problem, levels=LogLevels(60, 1e-3, 100.0), path="diffusion"), make_batch(problem)
+    # the net of independent unit Gaussian bands: D = y / (1 + k^2), for which v = 0
+    model.net = FunctionNet(lambda u, condition: torch.zeros_like(u[:, : model.frames.n_channels]))
+    given, weight = batch.frames(slice(0, 1)), torch.randn(5, 2, 8, dtype=torch.float64)
+
+    def objective(u):
+        return -(weight * u).sum((1, 2, 3))
+
+    free, moved = (
+        model.steered(given, objective, strength, generator=torch.Generator().manual_seed(0)) for strength in (0.0, 0.1)
+    )
+    torch.testing.assert_close(
+        free, model.forecast(given, batch.t[:, 1:], generator=torch.Generator().manual_seed(0))[0], rtol=0, atol=1e-12
+    )
+    bands = torch.zeros(1, model.frames.n_channels, 3, 4, dtype=torch.float64, requires_grad=True)
+    value = objective(model.normaliser.decode(model.frames.inverse(bands, 5, (8,)))).sum()
+    (slope,) = torch.autograd.grad(value, bands)
+    expected = 0.1 * (model.normaliser.scale[:, None] * model.frames.inverse(-slope, 5, (8,)))
+    torch.testing.assert_close(moved - free, expected.expand_as(free), rtol=0.03, atol=0.03 * expected.abs().max())
+    off = model.steered(given, objective, 0.1, until=1e9, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(off, free)
+
+
+def test_a_steered_sample_has_a_smaller_objective():
+    problem = make_problem()
+    model, batch = made(problem), make_batch(problem)
+    given = batch.frames(slice(0, 1))
+
+    def distance(u):
+        return (u[:, -1] - 5).square().sum((1, 2))
+
+    free, close = (
+        distance(model.steered(given, distance, strength, 0.05, torch.Generator().manual_seed(0))).mean()
+        for strength in (0.0, 0.05)
+    )
+    assert close < 0.7 * free
 
 
 @pytest.mark.parametrize(
