@@ -1,10 +1,11 @@
 # make demo       train, evaluate and report PDE-Refiner on Kolmogorov flow, from nothing
 # make test       style, then all tests (make test-fast: the fast ones)
-# make oracles    pdekit beside independent implementations, in an environment of their own
+# make oracles    pdekit next to independent implementations, in an environment of their own
 # make docs       the site, in docs/_build/html
-# make lint       style only (make format: mend it)
-# make bench      speed and accuracy beside peers; wants a quiet machine
-# make pins       write the constraints files anew from the environments as they are
+# make lint       style and types only (make format: correct the style, wrap the prose)
+# make coverage   the fast tests, with the share of lines that they run
+# make bench      speed and accuracy next to peers; wants a quiet machine
+# make pins       write the constraints files again from the environments as they are
 # make clean      remove what is built (make distclean: the environments too); data and runs are kept
 #
 # PYTHON=python3.12 make test   chooses the interpreter of a new environment.
@@ -45,7 +46,7 @@ define environment
 	touch $@
 endef
 
-.PHONY: demo test test-fast oracles docs lint format bench pins clean distclean
+.PHONY: demo test test-fast coverage oracles docs lint format bench pins clean distclean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(call environment,.venv,constraints.txt,dev$(COMMA)fem)
@@ -66,16 +67,22 @@ test: lint
 test-fast: lint
 	$(PYTEST) -n $(WORKERS) --dist loadfile
 
+coverage: $(INSTALLED)
+	$(PYTEST) -n $(WORKERS) --dist loadfile --cov=pdekit --cov-report=term:skip-covered
+
 lint: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/python -m mypy
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	$(BIN)/python docs/wrap.py README.md docs/*.md
 
 oracles: $(INSTALLED_ORACLES)
 	OMP_NUM_THREADS=1 $(ORACLES)/python -m pytest tests/oracles -m oracle
+	OMP_NUM_THREADS=1 $(ORACLES)/python -m pytest tests/test_benchmarks.py -m slow
 
 docs: $(INSTALLED_DOCS)
 	$(BIN)/python -m sphinx -E -W --keep-going -b html docs docs/_build/html
@@ -91,7 +98,7 @@ pins: $(INSTALLED_DOCS) $(INSTALLED_ORACLES)
 		> constraints$$name.new && mv constraints$$name.new constraints$$name.txt; done
 
 clean:
-	rm -rf build dist docs/_build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 	find pdekit tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean

@@ -226,7 +226,7 @@ BY_TEXT: dict[str, Boundary] = {
     "outflow": Outflow(),
     "open": Outflow(),
 }
-WITH_VALUE: dict[str, Callable[[Value], Boundary]] = {
+WITH_VALUE: dict[str, Callable[..., Boundary]] = {
     "dirichlet": Dirichlet,
     "neumann": Neumann,
     "robin": _robin,

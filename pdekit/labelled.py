@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import xarray as xr
 from torch import Tensor
@@ -28,7 +29,7 @@ def to_dataset(u: Tensor, t: Tensor, problem: Problem, leading: Sequence[str] = 
     values = u.detach().cpu().numpy()
     if values.ndim != len(dims) + 1:
         raise ValueError(f"expected u with the dimensions {(*leading, 'time', 'channel', *axes)}, got {values.shape}")
-    coords = {
+    coords: dict[str, Any] = {
         a: (a, problem.grid.coordinates(i).numpy(), {"axis": a.upper(), "layout": problem.grid.layout[i]})
         for i, a in enumerate(axes)
     }

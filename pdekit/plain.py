@@ -218,7 +218,7 @@ def _collect_versions(node: Any, found: dict[str, int]) -> None:
         if "_target_" in node:
             module_name, _, name = node["_target_"].rpartition(".")
             module = importlib.import_module(module_name)
-            declared = getattr(getattr(module, name), "version", None) or getattr(module, "VERSION", 1)
+            declared: Any = getattr(getattr(module, name), "version", None) or getattr(module, "VERSION", 1)
             found[node["_target_"]] = int(declared)
         for item in node.values():
             _collect_versions(item, found)

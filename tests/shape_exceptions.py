@@ -55,3 +55,20 @@ DUPLICATE_NAMES = {
     "synthesise": 3,
     "text": 2,
 }
+
+# pages whose prose is wider than 88 columns
+WIDE_PROSE = {
+    "README.md",
+    "docs/add_a_case.md",
+    "docs/add_an_equation.md",
+    "docs/datasets.md",
+    "docs/design_decisions.md",
+    "docs/diffusion.md",
+    "docs/evaluation.md",
+    "docs/get_started.md",
+    "docs/metrics.md",
+    "docs/models.md",
+    "docs/pinn.md",
+    "docs/solvers.md",
+    "docs/speed.md",
+}

@@ -173,7 +173,7 @@ class Jet:
 
     @classmethod
     def __torch_function__(cls, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        rule = RULES.get(function)
+        rule: Any = RULES.get(function)
         if rule is None:
             raise TypeError(
                 f"expected functions with a Taylor rule, found {getattr(function, '__name__', function)}; "

@@ -85,7 +85,8 @@ class ConvolutionalBranch(Branch):
     ):
         super().__init__()
         periodic = [where == "periodic" for where in layout]
-        shape, channels, wider, levels = list(shape), in_channels, width, []
+        shape, channels, wider = list(shape), in_channels, width
+        levels: list[nn.Module] = []
         while not levels or min(shape) > COARSEST:
             levels += [Conv(periodic, channels, wider, stride=2), nn.GroupNorm(norm_groups(wider), wider), nn.GELU()]
             levels += [Conv(periodic, wider, wider), nn.GELU()]

@@ -95,7 +95,7 @@ class QuasiNewton(Optimizer):
             inverse = state.get("inverse")
             if inverse is not None and h_gradient is None:
                 h_gradient = inverse @ gradient
-            direction = -gradient if inverse is None else -h_gradient
+            direction = -gradient if inverse is None or h_gradient is None else -h_gradient
             slope = float(gradient @ direction)
             if not math.isfinite(slope) or slope >= 0:
                 # rounding has spoilt H (or the function has changed much): start again from the gradient

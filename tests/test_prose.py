@@ -1,0 +1,85 @@
+"""README and docs: lines of at most 88 columns, and links that lead somewhere."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.shape_exceptions import WIDE_PROSE
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+CARDS = sorted((ROOT / "datasets").glob("*/README.md"))
+LINK = re.compile(r"\]\(([^()\s]+)\)")
+HEADING = re.compile(r"^#+\s+(.*)$", re.MULTILINE)
+
+
+def wrap():
+    spec = importlib.util.spec_from_file_location("wrap", ROOT / "docs" / "wrap.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def name(path):
+    return str(path.relative_to(ROOT))
+
+
+def test_prose_has_at_most_88_columns():
+    wide = {name(path): lines for path in PAGES if (lines := wrap().wide_lines(path.read_text()))}
+    new = {path: lines[:2] for path, lines in wide.items() if path not in WIDE_PROSE}
+    assert not new, f"python docs/wrap.py {' '.join(new)}"
+    assert set(wide) >= WIDE_PROSE, "remove what is wrapped from WIDE_PROSE in tests/shape_exceptions.py"
+
+
+def without_code(text):
+    return re.sub(r"`[^`\n]*`", "", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
+
+
+def anchors(path):
+    """Addresses of headings, as MyST and GitHub make them."""
+    titles = HEADING.findall(without_code_blocks(path.read_text()))
+    return {re.sub(r"[^\w\- ]", "", title.strip().lower()).replace(" ", "-") for title in titles}
+
+
+def without_code_blocks(text):
+    return re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("path", [*PAGES, *CARDS, ROOT / "CHANGELOG.md"], ids=name)
+def test_links_lead_somewhere(path):
+    broken = []
+    for target in LINK.findall(without_code(path.read_text())):
+        if re.match(r"[a-z]+:|reference/", target):  # the pages of reference/ are written by the build
+            continue
+        file, _, anchor = target.partition("#")
+        there = (path.parent / file) if file else path
+        if not there.exists() or (anchor and there.suffix == ".md" and anchor not in anchors(there)):
+            broken.append(target)
+    assert not broken
+
+
+TEXT = """# A heading that is wider than the limit of eighty-eight columns and stays as it is, because it is one
+
+- an item of a list with words that go on and on until the line is too long for anybody to read it with ease
+  and more words
+- short
+
+A paragraph with `code` that ends in a number at the start of a line where it would be a list: it was 1 - 2 of these.
+
+```
+code that is wider than the limit of eighty-eight columns and stays as it is because it is code, not prose at all
+```
+"""
+
+
+def test_wrapping_fills_prose_and_nothing_else():
+    module = wrap()
+    found = module.wrapped(TEXT)
+    assert module.wide_lines(TEXT) and not module.wide_lines(found)
+    assert found.split() == TEXT.split(), "the same words"
+    assert module.wrapped(found) == found
+    assert TEXT.split("\n")[0] in found and "code that is wider than the limit of eighty-eight columns and" in found
+    assert not re.search(r"^- 2", found, re.MULTILINE)
+    assert "- short\n" in found
