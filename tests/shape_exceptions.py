@@ -60,10 +60,12 @@ DUPLICATE_NAMES = {
 WIDE_PROSE = {
     "README.md",
     "docs/add_a_case.md",
+    "docs/add_a_format.md",
+    "docs/add_a_method.md",
+    "docs/add_a_net.md",
     "docs/add_an_equation.md",
     "docs/datasets.md",
     "docs/design_decisions.md",
-    "docs/diffusion.md",
     "docs/evaluation.md",
     "docs/get_started.md",
     "docs/metrics.md",

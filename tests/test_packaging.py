@@ -41,7 +41,7 @@ def test_the_wheel_holds_every_module_configuration_and_card(wheel):
 
 
 def test_the_wheel_holds_nothing_else(wheel):
-    allowed = {".py", ".yaml", ".md", ".j2", ".css", ".js", ".html"}
+    allowed = {".py", ".yaml", ".md", ".j2", ".css", ".js", ".html", ".typed"}
     inside = [name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("pdekit/")]
     assert [name for name in inside if Path(name).suffix not in allowed] == []
     assert (

@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from pdekit.cli.command_line import choices, take
-from pdekit.cli.sentences import sentences
+from pdekit.cli.sentences import sentence_of, sentences
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,9 @@ def test_options_and_lists(tmp_path):
     arguments = ["trust=mine", "model=a", "trust=[yours, 'theirs']"]
     assert take(arguments, "trust") == ["mine", "yours", "theirs"] and arguments == ["model=a"]
     assert take(["runs=a/[bc]*"], "runs") == ["a/[bc]*"], "a pattern is no list"
+
+
+def test_a_full_disk_is_told_once_what_to_do():
+    assert sentence_of(OSError(errno.ENOSPC, "No space left on device", "a.nc")).endswith("go on with resume=RUN")
+    own = OSError(errno.ENOSPC, "expected room for 1 MB, found a full disk; free some", "a.nc")
+    assert sentence_of(own) == "expected room for 1 MB, found a full disk; free some: a.nc"

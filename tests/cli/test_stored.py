@@ -26,3 +26,10 @@ def test_damaged_and_hostile_files_are_refused(tmp_path, text):
 def test_a_file_that_was_cut_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"expected model in .*may have been cut"):
         check_config({"seed": 0}, tmp_path)
+
+
+def test_a_configuration_over_ten_megabytes_is_not_read(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("a: 1\n" + "#" * 10_000_000)
+    with pytest.raises(ValueError, match="at most 10 MB"):
+        read_config(path)

@@ -247,3 +247,10 @@ def test_a_schroedinger_soliton_moves_with_its_speed():
 def test_what_does_not_fit_is_refused(sampler, ndim, fields, sentence):
     with pytest.raises(ValueError, match=sentence):
         draw(sampler, box(ndim), fields)
+
+
+def test_a_random_constant_has_the_declared_mean_and_deviation():
+    sampler, grid, fields = initial.RandomConstant(mean=2.0, std=3.0), Grid((4,), (1.0,)), (Field("u"), Field("v"))
+    drawn = np.random.default_rng(5).standard_normal(2)
+    u = sampler(grid, fields, np.random.default_rng(5))
+    assert u.tolist() == [[2 + 3 * value] * 4 for value in drawn.tolist()]

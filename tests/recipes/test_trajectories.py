@@ -250,6 +250,7 @@ def test_the_check_sees_the_error_of_step_and_space():
     assert len(good["error_step"]) == 4 and len(good["error_step"][0]) == len(good["time"]) == 26
     assert good["error_step"][0][0] == 0 and good["finer_shape"] == [192]
     assert good["time_of_error_step"] == [None] * 4  # agrees to t = 50
+    assert good["time"][:3] == [0.0, 2.0, 4.0], "frames, in the unit of dt"
     times = coarse["time_of_error_step"] + coarse["time_of_error_space"]
     assert sum(time is not None and time > 4 for time in times) >= 6
     growth = np.log(np.array(coarse["error_step"])[:, 10] / np.array(coarse["error_step"])[:, 2]) / 16
@@ -271,6 +272,10 @@ def test_errors_and_times_of_agreement():
     uniform = torch.ones(1, 2, 2, 8, dtype=torch.float64)
     assert lowest_correlation(uniform, uniform, apart).tolist() == [[1.0, 1.0]]
     assert relative_error(0 * uniform, 0 * uniform, apart).tolist() == [[0.0, 0.0]]
+    # a reference that passes through zero is measured against a thousandth of its largest norm
+    zero = torch.tensor([1.0, 0.0, 1.0]).reshape(1, 3, 1, 1).expand(1, 3, 1, 8)
+    errors = relative_error(zero + 1e-4, zero, (Field("u"),))
+    torch.testing.assert_close(errors, torch.tensor([[1e-4, 0.1, 1e-4]], dtype=torch.float64), rtol=1e-3, atol=0)
     time = torch.tensor([0.0, 0.5, 1.0])
     assert first_time(time, torch.tensor([[False, True, False], [False, False, False]])) == [0.5, None]
     assert finer_shape(Grid((32, 10, 5), (1.0,) * 3, layout=("periodic", "cells", "nodes"))) == (48, 20, 9)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pdekit.report.charts.curves import Line
+from pdekit.report.charts.curves import Line, Panel
 from pdekit.report.sections.errors import MEAN, marked, measure_choice, measure_tables
 from pdekit.report.sections.published import SUMMARIES, published_table
 from pdekit.report.sections.resolutions import resolution_tables
-from pdekit.report.sections.scales import profile_choice, total_tables
+from pdekit.report.sections.scales import profile_chart, profile_choice, total_tables
 from pdekit.report.variables import variables
 
 SHOWN = {"fno": Line(1), "mean": Line(7)}
@@ -150,3 +150,35 @@ def test_a_time_that_forecasts_outlast_is_a_lower_bound():
     line = line_of(by_choice(total_tables(scores, SHOWN, variables(scores)))["h",].table, "valid time (time)")
     assert [cell.text for cell in line.cells] == ["3", "≥ 32"]
     assert [cell.small[-1] for cell in line.cells] == ["33 % censored", "all censored"]
+
+
+def test_quartiles_are_shown_where_one_of_them_differs():
+    one_sided, equal = marked([[1.0, 1.0, 2.0], [3.0, 3.0, 3.0]], best=0.0)
+    assert one_sided.small and not equal.small
+
+
+def curves_of(chart, monkeypatch):
+    """What a chart draws: values by the name of the curve."""
+    drawn = {}
+    monkeypatch.setattr(Panel, "curve", lambda self, x, y, line, width=1.6, name="": drawn.update({name: (x, y)}))
+    chart()
+    return drawn
+
+
+def test_a_density_is_the_share_between_quantiles_over_their_distance(monkeypatch):
+    scores = scores_of()
+    n = scores.sizes["quantile"]
+    scores["one_point_quantile"][:] = 2 * (np.arange(n) + 0.5) / n  # uniform on (0, 2)
+    (variable,) = [v for v in variables(scores) if v.name == "one_point_quantile"]
+    drawn = curves_of(lambda: profile_chart(scores, SHOWN, variable, "h", None), monkeypatch)
+    np.testing.assert_allclose(drawn["fno"][1], 0.5)
+    np.testing.assert_allclose(drawn["fno"][0], 2 * np.arange(1, n) / n)
+
+
+def test_a_shell_below_rounding_is_not_drawn(monkeypatch):
+    scores = scores_of().copy(deep=True)
+    scores["energy_spectrum_reference"][..., 0] = 1.0
+    scores["energy_spectrum_reference"][..., -1] = 1e-13
+    (variable,) = [v for v in variables(scores) if v.name == "energy_spectrum"]
+    drawn = curves_of(lambda: profile_chart(scores, SHOWN, variable, "h", 0), monkeypatch)
+    assert np.isfinite(drawn["reference"][1]).tolist() == [True] * 5 + [False]

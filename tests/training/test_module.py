@@ -6,18 +6,23 @@ import multiprocessing
 import os
 import shutil
 import signal
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch import LightningModule, Trainer
 
 from pdekit.data.arrays import from_arrays
 from pdekit.data.loading import Loading
+from pdekit.metrics.pointwise import nrmse
+from pdekit.models.noise import derived_seed
 from pdekit.models.one_step import OneStep
 from pdekit.models.pde_refiner import PDERefiner
 from pdekit.models.stages import Stage, adam_stage, warmup_cosine
 from pdekit.settings import Engine, Training
-from pdekit.training.module import Diverged, fit, load_checkpoint
+from pdekit.training.callbacks import SeedBySteps
+from pdekit.training.module import VALIDATION, Diverged, StageModule, fit, load_checkpoint
 from tests.models.small import PointwiseNet
 
 SETTINGS = Training(steps=24, lr=3e-2, ema=0.9, validate_every=10, validate_batches=2, checkpoint_every=7)
@@ -254,6 +259,64 @@ def test_stages_follow_one_another(tmp_path):
     assert [dtype for _, dtype in seen] == [torch.float32] * 5 + [torch.float64] * 6
     assert model.net.mix.weight.dtype == torch.float64
     assert load_checkpoint(tmp_path / "last.ckpt")["stage"] == 1
+
+
+def test_steps_are_counted_over_all_stages(tmp_path):
+    settings = dataclasses.replace(SETTINGS, ema=0.0, validate_every=2)
+    train(tmp_path, method=TwoStages, settings=settings)
+    assert [step for step, name, _ in metrics(tmp_path) if name == "valid/loss"] == [1, 3, 6, 8, 10]
+
+
+def test_gradients_are_clipped_to_the_norm_asked_for(tmp_path):
+    """One step of gradient descent with rate 1 moves the weights by the clipped gradient."""
+
+    class Descent(OneStep):
+        at, act = None, None
+
+        def stages(self, settings):
+            return (Stage(1, lambda p: torch.optim.SGD(p, 1.0), lambda step: 1.0),)
+
+        def loss(self, batch):
+            self.before = [p.detach().clone() for p in self.parameters()]
+            loss, numbers = super().loss(batch)
+            return 1e6 * loss, numbers
+
+    settings = dataclasses.replace(SETTINGS, ema=0.0, clip=1e-2, validate_every=2)
+    model, _ = train(tmp_path, method=Descent, settings=settings)
+    moved = [(p.detach() - q).norm() for p, q in zip(model.parameters(), model.before, strict=True)]
+    assert float(torch.stack(moved).norm()) == pytest.approx(1e-2, rel=1e-3)
+
+
+def test_a_validation_draws_by_its_batch_and_takes_the_mean_error():
+    data = waves()
+    model = PDERefiner(data.problem, PointwiseNet)
+    data.set_window(*model.window)
+    model.calibrate(data.calibration_batches())
+    batch, logged = next(iter(data.val_dataloader())), []
+    module = StageModule(model, adam_stage(SETTINGS), 0, seed=3, offset=0)
+    module._log = lambda split, numbers, size: logged.append(numbers)
+    for number in (0, 1, 0):
+        module.validation_step(batch, number)
+    first, second, again = logged
+    assert first["loss"] == again["loss"] != second["loss"], "noise is a function of seed and batch"
+    torch.manual_seed(derived_seed(3, VALIDATION, 0))
+    generator = torch.Generator().manual_seed(derived_seed(3, VALIDATION, 0))
+    u = model.forecast(batch.known(1), batch.t[:, 1:], generator=generator)[0]
+    error = nrmse(u.to(batch.u.dtype), batch.u[:, 1:], data.problem)
+    assert error.numel() > 1 and float(first["nrmse"]) == pytest.approx(float(error.mean()), rel=1e-6)
+
+
+def test_the_numbers_of_a_step_depend_on_seed_step_and_rank():
+    drawn = {}
+    for seed, step, rank in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)):
+        trainer = Mock(spec=Trainer, global_step=step, global_rank=rank)
+        SeedBySteps(seed).on_train_batch_start(trainer, Mock(spec=LightningModule), None, 7)
+        drawn[seed, step, rank] = float(torch.rand(()))
+    assert len(set(drawn.values())) == 4
+    SeedBySteps(0).on_train_batch_start(
+        Mock(spec=Trainer, global_step=0, global_rank=0), Mock(spec=LightningModule), 0, 0
+    )
+    assert float(torch.rand(())) == drawn[0, 0, 0], "and on nothing else"
 
 
 class Killed(TwoStages):

@@ -98,3 +98,17 @@ def test_models_are_told_apart():
     kinds = [(f"s{n}", "surrogate") for n in range(7)] + [(f"b{n}", "baseline") for n in range(4)]
     found = lines([*kinds, ("solver a", "solver"), ("solver b", "solver")])
     assert len(set(found.values())) == len(found)
+
+
+def test_a_histogram_has_a_level_of_the_width_between_its_places_around_each(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(Panel, "curve", lambda self, x, y, line, name="": drawn.append((x.tolist(), y.tolist())))
+    Panel("t", "x", "y").steps(np.array([1.0, 2.0, 3.0]), np.array([5.0, 6.0, 7.0]), Line(1))
+    assert drawn == [([0.5, 1.5, 1.5, 2.5, 2.5, 3.5], [5.0, 5.0, 6.0, 6.0, 7.0, 7.0])]
+
+
+def test_a_band_goes_up_to_the_highest_median_where_its_upper_end_is_infinite():
+    panel = Panel("t", "x", "y")
+    panel.band(np.arange(3.0), np.array([1.0, 2.0, 4.0]), np.zeros(3), np.array([2.0, np.inf, np.inf]), Line(1))
+    (area,) = [data for kind, _, data, _ in panel._layers if kind == "area"]
+    assert area[2].tolist() == [2.0, 4.0, 4.0]

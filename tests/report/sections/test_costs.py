@@ -1,11 +1,13 @@
 """Cost beside accuracy under every measure that can be chosen: what is said, and what is not known."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from pdekit.report.charts.curves import lines
-from pdekit.report.sections.costs import accuracies, cost_parts
-from pdekit.report.summary import summarise
+from pdekit.report.sections.costs import Accuracy, _with_seeds, accuracies, cost_parts, predictable
+from pdekit.report.summary import Row, summarise
 from pdekit.report.variables import variables
 from tests.report.test_summary import scores_of
 
@@ -91,3 +93,21 @@ def test_without_solvers_there_is_a_chart_and_no_verdict():
     chosen = cost_parts(scores, table, lines([("f", "surrogate"), ("p", "baseline")]), variables(scores))
     assert chosen.parts[0].table is None and "<svg" in chosen.parts[0].charts[0]
     assert len(accuracies(scores, table, variables(scores))) == 3
+
+
+def test_a_reference_is_predictable_while_its_own_error_keeps_it_correlated():
+    """Fields of equal size with correlation 0.8 differ by sqrt(0.4) = 0.632 of it."""
+    assert predictable(np.array([0.1, 0.5, 0.63, 0.64, 0.9])) == 2
+    assert predictable(np.array([0.1, 0.5, np.nan])) == 1, "what was not checked is not known"
+    assert predictable(np.array([0.1, 0.2])) == 1 and predictable(np.array([0.9, 0.2])) == 0
+
+
+@pytest.mark.parametrize(("bounded", "failed", "expected"), [(1, 1, False), (2, 2, True), (3, 3, True)])
+def test_half_of_the_seeds_decide_for_their_method(bounded, failed, expected):
+    names = ("a", "b", "c", "d")
+    values = {name: (1.0 + i, i < bounded) for i, name in enumerate(names)}
+    axis = Accuracy("nRMSE", "nRMSE", "nrmse", values, failed=frozenset(names[:failed]))
+    table = summarise(scores_of({"a": np.ones((2, 3))}, ["surrogate"], [1.0]))
+    rows = (Row("all", "seeds", seeds=names), Row("a", "surrogate"))
+    found = _with_seeds(axis, dataclasses.replace(table, rows=rows))
+    assert found.values["all"] == (2.5, expected) and ("all" in found.failed) is expected
