@@ -54,7 +54,7 @@ settings:
   path=FOLDER               published files of the dataset instead of generated ones
   n_kept=3 keep=[0,7]       samples whose forecasts are kept and shown: how many, or which
   n_kept_members=3          members of each that are kept
-  statistics=false physics=false   errors and costs only
+  judges=[physics]          families of scores; errors and costs are always there
   folder=PATH device=cuda seed=0 data_dir=PATH progress=false trust=PACKAGE
 
 evaluations, whose settings can still be changed:

@@ -9,7 +9,6 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 
-from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Problem
 from pdekit.metrics import catalogue
 from pdekit.models.base import Surrogate
@@ -20,6 +19,7 @@ from pdekit.runs import build_model
 from pdekit.settings import Engine
 from pdekit.solvers import etdrk, finite_volume, imex, integrate, lyapunov_exponents, runge_kutta
 from pdekit.training import module as engine
+from tests.evaluation.scoring import evaluate
 from tests.evaluation.waves import PROBLEM, Shift, Waves
 from tests.models.small import PointwiseNet
 from tests.pretend_device import PretendTensor, pretend

@@ -13,7 +13,6 @@ from pdekit.data.arrays import Arrays
 from pdekit.evaluation.background import Spent
 from pdekit.evaluation.merging import merge, of_whole_horizon
 from pdekit.evaluation.references.resampled import Resampled
-from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.models.base import Stepper
 from pdekit.models.baselines.persistence import Persistence
@@ -21,6 +20,7 @@ from pdekit.models.resolution import at_resolution
 from pdekit.report.cost import Front
 from pdekit.report.summary import Row, Spread, Summary, summarise
 from pdekit.report.tables import latex, markdown
+from tests.evaluation.scoring import evaluate
 
 PROBLEM = Problem(Grid((16,), (1.0,)), (Field("u"),), dt=0.5, n_frames=9)
 

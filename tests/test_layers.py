@@ -58,7 +58,7 @@ LAYERS = {
     "metrics": {"boundaries", "fields", "calculus"},
     "report": {"fields", "metrics"},
     "evaluation": {"machine", "data", "recipes", "cases", "models", "metrics", "report", "labelled", "plain"}
-    | {"provenance"}
+    | {"provenance", "targets"}
     | EQUATIONS,
     "training": {"runs", "settings", "fields", "data", "models", "metrics", "optimisers"},
     "given": {"fields"},

@@ -24,7 +24,7 @@ FOLDER = {
 }  # fmt: skip
 SHORT = [
     "training.steps=4", "training.checkpoint_every=2", "training.validate_every=4", "evaluation.progress=false",
-    "evaluation.timing_batches=[1]", "evaluation.measures=[vrmse]", "evaluation.statistics=false",
+    "evaluation.timing_batches=[1]", "evaluation.measures=[vrmse]", "evaluation.judges=[horizons]",
 ]  # fmt: skip
 NET = ["model.net.width=4", "model.net.modes=3", "model.net.n_layers=1"]
 

@@ -27,7 +27,7 @@ from pdekit.cli.command_line import CONFIGS
 from pdekit.data.module import DataModule
 from pdekit.evaluation.opponents import solvers
 from pdekit.fields import Trajectory
-from pdekit.metrics.horizon import correlation_time_first_crossing, correlation_time_mean_then_count
+from pdekit.metrics.horizons import correlation_time_first_crossing, correlation_time_mean_then_count
 from pdekit.models.base import Surrogate
 from pdekit.recipes.generation import generate
 from pdekit.recipes.trajectories import recipe_from

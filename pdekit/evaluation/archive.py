@@ -13,6 +13,7 @@ import h5netcdf
 import h5py
 import numpy as np
 import xarray as xr
+from torch import Tensor
 
 TEXT = h5py.string_dtype()
 CHUNK = 2**16
@@ -107,9 +108,24 @@ class Archive:
         self.partial.unlink(missing_ok=True)
 
     def coordinate(self, name: str, values: Any) -> None:
-        """One more dimension, and its values."""
+        """One more dimension, and its values; nothing if it is there, with as many values.
+
+        Raises:
+            ValueError: if it has another number of values.
+        """
+        if name in self._file.dimensions:
+            if len(self._file.dimensions[name]) != len(values):
+                raise ValueError(
+                    f"expected {len(self._file.dimensions[name])} values of the coordinate {name!r}, which is there "
+                    f"already, got {len(values)}; give it another name"
+                )
+            return
         self._file.dimensions[name] = len(values)
         self.put(name, (name,), values)
+
+    def say(self, name: str, value: str | float) -> None:
+        """One more attribute of the file."""
+        self._file.attrs[name] = value
 
     def put(self, name: str, dims: Sequence[str], values: Any, attrs: Mapping[str, Any] | None = None) -> None:
         """A variable that is known whole."""
@@ -156,9 +172,12 @@ class Archive:
         for key, value in attrs.items():
             variable.attrs[key] = value
 
-    def write(self, name: str, where: tuple[int | slice, ...], values: np.ndarray) -> None:
+    def write(self, name: str, where: tuple[int | slice, ...], values: np.ndarray | Tensor) -> None:
         """Part of a declared variable: an integer or slice for each of the leading dimensions, all of the others."""
         variable = self._file[name]
+        values = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
+        with np.errstate(over="ignore"):  # beyond the numbers of a file a score is as good as infinite
+            values = values.astype(variable.dtype)
         variable[(*where, *(slice(None),) * (len(variable.dimensions) - len(where)))] = values
         self._check()
 

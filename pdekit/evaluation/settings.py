@@ -24,6 +24,7 @@ class Evaluation:
         resolutions: grids on which the error is told beside that, as shares of the data grid; each with the odd (or
             even) size next to it.
         measures: names in pdekit.metrics.catalogue; null for all. Those that do not suit the problem are left out.
+            A measure of your own is named by its entry point or, with trust, by its dotted path.
         sweep_sizes: solver grids, in points of each axis as shares of the data grid; none for no solvers.
         sweep_steps: solver steps between frames.
         sweep_precisions: of the solvers, "float32" and "float64".
@@ -31,7 +32,9 @@ class Evaluation:
             reference's resolution; none for no solvers.
         sweep_orders: of its elements, if it has some: these beside its own, where they are lower.
         timing_batches: batches with which forecasts are timed beside ``batch_size``; 1 is the latency of one forecast.
-        statistics, physics: whether to score these, too; a quick evaluation can do without.
+        judges: families of scores, names in pdekit.evaluation.judges.catalogue; null for all. Errors and costs are
+            always there. A judge of your own is named by its entry point or, with trust, by its dotted path.
+        sections: sections of your own for the report, named in the same way.
         coupling: whether to tell how much the coupling of the fields matters, and how much of that each model has
             captured; the test samples are solved once more with the coupling cut.
         error: the measure on the first axis of the cost chart: one of the catalogue that is 0 for a perfect forecast,
@@ -62,8 +65,8 @@ class Evaluation:
     sweep_refinements: tuple[float, ...] = (0.125, 0.25, 0.5)
     sweep_orders: tuple[int, ...] = (2,)
     timing_batches: tuple[int, ...] = (1, 64)
-    statistics: bool = True
-    physics: bool = True
+    judges: tuple[str, ...] | None = None
+    sections: tuple[str, ...] = ()
     coupling: bool = False
     error: str | None = None
     compare_at: Any = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from pdekit.metrics.horizon import quantile
+from pdekit.metrics.horizons import quantile
 from pdekit.report.variables import values_of
 
 ERROR, CORRELATION = 0.5, 0.8

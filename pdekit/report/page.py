@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -28,7 +29,10 @@ MOST_MAPPED = 2
 """Models of which still pictures are shown."""
 
 
-def write_report(folder: Path | str) -> Path:
+Section = Callable[["Page"], str]
+
+
+def write_report(folder: Path | str, sections: Sequence[Section] = ()) -> Path:
     """Write ``report.html`` of a run from its ``scores.nc`` and ``forecasts.nc``.
 
     What else lies in the folder is shown if it is there: ``config.yaml`` and ``provenance.json``.

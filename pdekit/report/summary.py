@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
-from pdekit.metrics.horizon import BLOW_UP, correlation_time_first_crossing, diverged, quantile
+from pdekit.metrics.horizons import BLOW_UP, correlation_time_first_crossing, diverged, quantile
 from pdekit.report.charts.formats import milliseconds, number, time_text
 from pdekit.report.compared import CORRELATION as THRESHOLD
 from pdekit.report.compared import compared_frame, still_forecasts, why_compared

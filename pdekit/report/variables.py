@@ -19,7 +19,7 @@ import numpy as np
 import xarray as xr
 
 from pdekit.metrics.catalogue import MEASURES
-from pdekit.metrics.horizon import mean_over_fields, quantile
+from pdekit.metrics.horizons import mean_over_fields, quantile
 from pdekit.report.charts.formats import words
 
 ORDINARY = {"model", "member", "sample", "time", "field"}

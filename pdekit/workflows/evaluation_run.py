@@ -50,7 +50,7 @@ def evaluate_run(
     path, folder, device = Path(config.pop("run")), config.pop("folder"), config.pop("device")
     other, data_dir, published = config.pop("data"), config.pop("data_dir"), config.pop("path")
     settings = Evaluation(**from_plain(config))
-    scoring.chosen_measures(settings.measures, settings.error)
+    scoring.scoring_of(settings, trust)
     run = load(path, trust, device) if run is None else run
     base = data_dir or run.config.get("data_dir")
     base, recipe = Path(base) if base else None, None
@@ -69,7 +69,5 @@ def evaluate_run(
     data.set_window(*run.model.window)
     into = Path(folder) if folder else path / name if other else path
     with writing_to(into):
-        return scoring.evaluate_models(
-            {run.name: run.model}, data, into, settings, {"data": name}, path, recipe=recipe, device=device,
-            base=base,
-        )  # fmt: skip
+        origin = scoring.Origin(name, path, recipe, base, tuple(trust))
+        return scoring.evaluate_models({run.name: run.model}, data, into, settings, origin, device)

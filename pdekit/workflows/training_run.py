@@ -55,6 +55,7 @@ class Plan:
         recipe: that generated the data; None for files and arrays of a user.
         config: resolved and plain, as in ``config.yaml``; ``config["choices"]`` names model, data and trainer.
         seconds: wall time that has been spent already, by step.
+        trust: packages in addition to pdekit that the configuration may name.
     """
 
     model: Surrogate
@@ -62,6 +63,7 @@ class Plan:
     recipe: BaseRecipe | None
     config: dict[str, Any]
     seconds: dict[str, float] = field(default_factory=dict)
+    trust: tuple[str, ...] = ()
 
     @property
     def engine(self) -> Engine:
@@ -111,7 +113,7 @@ def plan_run(
             changed.
     """
     config, seconds = dict(config), dict(seconds or {})
-    loading, evaluation = checked_settings(config)
+    loading, evaluation = checked_settings(config, trust)
     recipe = None if data else recipe_of(config, trust)
     check_continued(config, recipe, model)
     if data is None and config.get("path"):
@@ -139,10 +141,10 @@ def plan_run(
         torch.manual_seed(config["seed"])
         model = build_model(config["model"], problems[0], trust)
     data.set_window(*model.window)
-    return Plan(model, data, None if config.get("path") else recipe, config, seconds)
+    return Plan(model, data, None if config.get("path") else recipe, config, seconds, tuple(trust))
 
 
-def checked_settings(config: Mapping[str, Any]) -> tuple[Loading, Evaluation]:
+def checked_settings(config: Mapping[str, Any], trust: Sequence[str] = ()) -> tuple[Loading, Evaluation]:
     """Check all settings of a run; return those of loading and evaluation.
 
     Raises:
@@ -151,7 +153,7 @@ def checked_settings(config: Mapping[str, Any]) -> tuple[Loading, Evaluation]:
     check_engine(settings_from(Engine, config["trainer"], "trainer"))
     settings_from(Training, config["training"], "training")
     evaluation = settings_from(Evaluation, from_plain(config["evaluation"]), "evaluation")
-    scoring.chosen_measures(evaluation.measures, evaluation.error)
+    scoring.scoring_of(evaluation, trust)
     return settings_from(Loading, config["loading"], "loading"), evaluation
 
 
@@ -255,11 +257,12 @@ def prepare_model(plan: Plan, run: Path, seconds: dict[str, float]) -> dict[str,
 
 def evaluate_plan(plan: Plan, run: Path) -> str:
     """Score the trained model of a plan into its run folder and write the report; return the closing lines."""
+    source = scoring.Origin(plan.data_name, run, plan.recipe, plan.base, plan.trust)
+    models = {plan.name: plan.model.eval()}
     with writing_to(run):
         return scoring.evaluate_models(
-            {plan.name: plan.model.eval()}, plan.data, run, plan.evaluation, {"data": plan.data_name},
-            recipe=plan.recipe, device=evaluation_device(plan.engine), base=plan.base,
-        )  # fmt: skip
+            models, plan.data, run, plan.evaluation, source, evaluation_device(plan.engine)
+        )
 
 
 def shared_folder(worker: bool) -> Path | None:

@@ -12,7 +12,6 @@ from pdekit.evaluation.memory import peak_bytes
 from pdekit.evaluation.opponents import solvers
 from pdekit.evaluation.references import stored as references
 from pdekit.evaluation.references.continued import Continued
-from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.baselines.solver import Solver
@@ -24,6 +23,7 @@ from pdekit.recipes.base import SPLITS
 from pdekit.recipes.initial import FilteredVelocity
 from pdekit.recipes.trajectories import Recipe
 from pdekit.solvers import etdrk
+from tests.evaluation.scoring import evaluate
 
 
 def test_the_peak_of_memory_counts_what_lives_at_once():

@@ -11,15 +11,15 @@ import xarray as xr
 from pdekit.evaluation import forecasting
 from pdekit.evaluation.opponents import solvers
 from pdekit.evaluation.references import stored as references
-from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Points, Problem, Trajectory
 from pdekit.metrics.catalogue import MEASURES
+from pdekit.metrics.ensembles import crps
 from pdekit.metrics.pointwise import nrmse
-from pdekit.metrics.probabilistic import crps
 from pdekit.models.baselines.mean import Mean
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.pdes import Advection
 from pdekit.report.page import write_report
+from tests.evaluation.scoring import evaluate
 from tests.evaluation.waves import DT, N_FRAMES, N_TRAJECTORIES, PROBLEM, Shift, Waves, Whole, run
 
 

@@ -28,4 +28,4 @@ def test_what_means_nothing_is_refused(given, said):
 
 
 def test_what_means_something_is_taken():
-    assert Evaluation(sweep_orders=(), sweep_refinements=(), statistics=False, physics=False).n_kept_members == 3
+    assert Evaluation(sweep_orders=(), sweep_refinements=(), judges=("fields",)).n_kept_members == 3

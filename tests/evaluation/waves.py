@@ -4,9 +4,9 @@ import math
 
 import torch
 
-from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.models.base import Stepper, Surrogate
+from tests.evaluation.scoring import evaluate
 
 DT, N_FRAMES, N_TRAJECTORIES = 0.1, 13, 5
 PROBLEM = Problem(Grid((16,), (2 * math.pi,)), (Field("u", "m/s"), Field("v", "K")), dt=DT, n_frames=N_FRAMES)

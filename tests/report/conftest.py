@@ -10,12 +10,12 @@ import xarray as xr
 
 from pdekit.data.arrays import Arrays
 from pdekit.evaluation.opponents import baselines, solvers
-from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.base import Stepper
 from pdekit.models.baselines.solver import Solver
 from pdekit.pdes import Advection, Diffusion, NavierStokes2D
 from pdekit.solvers import etdrk
+from tests.evaluation.scoring import evaluate
 
 
 class Blurred(Stepper):

@@ -17,6 +17,7 @@ import torch
 from pdekit.evaluation.archive import Archive
 from pdekit.evaluation.background import Spent
 from pdekit.evaluation.forecasting import Contender
+from pdekit.evaluation.judges.base import Batch, Judge, Setup
 from pdekit.machine import describe_machine
 
 
@@ -38,30 +39,51 @@ def cost_attrs(contenders: Sequence[Contender], device: torch.device, spent: Map
     return attrs | ({"energy_absent": "; ".join(reasons)} if reasons else {})
 
 
-def write_costs(
-    archive: Archive,
-    contenders: Sequence[Contender],
-    seconds_by_batch: np.ndarray,
-    batches: Sequence[int],
-    batch_size: int,
-    spent: Mapping[str, Spent],
-) -> None:
-    """Write them when all forecasts have been made; those in batches of ``batch_size`` are the ones that are scored."""
-    seconds = np.array([c.seconds_per_forecast(batch_size) for c in contenders])
-    seconds_by_batch = seconds_by_batch.copy()
-    seconds_by_batch[:, list(batches).index(batch_size)] = seconds
-    put = {
-        "kind": [c.kind for c in contenders],
-        "parameters": [c.parameters for c in contenders],
-        "precision": [c.precision for c in contenders],
-        "network_calls": [max(timing.calls for timing in c.timings) for c in contenders],
-    }
-    for name, values in put.items():
-        archive.put(name, ("model",), values)
-    archive.put("peak_bytes", ("model",), [c.peak_bytes for c in contenders], {"long_name": "one frame of one sample"})
-    archive.put("seconds_per_forecast", ("model",), seconds, {"units": "s", "long_name": "one member of one sample"})
-    archive.put("seconds_by_batch", ("model", "batch"), seconds_by_batch, {"units": "s"})
-    trained = [spent.get(c.name, Spent()) if c.kind == "surrogate" else Spent(0.0, 0.0, "") for c in contenders]
-    archive.put("training_seconds", ("model",), [s.seconds for s in trained], {"units": "s"})
-    if any(s.joules > 0 for s in trained):
-        archive.put("training_joules", ("model",), [s.joules for s in trained], {"units": "J"})
+class Costs(Judge):
+    """Times the forecasts of every model, and writes what they and the training cost."""
+
+    def __init__(self, setup: Setup):
+        self.setup = setup
+        self.batches = sorted({*setup.scoring.timing_batches, setup.batch_size})
+        self.seconds = np.full((len(setup.contenders), len(self.batches)), np.nan)
+
+    def declare(self, archive: Archive) -> None:
+        self.archive = archive
+        archive.coordinate("batch", self.batches)
+
+    def begin(self, batch: Batch) -> None:
+        """Warm all models up before the first forecasts, and time them in batches of other sizes."""
+        self.last = batch.last
+        if batch.rows.start > 0:
+            return
+        for row, contender in enumerate(self.setup.contenders):
+            contender.warm_up(batch.given, batch.t, batch.forcing)
+            for column, size in enumerate(self.batches):
+                if size != self.setup.batch_size:
+                    self.seconds[row, column] = contender.seconds_with(size, batch.given, batch.t, batch.forcing)
+
+    def finish(self) -> None:
+        """Write the costs after the last batch; times in batches of ``batch_size`` are those of what is scored."""
+        if not self.last:
+            return
+        contenders, archive, size = self.setup.contenders, self.archive, self.setup.batch_size
+        seconds = np.array([c.seconds_per_forecast(size) for c in contenders])
+        self.seconds[:, self.batches.index(size)] = seconds
+        put = {
+            "kind": [c.kind for c in contenders],
+            "parameters": [c.parameters for c in contenders],
+            "precision": [c.precision for c in contenders],
+            "network_calls": [max(timing.calls for timing in c.timings) for c in contenders],
+        }
+        for name, values in put.items():
+            archive.put(name, ("model",), values)
+        peaks = [c.peak_bytes for c in contenders]
+        archive.put("peak_bytes", ("model",), peaks, {"long_name": "one frame of one sample"})
+        words = {"units": "s", "long_name": "one member of one sample"}
+        archive.put("seconds_per_forecast", ("model",), seconds, words)
+        archive.put("seconds_by_batch", ("model", "batch"), self.seconds, {"units": "s"})
+        spent = self.setup.models.spent
+        trained = [spent.get(c.name, Spent()) if c.kind == "surrogate" else Spent(0.0, 0.0, "") for c in contenders]
+        archive.put("training_seconds", ("model",), [s.seconds for s in trained], {"units": "s"})
+        if any(s.joules > 0 for s in trained):
+            archive.put("training_joules", ("model",), [s.joules for s in trained], {"units": "J"})

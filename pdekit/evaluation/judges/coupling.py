@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch import Tensor
-
 from pdekit.data.module import DataModule
 from pdekit.data.windows import Source
 from pdekit.evaluation.archive import Archive
-from pdekit.evaluation.references.stored import Span, mask_of, read
+from pdekit.evaluation.judges.base import Batch, ForecastBlock, Judge, ReferenceBlock, Setup
+from pdekit.evaluation.references.stored import read
 from pdekit.evaluation.request import uncoupled_recipe
-from pdekit.fields import Problem, Trajectory
 from pdekit.metrics.coupling import coupling_captured, coupling_effect
 from pdekit.recipes.base import BaseRecipe
 from pdekit.recipes.generation import generate
@@ -28,42 +26,37 @@ def uncoupled_test(recipe: BaseRecipe | None, base: Path | None) -> Source:
     return DataModule.from_folder(generate(uncoupled_recipe(recipe), base)).sources["test"]
 
 
-class Coupling:
+class Coupling(Judge):
     """Writes the effect of the coupling on every field, and what each model has captured of it.
 
-    Args:
-        archive: of scores.
-        problem: of the reference.
-        uncoupled: the same samples without coupling; nothing is written if None.
+    Nothing is written where the samples without coupling (`Context.uncoupled`) are not known.
     """
 
-    def __init__(self, archive: Archive, problem: Problem, uncoupled: Source | None):
-        self.archive, self.problem, self.uncoupled = archive, problem, uncoupled
-        self.mask: Tensor | None = None
-        if uncoupled is not None:
+    def __init__(self, setup: Setup):
+        self.problem, self.uncoupled, self.history = setup.problem, setup.context.uncoupled, setup.history
+
+    def declare(self, archive: Archive) -> None:
+        self.archive = archive
+        if self.uncoupled is not None:
             archive.declare("coupling_effect", ("sample", "time", "field"), {"units": "1"})
             for name in PER_MODEL:
                 archive.declare(name, ("model", "member", "sample", "time", "field"), {"units": "1"})
 
-    def begin(self, span: Span, given: Trajectory) -> None:
-        """Take in the samples of a batch."""
-        self.span, self.mask = span, mask_of(given)
+    def begin(self, batch: Batch) -> None:
+        self.batch = batch
 
-    def follow(self, samples: slice, frames: slice, wanted: Tensor) -> None:
-        """One block of the reference."""
+    def reference(self, block: ReferenceBlock) -> None:
         if self.uncoupled is None:
             return
-        n = self.span.history
-        part = slice(n + frames.start, n + frames.stop)
-        self.reference = wanted
-        self.cut = read(self.uncoupled, self.span.trajectories, self.span.starts, part).u.to(wanted)
-        effect = coupling_effect(wanted, self.cut, self.problem, self.mask)
-        self.archive.write("coupling_effect", (samples, frames), effect.float().numpy())
+        part = slice(self.history + block.frames.start, self.history + block.frames.stop)
+        self.cut = read(self.uncoupled, self.batch.trajectories, self.batch.starts, part).u.to(block.u)
+        effect = coupling_effect(block.u, self.cut, self.problem, self.batch.mask)
+        self.archive.write("coupling_effect", (block.rows, block.frames), effect)
 
-    def score(self, row: int, member: int, samples: slice, frames: slice, u: Tensor) -> None:
-        """The same block of a forecast."""
+    def forecast(self, row: int, member: int, block: ForecastBlock) -> None:
         if self.uncoupled is None:
             return
-        found = coupling_captured(u.to(self.reference), self.reference, self.cut, self.problem, self.mask)
+        u = block.u.to(block.reference)
+        found = coupling_captured(u, block.reference, self.cut, self.problem, self.batch.mask)
         for name, values in zip(PER_MODEL, found, strict=True):
-            self.archive.write(name, (row, member, samples, frames), values.float().numpy())
+            self.archive.write(name, (row, member, block.rows, block.frames), values)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from pdekit.evaluation.archive import Archive
+from pdekit.evaluation.judges.base import Batch, ForecastBlock, Judge, ReferenceBlock, Setup
 from pdekit.fields import Problem
 from pdekit.metrics.catalogue import FRAME, SHELL, Measure
 from pdekit.metrics.quadrature import joint
 from pdekit.metrics.spectra import wavenumbers
-from pdekit.metrics.sums import FieldSums, Sums
+from pdekit.metrics.sums import FieldSums
 
 VALUES = 2**18
 """Room for one spectrum of each frame that is held of a member, in numbers of float32."""
@@ -30,65 +29,56 @@ def stretch_of(problem: Problem, batch_size: int, block: int, spectral: bool) ->
     return block * max(1, VALUES // numbers)
 
 
-class Scorer:
-    """Writes field measures, and the spectrum of the reference, into an archive of scores.
+class Fields(Judge):
+    """Writes field measures, and the size and spectrum of the reference."""
 
-    Args:
-        archive: of scores.
-        measures: those that suit the problem.
-        problem: of all models.
-        batch_size: samples that are forecast together.
-        block: frames of a block.
-    """
+    def __init__(self, setup: Setup):
+        problem = setup.problem
+        self.setup = setup
+        self.measures = [m for m in setup.scoring.measures if m.suits(problem, masked=problem.has_mask)]
+        self.spectral = any(measure.whole_box for measure in self.measures)
+        self.stretch = stretch_of(problem, setup.batch_size, setup.block, self.spectral)
 
-    def __init__(self, archive: Archive, measures: Sequence[Measure], problem: Problem, batch_size: int, block: int):
-        self.archive, self.measures = archive, measures
-        self.spectral = any(measure.whole_box for measure in measures)
-        self.stretch = stretch_of(problem, batch_size, block, self.spectral)
-        units = " ".join(dict.fromkeys(field.unit for field in problem.fields))
-        together = batch_size, self.stretch
-        self.kinds = {"rms_reference": "f4", "energy_spectrum_reference": kind_of(2)}
-        for measure in measures:
+    def declare(self, archive: Archive) -> None:
+        self.archive, units = archive, self.setup.units
+        together = self.setup.batch_size, self.stretch
+        if self.spectral:
+            archive.coordinate("shell", wavenumbers(self.setup.problem.grid).numpy())
+        for measure in self.measures:
             power = measure.unit_power
             attrs = {"units": "1" if not power else units if power == 1 else f"({units})^{power}"}
-            self.kinds[measure.name] = kind_of(power)
             archive.declare(measure.name, ("model", *measure.dims), attrs, together, kind_of(power))
         words = {"units": units, "long_name": "RMS of the reference, jointly for each group of fields"}
         archive.declare("rms_reference", FRAME[1:], words, together)
         if self.spectral:
-            archive.declare("energy_spectrum_reference", SHELL[1:], {"units": f"({units})^2"}, together, kind_of(2))
-        self.begin(slice(0))
+            attrs = {"units": f"({units})^2"}
+            archive.declare("energy_spectrum_reference", SHELL[1:], attrs, together, kind_of(2))
 
-    def begin(self, samples: slice) -> None:
-        """Turn to a batch; ``samples`` are its places in the archive."""
-        self.samples, self.frames = samples, slice(0, 0)
-        self._held: dict[tuple[str, tuple[int, ...]], list[Tensor]] = {}
+    def begin(self, batch: Batch) -> None:
+        self.rows, self.first, self.stop = batch.rows, 0, 0
+        self.held: dict[tuple[str, tuple[int, ...]], list[Tensor]] = {}
 
-    def follow(self, reference: Sums) -> None:
-        """Take in the next frames of the reference."""
-        self._hold("rms_reference", (), joint(reference.square, reference.problem).sqrt())
+    def reference(self, block: ReferenceBlock) -> None:
+        if self.stop - self.first >= self.stretch:
+            self.finish()
+        self.stop = block.frames.stop
+        self._hold("rms_reference", (), joint(block.sums.square, self.setup.problem).sqrt())
         if self.spectral:
-            self._hold("energy_spectrum_reference", (), reference.power / 2)
+            self._hold("energy_spectrum_reference", (), block.sums.power / 2)
 
-    def score(self, row: int, member: int, sums: FieldSums) -> None:
-        """Take in the next frames of a member of a model."""
+    def forecast(self, row: int, member: int, block: ForecastBlock) -> None:
         for measure in self.measures:
-            self._hold(measure.name, (row, member), defined(measure, sums))
+            self._hold(measure.name, (row, member), defined(measure, block.sums))
 
-    def advance(self, stop: int, last: bool) -> None:
-        """All models have come to frame ``stop``: write what is due, or all if it is the last."""
-        self.frames = slice(self.frames.start, stop)
-        if stop - self.frames.start < self.stretch and not last:
-            return
-        for (name, place), values in self._held.items():
-            whole = torch.cat(values, 1).cpu().numpy()
-            with np.errstate(over="ignore"):  # beyond the numbers of a file a measure is as good as infinite
-                self.archive.write(name, (*place, self.samples, self.frames), whole.astype(self.kinds[name]))
-        self.begin(self.samples)
-        self.frames = slice(stop, stop)
+    def finish(self) -> None:
+        """Write the values of all blocks that have come since the last time."""
+        for (name, place), values in self.held.items():
+            where = (*place, self.rows, slice(self.first, self.stop))
+            self.archive.write(name, where, torch.cat(values, 1))
+        self.held, self.first = {}, self.stop
 
     def _hold(self, name: str, place: tuple[int, ...], values: Tensor) -> None:
-        self._held.setdefault((name, place), []).append(values)
+        self.held.setdefault((name, place), []).append(values)
 
 
 def defined(measure: Measure, sums: FieldSums) -> Tensor:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from pdekit.evaluation.archive import Archive
-from pdekit.metrics.horizon import (
+from pdekit.evaluation.judges.base import Batch, Judge, Setup
+from pdekit.metrics.horizons import (
     BLOW_UP,
     CorrelationTime,
     blow_up_time,
@@ -29,6 +30,23 @@ TIMES: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], CorrelationTime],
     ),
 }
 """Name, the measure that it is taken of (a mean over the fields where it is defined), and what it says."""
+
+
+class Horizons(Judge):
+    """Writes the first crossings of each forecast, once all scores are there (`write_horizons`)."""
+
+    def __init__(self, setup: Setup):
+        self.last = False
+
+    def declare(self, archive: Archive) -> None:
+        self.archive = archive
+
+    def begin(self, batch: Batch) -> None:
+        self.last = batch.last
+
+    def finish(self) -> None:
+        if self.last:
+            write_horizons(self.archive)
 
 
 def write_horizons(archive: Archive) -> None:

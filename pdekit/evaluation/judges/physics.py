@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,14 @@ import torch
 from torch import Tensor
 
 from pdekit.evaluation.archive import Archive
-from pdekit.evaluation.forecasting import Contender
-from pdekit.evaluation.references.stored import mask_of, parts_of
-from pdekit.fields import Problem, Trajectory
+from pdekit.evaluation.judges.base import Batch, ForecastBlock, Judge, ReferenceBlock, Setup
+from pdekit.fields import Problem
 from pdekit.metrics.boundary import boundary_violation, known_ends
 from pdekit.metrics.budgets import budgets, imbalance
 from pdekit.metrics.flows import Cascade, cascade, is_flow
 from pdekit.metrics.incompressible import divergence, vectors
 from pdekit.metrics.physics import has_residual, kept_integrals, places_of, residual
+from pdekit.metrics.spectra import wavenumbers
 
 OF_FRAMES = {
     "integral_value": "integral_reference",
@@ -47,67 +46,52 @@ FLOW_FRAMES = 16
 """Frames of the second half of the horizon over which fluxes are averaged: they cost more than all else."""
 
 
-class Physics:
+class Physics(Judge):
     """Writes what the equation says of the first member of every surrogate, and of the reference.
 
     What is not defined for a problem is not there. A time derivative needs a frame on either side, the last given one
     being the first of them: the last frame of the horizon has none (NaN).
-
-    Args:
-        archive: of scores, with the coordinates of `coords`.
-        contenders: solvers and baselines are passed over.
-        problem: theirs.
-        coords: of the archive.
-        horizon: frames of the forecasts.
-        active: whether to write anything.
     """
 
-    def __init__(
-        self,
-        archive: Archive,
-        contenders: Sequence[Contender],
-        problem: Problem,
-        coords: Mapping[str, Any],
-        horizon: int,
-        active: bool = True,
-    ):
-        self.archive, self.problem, self.coords = archive, problem, coords
-        self.rows = {row for row, contender in enumerate(contenders) if contender.kind == "surrogate"}
-        self.tails: dict[int, Tensor] = {}
-        self.sums: dict[int, list[Tensor]] = {}
-        self.residuals = active and has_residual(problem)
-        flows = active and is_flow(problem) and "shell" in coords and horizon > 1
+    def __init__(self, setup: Setup):
+        self.setup, self.problem = setup, setup.problem
+        self.rows = {row for row, contender in enumerate(setup.contenders) if contender.kind == "surrogate"}
+        self.names_along = self.coords(self.problem)
+        self.residuals = has_residual(self.problem)
+        flows, horizon = is_flow(self.problem) and setup.horizon > 1, setup.horizon
         self.flow_frames = np.unique(np.linspace(horizon // 2, horizon - 1, FLOW_FRAMES).round()) if flows else []
         self.names = [
             name for name in (*OF_FRAMES, *OF_NEIGHBOURS)
-            if active and (name not in EXTRA or EXTRA[name] in coords)
+            if (name not in EXTRA or EXTRA[name] in self.names_along or EXTRA[name] == "field")
             and (self.residuals or name not in ("residual_norm", "residual_place"))
-            and (name != "boundary_violation" or known_ends(problem))
+            and (name != "boundary_violation" or known_ends(self.problem))
         ]  # fmt: skip
-        self._declare(flows)
 
-    def _declare(self, flows: bool) -> None:
-        unit = " ".join(dict.fromkeys(field.unit for field in self.problem.fields))
+    def declare(self, archive: Archive) -> None:
+        self.archive, unit = archive, self.setup.units
+        for name, values in self.names_along.items():
+            archive.coordinate(name, values)
         units = {"boundary_violation": unit, "divergence": "1"} | dict.fromkeys(
             ("residual_norm", "residual_place"), f"{unit} / time"
         )
         for name in self.names:
             dims = ("sample", "time", *((EXTRA[name],) if name in EXTRA else ()))
             attrs = {"units": units[name]} if name in units else {}
-            self.archive.declare(name, ("model", *dims), attrs)
+            archive.declare(name, ("model", *dims), attrs)
             other = (OF_FRAMES | OF_NEIGHBOURS)[name]
-            self.archive.declare(other, dims, attrs | {"long_name": "of the reference"})
+            archive.declare(other, dims, attrs | {"long_name": "of the reference"})
         if self.residuals:
             attrs = {"units": units["residual_norm"], "long_name": "size of the reference's time derivative"}
-            self.archive.declare("residual_scale", ("sample", "time"), attrs)
+            archive.declare("residual_scale", ("sample", "time"), attrs)
         if "budget_imbalance" in self.names:
             attrs = {"long_name": "sizes of all rates of the reference, added"}
-            self.archive.declare("budget_imbalance_scale", ("sample", "time", "quantity"), attrs)
-        for name in OF_SHELLS if flows else ():
-            self.archive.declare(
-                name, ("model", "sample", "shell"), {"long_name": f"{name.replace('_', ' ')}, averaged over time"}
-            )
-            self.archive.declare(f"{name}_reference", ("sample", "shell"), {"long_name": "of the reference"})
+            archive.declare("budget_imbalance_scale", ("sample", "time", "quantity"), attrs)
+        if len(self.flow_frames):
+            archive.coordinate("shell", wavenumbers(self.problem.grid).numpy())
+            for name in OF_SHELLS:
+                words = {"long_name": f"{name.replace('_', ' ')}, averaged over time"}
+                archive.declare(name, ("model", "sample", "shell"), words)
+                archive.declare(f"{name}_reference", ("sample", "shell"), {"long_name": "of the reference"})
 
     @staticmethod
     def coords(problem: Problem) -> dict[str, Any]:
@@ -124,44 +108,44 @@ class Physics:
                 found["term"] = [f"{name} {term}" for name, (_, rates) in balance.items() for term in rates]
         return {name: values for name, values in found.items() if values}
 
-    def begin(self, given: Trajectory) -> None:
-        """Take in the samples of a batch: the last frame that is given, the params and the mask."""
-        self.params, self.mask, self.first = given.params, mask_of(given), given.u[:, -1:]
-        self.tails, self.sums = {}, {}
+    def begin(self, batch: Batch) -> None:
+        """Take in the last frame that is given, the params and the mask."""
+        given = batch.given
+        self.samples, self.params, self.mask, self.before = batch.rows, given.params, batch.mask, given.u[:, -1:]
+        self.tails: dict[int, Tensor] = {}
+        self.sums: dict[int, list[Tensor]] = {}
 
-    def follow(self, samples: slice, frames: slice, u: Tensor) -> None:
-        """Score one block of the reference; blocks of a batch follow each other."""
-        self._score(-1, samples, frames, u)
+    def reference(self, block: ReferenceBlock) -> None:
+        self._score(-1, block.frames.start, block.u)
 
-    def score(self, row: int, samples: slice, frames: slice, u: Tensor) -> None:
-        """Score one stretch of frames of a model; stretches of a batch follow each other."""
-        if row in self.rows:
-            self._score(row, samples, frames, u)
+    def forecast(self, row: int, member: int, block: ForecastBlock) -> None:
+        """Score the first member of a surrogate."""
+        if row in self.rows and member == 0:
+            self._score(row, block.frames.start, block.u)
 
-    def finish(self, samples: slice) -> None:
-        """Write what is averaged over the frames of a batch, all of which have come."""
+    def finish(self) -> None:
+        """Write what is averaged over the frames of a batch."""
         for row, sums in self.sums.items():
             for name, total in zip(OF_SHELLS, sums, strict=True):
                 mean = total / len(self.flow_frames)
-                self._put(name if row >= 0 else f"{name}_reference", row, (samples,), mean)
+                self._put(name if row >= 0 else f"{name}_reference", row, (self.samples,), mean)
 
-    def _score(self, row: int, samples: slice, frames: slice, u: Tensor) -> None:
+    def _score(self, row: int, start: int, u: Tensor) -> None:
+        """Score frames of a model, or of the reference (row -1), from frame ``start`` on."""
         if not self.names and not len(self.flow_frames):
             return
-        for part in parts_of(u):
-            start, piece = frames.start + part.start, u[:, part]
-            tail = (self.first if start == 0 else self.tails[row]).to(piece)
-            joined = torch.cat([tail, piece], 1)
-            self.tails[row] = joined[:, -2:]
-            inner = slice(start - tail.shape[1] + 1, start + piece.shape[1] - 1)
-            of_frames, of_neighbours = self._measure(joined, tail.shape[1], inner.stop > inner.start)
-            for name, values in of_frames.items():
-                where = (samples, slice(start, start + piece.shape[1]))
-                self._put(name if row >= 0 else OF_FRAMES[name], row, where, values)
-            for name, values in of_neighbours.items():
-                if row < 0 or not name.endswith("_scale"):
-                    self._put(name if row >= 0 else OF_NEIGHBOURS.get(name, name), row, (samples, inner), values)
-            self._add_flow(row, start, piece)
+        tail = (self.before if start == 0 else self.tails[row]).to(u)
+        joined = torch.cat([tail, u], 1)
+        self.tails[row] = joined[:, -2:]
+        inner = slice(start - tail.shape[1] + 1, start + u.shape[1] - 1)
+        of_frames, of_neighbours = self._measure(joined, tail.shape[1], inner.stop > inner.start)
+        for name, values in of_frames.items():
+            where = (self.samples, slice(start, start + u.shape[1]))
+            self._put(name if row >= 0 else OF_FRAMES[name], row, where, values)
+        for name, values in of_neighbours.items():
+            if row < 0 or not name.endswith("_scale"):
+                self._put(name if row >= 0 else OF_NEIGHBOURS.get(name, name), row, (self.samples, inner), values)
+        self._add_flow(row, start, u)
 
     def _measure(self, joined: Tensor, known: int, has_inner: bool) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """What is said of each new frame, and of each frame between two others; the first frames are known already."""
@@ -170,7 +154,7 @@ class Physics:
         u, one, two = joined[:, known:], {}, {}
         if "integral_value" in self.names:
             values = kept_integrals(u, self.problem, params)
-            one["integral_value"] = torch.stack([values[name] for name in self.coords["integral"]], -1)
+            one["integral_value"] = torch.stack([values[name] for name in self.names_along["integral"]], -1)
         if "divergence" in self.names:
             one["divergence"] = divergence(u, self.problem, params)
         if "boundary_violation" in self.names:
@@ -199,7 +183,7 @@ class Physics:
 
     def _put(self, name: str, row: int, where: tuple[slice, ...], values: Tensor) -> None:
         place = where if row < 0 else (row, *where)
-        self.archive.write(name, place, values.float().cpu().numpy())
+        self.archive.write(name, place, values)
 
 
 def _of_shells(found: Cascade) -> tuple[Tensor, ...]:

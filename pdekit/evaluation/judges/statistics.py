@@ -8,6 +8,8 @@ import numpy as np
 from torch import Tensor
 
 from pdekit.evaluation.archive import Archive
+from pdekit.evaluation.judges.base import Batch, ForecastBlock, Judge, ReferenceBlock, Setup
+from pdekit.evaluation.references.stored import mask_of
 from pdekit.fields import Grid, Problem
 from pdekit.metrics.statistics import (
     FEWEST_FRAMES,
@@ -18,37 +20,33 @@ from pdekit.metrics.statistics import (
     dimension,
     points_of,
 )
-from pdekit.metrics.sums import Sums
 
 
-class Statistics:
+class Statistics(Judge):
     """Writes the statistics of every member of every model, of the reference, and their floor.
 
     Windows are open for one batch: memory holds one frame and the series of each member of each model.
     Nothing is written where the window would be shorter than `FEWEST_FRAMES`.
-
-    Args:
-        archive: of scores, with the coordinates of `coords`.
-        problem: of the models.
-        horizon: frames of the forecasts.
-        active: whether to write anything.
     """
 
-    def __init__(self, archive: Archive, problem: Problem, horizon: int, active: bool = True):
-        self.archive, self.problem = archive, problem
-        self.n_frames = frames_of(horizon) if active else 0
-        self.first = horizon - self.n_frames
+    def __init__(self, setup: Setup):
+        self.setup, self.problem = setup, setup.problem
+        self.n_frames = frames_of(setup.horizon)
+        self.first = setup.horizon - self.n_frames
         self.active = self.n_frames > 0
-        whole = isinstance(problem.grid, Grid) and bool(problem.grid.shape) and not problem.has_mask
+        grid = self.problem.grid
+        whole = isinstance(grid, Grid) and bool(grid.shape) and not self.problem.has_mask
         self.measures = [measure for measure in STATISTICS if whole or not measure.whole_box]
         self.spectral = whole
-        self.without_space = not problem.grid.shape
+        self.without_space = not grid.shape
         self.windows: dict[tuple[int, int], Window] = {}
-        if self.active:
-            self._declare()
 
-    def _declare(self) -> None:
-        units = " ".join(dict.fromkeys(field.unit for field in self.problem.fields))
+    def declare(self, archive: Archive) -> None:
+        self.archive, units = archive, self.setup.units
+        if not self.active:
+            return
+        for name, values in self.coords(self.problem, self.setup.horizon).items():
+            archive.coordinate(name, values)
         for measure in self.measures:
             dims = () if measure.joint else ("field",)
             attrs = {"units": units if measure.unit_power else "1"}
@@ -73,37 +71,29 @@ class Statistics:
         frequency = np.arange(n // 2 + 1) / (n * problem.dt)
         return {"frequency": frequency, "quantile": (np.arange(QUANTILES) + 0.5) / QUANTILES}
 
-    def begin(self, samples: slice, t: Tensor, mask: Tensor | None) -> None:
-        """Open the windows of a batch.
-
-        Args:
-            samples: their places in the archive.
-            t: of all frames of the forecasts, "batch time".
-            mask: "batch field *space" or None.
-        """
+    def begin(self, batch: Batch) -> None:
+        """Open the windows of a batch."""
         if not self.active:
             return
-        self.samples, self.mask, self.windows = samples, mask, {}
-        self.dt = (t[:, -1] - t[:, 0]) / (t.shape[1] - 1)
-        self.points = points_of(self.problem, len(t), self.n_frames, mask)
+        self.samples, self.mask, self.windows = batch.rows, mask_of(batch.given), {}
+        self.dt = (batch.t[:, -1] - batch.t[:, 0]) / (batch.t.shape[1] - 1)
+        self.points = points_of(self.problem, len(batch.t), self.n_frames, self.mask)
         self.halves = self._window(), self._window()
 
-    def follow(self, frames: slice, known: Sums) -> None:
-        """Take in a part of the reference; parts follow each other."""
+    def reference(self, block: ReferenceBlock) -> None:
         if not self.active:
             return
-        half = self.n_frames // 2
+        frames, half = block.frames, self.n_frames // 2
         for number, window in enumerate(self.halves):
             start = self.first + number * half
             inside = slice(max(start - frames.start, 0), min(start + half, frames.stop) - frames.start)
             if inside.stop > inside.start:
-                window.update(known, inside)
+                window.update(block.sums, inside)
 
-    def update(self, row: int, member: int, frames: slice, forecast: Sums) -> None:
-        """Take in a part of a forecast; parts of a member follow each other."""
-        if self.active and frames.stop > self.first:
+    def forecast(self, row: int, member: int, block: ForecastBlock) -> None:
+        if self.active and block.frames.stop > self.first:
             window = self.windows.setdefault((row, member), self._window())
-            window.update(forecast, slice(max(self.first - frames.start, 0), None))
+            window.update(block.sums.forecast, slice(max(self.first - block.frames.start, 0), None))
 
     def finish(self) -> None:
         """Write the statistics of a batch, all frames of which have come."""
@@ -132,7 +122,7 @@ class Statistics:
         return Window(self.problem, self.points, self.spectral, self.mask)
 
     def _put(self, name: str, place: tuple[int, ...], values: Tensor) -> None:
-        self.archive.write(name, (*place, self.samples), values.cpu().numpy())
+        self.archive.write(name, (*place, self.samples), values)
 
 
 def frames_of(horizon: int) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
-from pdekit.metrics.horizon import quantile
+from pdekit.metrics.horizons import quantile
 from pdekit.report.charts.curves import Line, Panel
 from pdekit.report.charts.formats import milliseconds, number
 from pdekit.report.compared import still_forecasts, useful_frame

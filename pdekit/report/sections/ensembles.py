@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from pdekit.metrics.horizon import correlation_time_first_crossing, quantile
+from pdekit.metrics.horizons import correlation_time_first_crossing, quantile
 from pdekit.report.charts.curves import DASHED, DOTTED, Line, Panel
 from pdekit.report.charts.formats import with_unit
 from pdekit.report.parts import Choice, Part, choice

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from pdekit.metrics.horizon import (
+from pdekit.metrics.horizons import (
     BLOW_UP,
     CorrelationTime,
     blow_up_time,

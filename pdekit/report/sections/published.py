@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from pdekit.metrics.horizon import quantile
+from pdekit.metrics.horizons import quantile
 from pdekit.metrics.summaries import conserved_rmse, geometric_mean_of_mean, window_mean
 from pdekit.report.charts.curves import Line
 from pdekit.report.charts.formats import with_unit

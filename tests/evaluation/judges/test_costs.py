@@ -10,7 +10,6 @@ import torch
 from pdekit.evaluation import forecasting
 from pdekit.evaluation.background import NOT_RECORDED, Spent
 from pdekit.evaluation.judges.costs import cost_attrs
-from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Grid, Problem
 from pdekit.metrics.catalogue import MEASURES
 from pdekit.models.baselines.mean import Mean
@@ -19,6 +18,7 @@ from pdekit.models.baselines.solver import Solver
 from pdekit.pdes import Advection
 from pdekit.settings import Engine
 from pdekit.training.module import evaluation_device
+from tests.evaluation.scoring import evaluate
 from tests.evaluation.waves import DT, N_FRAMES, PROBLEM, Shift, Waves, Whole, run
 
 
@@ -172,7 +172,7 @@ def test_the_time_of_a_forecast_is_the_same_in_any_number_of_batches(tmp_path, m
     clock = Clock(monkeypatch)
     model, kind, source, horizon, expected = make(clock)
     options = {"horizon": horizon, "batch_size": 2, "n_trajectories": samples, "progress": False, "n_kept": 1}
-    little = {"physics": False, "statistics": False, "measures": [MEASURES["nrmse"]]}
+    little = {"judges": ["costs", "fields"], "measures": [MEASURES["nrmse"]]}
     models = {"models": {}} | {kind: {"slow": model}}
     with evaluate(source=source, folder=tmp_path, **models, **options, **little) as scores:
         assert float(scores.seconds_per_forecast[0]) == pytest.approx(expected)

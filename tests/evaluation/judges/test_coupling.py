@@ -8,10 +8,10 @@ import pytest
 from pdekit.cases.elder import ElderCase
 from pdekit.data.arrays import from_arrays
 from pdekit.evaluation.judges import coupling
-from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Grid
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.recipes.cases import SolvedRecipe
+from tests.evaluation.scoring import evaluate
 
 
 def recipe(knob="published"):

@@ -1,13 +1,16 @@
-"""Measures that are taken of many frames together, and written in stretches of whole blocks."""
+"""Field measures that are taken block by block, and written in stretches of whole blocks."""
 
 import numpy as np
 import pytest
 import torch
 
 from pdekit.evaluation.archive import Archive
-from pdekit.evaluation.judges import fields as scorer
-from pdekit.evaluation.judges.fields import Scorer
-from pdekit.fields import Field, Grid, Problem
+from pdekit.evaluation.forecasting import unforced
+from pdekit.evaluation.judges import fields as judged
+from pdekit.evaluation.judges.base import Batch, ForecastBlock, ReferenceBlock, Setup
+from pdekit.evaluation.judges.fields import Fields
+from pdekit.evaluation.setup import Context, Models, Sampling, Scoring
+from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.metrics.catalogue import CATALOGUE
 from pdekit.metrics.sums import FieldSums, Sums
 
@@ -27,23 +30,36 @@ class Counted(Archive):
         super().write(name, where, values)
 
 
+def setup_of(problem, batch_size, block, measures=CATALOGUE):
+    lead = np.arange(problem.n_frames)
+    groups = Models({}), Sampling(), Scoring(measures=measures), Context()
+    return Setup(problem, (), lead, SAMPLES, 1, batch_size, block, *groups)
+
+
+def batch_of(rows, reference):
+    t = torch.arange(reference.shape[1], dtype=torch.float64).expand(len(reference), -1)
+    given, numbers = Trajectory(u=reference[:, :1], t=t[:, :1]), tuple(range(rows.start, rows.stop))
+    return Batch(rows, True, numbers, (0,) * len(numbers), given, t, t, None, unforced)
+
+
 def scored(path, problem, fields, n_blocks, monkeypatch):
     """All scores of two models, the second with two members, and the frames of each call."""
-    monkeypatch.setattr(scorer, "VALUES", 2 * n_blocks * BLOCK * SAMPLES * 2 * scorer.FEWEST_SHELLS)
+    monkeypatch.setattr(judged, "VALUES", 2 * n_blocks * BLOCK * SAMPLES * 2 * judged.FEWEST_SHELLS)
     reference, forecasts = fields
     measures = [measure for measure in CATALOGUE if measure.suits(problem)]
     sizes = {"model": 2, "member": 2, "sample": SAMPLES, "time": FRAMES, "field": 2}
-    coords = {name: np.arange(size) for name, size in sizes.items()}
-    with Counted(path, coords | {"shell": np.arange(Sums(reference, problem).power.shape[-1])}, {}) as archive:
-        taken = Scorer(archive, measures, problem, SAMPLES, BLOCK)
-        taken.begin(slice(0, SAMPLES))
+    rows = slice(0, SAMPLES)
+    with Counted(path, {name: np.arange(size) for name, size in sizes.items()}, {}) as archive:
+        judge = Fields(setup_of(problem, SAMPLES, BLOCK))
+        judge.declare(archive)
+        judge.begin(batch_of(rows, reference))
         for start in range(0, FRAMES, BLOCK):
             frames = slice(start, start + BLOCK)
             known = Sums(reference[:, frames], problem)
-            taken.follow(known)
+            judge.reference(ReferenceBlock(rows, frames, known))
             for (row, member), u in forecasts.items():
-                taken.score(row, member, FieldSums(u[:, frames], known))
-            taken.advance(frames.stop, last=frames.stop == FRAMES)
+                judge.forecast(row, member, ForecastBlock(rows, frames, FieldSums(u[:, frames], known)))
+        judge.finish()
         found = {name: archive.read(name) for name in [m.name for m in measures] + ["energy_spectrum_reference"]}
     return found, archive.frames
 
@@ -75,11 +91,16 @@ def test_batches_do_not_mix(tmp_path):
     measures = [measure for measure in CATALOGUE if measure.name == "rmse"]
     sizes = {"model": 1, "member": 1, "sample": 4, "time": 1, "field": 2}
     with Archive(tmp_path / "a.nc", {name: np.arange(size) for name, size in sizes.items()}, {}) as archive:
-        taken, known = Scorer(archive, measures, problem, 2, 1), Sums(torch.zeros(2, 1, 2, 6, 8), problem)
+        judge, reference = Fields(setup_of(problem, 2, 1, measures)), torch.zeros(2, 1, 2, 6, 8)
+        judge.declare(archive)
+        known = Sums(reference, problem)
         for number in range(2):
-            taken.begin(slice(2 * number, 2 * number + 2))
-            taken.score(0, 0, FieldSums(torch.full((2, 1, 2, 6, 8), 1.0 + number), known))
-            taken.advance(1, last=True)
+            rows, frames = slice(2 * number, 2 * number + 2), slice(0, 1)
+            judge.begin(batch_of(rows, reference))
+            judge.reference(ReferenceBlock(rows, frames, known))
+            sums = FieldSums(torch.full((2, 1, 2, 6, 8), 1.0 + number), known)
+            judge.forecast(0, 0, ForecastBlock(rows, frames, sums))
+            judge.finish()
         np.testing.assert_allclose(archive.read("rmse")[0, 0, :, 0, 0], [1, 1, 2, 2])
 
 
@@ -87,6 +108,6 @@ def test_what_is_kept_is_bounded_whatever_the_grid():
     for shape, batch, block in (((64,), 1, 1), ((4096,), 16, 3), ((128, 128), 16, 4), ((32, 32, 32), 2, 8)):
         problem = Problem(Grid(shape, (1.0,) * len(shape)), (Field("a"), Field("b")), dt=1.0, n_frames=1)
         n_shells = Sums(torch.zeros(1, 1, 2, *shape), problem).power.shape[-1]
-        stretch = scorer.stretch_of(problem, batch, block, spectral=True)
-        assert stretch % block == 0 and 2 * batch * stretch * n_shells <= scorer.VALUES
-        assert scorer.stretch_of(problem, batch, block, spectral=False) >= stretch
+        stretch = judged.stretch_of(problem, batch, block, spectral=True)
+        assert stretch % block == 0 and 2 * batch * stretch * n_shells <= judged.VALUES
+        assert judged.stretch_of(problem, batch, block, spectral=False) >= stretch

@@ -8,9 +8,9 @@ import torch
 import xarray as xr
 
 from pdekit.evaluation import forecasting
-from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.models.baselines.mean import Mean
+from tests.evaluation.scoring import evaluate
 from tests.evaluation.waves import DT, N_FRAMES, PROBLEM, Shift, Waves, run
 
 

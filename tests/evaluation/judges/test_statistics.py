@@ -8,13 +8,13 @@ import torch
 
 from pdekit.evaluation.judges.statistics import frames_of
 from pdekit.evaluation.references import stored as references
-from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.metrics.statistics import STATISTICS, Window, points_of
 from pdekit.metrics.sums import Sums
 from pdekit.models.base import Surrogate
 from pdekit.pdes import KuramotoSivashinsky
 from pdekit.solvers import etdrk
+from tests.evaluation.scoring import evaluate
 
 N_FRAMES = 81
 GRIDS = {"line": Grid((16,), (2 * math.pi,)), "no space": Grid((), ())}

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from pdekit.evaluation.scores import evaluate
 from pdekit.metrics.catalogue import MEASURES
 from pdekit.report.page import write_report
 from pdekit.report.summary import closing_lines, summarise
+from tests.evaluation.scoring import evaluate
 from tests.evaluation.waves import PROBLEM, Shift, Waves
 
 CHOSEN = [MEASURES[name] for name in ("rmse", "nrmse", "correlation", "energy_spectrum", "log_spectral_distance")]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pdekit.fields import Field, Grid, Problem
-from pdekit.metrics.probabilistic import crps, energy_score
+from pdekit.metrics.ensembles import crps, energy_score
 
 scoringrules = pytest.importorskip("scoringrules")
 properscoring = pytest.importorskip("properscoring")

@@ -7,8 +7,8 @@ import torch
 
 from pdekit.fields import Field, Grid, Problem
 from pdekit.metrics.correlation import correlation
+from pdekit.metrics.ensembles import crps
 from pdekit.metrics.pointwise import mae, nrmse, rmse, vrmse
-from pdekit.metrics.probabilistic import crps
 
 tm = pytest.importorskip("torchmetrics.functional")
 regression = pytest.importorskip("torchmetrics.regression")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pdekit.fields import Field, Grid, Problem
-from pdekit.metrics.probabilistic import ENSEMBLE, agreement, crps, energy_score, rank_counts, skill, spread
+from pdekit.metrics.ensembles import ENSEMBLE, agreement, crps, energy_score, rank_counts, skill, spread
 
 GRID = Grid((6, 5), (1.0, 1.0), layout=("nodes", "periodic"))
 FIELDS = (Field("T", "K"), Field("u", vector="v"), Field("v", vector="v"))

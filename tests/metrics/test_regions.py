@@ -11,10 +11,9 @@ import xarray as xr
 
 from pdekit.calculus import FiniteDifference
 from pdekit.data.arrays import Arrays
-from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Points, Problem
 from pdekit.metrics.physics import PLACES
-from pdekit.metrics.steady import equation_residuals, has_equations, jumps, rmse_by_place, zones_of
+from pdekit.metrics.regions import equation_residuals, has_equations, jumps, rmse_by_place, zones_of
 from pdekit.models.baselines.mean import Mean
 from pdekit.pdes import (
     AcousticStructure,
@@ -27,6 +26,7 @@ from pdekit.pdes import (
     ThermoFluid,
 )
 from pdekit.solvers.elliptic import elliptic
+from tests.evaluation.scoring import evaluate
 from tests.recipes.slab import Slab, slab
 
 NODES = ("nodes", "nodes")

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pdekit.metrics.horizon import (
+from pdekit.metrics.horizons import (
     blow_up_time,
     correlation_time_first_crossing,
     correlation_time_mean_then_count,
