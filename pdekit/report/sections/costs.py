@@ -15,6 +15,7 @@ from pdekit.report.compared import still_forecasts, useful_frame
 from pdekit.report.cost import Front, Verdict, judge
 from pdekit.report.parts import Cell, Choice, Part, Table, choice
 from pdekit.report.parts import Line as TableLine
+from pdekit.report.sections.base import Page
 from pdekit.report.summary import THRESHOLD, Row, Summary, floor_at, training_seconds
 from pdekit.report.variables import Variable, quartiles, values_of
 
@@ -234,3 +235,17 @@ def pays(verdict: Verdict) -> str:
     if verdict.break_even is None:
         return "–"
     return "never" if math.isinf(verdict.break_even) else number(verdict.break_even)
+
+
+def costs_section(page: Page) -> str:
+    """Fill charts and tables of costs."""
+    parts = cost_parts(page.scores, page.table, page.shown, page.variables)
+    words = energy_words(page.scores)
+    return page.fill("costs", costs=parts, energy_words=words, training_seconds=training_seconds)
+
+
+def energy_words(scores: xr.Dataset) -> str:
+    """Why the energy of the training is not known, if it is not."""
+    if "training_joules" in scores:
+        return ""
+    return f"The energy of the training is not known: {scores.attrs.get('energy_absent', 'it was not measured')}."

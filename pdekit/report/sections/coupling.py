@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from pdekit.report.sections.base import Page
+
 
 def coupling_words(scores: xr.Dataset, surrogates: Sequence[str]) -> list[str]:
     """A sentence on the effect, then one for each surrogate; none where the coupling was not cut.
@@ -73,3 +75,8 @@ def _words(name: str) -> str:
 
 def _joined(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def coupling_section(page: Page) -> str:
+    """Fill the words on the coupling of the fields."""
+    return page.fill("coupling", coupling=coupling_words(page.loaded, page.seen))

@@ -9,6 +9,7 @@ from pdekit.metrics.horizons import correlation_time_first_crossing, quantile
 from pdekit.report.charts.curves import DASHED, DOTTED, Line, Panel
 from pdekit.report.charts.formats import with_unit
 from pdekit.report.parts import Choice, Part, choice
+from pdekit.report.sections.base import Page
 from pdekit.report.sections.errors import lead_label
 from pdekit.report.summary import THRESHOLD
 from pdekit.report.variables import values_of
@@ -76,3 +77,8 @@ def horizons(scores: xr.Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
     correlation = values_of(scores.correlation, name).reshape(-1, *lead.shape)
     held = correlation_time_first_crossing(correlation, np.broadcast_to(lead, correlation.shape), THRESHOLD).time
     return predicted, quantile(held, 0.5)
+
+
+def ensembles_section(page: Page) -> str:
+    """Fill the charts of ensembles."""
+    return page.fill("ensembles", ensembles=ensemble_choice(page.loaded, page.shown))

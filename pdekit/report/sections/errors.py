@@ -9,6 +9,7 @@ from pdekit.report.charts.curves import DOTTED, Line, Panel
 from pdekit.report.charts.formats import between, number, with_unit
 from pdekit.report.parts import Cell, Choice, Part, Table, choice
 from pdekit.report.parts import Line as TableLine
+from pdekit.report.sections.base import Page
 from pdekit.report.summary import THRESHOLD
 from pdekit.report.variables import Variable, choices, of_field, quartiles, reference_of, values_of
 
@@ -167,3 +168,9 @@ def _away(value: float, best: float | None) -> float:
     if best is None or not np.isfinite(value):
         return np.inf
     return -value if best == np.inf else abs(value - best)
+
+
+def errors_section(page: Page) -> str:
+    """Fill the charts of errors in time."""
+    found = page.loaded, page.shown, page.variables
+    return page.fill("errors", errors=error_charts(*found), measures=measure_choice(*found))

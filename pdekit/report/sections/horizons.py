@@ -24,6 +24,7 @@ from pdekit.report.charts.curves import Line
 from pdekit.report.charts.formats import number
 from pdekit.report.parts import Cell, Choice, Part, Table, choice
 from pdekit.report.parts import Line as TableLine
+from pdekit.report.sections.base import Page
 from pdekit.report.variables import values_of
 
 DEFINITIONS = {
@@ -124,3 +125,8 @@ def time_cell(middle: float, censored: float, step: float, exponent: float, spre
     elif censored:
         small.append("all censored")
     return Cell(least + number(middle), tuple(small))
+
+
+def horizons_section(page: Page) -> str:
+    """Fill the tables of horizons."""
+    return page.fill("horizons", horizons=horizon_tables(page.loaded, page.shown))

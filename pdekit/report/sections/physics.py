@@ -8,6 +8,7 @@ import xarray as xr
 from pdekit.report.charts.curves import Line, Panel
 from pdekit.report.charts.formats import with_unit
 from pdekit.report.parts import Choice, Part, choice
+from pdekit.report.sections.base import Page
 from pdekit.report.sections.errors import FLOOR, lead_label
 from pdekit.report.variables import Variable, quartiles, reference_of, values_of
 
@@ -86,3 +87,10 @@ def physics_words(scores: xr.Dataset) -> str:
         return said + ": frames are too far apart for a residual to tell a good forecast from a bad one."
     return said + "; under it nothing is known of a forecast. A residual says that a forecast obeys the equation, not "\
         "that it is the right solution."  # fmt: skip
+
+
+def physics_section(page: Page) -> str:
+    """Fill the charts of residuals, integrals and budgets."""
+    judged = {name: line for name, line in page.shown.items() if name in page.surrogates}
+    charts = physics_choice(page.loaded, judged, page.variables)
+    return page.fill("physics", physics=charts, judged=judged, physics_words=physics_words(page.loaded))

@@ -11,6 +11,7 @@ from pdekit.report.charts.curves import Line
 from pdekit.report.charts.formats import number
 from pdekit.report.parts import Choice, Part, Table, choice
 from pdekit.report.parts import Line as TableLine
+from pdekit.report.sections.base import Page
 from pdekit.report.sections.errors import marked
 from pdekit.report.variables import quartiles
 
@@ -41,3 +42,8 @@ def resolution_tables(scores: xr.Dataset, shown: dict[str, Line]) -> Choice:
         heads = (("grid", "nRMSE"), *((name, "") for name in names))
         parts.append(Part((title,), (), Table(f"nRMSE on other grids, {title}", heads, tuple(lines))))
     return choice(("time",), [part for part in parts if names])
+
+
+def resolutions_section(page: Page) -> str:
+    """Fill the tables of errors on other grids."""
+    return page.fill("resolutions", resolutions=resolution_tables(page.loaded, page.shown))

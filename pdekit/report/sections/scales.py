@@ -9,7 +9,9 @@ from pdekit.report.charts.curves import Line, Panel
 from pdekit.report.charts.formats import number, with_unit
 from pdekit.report.parts import Cell, Choice, Part, Table, choice
 from pdekit.report.parts import Line as TableLine
+from pdekit.report.sections.base import Page
 from pdekit.report.sections.errors import FLOOR, marked, place, time_words
+from pdekit.report.sections.pooled import pooled_table
 from pdekit.report.variables import Variable, choices, of_field, quartiles, reference_of, values_of
 
 AXES = {"shell": "wavenumber k", "frequency": "frequency", "quantile": "share", "lag": "lag"}
@@ -153,3 +155,20 @@ def _censored(cell: Cell, flags: np.ndarray) -> Cell:
         return cell
     small = "all censored" if share == 1 else f"{100 * share:.0f} % censored"
     return Cell(f"≥ {cell.text}" if share >= 0.5 else cell.text, (*cell.small, small), cell.best)
+
+
+def scales_section(page: Page) -> str:
+    """Fill the charts over scales at a few times."""
+    found = page.loaded, page.shown, page.variables
+    return page.fill("scales", profiles_in_time=profile_choice(*found, page.few, True, page.compared))
+
+
+def statistics_section(page: Page) -> str:
+    """Fill the statistics of the second half of the horizon; of a steady problem, errors by region."""
+    found = page.loaded, page.shown, page.variables
+    return page.fill(
+        "statistics",
+        statistics=profile_choice(*found, page.few, False),
+        totals=total_tables(*found),
+        pooled=pooled_table(page.loaded, page.shown),
+    )

@@ -12,6 +12,11 @@ from pdekit.report.charts.colours import Scale, scales
 from pdekit.report.charts.curves import Line, Panel
 from pdekit.report.charts.formats import number, with_unit
 from pdekit.report.charts.scene import Axis, Plane, Scene
+from pdekit.report.sections.base import Page
+from pdekit.report.viewer import viewer
+
+MOST_MAPPED = 2
+"""Models of which still pictures are shown."""
 
 
 @dataclass(frozen=True)
@@ -191,3 +196,28 @@ def _span(values: np.ndarray) -> tuple[float, float]:
 def _one(data: xr.DataArray) -> xr.DataArray:
     """The first member."""
     return data.isel(member=0) if "member" in data.dims else data
+
+
+def viewer_section(page: Page) -> str:
+    """Fill the viewer of forecasts."""
+    return page.fill("viewer", viewer=viewer(page.kept, page.scene, page.viewed))
+
+
+def space_times_section(page: Page) -> str:
+    """Fill the pictures over space and time of one-dimensional problems."""
+    wanted = page.scene.space == ["x"] and page.kept.sizes["time"] > 1
+    found = space_times(page.scene, page.seen[:MOST_MAPPED]) if wanted else []
+    return page.fill("space_times", space_times=found)
+
+
+def profiles_section(page: Page) -> str:
+    """Fill the profiles of problems with one axis or none."""
+    lines = {name: page.shown[name] for name in page.seen}
+    wanted = page.scene.space in ([], ["x"])
+    return page.fill("profiles", profiles=profiles(page.scene, lines, page.few_times) if wanted else [])
+
+
+def maps_section(page: Page) -> str:
+    """Fill the maps of problems with two axes or more."""
+    found = maps(page.scene, page.seen[:MOST_MAPPED], page.table.times) if page.scene.seen else []
+    return page.fill("maps", maps=found)
