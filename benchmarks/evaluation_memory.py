@@ -22,8 +22,9 @@ machine.prepare()
 
 import torch  # noqa: E402
 
+from pdekit.evaluation.loop import evaluate  # noqa: E402
 from pdekit.evaluation.references.choose import reference_for  # noqa: E402
-from pdekit.evaluation.scores import evaluate  # noqa: E402
+from pdekit.evaluation.setup import Context, Models, Sampling, Scoring  # noqa: E402
 from pdekit.fields import Grid, Trajectory  # noqa: E402
 from pdekit.models.baselines.mean import Mean  # noqa: E402
 from pdekit.models.baselines.persistence import Persistence  # noqa: E402
@@ -74,16 +75,10 @@ def measure(trajectories: int, frames: int, points: int) -> None:
         model.calibrate([source.batch])
     before, began = peak_mebibytes(), time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        evaluate(
-            {"fno": fno},
-            source,
-            folder,
-            baselines={"persistence": Persistence(source.problem), "mean": mean},
-            solvers={"solver": Solver(source.problem, points // 2, 0.06)},
-            reference=reference_for(source, recipe, frames + 1),
-            horizon=frames,
-            progress=False,
-        ).close()
+        solver = {"solver": Solver(source.problem, points // 2, 0.06)}
+        rows = Models({"fno": fno}, {"persistence": Persistence(source.problem), "mean": mean}, solver)
+        reference, sampling = reference_for(source, recipe, frames + 1), Sampling(horizon=frames)
+        evaluate(rows, reference, folder, sampling, Scoring(), Context(), progress=False).close()
         written = (Path(folder) / "scores.nc").stat().st_size / 2**20
     print(
         f"{trajectories} trajectories, {frames} frames, {points} x {points}: {before:.0f} MiB before, "

@@ -26,16 +26,17 @@ def check_problem(name: str, found: Problem, expected: Problem, any_shape: bool 
         if ours != theirs and not (part == "grid" and same_box and any_shape):
             remedy = "evaluate it on data of its own problem, or train it on these"
             if part == "grid" and same_box:
-                remedy = f"set resolution={text(ours.shape)} or resolution={text(theirs.shape)} to evaluate it there"
+                sizes = [f"resolution={resolution_text(grid.shape)}" for grid in (ours, theirs)]
+                remedy = f"set {sizes[0]} or {sizes[1]} to evaluate it there"
             raise ValueError(
                 f"expected data with the {part} that {name!r} was made for, {ours}, found {theirs}; {remedy}"
             )
 
 
-def text(shape: tuple[int, ...]) -> str:
+def resolution_text(shape: tuple[int, ...]) -> str:
     """A resolution as it is typed.
 
-    >>> text((64, 64)), text((64, 128))
+    >>> resolution_text((64, 64)), resolution_text((64, 128))
     ('64', '[64,128]')
     """
     return str(shape[0]) if len(set(shape)) == 1 else f"[{','.join(map(str, shape))}]"

@@ -101,7 +101,7 @@ def residual(
         _samples(part).square().mean(1).unflatten(0, u.shape[:2])[:, 1:-1]
         for part in (pde.residual(field, d), d.t(field))
     )
-    where = places(problem, mask, left)
+    where = points_of_places(problem, mask, left)
 
     def norm(square: Tensor, points: Tensor | None) -> Tensor:
         only = None if points is None else points.to(square).expand(len(square), *grid.shape).unsqueeze(1)
@@ -111,7 +111,7 @@ def residual(
     return Residual(norm(left, inside), norm(rate, inside), {name: norm(left, where[name]) for name in where})
 
 
-def places(problem: Problem, mask: Tensor | None, like: Tensor) -> dict[str, Tensor]:
+def points_of_places(problem: Problem, mask: Tensor | None, like: Tensor) -> dict[str, Tensor]:
     """The points of each place that a problem has: booleans "1 *space", with a mask "batch *space"."""
     names = places_of(problem)
     if not names:

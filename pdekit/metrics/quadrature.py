@@ -74,12 +74,6 @@ def _edge_inside(problem: Problem, like: Tensor, mask: Tensor | None) -> Tensor:
     return inside if mask is None else inside * (mask > 0).unsqueeze(1).to(inside)
 
 
-def centred(values: Tensor, problem: Problem, mask: Tensor | None = None) -> Tensor:
-    """The field less its mean over space."""
-    mean = average(values, problem, mask)
-    return values - mean.reshape(mean.shape + (1,) * len(space_dims(problem)))
-
-
 def joint(values: Tensor, problem: Problem, dim: int = -1) -> Tensor:
     """Mean over the components of each field's group, given back to every component; channels are axis ``dim``."""
     groups = [field.group for field in problem.fields]

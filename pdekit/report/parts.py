@@ -16,7 +16,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Line:
+class TableLine:
     """One line of a table; the model whose colour it carries, if any; one cell over the whole width says a reason."""
 
     label: str
@@ -38,7 +38,7 @@ class Table:
 
     caption: str
     heads: tuple[tuple[str, str], ...]
-    lines: tuple[Line, ...]
+    lines: tuple[TableLine, ...]
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ def of_field(variable: Variable, scores: xr.Dataset, field: str | None) -> Varia
     return replace(variable, unit=unit if power == 1 else f"({unit}){POWERS[power]}")
 
 
-def choices(variable: Variable, scores: xr.Dataset) -> list[str | None]:
+def fields_of(variable: Variable, scores: xr.Dataset) -> list[str | None]:
     """The fields for which a variable is shown: each one; None for what has no field, and for a mean over several."""
     if not variable.by_field:
         return [None]

@@ -260,9 +260,7 @@ def evaluate_plan(plan: Plan, run: Path) -> str:
     source = scoring.Origin(plan.data_name, run, plan.recipe, plan.base, plan.trust)
     models = {plan.name: plan.model.eval()}
     with writing_to(run):
-        return scoring.evaluate_models(
-            models, plan.data, run, plan.evaluation, source, evaluation_device(plan.engine)
-        )
+        return scoring.evaluate_models(models, plan.data, run, plan.evaluation, source, evaluation_device(plan.engine))
 
 
 def shared_folder(worker: bool) -> Path | None:

@@ -8,7 +8,7 @@ import xarray as xr
 
 from pdekit.data.module import DataModule
 from pdekit.evaluation.opponents import baselines, solvers
-from pdekit.evaluation.run import evaluate_models
+from pdekit.evaluation.run import Origin, evaluate_models
 from pdekit.evaluation.settings import Evaluation
 from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.pdes import Advection
@@ -61,7 +61,7 @@ class Samples:
 def test_steady_problems_have_baselines_of_their_own(tmp_path):
     """In the order that they should have: every one better than the one before; those not defined with a reason."""
     data = DataModule(Samples(steady(200, 0)), Samples(steady(10, 1)), Samples(steady(60, 2)))
-    closing = evaluate_models({}, data, tmp_path, Evaluation(progress=False, resolutions=(0.5,)), {"data": "bar"})
+    closing = evaluate_models({}, data, tmp_path, Evaluation(progress=False, resolutions=(0.5,)), Origin("bar"))
     with xr.open_dataset(tmp_path / "scores.nc", engine="h5netcdf") as scores:
         assert scores.model.values.tolist() == ["mean", "nearest neighbour", "POD regression"]
         error = scores.nrmse.median(("sample", "field", "member", "time")).values

@@ -5,7 +5,6 @@ import dataclasses
 import pytest
 import torch
 
-from pdekit.evaluation.scores import evaluate
 from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.models.inputs import Channels, from_frame, normalised
 from pdekit.models.normaliser import Normaliser
@@ -14,6 +13,7 @@ from pdekit.models.operator import Operator
 from pdekit.models.pde_refiner import PDERefiner
 from pdekit.models.resolution import try_step
 from pdekit.nets.deeponet import DeepONet, PODDeepONet
+from tests.evaluation.scoring import evaluate
 from tests.models.small import FunctionNet, PointwiseNet, make_batch, make_problem
 
 FORCED = dict(forcing=(Field("f"), Field("g")))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pdekit.report.variables import choices, of_field, quartiles, reference_of, values_of, variables, with_one_extra
+from pdekit.report.variables import fields_of, of_field, quartiles, reference_of, values_of, variables, with_one_extra
 
 FRAME = ("model", "member", "sample", "time", "field")
 
@@ -83,11 +83,11 @@ def test_units_are_those_of_the_field():
 def test_means_over_fields_are_made_of_relative_measures_only():
     scores = scores_of()
     known = found(scores)
-    assert choices(known["nrmse"], scores) == [None, "u", "T"]
-    assert choices(known["rmse"], scores) == ["u", "T"]
-    assert choices(known["residual_norm"], scores) == [None]
+    assert fields_of(known["nrmse"], scores) == [None, "u", "T"]
+    assert fields_of(known["rmse"], scores) == ["u", "T"]
+    assert fields_of(known["residual_norm"], scores) == [None]
     one = scores_of(("u",), ("m/s",))
-    assert choices(found(one)["nrmse"], one) == ["u"]
+    assert fields_of(found(one)["nrmse"], one) == ["u"]
 
 
 def test_forecasts_are_members_and_samples_that_exist():

@@ -13,8 +13,7 @@ from pdekit.report.charts.curves import Line, Panel
 from pdekit.report.charts.formats import milliseconds, number
 from pdekit.report.compared import still_forecasts, useful_frame
 from pdekit.report.cost import Front, Verdict, judge
-from pdekit.report.parts import Cell, Choice, Part, Table, choice
-from pdekit.report.parts import Line as TableLine
+from pdekit.report.parts import Cell, Choice, Part, Table, TableLine, choice
 from pdekit.report.sections.base import Page
 from pdekit.report.summary import THRESHOLD, Row, Summary, floor_at, training_seconds
 from pdekit.report.variables import Variable, quartiles, values_of

@@ -7,11 +7,10 @@ import xarray as xr
 
 from pdekit.report.charts.curves import DOTTED, Line, Panel
 from pdekit.report.charts.formats import between, number, with_unit
-from pdekit.report.parts import Cell, Choice, Part, Table, choice
-from pdekit.report.parts import Line as TableLine
+from pdekit.report.parts import Cell, Choice, Part, Table, TableLine, choice
 from pdekit.report.sections.base import Page
 from pdekit.report.summary import THRESHOLD
-from pdekit.report.variables import Variable, choices, of_field, quartiles, reference_of, values_of
+from pdekit.report.variables import Variable, fields_of, of_field, quartiles, reference_of, values_of
 
 MEAN = "mean over fields"
 FLOOR = Line(0, DOTTED)
@@ -39,7 +38,7 @@ def error_charts(scores: xr.Dataset, shown: dict[str, Line], found: list[Variabl
     if scores.sizes["time"] < 2:
         return []
     first = [v for name in ("nrmse", "correlation") for v in found if v.name == name]
-    return [frame_chart(scores, shown, v, choices(v, scores)[0]) for v in first]
+    return [frame_chart(scores, shown, v, fields_of(v, scores)[0]) for v in first]
 
 
 def measure_choice(scores: xr.Dataset, shown: dict[str, Line], found: list[Variable]) -> Choice:
@@ -48,7 +47,7 @@ def measure_choice(scores: xr.Dataset, shown: dict[str, Line], found: list[Varia
         return choice((), ())
     parts = []
     for variable in frame_variables(found):
-        for field in choices(variable, scores):
+        for field in fields_of(variable, scores):
             chart = frame_chart(scores, shown, variable, field)
             parts.append(Part((variable.title, place(field, scores, variable)), (chart,)))
     return choice(("measure", "field"), parts)
@@ -116,7 +115,7 @@ def measure_tables(
         time = time_words(scores, frame)
         for field in ([None] if len(fields) > 1 else []) + fields:
             lines = [
-                _line(scores, shown, v, field, frame) for v in frame_variables(found) if field in choices(v, scores)
+                _line(scores, shown, v, field, frame) for v in frame_variables(found) if field in fields_of(v, scores)
             ]
             called = field or MEAN
             heads = (("measure", called), *((name, "") for name in shown))

@@ -22,8 +22,7 @@ from pdekit.metrics.horizons import (
 )
 from pdekit.report.charts.curves import Line
 from pdekit.report.charts.formats import number
-from pdekit.report.parts import Cell, Choice, Part, Table, choice
-from pdekit.report.parts import Line as TableLine
+from pdekit.report.parts import Cell, Choice, Part, Table, TableLine, choice
 from pdekit.report.sections.base import Page
 from pdekit.report.variables import values_of
 

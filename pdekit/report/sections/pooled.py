@@ -10,8 +10,7 @@ import xarray as xr
 from pdekit.metrics.summaries import pooled_spectral_distance, pooled_wasserstein
 from pdekit.report.charts.curves import Line
 from pdekit.report.charts.formats import number, with_unit
-from pdekit.report.parts import Line as TableLine
-from pdekit.report.parts import Table
+from pdekit.report.parts import Table, TableLine
 from pdekit.report.sections.errors import marked
 
 FEWEST = 4

@@ -13,7 +13,7 @@ def provenance_section(page: Page) -> str:
     skipped = {"absent", "n_space", "description"}
     found = {key: str(value) for key, value in page.scores.attrs.items() if key not in skipped and value == value}
     found = {key: value for key, value in found.items() if value}
-    found |= flat({key: value for key, value in record_of(page.folder).items() if key != "findings"})
+    found |= flattened({key: value for key, value in record_of(page.folder).items() if key != "findings"})
     return page.fill("provenance", config=text_of(page.folder / "config.yaml"), provenance=found)
 
 
@@ -22,13 +22,13 @@ def record_of(folder: Path) -> dict:
     return json.loads(text_of(folder / "provenance.json") or "{}")
 
 
-def flat(document: dict, prefix: str = "") -> dict[str, str]:
+def flattened(document: dict, prefix: str = "") -> dict[str, str]:
     """Nested keys joined by dots.
 
-    >>> flat({"a": 1, "b": {"c": [2, 3]}})
+    >>> flattened({"a": 1, "b": {"c": [2, 3]}})
     {'a': '1', 'b.c': '[2, 3]'}
     """
     found = {}
     for key, value in document.items():
-        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: str(value)}
+        found |= flattened(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: str(value)}
     return found

@@ -12,8 +12,7 @@ from pdekit.metrics.horizons import quantile
 from pdekit.metrics.summaries import conserved_rmse, geometric_mean_of_mean, window_mean
 from pdekit.report.charts.curves import Line
 from pdekit.report.charts.formats import with_unit
-from pdekit.report.parts import Line as TableLine
-from pdekit.report.parts import Table
+from pdekit.report.parts import Table, TableLine
 from pdekit.report.sections.errors import marked
 from pdekit.report.variables import values_of
 
@@ -22,7 +21,7 @@ WINDOWS = ((6, 12), (13, 30))
 
 
 @dataclass(frozen=True)
-class Summary:
+class Published:
     """A number of a model.
 
     Args:
@@ -45,27 +44,27 @@ class Summary:
 
 
 SUMMARIES = (
-    Summary(
+    Published(
         f"nRMSE, geometric mean over the first {FIRST} frames", "of the mean over forecasts (APEBench)", "nrmse",
         lambda error: geometric_mean_of_mean(error, FIRST),
     ),
     *(
-        Summary(f"VRMSE, frames {a}:{b}", "mean over the window, of each forecast (The Well)", "vrmse",
+        Published(f"VRMSE, frames {a}:{b}", "mean over the window, of each forecast (The Well)", "vrmse",
                 lambda error, a=a, b=b: window_mean(error, a, b), frames=b)
         for a, b in WINDOWS
     ),
-    Summary(
+    Published(
         "cRMSE", "RMS over forecasts of the error of the mean, mean over frames (PDEBench)", "bias",
         lambda bias: conserved_rmse(bias).mean(-1), carries_unit=True,
     ),
-    Summary("bRMSE", "boundary RMSE, mean over frames (PDEBench)", "boundary_rmse", lambda e: e.mean(-1),
+    Published("bRMSE", "boundary RMSE, mean over frames (PDEBench)", "boundary_rmse", lambda e: e.mean(-1),
             carries_unit=True),
     *(
-        Summary(f"fRMSE {band}", f"{shells}, mean over frames (PDEBench)", f"frmse_{band}", lambda e: e.mean(-1),
+        Published(f"fRMSE {band}", f"{shells}, mean over frames (PDEBench)", f"frmse_{band}", lambda e: e.mean(-1),
                 carries_unit=True)
         for band, shells in (("low", "shells under 4"), ("mid", "shells 4 to 11"), ("high", "shells from 12"))
     ),
-    Summary("coherent wavenumber", "larger scales are forecast; mean over frames", "coherent_wavenumber",
+    Published("coherent wavenumber", "larger scales are forecast; mean over frames", "coherent_wavenumber",
             lambda k: k.mean(-1), best=np.inf),
 )  # fmt: skip
 """In the order of the table. Means with a diverged forecast among them are infinite."""

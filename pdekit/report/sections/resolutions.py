@@ -9,8 +9,7 @@ import xarray as xr
 
 from pdekit.report.charts.curves import Line
 from pdekit.report.charts.formats import number
-from pdekit.report.parts import Choice, Part, Table, choice
-from pdekit.report.parts import Line as TableLine
+from pdekit.report.parts import Choice, Part, Table, TableLine, choice
 from pdekit.report.sections.base import Page
 from pdekit.report.sections.errors import marked
 from pdekit.report.variables import quartiles

@@ -7,12 +7,11 @@ import xarray as xr
 
 from pdekit.report.charts.curves import Line, Panel
 from pdekit.report.charts.formats import number, with_unit
-from pdekit.report.parts import Cell, Choice, Part, Table, choice
-from pdekit.report.parts import Line as TableLine
+from pdekit.report.parts import Cell, Choice, Part, Table, TableLine, choice
 from pdekit.report.sections.base import Page
 from pdekit.report.sections.errors import FLOOR, marked, place, time_words
 from pdekit.report.sections.pooled import pooled_table
-from pdekit.report.variables import Variable, choices, of_field, quartiles, reference_of, values_of
+from pdekit.report.variables import Variable, fields_of, of_field, quartiles, reference_of, values_of
 
 AXES = {"shell": "wavenumber k", "frequency": "frequency", "quantile": "share", "lag": "lag"}
 EMPTY = 1e-12
@@ -33,7 +32,7 @@ def profile_choice(
     for variable in found:
         if variable.extra is None or variable.named or variable.in_time != in_time:
             continue
-        for field in [f for f in choices(variable, scores) if f is not None or not variable.by_field]:
+        for field in [f for f in fields_of(variable, scores) if f is not None or not variable.by_field]:
             for frame in frames if in_time else (None,):
                 chart = profile_chart(scores, shown, variable, field, frame)
                 time = () if frame is None else (time_words(scores, frame),)
