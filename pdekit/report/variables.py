@@ -14,6 +14,7 @@ for the error of the reference itself. Units and words are the attributes ``unit
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -85,23 +86,29 @@ def variables(scores: xr.Dataset) -> list[Variable]:
         if not {"model", "sample"} <= dims or len(extra) > 1 or dims & ELSEWHERE or data.dtype.kind != "f":
             continue
         measure, floor = MEASURES.get(str(name)), reference_of(scores, str(name), "floor")
+        own = data.attrs if measure is None else {"perfect": measure.perfect, "unit_power": measure.unit_power}
+        best, power = own.get("perfect"), own.get("unit_power")
         unit = str(data.attrs.get("units", "1"))
         found.append(
             Variable(
                 str(name),
                 _title(str(name), str(data.attrs.get("long_name", name))),
-                "1" if measure is not None and not measure.unit_power else unit,
+                "1" if power == 0 else unit,
                 extra[0] if extra else None,
                 bool(extra) and scores[extra[0]].dtype.kind in "UOST",
                 "time" in dims,
                 "field" in dims,
                 bool((data.values < 0).any()) if data.size < 1e8 else False,
-                measure.perfect if measure is not None else (None if floor is None else 0.0),
-                measure.unit_power if measure is not None else None,
+                0.0 if best is None and measure is None and floor is not None else _number(best),
+                None if power is None else int(power),
             )
         )
     order = list(MEASURES)
     return sorted(found, key=lambda v: order.index(v.name) if v.name in MEASURES else len(order))
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def _title(name: str, said: str) -> str:

@@ -46,7 +46,8 @@ class Fields(Judge):
             archive.coordinate("shell", wavenumbers(self.setup.problem.grid).numpy())
         for measure in self.measures:
             power = measure.unit_power
-            attrs = {"units": "1" if not power else units if power == 1 else f"({units})^{power}"}
+            attrs = {"units": "1" if not power else units if power == 1 else f"({units})^{power}", "unit_power": power}
+            attrs |= {} if measure.perfect is None else {"perfect": measure.perfect}
             archive.declare(measure.name, ("model", *measure.dims), attrs, together, kind_of(power))
         words = {"units": units, "long_name": "RMS of the reference, jointly for each group of fields"}
         archive.declare("rms_reference", FRAME[1:], words, together)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,7 @@ import xarray as xr
 from pdekit.report.charts import formats
 from pdekit.report.charts.curves import Line
 from pdekit.report.charts.scene import Scene
+from pdekit.report.parts import Table
 from pdekit.report.summary import Summary
 from pdekit.report.variables import Variable
 
@@ -89,6 +90,10 @@ class Page:
             "infinity": math.inf,
         }
         return templates().get_template(f"{template}.html.j2").render(**common, **values)
+
+    def section(self, title: str, table: Table | None = None, charts: Sequence[str] = (), note: str = "") -> str:
+        """A section of a user: a title, charts (SVG elements), a table and a note below it."""
+        return self.fill("own", title=title, own=table, charts=charts, note=note)
 
 
 Section = Callable[[Page], str]
