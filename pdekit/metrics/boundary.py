@@ -78,7 +78,7 @@ def boundary_violation(
             f"{[tuple(map(str, ends)) for ends in problem.boundary]}; "
             "ask `known_ends` first"
         )
-    errors = []
+    u, errors = u.double(), []
     for (axis, side), (order, value) in ends.items():
         layout, spacing, length = (
             part[axis] for part in (problem.grid.layout, problem.grid.spacing, problem.grid.extent)

@@ -30,6 +30,7 @@ def coupling_effect(
     mask: Tensor | None = None,
 ) -> Float[Tensor, "batch time channel"]:
     """||u - u_0|| / ||u||, see the module."""
+    reference, uncoupled = reference.double(), uncoupled.double()
     change = joint(average((reference - uncoupled) ** 2, problem, mask), problem)
     size = joint(average(reference**2, problem, mask), problem)
     return torch.where(change == 0, 0.0, (change / size).sqrt())
@@ -50,6 +51,7 @@ def coupling_captured(
     >>> [float(part) for part in coupling_captured(0.5 * (u + cut), u, cut, problem)]
     [0.5, 0.5]
     """
+    u, reference, uncoupled = u.double(), reference.double(), uncoupled.double()
     change = reference - uncoupled
     size = joint(average(change**2, problem, mask), problem)
     along = joint(average((u - uncoupled) * change, problem, mask), problem)

@@ -1,9 +1,10 @@
 """Measures of an ensemble: how far members are from the reference, and whether they differ as much as they err.
 
-Shared by all (said once, here): ``u`` is "member batch time channel *space" with at least two members, ``reference``
-"batch time channel *space"; results are "batch time channel". They are *fair*: unbiased estimates for an infinite
-ensemble from a finite one, so that ensembles of different size compare (Ferro 2014). A diverged member makes the value
-+inf (-inf for an agreement): an ensemble is as stable as its worst member.
+Shared by all: ``u`` is "member batch time channel *space" with at least two members, ``reference`` "batch time channel
+*space"; results are "batch time channel", in float64, because squares of 1e20 are no numbers of float32. They are
+*fair*: unbiased estimates for an infinite ensemble from a finite one, so that ensembles of different size compare
+(Ferro 2014). A diverged member makes the value +inf (-inf for an agreement): an ensemble is as stable as its worst
+member.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def crps(u: Tensor, reference: Tensor, problem: Problem, mask: Tensor | None = N
     >>> crps(u, torch.zeros(1, 1, 1, 1), problem).item()
     0.0
     """
-    n = _members(u)
+    n, u, reference = _members(u), u.double(), reference.double()
     error = (u - reference).abs().mean(0)
     rank = torch.arange(n, dtype=u.dtype, device=u.device).reshape(-1, *[1] * (u.ndim - 1))
     # sum over pairs |u_m - u_n| = sum over the sorted members of (2 i - n + 1) u_i
@@ -44,7 +45,7 @@ def energy_score(u: Tensor, reference: Tensor, problem: Problem, mask: Tensor | 
     The CRPS of whole fields, which sees whether members have the right patterns and not only the right values
     (Gneiting and Raftery 2007).
     """
-    n = _members(u)
+    n, u, reference = _members(u), u.double(), reference.double()
 
     def norm(v: Tensor) -> Tensor:
         return joint(average(v**2, problem, mask), problem).sqrt()
@@ -56,7 +57,7 @@ def energy_score(u: Tensor, reference: Tensor, problem: Problem, mask: Tensor | 
 def spread(u: Tensor, reference: Tensor | None, problem: Problem, mask: Tensor | None = None) -> Tensor:
     """Root of the variance of members about their mean, sqrt(<var u_m>), unbiased; in the unit of the field."""
     _members(u)
-    return diverged_as(math.inf, average(u.var(0, unbiased=True), problem, mask).sqrt())
+    return diverged_as(math.inf, average(u.double().var(0, unbiased=True), problem, mask).sqrt())
 
 
 def skill(u: Tensor, reference: Tensor, problem: Problem, mask: Tensor | None = None) -> Tensor:
@@ -66,7 +67,7 @@ def skill(u: Tensor, reference: Tensor, problem: Problem, mask: Tensor | None = 
     skill^2 = spread^2 in expectation (the factor (n + 1)/n of Fortin et al. 2014 is this one, seen from the other side:
     here each is compared with an infinite ensemble).
     """
-    n = _members(u)
+    n, u, reference = _members(u), u.double(), reference.double()
     error = average((u.mean(0) - reference) ** 2, problem, mask)
     excess = average(u.var(0, unbiased=True), problem, mask) / n
     return diverged_as(math.inf, (error - excess).clamp_min(0).sqrt())

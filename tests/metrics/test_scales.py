@@ -5,10 +5,17 @@ import pytest
 import torch
 
 from pdekit.fields import Field, Grid, Problem
+from pdekit.metrics.boundary import boundary_violation
+from pdekit.metrics.budgets import budgets, imbalance
 from pdekit.metrics.catalogue import CATALOGUE
 from pdekit.metrics.correlation import correlation, correlation_all
+from pdekit.metrics.coupling import coupling_captured
+from pdekit.metrics.ensembles import ENSEMBLE
+from pdekit.metrics.physics import residual
 from pdekit.metrics.spectra import coherence, energy_spectrum
+from pdekit.metrics.summaries import pooled_spectral_distance
 from pdekit.metrics.sums import filled_shells
+from pdekit.pdes import Diffusion
 
 FIELDS = (Field("a"), Field("b"))
 GRIDS = {
@@ -104,3 +111,61 @@ def test_a_constant_forecast_has_no_pattern_at_any_offset(name, dtype):
         constant = torch.full_like(reference, offset)
         assert (correlation(constant, reference, problem_on(grid)) == 0).all()
         assert (correlation(constant, constant, problem_on(grid)) == 1).all()
+
+
+UNITS = [2.0 ** round(np.log2(unit)) for unit in (1e-30, 1e-22, 1e-10, 1e10, 1e20, 1e30)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("unit", UNITS)
+def test_ensembles_of_fields_in_any_unit(unit, dtype):
+    grid = GRIDS["periodic"]
+    reference, noise = drawn(dtype, 2, 4, 1, 3, 2, *grid.shape)
+    u, reference = reference + noise, reference[0]
+    for name, measure in ENSEMBLE.items():
+        one = measure(u, reference, problem_on(grid)).double()
+        found = measure(unit * u, unit * reference, problem_on(grid)).double()
+        scale = 1.0 if name == "agreement" else unit
+        assert one.isfinite().all()
+        torch.testing.assert_close(found / scale, one, rtol=ROUNDING[dtype], atol=ROUNDING[dtype], msg=name)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("unit", UNITS)
+def test_what_the_equation_says_in_any_unit(unit, dtype):
+    """Of a linear equation, whose residual has the unit of its field; budgets are of squares."""
+    pde = Diffusion(diffusivity=0.5)
+    problem = Problem(GRIDS["periodic"], pde.fields, dt=0.1, n_frames=3, pde=pde)
+    u = drawn(dtype, 2, 3, 1, *problem.grid.shape)
+    one, found = residual(u, problem), residual(unit * u, problem)
+    for name in ("norm", "scale"):
+        torch.testing.assert_close(getattr(found, name) / unit, getattr(one, name), rtol=1e-12, atol=0)
+    (stored, rates), (stored_in_unit, rates_in_unit) = (budgets(v, problem)["variance"] for v in (u, unit * u))
+    torch.testing.assert_close(stored_in_unit / unit**2, stored, rtol=1e-12, atol=0)
+    for term, rate in rates.items():
+        torch.testing.assert_close(rates_in_unit[term] / unit**2, rate, rtol=1e-12, atol=0)
+    for part, part_in_unit in zip(imbalance(stored, rates, 0.1), imbalance(stored_in_unit, rates_in_unit, 0.1),
+                                  strict=True):  # fmt: skip
+        torch.testing.assert_close(part_in_unit / unit**2, part, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("unit", UNITS)
+def test_coupling_and_boundaries_in_any_unit(unit, dtype):
+    grid = GRIDS["nodes"]
+    problem = Problem(grid, FIELDS, dt=1.0, n_frames=3, boundary=(("dirichlet", "dirichlet"), ("neumann", "neumann")))
+    u, reference, cut = drawn(dtype, 3, 2, 3, 2, *grid.shape)
+    one, found = (coupling_captured(*(scale * v for v in (u, reference, cut)), problem) for scale in (1.0, unit))
+    for a, b in zip(one, found, strict=True):
+        assert a.isfinite().all()
+        torch.testing.assert_close(b, a, rtol=ROUNDING[dtype], atol=0)
+    violated, in_unit = (boundary_violation(scale * u, problem).double() for scale in (1.0, unit))
+    torch.testing.assert_close(in_unit / unit, violated, rtol=ROUNDING[dtype], atol=0)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_pooled_spectra_in_any_unit(unit):
+    spectra, reference = np.random.default_rng(0).uniform(0.1, 1, (2, 3, 4, 9))
+    one = pooled_spectral_distance(spectra, reference)
+    np.testing.assert_allclose(pooled_spectral_distance(unit**2 * spectra, unit**2 * reference), one, rtol=1e-12)
+    assert (one > 0).all() and np.isfinite(one).all()

@@ -32,6 +32,9 @@ OF_NEIGHBOURS = {
 OF_SHELLS = ("kinetic_energy_spectrum", "enstrophy_spectrum", "energy_flux", "enstrophy_flux")
 """Names of what is scored of a model, and of the same of the reference."""
 
+SQUARES = ("integral_value", "budget_rate", "budget_imbalance")
+"""What may be a square of a field, or more: the square of 1e20 is no number of float32."""
+
 EXTRA = {
     "integral_value": "integral",
     "divergence": "vector",
@@ -77,21 +80,23 @@ class Physics(Judge):
         for name in self.names:
             dims = ("sample", "time", *((EXTRA[name],) if name in EXTRA else ()))
             attrs = {"units": units[name]} if name in units else {}
-            archive.declare(name, ("model", *dims), attrs)
+            kind = "f8" if name in SQUARES else "f4"
+            archive.declare(name, ("model", *dims), attrs, kind=kind)
             other = (OF_FRAMES | OF_NEIGHBOURS)[name]
-            archive.declare(other, dims, attrs | {"long_name": "of the reference"})
+            archive.declare(other, dims, attrs | {"long_name": "of the reference"}, kind=kind)
         if self.residuals:
             attrs = {"units": units["residual_norm"], "long_name": "size of the reference's time derivative"}
             archive.declare("residual_scale", ("sample", "time"), attrs)
         if "budget_imbalance" in self.names:
             attrs = {"long_name": "sizes of all rates of the reference, added"}
-            archive.declare("budget_imbalance_scale", ("sample", "time", "quantity"), attrs)
+            archive.declare("budget_imbalance_scale", ("sample", "time", "quantity"), attrs, kind="f8")
         if len(self.flow_frames):
             archive.coordinate("shell", wavenumbers(self.problem.grid).numpy())
             for name in OF_SHELLS:
                 words = {"long_name": f"{name.replace('_', ' ')}, averaged over time"}
-                archive.declare(name, ("model", "sample", "shell"), words)
-                archive.declare(f"{name}_reference", ("sample", "shell"), {"long_name": "of the reference"})
+                archive.declare(name, ("model", "sample", "shell"), words, kind="f8")
+                words = {"long_name": "of the reference"}
+                archive.declare(f"{name}_reference", ("sample", "shell"), words, kind="f8")
 
     @staticmethod
     def coords(problem: Problem) -> dict[str, Any]:
