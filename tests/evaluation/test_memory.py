@@ -10,7 +10,6 @@ from pdekit.evaluation import forecasting
 from pdekit.evaluation.judges import fields as scorer
 from pdekit.evaluation.memory import peak_bytes
 from pdekit.evaluation.opponents import solvers
-from pdekit.evaluation.references import stored as references
 from pdekit.evaluation.references.continued import Continued
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.baselines.persistence import Persistence
@@ -78,7 +77,6 @@ def peak_of_evaluation(folder, horizon: int) -> int:
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_horizon(tmp_path, monkeypatch):
     monkeypatch.setattr(forecasting, "VALUES", 2**15)  # four frames
-    monkeypatch.setattr(references, "VALUES", 2**15)
     monkeypatch.setattr(scorer, "VALUES", 2**12)  # 32 frames
     peak_of_evaluation(tmp_path, 2)  # tables that are made once and kept, by whichever test comes first
     short, long = (peak_of_evaluation(tmp_path, horizon) for horizon in (48, 184))  # both have a window of statistics

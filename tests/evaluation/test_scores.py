@@ -1,6 +1,7 @@
 """Evaluation end to end on surrogates whose errors are known."""
 
 import math
+from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
@@ -72,6 +73,16 @@ def test_every_model_forecasts_the_same_frames_with_its_own_history(tmp_path):
     assert set(long.seen) == {3} and set(short.seen) == {1}
     # at last, after those for the time alone: four frames at a time, each stretch from its own last two frames
     assert whole.asked[-3:] == [(2, 4, 0.2), (2, 4, 0.6), (2, 2, 1.0)]
+
+
+@pytest.mark.parametrize("held, times", [(references.HELD, 1), (1, 2)], ids=["held", "too many"])
+def test_each_frame_of_the_reference_is_read_once(tmp_path, monkeypatch, held, times):
+    monkeypatch.setattr(references, "HELD", held)
+    monkeypatch.setattr(forecasting, "VALUES", 3 * 2 * 2 * 16)  # blocks of three frames
+    source = Waves()
+    evaluate({"exact": Shift(PROBLEM)}, source, tmp_path, batch_size=2).close()
+    read = Counter((trajectory, n) for trajectory, first, stop in source.asked for n in range(first, stop))
+    assert set(read.values()) == {times} and len(read) == N_TRAJECTORIES * N_FRAMES
 
 
 def test_starts_are_samples(tmp_path):
@@ -195,7 +206,6 @@ def test_residuals_and_integrals_in_stretches_beside_the_floor(tmp_path, monkeyp
     expected = 1.005 * math.sqrt(4.5) * np.outer([1, 2], 0.99 ** np.arange(1, 8))
     np.testing.assert_allclose(at_once.residual_norm.sel(model="fading")[:, :-1], expected, rtol=2e-3)
     monkeypatch.setattr(forecasting, "VALUES", 3 * 2 * 16)
-    monkeypatch.setattr(references, "VALUES", 2 * 2 * 16)
     in_stretches = found("b")
     for name in ("residual_norm", "residual_floor", "integral_value"):
         np.testing.assert_allclose(in_stretches[name], at_once[name], rtol=1e-3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from pdekit.data.windows import Source, collate
-from pdekit.evaluation.forecasting import VALUES
-from pdekit.fields import Problem, Trajectory
-from pdekit.metrics.sums import Sums
+from pdekit.fields import Problem, Trajectory, n_values
 from pdekit.recipes.base import Tick, silent
+
+HELD = 2**24
+"""Values of the frames of a batch that are held at once, at most: 64 MiB in float32."""
 
 
 @dataclass(frozen=True)
@@ -68,53 +69,47 @@ class Reference(Protocol):
 
 
 class Stored:
-    """The reference is read from a source, block by block."""
+    """The reference is read from a source, block by block.
+
+    Frames of a batch that fit into `HELD` values are read once, and held until the next batch; of longer ones the times
+    are read first.
+    """
 
     def __init__(self, source: Source):
         self.source, self.problem, self.n_trajectories = source, source.problem, source.n_trajectories
         self.tick = silent
+        self._held: tuple[Span, list[Trajectory]] | None = None
+        self._times: tuple[Span, Tensor] | None = None
 
     def work(self, span: Span) -> int:
         return 0  # not worth a bar
 
     def frames(self, span: Span) -> Iterator[Trajectory]:
-        return (read(self.source, span.trajectories, span.starts, part) for part in span.parts)
+        return iter(self._pieces(span))
 
     def times(self, span: Span) -> Tensor:
-        return torch.cat([read(self.source, span.trajectories, span.starts, part).t for part in span.parts], 1)
+        if self._times is None or self._times[0] != span:
+            self._times = span, torch.cat([piece.t for piece in self._pieces(span)], 1)
+        return self._times[1]
 
     def forcing(self, span: Span, frames: slice) -> Tensor | None:
         if not self.problem.forcing:
             return None
+        if self._held is not None and self._held[0] == span:
+            return torch.cat([piece.forcing for piece in self._held[1]], 1)[:, frames]
         return read(self.source, span.trajectories, span.starts, frames).forcing
 
-
-class References:
-    """One block of the reference; what is computed of a part of it is kept for all models.
-
-    Args:
-        wanted: the block.
-        problem: its problem.
-        first: number of its first frame.
-    """
-
-    def __init__(self, wanted: Trajectory, problem: Problem, first: int = 0):
-        self.u, self.problem, self.mask, self.first = wanted.u, problem, mask_of(wanted), first
-        self._known: dict[tuple[int, int, torch.device], Sums] = {}
-
-    @property
-    def parts(self) -> list[slice]:
-        """Its frames, numbered as those of the whole forecast, in parts that fit into a cache."""
-        return [slice(self.first + part.start, self.first + part.stop) for part in parts_of(self.u)]
-
-    def part(self, frames: slice, device: torch.device) -> Sums:
-        """Some frames of the block, numbered as those of the whole forecast."""
-        key = (frames.start, frames.stop, device)
-        if key not in self._known:
-            mask = None if self.mask is None else self.mask.to(device)
-            u = self.u[:, frames.start - self.first : frames.stop - self.first]
-            self._known[key] = Sums(u.to(device), self.problem, mask)
-        return self._known[key]
+    def _pieces(self, span: Span) -> Iterable[Trajectory]:
+        """The given frames and all blocks: held if they are few, else read as they are asked for."""
+        if self._held is not None and self._held[0] == span:
+            return self._held[1]
+        self._held = None  # before the next ones are read
+        pieces = (read(self.source, span.trajectories, span.starts, part) for part in span.parts)
+        n_frames = len(span.trajectories) * (span.history + span.horizon)
+        if n_frames * self.problem.n_channels * n_values(self.problem.grid) > HELD:
+            return pieces
+        self._held = span, list(pieces)
+        return self._held[1]
 
 
 def read(source: Source, trajectories: Sequence[int], starts: Sequence[int], frames: slice) -> Trajectory:
@@ -153,10 +148,3 @@ def mask_of(batch: Trajectory) -> Tensor | None:
         return batch.mask
     real = batch.point_mask.unsqueeze(1)
     return real if batch.mask is None else batch.mask * real
-
-
-def parts_of(u: Tensor) -> list[slice]:
-    """Frames of "batch time ..." in parts of at most `VALUES` values."""
-    n_frames = u.shape[1]
-    size = max(1, VALUES * n_frames // u.numel())
-    return [slice(start, min(start + size, n_frames)) for start in range(0, n_frames, size)]

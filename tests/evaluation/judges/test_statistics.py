@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from pdekit.evaluation.judges.statistics import frames_of
-from pdekit.evaluation.references import stored as references
 from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.metrics.statistics import STATISTICS, Window, points_of
 from pdekit.metrics.sums import Sums
@@ -97,7 +96,6 @@ def test_statistics_are_in_the_scores(tmp_path, name):
 def test_members_and_parts_do_not_mix(tmp_path, monkeypatch):
     grid, models = GRIDS["line"], {"noisy": lambda p: Rotation(p, noise=0.1), "exact": Rotation}
     whole = run(tmp_path / "a", grid, models, members=2, batch_size=3, horizon=60)
-    monkeypatch.setattr(references, "VALUES", 1000)
     parts = run(tmp_path / "b", grid, models, members=2, batch_size=3, horizon=60)
     with whole, parts:
         for measure in STATISTICS:
