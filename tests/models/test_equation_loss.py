@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 import torch
-from pdekit.metrics.steady import equation_residuals
 
 from pdekit.fields import Field, Grid, Problem
+from pdekit.metrics.regions import equation_residuals
 from pdekit.models.equation_loss import EquationLoss, balanced
 from pdekit.models.one_step import OneStep
 from pdekit.nets.fno import FNO
