@@ -98,11 +98,11 @@ class ArrayStore:
         arrays: by key.
     """
 
-    def __init__(self, path: Path, arrays: Mapping[str, np.ndarray]):
+    def __init__(self, path: Path, arrays: Mapping[str, Any]):
         self.path, self._arrays = Path(path), dict(arrays)
 
-    def array(self, key: str) -> np.ndarray:
-        """Return an array."""
+    def array(self, key: str) -> Any:
+        """Return an array, or what is indexed like one."""
         return self._arrays[key]
 
 
@@ -116,6 +116,7 @@ class Blocked:
         t: "time" or "sample time".
         params: "sample param".
         samples: names of the trajectories, where each has a group of its own.
+        forcing: blocks of inputs that vary in time.
 
     Raises:
         ValueError: if a block has another shape than the problem; the message names file and key.
@@ -130,9 +131,10 @@ class Blocked:
         coeffs: Sequence[Block] = (),
         params: np.ndarray | None = None,
         samples: Sequence[str] = (),
+        forcing: Sequence[Block] = (),
     ):
         self.store, self.problem = store, problem
-        self._u, self._coeffs, self._samples = tuple(u), tuple(coeffs), tuple(samples)
+        self._u, self._coeffs, self._forcing, self._samples = (tuple(part) for part in (u, coeffs, forcing, samples))
         self._t = np.atleast_2d(np.asarray(t, dtype=np.float64))
         self._params = None if params is None else torch.from_numpy(np.ascontiguousarray(params)).float()
         self.n_trajectories = n = len(samples) or self._count()
@@ -145,7 +147,7 @@ class Blocked:
 
     def _count(self) -> int:
         """Check the shapes of arrays of all trajectories; return how many there are."""
-        counts = {self._checked(block, block.key).get("s", 1) for block in (*self._u, *self._coeffs)}
+        counts = {self._checked(block, block.key).get("s", 1) for block in (*self._u, *self._coeffs, *self._forcing)}
         if len(counts) != 1:
             raise ValueError(f"expected one number of trajectories in all arrays of {self.store.path}, found {counts}")
         return counts.pop()
@@ -174,6 +176,7 @@ class Blocked:
             u=self._joined(self._u, trajectory, frames, 1),
             t=torch.from_numpy(np.ascontiguousarray(row))[None],
             coeffs=self._joined(self._coeffs, trajectory, frames, 0) if self._coeffs else None,
+            forcing=self._joined(self._forcing, trajectory, frames, 1) if self._forcing else None,
             params=None if self._params is None else self._params[trajectory : trajectory + 1],
             index=torch.tensor([trajectory]),
         )

@@ -1,11 +1,15 @@
-"""Pairs and trajectories of neuraloperator in files of `torch.save`: {"x": inputs, "y": outputs[, "visc"]}.
+"""Files of `torch.save`: those of neuraloperator, {"x": inputs, "y": outputs[, "visc"]}, and Burgers of WDNO.
 
     x (sample, x, y), y (sample, x, y)    Darcy flow (x is bool), or a forcing and its vorticity (name begins with "ns")
     x (sample, x), y (sample, time, x)    Burgers: y are the frames from 0 to 1, the first of which is x
+    u (sample, time, x), f (sample, time - 1, x)    WDNO: controlled Burgers with u = 0 at both ends, viscosity 0.01,
+                                                    times 0 to 8; f drives the step after each frame; the
+                                                    points are taken as cell centres, which no file states
 
 Points are i/n of the unit box. Files are loaded with ``weights_only=True``, so that nothing in them is executed, and
 mapped to memory. ``NAME_train_16.pt`` and ``NAME_test_16.pt`` are the splits of one dataset.
-Source: https://github.com/neuraloperator/neuraloperator (neuralop/data/datasets).
+Sources: https://github.com/neuraloperator/neuraloperator (neuralop/data/datasets),
+https://github.com/AI4Science-WestlakeU/wdno (data).
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pdekit.boundaries import Dirichlet
 from pdekit.data.formats.blocks import ArrayStore, Block, Blocked
 from pdekit.data.formats.contract import WHOLE, Format
 from pdekit.data.given import ZIP_FAULTS
@@ -55,7 +60,9 @@ def _recognises(path: Path) -> bool:
         content = _load(path)
     except DAMAGE:
         return False
-    return isinstance(content, Mapping) and all(isinstance(content.get(key), torch.Tensor) for key in "xy")
+    if not isinstance(content, Mapping):
+        return False
+    return any(all(isinstance(content.get(key), torch.Tensor) for key in pair) for pair in ("xy", "uf"))
 
 
 def _open_files(path: Path) -> dict[str, Blocked]:
@@ -73,6 +80,8 @@ def _open_files(path: Path) -> dict[str, Blocked]:
 
 def _opened(path: Path) -> Blocked:
     content = _load(path)
+    if "u" in content:
+        return _controlled(path, content["u"], content["f"])
     x, y = (content[key] for key in "xy")
     arrays = {"x": x.numpy(), "y": y.numpy()}
     n, points = len(x), tuple(x.shape[1:])
@@ -96,4 +105,39 @@ def _opened(path: Path) -> Blocked:
     )
 
 
-FORMATS = (Format("neuraloperator (.pt)", _recognises, _open_files),)
+class StepForcing:
+    """A forcing of steps as one of frames: from the last frame no step starts, and it is zero there.
+
+    Args:
+        steps: "sample step x".
+    """
+
+    def __init__(self, steps: np.ndarray):
+        self._steps = steps
+        self.shape = (steps.shape[0], steps.shape[1] + 1, *steps.shape[2:])
+
+    def __getitem__(self, where: tuple[int, slice, slice]) -> np.ndarray:
+        sample, frames, space = where
+        wanted = range(self.shape[1])[frames]
+        found = self._steps[sample, frames, space]
+        if len(found) == len(wanted):
+            return found
+        return np.concatenate([found, np.zeros((1, *found.shape[1:]), found.dtype)])
+
+
+def _controlled(path: Path, u: torch.Tensor, f: torch.Tensor) -> Blocked:
+    if u.ndim != 3 or f.ndim != 3 or (len(f), f.shape[1] + 1, f.shape[2]) != tuple(u.shape) or u.shape[1] < 2:
+        raise ValueError(
+            f"expected u 'sample time x' and f 'sample step x' with a step less in {path}, found {tuple(u.shape)} and "
+            f"{tuple(f.shape)}; fetch it again"
+        )
+    dt, ends = 8.0 / (u.shape[1] - 1), (Dirichlet(), Dirichlet())
+    field, control = Field("u"), Field("f")
+    grid = Grid(tuple(u.shape[2:]), (1.0,), layout=("cells",))
+    problem = Problem(grid, (field,), dt, u.shape[1], boundary=(ends,), forcing=(control,))
+    store = ArrayStore(path, {"u": u.numpy(), "f": StepForcing(f.numpy())})
+    blocks = [Block("u", "stx", (field,))]
+    return Blocked(store, problem, blocks, dt * np.arange(u.shape[1]), forcing=[Block("f", "stx", (control,))])
+
+
+FORMATS = (Format("neuraloperator or WDNO (.pt)", _recognises, _open_files),)

@@ -48,6 +48,13 @@ def burgers_pt(path, n=12, frames=5, points=8):
     return path
 
 
+def controlled_burgers(path, n=12, steps=4, points=8):
+    """WDNO: a forcing for each step, and so one less than frames."""
+    u, f = counted(n, steps + 1, points), counted(n, steps, points) + 1e4
+    torch.save({"u": torch.from_numpy(u), "f": torch.from_numpy(f)}, path)
+    return path
+
+
 def mat5(path, **arrays):
     savemat(path, arrays)
     return path

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pdekit.boundaries import Wall
+from pdekit.boundaries import Dirichlet, Wall
 from pdekit.data.formats import open_path, recognised
 from pdekit.data.module import DataModule
 from pdekit.fields import Field, Grid
@@ -80,6 +80,17 @@ class TestNeuralOperator:
         assert np.array_equal(batch.u[0, :, 0], counted(12, 5, 8, dtype="f8")[3, 2:4]) and batch.t.tolist() == [
             [0.5, 0.75]
         ]
+
+    def test_controlled_burgers(self, tmp_path):
+        source = opened(published.controlled_burgers(tmp_path / "burgers"))["all"]
+        problem = source.problem
+        assert (problem.dt, problem.n_frames) == (2.0, 5) and problem.forcing == (Field("f"),)
+        assert problem.boundary == ((Dirichlet(), Dirichlet()),)
+        for frames in (slice(0, 2), slice(3, 5), slice(None), slice(4, 5)):
+            batch = source.read(7, frames)
+            f = np.concatenate([counted(12, 4, 8)[7] + 1e4, np.zeros((1, 8), "f4")])
+            assert np.array_equal(batch.u[0, :, 0], counted(12, 5, 8)[7, frames])
+            assert np.array_equal(batch.forcing[0, :, 0], f[frames])
 
     def test_code_in_a_file_is_not_run(self, tmp_path):
         class Evil:
