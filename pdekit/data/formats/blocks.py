@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -18,6 +19,8 @@ import torch
 
 from pdekit.data.hdf5 import FAULTS, FileFault, dataset, open_hdf5
 from pdekit.fields import Field, Problem, Trajectory
+
+_ALL = slice(None)
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,21 @@ class Block:
 
     def read(self, array: Any, trajectory: int, frames: slice) -> np.ndarray:
         """Return "time channel *space", or "channel *space" if the array does not vary in time."""
-        places = {"s": trajectory, "t": frames}
-        values = np.asarray(array[tuple(places.get(letter, slice(None)) for letter in self.axes)])
+        order, missing, picked = self._order
+        where = {"s": trajectory, "t": frames, " ": _ALL}
+        values = np.asarray(array[tuple([where[letter] for letter in picked])])
+        if order is not None:
+            values = values.transpose(order)
+        return values if missing is None else values[(_ALL,) * missing + (None,)]
+
+    @cached_property
+    def _order(self) -> tuple[tuple[int, ...] | None, int | None, str]:
+        """The permutation of the axes that are read, if there is one; the place of a missing axis of channels; the axes
+        up to the last that is indexed, with blanks for those that are read whole."""
         left = self.axes.replace("s", "")
-        order = [left.index(letter) for letter in "tcxyz" if letter in left]
-        values = values.transpose(order)
-        return values if "c" in left else np.expand_dims(values, int("t" in left))
+        order = tuple(left.index(letter) for letter in "tcxyz" if letter in left)
+        picked = "".join(letter if letter in "st" else " " for letter in self.axes).rstrip()
+        return order if list(order) != sorted(order) else None, None if "c" in left else int("t" in left), picked
 
 
 @runtime_checkable
@@ -135,6 +147,7 @@ class Blocked:
     ):
         self.store, self.problem = store, problem
         self._u, self._coeffs, self._forcing, self._samples = (tuple(part) for part in (u, coeffs, forcing, samples))
+        self._known: set[str] = set()  # keys whose shape was checked
         self._t = np.atleast_2d(np.asarray(t, dtype=np.float64))
         self._params = None if params is None else torch.from_numpy(np.ascontiguousarray(params)).float()
         self.n_trajectories = n = len(samples) or self._count()
@@ -168,40 +181,52 @@ class Blocked:
             )
         return sizes
 
-    def read(self, trajectory: int, frames: slice = slice(None)) -> Trajectory:
+    def read(self, trajectory: int, frames: slice = _ALL) -> Trajectory:
         """Return some frames of one trajectory, as a batch of one; float64 where it is stored so, else float32."""
         frames = slice(*frames.indices(self.problem.n_frames))
         row = self._t[trajectory if len(self._t) > 1 else 0, frames]
         return Trajectory(
-            u=self._joined(self._u, trajectory, frames, 1),
-            t=torch.from_numpy(np.ascontiguousarray(row))[None],
-            coeffs=self._joined(self._coeffs, trajectory, frames, 0) if self._coeffs else None,
-            forcing=self._joined(self._forcing, trajectory, frames, 1) if self._forcing else None,
+            u=self._joined(self._u, trajectory, frames, (len(row),)),
+            t=torch.from_numpy(row.copy())[None],
+            coeffs=self._joined(self._coeffs, trajectory, frames, ()) if self._coeffs else None,
+            forcing=self._joined(self._forcing, trajectory, frames, (len(row),)) if self._forcing else None,
             params=None if self._params is None else self._params[trajectory : trajectory + 1],
             index=torch.tensor([trajectory]),
         )
 
-    def _joined(self, blocks: Sequence[Block], trajectory: int, frames: slice, axis: int) -> torch.Tensor:
-        parts = []
-        for block in blocks:
-            key = block.key.format(sample=self._samples[trajectory]) if self._samples else block.key
+    def _joined(self, blocks: Sequence[Block], trajectory: int, frames: slice, lead: tuple[int, ...]) -> torch.Tensor:
+        """Channels of some blocks, "1 time channel *space", or "1 channel *space" if ``lead`` is empty."""
+        parts = [self._read(block, trajectory, frames, lead) for block in blocks]
+        wide = any(part.dtype == np.float64 for part in parts)
+        if len(parts) == 1:
+            return torch.from_numpy(np.ascontiguousarray(parts[0], np.float64 if wide else np.float32))[None]
+        shape = (*lead, sum(len(block.fields) for block in blocks), *self.problem.grid.shape)
+        whole, first, before = np.empty(shape, np.float64 if wide else np.float32), 0, (_ALL,) * len(lead)
+        for block, part in zip(blocks, parts, strict=True):
+            whole[(*before, slice(first, first + len(block.fields)))] = part
+            first += len(block.fields)
+        return torch.from_numpy(whole)[None]
+
+    def _read(self, block: Block, trajectory: int, frames: slice, lead: tuple[int, ...]) -> np.ndarray:
+        """The channels of one block, of the shape that the problem has."""
+        key = block.key
+        try:
             if self._samples:
-                self._checked(block, key)
-            try:
-                values = block.read(self.store.array(key), trajectory, frames)
-            except (*FAULTS, AttributeError) as error:
-                said = " ".join(str(error).split())[:120]
-                raise FileFault(
-                    f"expected readable data in {key} of {self.store.path}, found damage ({said}); fetch the file again"
-                ) from None
-            lead = (len(range(frames.start, frames.stop, frames.step)),) if "t" in block.axes else ()
-            expected = (*lead, len(block.fields), *self.problem.grid.shape)
-            if values.shape != expected:
-                raise FileFault(
-                    f"expected {key} of {self.store.path} to give the shape {expected}, found {values.shape}"
-                )
-            if axis and "t" not in block.axes:
-                values = values[None]  # a steady problem: one frame
-            parts.append(values.astype(np.float64 if values.dtype == np.float64 else np.float32))
-        whole = parts[0] if len(parts) == 1 else np.concatenate(parts, axis)
-        return torch.from_numpy(np.ascontiguousarray(whole))[None]
+                key = key.format(sample=self._samples[trajectory])
+                if key not in self._known:
+                    self._checked(block, key)
+                    self._known.add(key)
+            values = block.read(self.store.array(key), trajectory, frames)
+        except FileFault:
+            raise
+        except (*FAULTS, AttributeError) as error:
+            said = " ".join(str(error).split())[:120]
+            raise FileFault(
+                f"expected readable data in {key} of {self.store.path}, found damage ({said}); fetch the file again"
+            ) from None
+        if lead and "t" not in block.axes:
+            values = values[None]  # a steady problem: one frame
+        expected = (*lead, len(block.fields), *self.problem.grid.shape)
+        if values.shape != expected:
+            raise FileFault(f"expected the shape {expected} from {key} of {self.store.path}, found {values.shape}")
+        return values

@@ -116,10 +116,10 @@ class StepForcing:
         self._steps = steps
         self.shape = (steps.shape[0], steps.shape[1] + 1, *steps.shape[2:])
 
-    def __getitem__(self, where: tuple[int, slice, slice]) -> np.ndarray:
-        sample, frames, space = where
+    def __getitem__(self, where: tuple[int, slice]) -> np.ndarray:
+        sample, frames = where
         wanted = range(self.shape[1])[frames]
-        found = self._steps[sample, frames, space]
+        found = self._steps[sample, frames]
         if len(found) == len(wanted):
             return found
         return np.concatenate([found, np.zeros((1, *found.shape[1:]), found.dtype)])
