@@ -17,7 +17,7 @@ from pdekit.given import scalar, state
 from pdekit.labelled import to_dataset
 from pdekit.recipes.base import BaseRecipe, frame_times
 from pdekit.recipes.trajectories import recipe_from
-from pdekit.simulators.base import Frame, first_frames, parameters
+from pdekit.simulators.base import Frame, collected, parameters
 
 RECIPES = Path(__file__).parent / "configs" / "data"
 
@@ -93,7 +93,7 @@ def solve(
     draws = [recipe.draw("test", number) for number in range(n_trajectories)]
     draws = [dataclasses.replace(one, params={**one.params, **given}) for one in draws]
     problem = dataclasses.replace(problem, n_frames=problem.n_frames if n_frames is None else n_frames)
-    u, last = first_frames(recipe.simulator, draws, recipe.grid, problem.n_frames, start=u0, device=device)
+    u, last = collected(recipe.simulator.march(draws, recipe.grid, start=u0, device=device), problem.n_frames)
     t = frame_times(problem, parameters(recipe.simulator, draws), len(draws))
     data = _labelled(u, last, t if "dt" in problem.params else t[0], problem)
     for key in () if simulator.steps else problem.params:

@@ -33,7 +33,7 @@ from pdekit.plain import from_plain
 from pdekit.recipes.instance import instance_from
 from pdekit.recipes.trajectories import Recipe
 from pdekit.settings import Engine, Training
-from pdekit.simulators.base import Refinement, first_frames
+from pdekit.simulators.base import Refinement, collected
 from pdekit.train import register_schema
 from pdekit.training.module import fit
 
@@ -107,7 +107,7 @@ def reference_of(recipe: Recipe) -> tuple[torch.Tensor, float]:
     """The reference, "time channel *space" in float64, and its own relative error."""
     draws, n = [recipe.draw("test", 0)], recipe.n_frames["test"]
     u, finer = (
-        first_frames(recipe.simulator, draws, recipe.grid, n, refinement)[0]
+        collected(recipe.simulator.march(draws, recipe.grid, refinement), n)[0]
         for refinement in (Refinement(), Refinement(space=1.5, time=2.0))
     )
     return u[0], float((u - finer).norm() / u.norm())

@@ -15,7 +15,7 @@ import pdekit
 from pdekit.models.pinn import PINN
 from pdekit.recipes.instance import instance_from
 from pdekit.recipes.trajectories import Recipe
-from pdekit.simulators.base import first_frames
+from pdekit.simulators.base import collected
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -26,7 +26,7 @@ LARGEST = 200  # samples shown along each axis of a panel
 def draw(model: PINN, recipe: Recipe, path: Path) -> None:
     """Five panels of place against time, for the first field; logarithms to base ten."""
     n = recipe.n_frames["test"]
-    reference = first_frames(recipe.simulator, [recipe.draw("test", 0)], recipe.grid, n)[0][0, :, 0]
+    reference = collected(recipe.simulator.march([recipe.draw("test", 0)], recipe.grid), n)[0][0, :, 0]
     t = torch.arange(n, dtype=torch.float64) * recipe.dt
     model = model.double()
     u, x = model.solution.frames(t)[:, 0], recipe.grid.coordinates(0)

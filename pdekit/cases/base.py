@@ -166,6 +166,10 @@ class Case(ABC):
     def settled(self, draws: Sequence[Draw], grid: Grid, device: str = "cpu", tick: Tick = silent) -> None:
         return None
 
+    @property
+    def spectral_degree(self) -> None:
+        return None
+
     def checks(self, grid: Grid) -> dict[str, tuple[Refinement, Refinement]]:
         """The same samples with the solver's resolution 1.5 times as fine."""
         return {"space": (SAME, REFINED)}

@@ -177,7 +177,8 @@ def known_of(problem: Problem, source: Source, settings: Evaluation, data: str) 
     if trust is not None:
         known |= {} if problem.steady else trust.attrs
         check, name = source.documents["self_convergence"], str(data or source.name)
-        known["reference_warning"] = unresolved(check, name, exponent)
+        smoothing = () if problem.pde is None else problem.pde.smoothing
+        known["reference_warning"] = unresolved(check, name, exponent, smoothing)
     chaotic = exponent is not None and exponent > 0 and not problem.steady
     known["error"] = settings.error or (CORRELATION_TIME if chaotic else "nrmse")
     if settings.compare_at is not None and not problem.steady:

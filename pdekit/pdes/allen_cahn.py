@@ -42,6 +42,7 @@ class AllenCahn(SemilinearPDE):
     reaction: Any = 5.0
 
     dims: ClassVar = (1, 2, 3)
+    smoothing: ClassVar = ("diffusivity",)
     non_negative: ClassVar = ("diffusivity",)
     fields: ClassVar = (Field("u"),)
     degree: ClassVar = 3

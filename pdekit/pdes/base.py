@@ -94,6 +94,8 @@ class PDE(ABC):
     # parameters without which the problem is ill-posed: any small wave would grow without bound
     positive: ClassVar[tuple[str, ...]] = ()
     non_negative: ClassVar[tuple[str, ...]] = ()
+    # parameters that damp small scales: the larger, the coarser the grid that resolves a solution
+    smoothing: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def residual(self, u: Any, d: Calculus) -> Any:

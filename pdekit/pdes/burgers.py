@@ -38,6 +38,7 @@ class Burgers(SemilinearPDE):
     viscosity: Any = 0.01 / pi
 
     dims: ClassVar = (1,)
+    smoothing: ClassVar = ("viscosity",)
     non_negative: ClassVar = ("viscosity",)
     fields: ClassVar = (Field("u"),)
     degree: ClassVar = 2

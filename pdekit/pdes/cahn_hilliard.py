@@ -40,6 +40,7 @@ class CahnHilliard(SemilinearPDE):
     gamma: Any = 1e-3
 
     dims: ClassVar = (1, 2, 3)
+    smoothing: ClassVar = ("gamma",)
     positive: ClassVar = ("gamma",)
     non_negative: ClassVar = ("diffusivity",)
     fields: ClassVar = (Field("u"),)

@@ -44,6 +44,7 @@ class GrayScott(SemilinearPDE):
     kill: Any = 0.057
 
     dims: ClassVar = (1, 2, 3)
+    smoothing: ClassVar = ("diffusivity_u", "diffusivity_v")
     non_negative: ClassVar = (
         "diffusivity_u",
         "diffusivity_v",

@@ -40,6 +40,7 @@ class KuramotoSivashinsky(SemilinearPDE):
     viscosity: Any = 1.0
 
     dims: ClassVar = (1,)
+    smoothing: ClassVar = ("viscosity",)
     positive: ClassVar = ("viscosity",)
     fields: ClassVar = (Field("u"),)
     degree: ClassVar = 2

@@ -49,6 +49,7 @@ class NavierStokes2D(SemilinearPDE):
     drag: Any = 0.0
 
     dims: ClassVar = (2,)
+    smoothing: ClassVar = ("viscosity",)
     non_negative: ClassVar = (
         "viscosity",
         "drag",

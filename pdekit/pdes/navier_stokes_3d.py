@@ -40,6 +40,7 @@ class NavierStokes3D(SemilinearPDE):
     viscosity: Any = 0.01
 
     dims: ClassVar = (3,)
+    smoothing: ClassVar = ("viscosity",)
     non_negative: ClassVar = ("viscosity",)
     fields: ClassVar = tuple(Field(f"velocity_{letter}", "m/s", vector="velocity") for letter in "xyz")
     auxiliary: ClassVar = ("pressure",)

@@ -18,7 +18,7 @@ from pdekit.boundaries import Ends
 from pdekit.data.writer import check_batch
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.plain import to_plain, versions
-from pdekit.simulators.base import Draw, Simulator, Tick, first_frames, parameters, silent
+from pdekit.simulators.base import Draw, Simulator, Tick, collected, parameters, silent
 from pdekit.simulators.check import check_work, self_convergence
 
 SPLITS = ("train", "valid", "test")
@@ -91,7 +91,8 @@ class BaseRecipe(ABC):
         for rows in groups:
             some = [draws[row] for row in rows]
             try:
-                made.append(first_frames(simulator, some, self.grid, problem.n_frames, device=device, tick=tick))
+                marching = simulator.march(some, self.grid, device=device, tick=tick)
+                made.append(collected(marching, problem.n_frames))
             except ValueError as error:
                 if simulator.steps:
                     raise

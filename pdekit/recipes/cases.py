@@ -19,7 +19,8 @@ class SolvedRecipe(BaseRecipe):
         chunk: samples of one file of an unfinished dataset: what is lost when a run is interrupted.
 
     Raises:
-        ValueError: if a parameter of the case is none of its equation, or has the name of a coefficient or field.
+        ValueError: if a parameter of the case is none of its equation, or has the name of a coefficient or field, or if
+            the equation is ill-posed for the numbers of the case.
     """
 
     configurable = True
@@ -29,6 +30,7 @@ class SolvedRecipe(BaseRecipe):
 
     def __post_init__(self):
         super().__post_init__()
+        self.case.pde.check()
         known = [item.name for item in dataclasses.fields(self.case.pde)]
         for name in self.case.params:
             if name not in known:

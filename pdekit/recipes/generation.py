@@ -90,7 +90,8 @@ def _warn(recipe: BaseRecipe, folder: Path, say: Say) -> None:
     with h5py.File(_split_path(folder, recipe, "test")) as file:
         check = json.loads(file[f"{OURS}/self_convergence"].asstr()[()])
     problem = recipe.problem("test")
-    warning = unresolved(check, recipe.name, problem.pde and problem.pde.lyapunov_exponent(problem))
+    pde = problem.pde
+    warning = unresolved(check, recipe.name, pde.lyapunov_exponent(problem), pde.smoothing)
     if warning:
         say(f"warning: {warning}")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 
 from pdekit.fields import Problem
 from pdekit.pdes import PDE
@@ -45,8 +46,8 @@ class Recipe(BaseRecipe):
             exactly for the modes that it holds (as averages of an odd number of cells for a conservation law).
 
     Raises:
-        ValueError: on an unknown split, parameter or precision, a grid with ends for a solver that knows none, or
-            numbers that cannot be.
+        ValueError: on an unknown split, parameter or precision, a grid with ends for a solver that knows none, numbers
+            that cannot be, or parameters, fixed or drawn, for which the equation is ill-posed.
     """
 
     configurable = True
@@ -70,7 +71,14 @@ class Recipe(BaseRecipe):
         if self.solver_shape is not None and len(self.solver_shape) != self.grid.ndim:
             raise ValueError(f"expected a solver_shape of {self.grid.ndim} numbers, got {self.solver_shape}")
         check_has_boundary(self.solver, self.grid)
-        self.simulator.problem(self.grid, 1)  # what the simulator refuses, is refused when the recipe is made
+        simulator = self.simulator  # what it refuses, is refused when the recipe is made
+        simulator.problem(self.grid, 1)
+        for name, draw in self.params.items():
+            if name == "dt" or name.startswith("length_"):
+                if draw.low <= 0:
+                    raise ValueError(f"expected a positive {name}, got one from {draw.low:g} on; correct the recipe")
+            else:
+                self.pde.check({name: torch.tensor([draw.low, draw.high])})
 
     @property
     def simulator(self) -> Stepping:

@@ -73,11 +73,13 @@ class Frame:
         u: "sample channel *space".
         coeffs: "sample coeff *space", the input fields, the same at each time; None if there are none.
         mask: "sample channel *space", 1 where each field exists; None if everywhere.
+        own: "sample channel *own", the same on the solver's own grid; None where it has no other.
     """
 
     u: Float[Tensor, "sample channel *space"]
     coeffs: Float[Tensor, "sample coeff *space"] | None = None
     mask: Float[Tensor, "sample channel *space"] | None = None
+    own: Float[Tensor, "sample channel *own"] | None = None
 
 
 @runtime_checkable
@@ -132,6 +134,10 @@ class Simulator(Protocol):
     def checks(self, grid: Grid) -> dict[str, tuple[Refinement, Refinement]]:
         """Pairs of refinements whose difference shows an error, by name."""
 
+    @property
+    def spectral_degree(self) -> int | None:
+        """Degree of the nonlinearity that fills the spectrum of a periodic state; None where it has none."""
+
     def resolution(self, grid: Grid, refinement: Refinement = SAME) -> dict[str, Any]:
         """What a refinement means in numbers, to be stored with a check."""
 
@@ -150,17 +156,20 @@ def parameters(simulator: Simulator, draws: Sequence[Draw]) -> Float[Tensor, "sa
     return torch.tensor(rows, dtype=torch.float64) if names else None
 
 
-def first_frames(
-    simulator: Simulator,
-    draws: Sequence[Draw],
-    grid: Grid,
-    n_frames: int,
-    refinement: Refinement = SAME,
-    start: Tensor | None = None,
-    device: str = "cpu",
-    tick: Tick = silent,
+def collected(
+    marching: Iterator[Frame], n_frames: int, watch: Callable[[Frame], None] | None = None
 ) -> tuple[Float[Tensor, "sample time channel *space"], Frame]:
-    """The first frames of some samples, stacked on the CPU, and the last of them as it is; see `Simulator.march`."""
+    """The first frames of `Simulator.march`, stacked on the CPU, and the last of them as it is.
+
+    Args:
+        marching: of some samples.
+        n_frames: to take.
+        watch: called with each frame.
+    """
+    made, frame = [], None
     with torch.no_grad():
-        made = list(itertools.islice(simulator.march(draws, grid, refinement, start, device, tick), n_frames))
-        return torch.stack([frame.u for frame in made], 1).cpu(), made[-1]
+        for frame in itertools.islice(marching, n_frames):
+            made.append(frame.u)
+            if watch is not None:
+                watch(frame)
+        return torch.stack(made, 1).cpu(), frame

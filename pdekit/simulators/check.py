@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdekit.fields import Field, Grid
-from pdekit.simulators.base import Draw, Simulator, Tick, first_frames, silent
+from pdekit.simulators.base import SAME, Draw, Frame, Simulator, Tick, collected, silent
+from pdekit.simulators.tail import energies, tail_share
 
 ERROR, CORRELATION = 0.1, 0.8  # thresholds of the times of agreement
 TINY = 1e-300
@@ -32,14 +33,21 @@ def self_convergence(
         and the correlation of each sample at each time (the worst field), and the times until which they agree:
         error < 0.1 and correlation > 0.8, for each sample, null where they agree to the end. ``error_by_field`` and
         ``deviation_by_field`` are the largest error over time of each field in the last check, the latter divided by
-        the finer field's deviation from its mean (what counts for a temperature in kelvin).
+        the finer field's deviation from its mean (what counts for a temperature in kelvin). ``spectrum_tail``, of
+        nonlinear equations on periodic boxes, is the share of energy at the smallest scales of the solver's grid.
     """
     problem, checks = simulator.problem(grid, n_frames), simulator.checks(grid)
     start = simulator.settled(draws, grid, device, tick)
-    made = {
-        refinement: first_frames(simulator, draws, grid, n_frames, refinement, start, device, tick)
-        for refinement in dict.fromkeys(one for pair in checks.values() for one in pair)
-    }
+    spectra: list[tuple[Tensor, Tensor]] = []
+
+    def watch(frame: Frame) -> None:
+        spectra.append(energies(frame.own, simulator.spectral_degree))
+
+    made = {}
+    for refinement in dict.fromkeys(one for pair in checks.values() for one in pair):
+        marching = simulator.march(draws, grid, refinement, start, device, tick)
+        judged = refinement == SAME and grid.ndim > 0 and simulator.spectral_degree is not None
+        made[refinement] = collected(marching, n_frames, watch if judged else None)
     time = torch.arange(n_frames, dtype=torch.float64) * (problem.dt or 0.0)
     finest = list(checks.values())[-1][1]
     found: dict[str, Any] = {
@@ -48,6 +56,9 @@ def self_convergence(
         **{f"finer_{key.removeprefix('solver_')}": value for key, value in simulator.resolution(grid, finest).items()},
         "time": _rounded(time),
     }
+    if spectra:
+        tail, total = (torch.stack(part, 1).cpu() for part in zip(*spectra, strict=True))
+        found["spectrum_tail"] = _rounded(tail_share(tail, total))
     for name, (coarse, fine) in checks.items():
         (one, first), (other, second) = made[coarse], made[fine]
         mask = None if first.mask is None else first.mask * second.mask

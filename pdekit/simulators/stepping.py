@@ -17,7 +17,7 @@ from pdekit.boundaries import Ends
 from pdekit.calculus.remap import remap
 from pdekit.calculus.resample import bring, resample
 from pdekit.fields import Grid, Problem
-from pdekit.pdes import PDE, ConservationLaw
+from pdekit.pdes import PDE, ConservationLaw, SemilinearPDE
 from pdekit.simulators.base import SAME, Draw, Frame, Refinement, Tick, parameters, silent
 from pdekit.solvers.step import Step
 
@@ -80,6 +80,7 @@ class Stepping:
             )
         if self.dtype not in DTYPES:
             raise ValueError(f"expected dtype among {DTYPES}, got {self.dtype!r}; correct the recipe")
+        self.pde.check()
         known = [item.name for item in dataclasses.fields(self.pde)]
         known += ["dt", *(f"length_{letter}" for letter in "xyz")]
         for name in self.params:
@@ -145,6 +146,10 @@ class Stepping:
         return {"step": (SAME, half), "space": (half, fine)}
 
     @property
+    def spectral_degree(self) -> int | None:
+        return self.pde.degree if isinstance(self.pde, SemilinearPDE) and self.pde.degree > 1 else None
+
+    @property
     def warmup_steps(self) -> int:
         """Steps of the solver before the first frame."""
         return round(self.warmup / self.dt * self.substeps)
@@ -194,8 +199,9 @@ class Stepping:
             state = ready.step.encode(self.brought(start, ready.grid, ready.grid.shape))
         while True:
             with torch.no_grad():
-                u = bring(ready.step.decode(state), ready.grid, grid.shape, self.averages)
-            yield Frame(u)
+                own = ready.step.decode(state)
+                u = bring(own, ready.grid, grid.shape, self.averages)
+            yield Frame(u, own=own)
             with torch.no_grad():
                 for _ in range(ready.substeps):
                     state = ready.step.advance(state)

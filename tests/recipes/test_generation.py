@@ -22,7 +22,8 @@ from pdekit.pdes import Burgers, Diffusion, KuramotoSivashinsky
 from pdekit.plain import to_plain
 from pdekit.recipes import generation, workers
 from pdekit.recipes.generation import chunks, data_dir, folder_of, generate
-from pdekit.recipes.resolved import unresolved
+from pdekit.recipes.initial import RandomFourierSeries
+from pdekit.recipes.resolved import TAIL, unresolved
 from pdekit.recipes.trajectories import Recipe, Uniform
 from tests.recipes.test_trajectories import recipe
 
@@ -123,6 +124,38 @@ def test_which_reference_is_not_resolved(step, space, exponent, said):
     check = {"time": [0.0, 1.5, 3.0], "error_step": [step] * 3, "error_space": [space] * 3}
     found = unresolved(check, "front", exponent)
     assert said in found and bool(found) == bool(said)
+
+
+def test_the_remedy_fits_the_equation_and_the_solver():
+    check = {"time": [0.0, 1.0], "error_space": [[0.0, 0.5]], "solver_shape": [64]}
+    assert unresolved(check, "kdv").endswith("choose a finer solver_shape or grid, or do not use times beyond")
+    assert "or a larger viscosity, or do not" in unresolved(check, "front", smoothing=Burgers.smoothing)
+    solved = {"time": [0.0], "error_space": [[0.5]], "refinement": 1.0}
+    assert unresolved(solved, "plate").endswith("choose a finer mesh of the case")
+
+
+def test_energy_at_the_smallest_scales_is_announced():
+    check = {"time": [0.0, 1.5], "error_step": [[0.0, 0.01]], "error_space": [[0.0, 0.01]]}
+    assert not unresolved({**check, "spectrum_tail": [[1e-6, 0.019]]}, "front")
+    found = unresolved({**check, "spectrum_tail": [[1e-6, 0.31]]}, "front", 5.0, ("viscosity",))
+    assert found == (
+        "the reference of front is not resolved: from t = 1.5 on, up to 31 % of its energy lies at the smallest scales "
+        "of the solver's grid (expected less than 2 %); choose a finer solver_shape or grid, or a larger viscosity, or "
+        "do not use times beyond"
+    )
+
+
+def test_a_front_that_keeps_its_energy_has_a_tail():
+    """Without viscosity to speak of, truncated Burgers conserves energy, where the shock should dissipate it."""
+    long = {"train": 2, "valid": 2, "test": 30}
+    front = recipe(pde=Burgers(viscosity=1e-5), substeps=10, n_frames=long)
+    batch = front.simulate("test", [0])
+    energy = batch.u.double().square().mean((2, 3))[0]
+    assert float(energy[-1] / energy[0]) > 0.9
+    thick = dataclasses.replace(front, pde=Burgers(viscosity=0.1))
+    tails = [np.max(made.check()["spectrum_tail"]) for made in (front, thick)]
+    assert tails[0] > 10 * TAIL and tails[1] < TAIL
+    assert "smallest scales" in unresolved({"time": [0.0], "error_space": [[0.0]], "spectrum_tail": [[tails[0]]]}, "a")
 
 
 def test_a_steady_reference_has_no_time():
@@ -308,7 +341,7 @@ def test_a_really_full_disk(tmp_path, monkeypatch):
 
 
 def test_an_error_in_a_worker_reaches_the_one_who_asked(tmp_path):
-    made = recipe(pde=KuramotoSivashinsky(viscosity=-1.0), dt=50.0)
+    made = recipe(pde=KuramotoSivashinsky(), initial=RandomFourierSeries(n_terms=4, max_mode=3, amplitude=1e9))
     with pytest.raises(ValueError, match="NaN or Inf in trajectory 0 of"):
         make(made, tmp_path)
     with pytest.raises(ValueError, match="expected workers >= 1"):

@@ -13,6 +13,7 @@ from pdekit.fields import Field, Grid
 from pdekit.pdes import Advection, Burgers, Diffusion, KuramotoSivashinsky, ShallowWater
 from pdekit.plain import from_plain, to_plain, versions
 from pdekit.recipes import initial
+from pdekit.recipes.base import SPLITS
 from pdekit.recipes.trajectories import Recipe, Uniform, recipe_from
 from pdekit.simulators.check import first_time, lowest_correlation, relative_error
 from pdekit.simulators.stepping import finer_shape
@@ -167,13 +168,25 @@ def test_warmup_and_substeps():
 
 
 def test_nan_names_the_trajectory_and_the_time():
-    made = recipe(
-        pde=KuramotoSivashinsky(), params={"viscosity": Uniform(-1e-3, -1e-3)}, dt=50.0, grid=Grid((128,), (6.0,))
-    )
-    with pytest.raises(
-        ValueError, match=r"trajectory 1 of train with \{'viscosity': -0.001\} at t = 50 .*raise substeps"
-    ):
+    wild = initial.RandomFourierSeries(n_terms=4, max_mode=3, amplitude=1e9)
+    made = recipe(initial=wild, params={"viscosity": Uniform(1e-3, 1e-3)}, n_frames=dict.fromkeys(SPLITS, 40))
+    with pytest.raises(ValueError, match=r"trajectory 1 of train with \{'viscosity': 0.001\} at t = .*raise substeps"):
         made.simulate("train", [1])
+
+
+@pytest.mark.parametrize(
+    "changes, sentence",
+    [
+        ({"pde": Burgers(viscosity=-0.1)}, "value of at least 0 for viscosity of Burgers, got -0.1"),
+        ({"pde": Burgers(viscosity=float("nan"))}, "for viscosity of Burgers, got nan"),
+        ({"params": {"viscosity": Uniform(-0.01, 0.1)}}, "value of at least 0 for viscosity of Burgers, got -0.01"),
+        ({"params": {"length_x": Uniform(-1.0, 1.0)}}, "expected a positive length_x"),
+        ({"params": {"dt": Uniform(0.0, 1.0)}}, "expected a positive dt"),
+    ],
+)
+def test_ill_posed_parameters_are_refused_before_anything_is_generated(changes, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        recipe(**changes)
 
 
 def test_a_finer_solver_grid_leads_to_the_same_frames():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pdekit.recipes.trajectories import Uniform
-from pdekit.simulators.base import Refinement, Simulator, first_frames, parameters
+from pdekit.simulators.base import Refinement, Simulator, collected, parameters
 from tests.recipes.slab import Slab, slab
 from tests.recipes.test_trajectories import basin, recipe
 
@@ -18,7 +18,7 @@ def test_recipes_have_simulators_of_one_protocol(made):
     draws = [made.draw("train", number) for number in (0, 1)]
     n = made.frames_of("train")
     told = []
-    u, last = first_frames(simulator, draws, made.grid, n, tick=told.append)
+    u, last = collected(simulator.march(draws, made.grid, tick=told.append), n)
     assert torch.equal(u.float(), made.simulate("train", [0, 1]).u)
     assert sum(told) == len(draws) * simulator.work(n)
     assert (last.coeffs is None) == (not made.problem("train").coeffs)
@@ -48,8 +48,8 @@ def test_refinement_of_a_stepper():
 def test_a_start_may_be_given():
     made = recipe(substeps=2)
     draws = [made.draw("test", 0)]
-    whole, _ = first_frames(made.simulator, draws, made.grid, 5)
-    later, _ = first_frames(made.simulator, draws, made.grid, 3, start=whole[:, 2])
+    whole, _ = collected(made.simulator.march(draws, made.grid), 5)
+    later, _ = collected(made.simulator.march(draws, made.grid, start=whole[:, 2]), 3)
     torch.testing.assert_close(later, whole[:, 2:], rtol=0, atol=1e-12)
 
 

@@ -14,7 +14,7 @@ from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.base import Surrogate, mean_square, steps_to, time_steps
 from pdekit.models.stages import Stage
 from pdekit.settings import Training
-from pdekit.simulators.base import SAME, Draw, Refinement, Simulator, first_frames
+from pdekit.simulators.base import SAME, Draw, Refinement, Simulator, collected
 from pdekit.simulators.stepping import Prepared
 from pdekit.solvers import stable_dt
 
@@ -154,7 +154,7 @@ class SimulatorBaseline(Surrogate):
         problem = self.problem
         try:
             draws = [self.draw(number)]
-            return first_frames(self.simulator, draws, problem.grid, problem.n_frames, self.refinement)[0][0]
+            return collected(self.simulator.march(draws, problem.grid, self.refinement), problem.n_frames)[0][0]
         except ValueError:
             shape = (problem.n_frames, problem.n_channels, *problem.grid.shape)
             return torch.full(shape, torch.nan, dtype=torch.float64)
