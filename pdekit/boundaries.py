@@ -178,7 +178,7 @@ class Wall(Boundary):
 
 @dataclass(frozen=True)
 class Inflow(Boundary):
-    """What enters has the value of the profile."""
+    """Inflow: the fluid that enters has the value of the profile."""
 
     configurable = True
     word: ClassVar = "inflow"
@@ -196,7 +196,7 @@ class Inflow(Boundary):
 
 @dataclass(frozen=True)
 class Outflow(Boundary):
-    """What leaves does not come back."""
+    """Outflow: waves and fluid leave, and nothing comes back."""
 
     configurable = True
     word: ClassVar = "outflow"

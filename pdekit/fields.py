@@ -25,7 +25,7 @@ LAYOUTS = ("periodic", "cells", "nodes", "half_open")
 
 @runtime_checkable
 class Equation(Protocol):
-    """What the vocabulary knows of an equation: a frozen dataclass that can describe itself."""
+    """An equation as the vocabulary knows it: a frozen dataclass that can describe itself."""
 
     def describe(self, params: dict[str, float]) -> str: ...
 

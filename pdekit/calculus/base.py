@@ -20,7 +20,7 @@ AXIS_LETTERS = {"x": 0, "y": 1, "z": 2}
 
 
 class Calculus(ABC):
-    """What `d` means. Subclasses say what a partial derivative, a component and a Poisson solve are."""
+    """Meaning of `d`. Subclasses say what a partial derivative, a component and a Poisson solve are."""
 
     ndim: int
     # known fields of one channel by name: permeability, a source, a mask

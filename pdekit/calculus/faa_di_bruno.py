@@ -51,7 +51,7 @@ def closure(indices: Iterable[MultiIndex]) -> tuple[MultiIndex, ...]:
 
 
 def binomial(index: MultiIndex, part: MultiIndex) -> int:
-    """How often D^part f D^(index - part) g occurs in D^index (f g).
+    """Count how often D^part f D^(index - part) g occurs in D^index (f g).
 
     >>> binomial((2, 1), (1, 0))
     2

@@ -332,7 +332,7 @@ _REFLECTED = {
 
 
 def _is_parameter(value: Tensor, ndim: int) -> bool:
-    """Whether a tensor is constant in space."""
+    """Return whether a tensor is constant in space."""
     return all(n == 1 for n in value.shape[max(value.ndim - ndim, 0) :])
 
 

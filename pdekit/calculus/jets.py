@@ -73,7 +73,7 @@ class Jet:
 
     @property
     def shape(self) -> torch.Size:
-        """Of the value: "point feature"."""
+        """Shape of the value, "point feature"."""
         return self.values.shape[1:]
 
     @property
@@ -186,7 +186,7 @@ class Jet:
 def composition_plan(
     indices: tuple[MultiIndex, ...], wanted: tuple[MultiIndex, ...]
 ) -> tuple[tuple[MultiIndex, ...], Plan]:
-    """Which derivatives a composition has, and the terms of each by order of f's derivative."""
+    """Derivatives of a composition, and the terms of each by order of f's derivative."""
     position = {index: i for i, index in enumerate(indices)}
     kept, plan = [wanted[0]], []
     for index in wanted[1:]:

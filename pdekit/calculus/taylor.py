@@ -265,5 +265,5 @@ def required(
 
 
 def jet_derivatives(jet: Any) -> dict[MultiIndex, Float[Tensor, "point output"]]:
-    """What `Taylor` takes, of a network's outputs as a `Jet`."""
+    """Derivatives that `Taylor` takes, of a network's outputs as a `Jet`."""
     return {index: jet.derivative(index) for index in jet.wanted}

@@ -77,7 +77,7 @@ class Case(ABC):
     @property
     @abstractmethod
     def has_mask(self) -> bool:
-        """Whether some field exists in a part of the box only."""
+        """True if some field exists in a part of the box only."""
 
     def uncoupled(self) -> Case | None:
         """The same case with its fields uncoupled; None where nothing couples them, or there is no knob."""

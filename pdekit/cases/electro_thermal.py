@@ -93,7 +93,7 @@ class ElectroThermalCase(Case):
         return dict(zip(self.params, (a, b, angle, prefactor, conduction), strict=True))
 
     def settles(self, params: dict[str, float]) -> bool:
-        """Whether silicon stays below `warmest` in a wave that it does not weaken, whatever the coupling here."""
+        """Return whether silicon stays below `warmest` in a wave that it does not weaken, without coupling."""
         cold = dataclasses.replace(self, coupling="off")
         try:
             plate = WarmPlate(dataclasses.replace(cold.pde, **params), cold)
@@ -209,7 +209,7 @@ class WarmPlate:
         return require_ngsolve().dx("|".join(self.parts), bonus_intorder=more)
 
     def power(self, conductivity: Any) -> float:
-        """What a conductivity takes from the wave [W per metre of thickness]."""
+        """Power that a conductivity takes from the wave [W per metre of thickness]."""
         ng = require_ngsolve()
         return ng.Integrate(0.5 * conductivity * ng.Norm(self.total) ** 2 * self._dx(4), self.mesh)
 

@@ -1,4 +1,4 @@
-"""What the finite-element cases share: the optional library, a curved mesh, values on a grid, and the coupling knob.
+"""Parts of the finite-element cases: the optional library, a curved mesh, values on a grid, and the coupling knob.
 
 The library is NGSolve (extra `fem`), imported when a sample is solved. Boundaries are curved to the order of the
 elements, because straight sides cap the accuracy whatever that order is. A process that has used NGSolve must not be
@@ -61,6 +61,34 @@ class Ellipse:
         return (first / self.semi_axes[0]) ** 2 + (second / self.semi_axes[1]) ** 2
 
 
+def _add_frame(geometry: Any, half: float, ring: float) -> None:
+    """Add the edges of a square of half length ``half``, and of a ring of this width around it."""
+    ticks = (-half - ring, -half, half, half + ring) if ring else (-half, half)
+    n = len(ticks) - 1
+    corners = [[geometry.AppendPoint(x, y) for y in ticks] for x in ticks]
+
+    def part(i: int, j: int) -> int:
+        """Domain of a cell between the ticks: the square, the ring's sides, its corners, or nothing."""
+        if not (0 <= i < n and 0 <= j < n):
+            return 0
+        away = (i != n // 2) + (j != n // 2)
+        return (1, 3, 4)[away]
+
+    def edge(start: tuple[int, int], end: tuple[int, int], left: int, right: int, name: str) -> None:
+        if left == 0 or right == 1:  # so that the normal, to the right, points out
+            start, end, left, right = end, start, right, left
+        name = name if left == 1 else "outer" if right == 0 else "seam"
+        points = [corners[i][j] for i, j in (start, end)]
+        geometry.Append(["line", *points], leftdomain=left, rightdomain=right, bc=name)
+
+    for i in range(n):
+        for j in range(n + 1):
+            edge((i, j), (i + 1, j), part(i, j), part(i, j - 1), "bottom" if j <= n // 2 else "top")
+            edge((j, i), (j, i + 1), part(j - 1, i), part(j, i), "left" if j <= n // 2 else "right")
+    for number in (3, 4) if ring else ():
+        geometry.SetMaterial(number, "ring")
+
+
 def square_mesh(
     length: float,
     ellipse: Ellipse,
@@ -90,31 +118,7 @@ def square_mesh(
     from netgen.geom2d import SplineGeometry
 
     geometry = SplineGeometry()
-    half = length / 2
-    ticks = (-half - ring, -half, half, half + ring) if ring else (-half, half)
-    n = len(ticks) - 1
-    corners = [[geometry.AppendPoint(x, y) for y in ticks] for x in ticks]
-
-    def part(i: int, j: int) -> int:
-        """Which domain a cell between the ticks is: the square, the ring's sides, its corners, or nothing."""
-        if not (0 <= i < n and 0 <= j < n):
-            return 0
-        away = (i != n // 2) + (j != n // 2)
-        return (1, 3, 4)[away]
-
-    def edge(start: tuple[int, int], end: tuple[int, int], left: int, right: int, name: str) -> None:
-        if left == 0 or right == 1:  # so that the normal, to the right, points out
-            start, end, left, right = end, start, right, left
-        name = name if left == 1 else "outer" if right == 0 else "seam"
-        points = [corners[i][j] for i, j in (start, end)]
-        geometry.Append(["line", *points], leftdomain=left, rightdomain=right, bc=name)
-
-    for i in range(n):
-        for j in range(n + 1):
-            edge((i, j), (i + 1, j), part(i, j), part(i, j - 1), "bottom" if j <= n // 2 else "top")
-            edge((j, i), (j, i + 1), part(j - 1, i), part(j, i), "left" if j <= n // 2 else "right")
-    for number in (3, 4) if ring else ():
-        geometry.SetMaterial(number, "ring")
+    _add_frame(geometry, length / 2, ring)
     # a quarter of an ellipse is a rational spline whose middle control point is the corner of its box
     turns = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
     points = [geometry.AppendPoint(*ellipse.place(*turn)) for turn in turns]

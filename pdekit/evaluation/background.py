@@ -1,4 +1,4 @@
-"""What is known beside the forecasts: how far the reference can be trusted, and what training and data have cost."""
+"""Trust in the reference, and the cost of training and data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOT_RECORDED = "training did not record it"
 
 @dataclass(frozen=True)
 class Trust:
-    """How far a reference can be trusted, from its self-convergence: half the step, finer space.
+    """Trust in a reference, from its self-convergence: half the step, finer space.
 
     Args:
         time: lead times of the check.
@@ -34,7 +34,7 @@ class Trust:
 
     @property
     def attrs(self) -> dict[str, float]:
-        """What a file of scores says of it; the end of predictability only if the check has seen it."""
+        """Attributes of a file of scores; the end of predictability only if the check has seen it."""
         seen = {"predictable_until": self.until} if self.until < math.inf else {}
         return seen | {"predictability_checked_until": self.time[-1]}
 
@@ -56,7 +56,7 @@ def trust_in(source: Source) -> Trust | None:
 
 @dataclass(frozen=True)
 class Spent:
-    """What a training took, from the ``provenance.json`` of its run; NaN and a reason for what is not known."""
+    """Cost of a training, from the ``provenance.json`` of its run; NaN and a reason for what is not known."""
 
     seconds: float = math.nan
     joules: float = math.nan

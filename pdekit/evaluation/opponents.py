@@ -1,4 +1,4 @@
-"""What a surrogate has to beat: every baseline that is defined for a problem, and numerical solvers."""
+"""Baselines and numerical solvers that a surrogate is compared with."""
 
 from __future__ import annotations
 

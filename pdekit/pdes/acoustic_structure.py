@@ -91,7 +91,7 @@ class AcousticStructure(SteadyPDE):
 
     @property
     def wavenumber(self) -> Any:
-        """Of sound in the fluid [1/m]."""
+        """Wavenumber of sound in the fluid [1/m]."""
         return self.omega / self.speed
 
     @property

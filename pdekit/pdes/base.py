@@ -1,4 +1,4 @@
-"""What an equation is: a frozen dataclass of parameters, with its mathematics written against a calculus `d`.
+"""Equations: a frozen dataclass of parameters, with its mathematics written against a calculus `d`.
 
 Shared by all equations (said once, here):
 
@@ -99,7 +99,7 @@ class PDE(ABC):
 
     @abstractmethod
     def residual(self, u: Any, d: Calculus) -> Any:
-        """What must vanish for a solution: one channel for each equation."""
+        """Residual, which vanishes for a solution: one channel for each equation."""
 
     def check(self, values: Mapping[str, Any] | None = None) -> None:
         """Refuse parameters for which the equation is ill-posed, or that are no finite numbers.
@@ -161,7 +161,7 @@ class PDE(ABC):
         return None
 
     def galilean(self, axis: int) -> tuple[float, ...] | None:
-        """What a frame that moves with velocity -1 along an axis adds to each channel, if it is a symmetry.
+        """Numbers that a frame that moves with velocity -1 along an axis adds to each channel, if it is a symmetry.
 
         If u(x, t) is a solution, then so is u(x - t, t) + these numbers; multiples of it likewise. None if not.
         """
@@ -216,7 +216,7 @@ class ConservationLaw(PDE):
 
     @abstractmethod
     def flux(self, u: Any, axis: int, d: Calculus) -> Any:
-        """What crosses a unit face normal to an axis per unit time, for each channel."""
+        """Flux through a unit face normal to an axis per unit time, for each channel."""
 
     @abstractmethod
     def wave_speeds(self, u: Any, axis: int, d: Calculus) -> tuple[Any, Any]:

@@ -62,7 +62,7 @@ class BaseRecipe(ABC):
     @property
     @abstractmethod
     def simulator(self) -> Simulator:
-        """What makes the data."""
+        """The simulator that makes the data."""
 
     @abstractmethod
     def frames_of(self, split: str) -> int:
@@ -124,7 +124,7 @@ class BaseRecipe(ABC):
         return batch
 
     def work(self, split: str, n_trajectories: int) -> int:
-        """What `simulate` tells its ``tick`` of so many trajectories, in all."""
+        """Units of work that `simulate` reports to ``tick`` for so many trajectories."""
         return n_trajectories * self.simulator.work(self.frames_of(split))
 
     def check(self, device: str = "cpu", tick: Tick = silent) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class BaseRecipe(ABC):
 
     @property
     def check_work(self) -> int:
-        """What `check` tells its ``tick`` in all."""
+        """Units of work that `check` reports to ``tick``."""
         return check_work(self.simulator, self.grid, self.frames_of("test"), CHECKED)
 
     def document(self) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class BaseRecipe(ABC):
         return {"recipe": to_plain(self), "versions": self.versions()}
 
     def versions(self) -> dict[str, int]:
-        """Of all that the data depend on."""
+        """Versions of all that the data depend on."""
         return versions(self)
 
     @property

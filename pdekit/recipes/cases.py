@@ -12,7 +12,7 @@ from pdekit.recipes.base import BaseRecipe
 
 @dataclass(frozen=True, kw_only=True)
 class SolvedRecipe(BaseRecipe):
-    """How to make a dataset of a case: see `BaseRecipe` for what all recipes share.
+    """Recipe of a dataset of a case; see `BaseRecipe` for what all recipes share.
 
     Args:
         case: what is drawn and solved. Its numbers, and the versions of case and equation, are covered by the hash.
@@ -53,5 +53,5 @@ class SolvedRecipe(BaseRecipe):
         return self.case.n_frames
 
     def versions(self) -> dict[str, int]:
-        """Of what the recipe names, and of the equation, which the case makes itself."""
+        """Versions of what the recipe names, and of the equation, which the case makes itself."""
         return {**super().versions(), **versions(self.case.pde)}

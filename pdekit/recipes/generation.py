@@ -34,7 +34,7 @@ Say = Callable[[str], None]
 
 
 def data_dir() -> Path:
-    """Where datasets lie: ``$PDEKIT_DATA``, else ``datasets`` under the working directory."""
+    """Folder of all datasets: ``$PDEKIT_DATA``, else ``datasets`` under the working directory."""
     return Path(os.environ.get("PDEKIT_DATA") or "datasets")
 
 
@@ -112,7 +112,7 @@ def _alone(recipe: BaseRecipe, folder: Path, say: Say) -> Iterator[None]:
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether a dataset is there: its files appear together."""
+    """Return whether a dataset is complete: its files appear together."""
     return (folder / "data").is_dir()
 
 
@@ -167,7 +167,7 @@ def _check_room(recipe: BaseRecipe, folder: Path) -> None:
 
 
 def _bytes(problem: Problem) -> int:
-    """Of the fields of one trajectory in a file."""
+    """Bytes of the fields of one trajectory in a file."""
     channels = problem.n_frames * problem.n_channels + len(problem.coeffs) + problem.n_channels * problem.has_mask
     return 4 * channels * n_values(problem.grid)
 

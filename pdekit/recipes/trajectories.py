@@ -37,7 +37,7 @@ class Uniform:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(BaseRecipe):
-    """How to make a dataset of trajectories: see `BaseRecipe` and `Stepping` for what is not said here.
+    """Recipe of a dataset of trajectories; see `BaseRecipe` and `Stepping` for what is not said here.
 
     Args:
         pde, initial, solver, dt, substeps, warmup, params, dtype: of the simulator. Frames are stored in float32.

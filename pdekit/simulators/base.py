@@ -51,7 +51,7 @@ SAME = Refinement()
 
 @dataclass(frozen=True)
 class Draw:
-    """What is random in one sample.
+    """Random inputs of one sample.
 
     Args:
         params: scalars by name. They are fields of the equation (or ``length_x|y|z`` and ``dt``), are stored with the
@@ -139,14 +139,14 @@ class Simulator(Protocol):
         """Degree of the nonlinearity that fills the spectrum of a periodic state; None where it has none."""
 
     def resolution(self, grid: Grid, refinement: Refinement = SAME) -> dict[str, Any]:
-        """What a refinement means in numbers, to be stored with a check."""
+        """A refinement in numbers, to be stored with a check."""
 
     def work(self, n_frames: int, refinement: Refinement = SAME, started: bool = False) -> int:
-        """What `march` tells ``tick`` of one sample, in all."""
+        """Units of work that `march` reports to ``tick`` for one sample."""
 
     @property
     def remedy(self) -> str:
-        """What to do if a value is not finite."""
+        """Advice for a value that is not finite."""
 
 
 def parameters(simulator: Simulator, draws: Sequence[Draw]) -> Float[Tensor, "sample param"] | None:

@@ -89,7 +89,7 @@ class Stepping:
 
     @property
     def averages(self) -> bool:
-        """Whether values are averages over cells (conservation laws), and not samples of a band-limited field."""
+        """True if values are averages over cells (conservation laws), and not samples of a band-limited field."""
         return isinstance(self.pde, ConservationLaw)
 
     @property

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pdekit.boundaries import Ends, sides_of
+from pdekit.boundaries import Ends, Sides, sides_of
 from pdekit.calculus import Calculus, FiniteDifference
 from pdekit.calculus.remap import limited_slope
 from pdekit.fields import Grid
@@ -20,6 +20,7 @@ from pdekit.solvers.step import Step, rounded
 
 VERSION = 1
 Averages = Float[Tensor, "batch channel *space"]
+Advance = Callable[[Tensor], Tensor]
 SCHEMES = ("constant", "muscl")
 
 
@@ -77,7 +78,25 @@ def finite_volume(
     check_ends(pde, grid, sides)
     dt = step_size(dt, device)
     dt = dt.to(dtype) if isinstance(dt, Tensor) else dt
-    pde, grid = rounded(pde, dtype, device), rounded(grid, dtype, device)
+    rate = _rate(rounded(pde, dtype, device), rounded(grid, dtype, device), sides, scheme)
+    advance = {1: _euler, 2: _ssp_2, 3: _ssp_3}[order](rate, dt)
+    return Step(lambda u: u.to(device=device, dtype=dtype), advance, lambda u: u)
+
+
+finite_volume.configurable = True
+
+
+def stable_dt(pde: ConservationLaw, u: Averages, grid: Grid, courant: float = 0.4) -> float:
+    """A step for which no wave crosses more than the fraction `courant` of a cell, summed over axes; 0.4 is safe."""
+    d, rate = FiniteDifference(grid), torch.zeros(())
+    for axis, spacing in enumerate(grid.spacing):
+        slow, fast = pde.wave_speeds(u, axis, d)
+        rate = rate + torch.maximum(slow.abs(), fast.abs()) / spacing
+    return courant / float(rate.max())
+
+
+def _rate(pde: ConservationLaw, grid: Grid, sides: Sides, scheme: str) -> Advance:
+    """Return the function that gives d/dt of cell averages: flux in less flux out, divided by the spacing."""
     d = FiniteDifference(grid)  # for its components and stack; no derivative is taken
 
     def rate(u: Averages) -> Averages:
@@ -94,20 +113,7 @@ def finite_volume(
             total = total - torch.diff(_hll(pde, left, right, axis, d), dim=2 + axis) / spacing
         return total
 
-    advance = {1: _euler, 2: _ssp_2, 3: _ssp_3}[order](rate, dt)
-    return Step(lambda u: u.to(device=device, dtype=dtype), advance, lambda u: u)
-
-
-finite_volume.configurable = True
-
-
-def stable_dt(pde: ConservationLaw, u: Averages, grid: Grid, courant: float = 0.4) -> float:
-    """A step for which no wave crosses more than the fraction `courant` of a cell, summed over axes; 0.4 is safe."""
-    d, rate = FiniteDifference(grid), torch.zeros(())
-    for axis, spacing in enumerate(grid.spacing):
-        slow, fast = pde.wave_speeds(u, axis, d)
-        rate = rate + torch.maximum(slow.abs(), fast.abs()) / spacing
-    return courant / float(rate.max())
+    return rate
 
 
 def _face_states(u: Averages, dim: int, scheme: str) -> tuple[Averages, Averages]:
@@ -128,9 +134,6 @@ def _hll(pde: ConservationLaw, left: Averages, right: Averages, axis: int, d: Ca
     still = fast == slow  # no wave moves: both fluxes are the same
     mean = (fast * from_left - slow * from_right + slow * fast * (right - left)) / torch.where(still, 1.0, fast - slow)
     return torch.where(still, from_left, mean)
-
-
-Advance = Callable[[Tensor], Tensor]
 
 
 def _euler(rate: Advance, dt: Any) -> Advance:

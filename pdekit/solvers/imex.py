@@ -75,7 +75,7 @@ imex.configurable = True
 
 
 def _used(rows: Sequence[Sequence[float]], weights: Sequence[float]) -> list[bool]:
-    """Whether any stage or the result weighs the term of stage j."""
+    """Return whether any stage or the result weighs the term of stage j."""
     return [bool(b) or any(row[j] for row in rows[j + 1 :]) for j, b in enumerate(weights)]
 
 

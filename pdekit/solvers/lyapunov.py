@@ -117,16 +117,8 @@ def lyapunov_exponents(
     >>> round(float(found.exponents[0]), 4)  # log(1.1) / 0.1
     0.9531
     """
+    _check_sizes(u, n, n_steps, every, transient, blocks)
     dimension = u[0].numel()
-    if not 1 <= n <= dimension:
-        raise ValueError(f"expected between 1 and {dimension} exponents (the dimension of the state), got n = {n}")
-    if every < 1 or n_steps % every or n_steps // every < blocks or transient % every:
-        raise ValueError(
-            f"expected n_steps and transient to be multiples of every, with at least {blocks} intervals (blocks), got "
-            f"n_steps = {n_steps}, transient = {transient}, every = {every}; round them"
-        )
-    if u.dtype != torch.float64:
-        raise ValueError(f"expected float64 states, got {u.dtype}; differences of {size} drown in rounding otherwise")
     # drawn where the generator lives: the same directions on every device
     place = generator.device if generator is not None else "cpu"
     directions = torch.randn(len(u), dimension, n, dtype=u.dtype, device=place, generator=generator).to(u.device)
@@ -142,6 +134,20 @@ def lyapunov_exponents(
     return LyapunovSpectrum(kept, u, blocks)
 
 
+def _check_sizes(u: Tensor, n: int, n_steps: int, every: int, transient: int, blocks: int) -> None:
+    """Raise ValueError on sizes of `lyapunov_exponents` that do not fit together, or states in float32."""
+    dimension = u[0].numel()
+    if not 1 <= n <= dimension:
+        raise ValueError(f"expected between 1 and {dimension} exponents (the dimension of the state), got n = {n}")
+    if every < 1 or n_steps % every or n_steps // every < blocks or transient % every:
+        raise ValueError(
+            f"expected n_steps and transient to be multiples of every, with at least {blocks} intervals (blocks), got "
+            f"n_steps = {n_steps}, transient = {transient}, every = {every}; round them"
+        )
+    if u.dtype != torch.float64:
+        raise ValueError(f"expected float64 states, got {u.dtype}; small differences drown in rounding otherwise")
+
+
 def still_changing(
     step: Callable[[Tensor], Tensor],
     u: Float[Tensor, "batch channel *space"],
@@ -149,7 +155,7 @@ def still_changing(
     apart: int,
     tolerance: float = 0.01,
 ) -> Bool[Tensor, " batch"]:
-    """Whether trajectories have not come to rest n_steps later, or to travelling unchanged.
+    """Return whether trajectories have not come to rest n_steps later, or to travelling unchanged.
 
     Compares the amplitudes of the Fourier modes at the end with those `apart` steps before: the norm of their
     change, relative to their norm, is above `tolerance`. A translation does not change amplitudes, so that a travelling

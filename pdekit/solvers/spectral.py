@@ -1,4 +1,4 @@
-"""What all periodic spectral schemes share: the linear part as an operator on modes, the rest as a function."""
+"""Spectral form of an equation on a periodic grid: the linear part as an operator on modes, the rest as a function."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class SpectralForm:
 
     @cached_property
     def coupled(self) -> bool:
-        """Whether channels couple in the linear part."""
+        """True if channels couple in the linear part."""
         off = self.linear.clone()
         torch.diagonal(off, dim1=1, dim2=2).zero_()
         return bool(off.abs().max() > 0) if off.numel() else False
 
     @cached_property
     def grows(self) -> bool:
-        """Whether the linear part lets some mode grow."""
+        """True if the linear part lets some mode grow."""
         if not self.coupled:
             return bool(diagonal(self, self.linear).real.max() > 0)
         values = torch.linalg.eigvals(self.linear.movedim((1, 2), (-2, -1)))
@@ -153,7 +153,7 @@ def mode_operator(form: SpectralForm, values: Tensor, times: Any = 1.0) -> Opera
 
 
 def diagonal(form: SpectralForm, matrices: Tensor) -> Tensor:
-    """What `mode_operator` wants: matrices "batch row column *modes", or their diagonal if nothing couples."""
+    """Values for `mode_operator`: matrices "batch row column *modes", or their diagonal if nothing couples."""
     return matrices if form.coupled else torch.diagonal(matrices, dim1=1, dim2=2).movedim(-1, 1)
 
 

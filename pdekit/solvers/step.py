@@ -1,4 +1,4 @@
-"""What a time-stepping solver is: it advances a state of its own and knows the way from samples and back."""
+"""Time-stepping solvers: a step advances a state of its own and knows the way from samples and back."""
 
 from __future__ import annotations
 

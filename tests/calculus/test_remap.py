@@ -46,3 +46,23 @@ def test_axes_are_independent_and_in_place():
 def test_a_wrong_number_of_sizes_is_refused():
     with pytest.raises(ValueError, match="expected 1 sizes"):
         remap(averages(8), (4, 4))
+
+
+@pytest.mark.parametrize("old, new", [(12, 8), (8, 12), (9, 27), (30, 7)])
+def test_cells_of_a_box_with_ends_keep_sums_and_lines(old, new):
+    """Nothing goes around the ends: sums are kept, and a line stays a line but next to the ends."""
+    u = torch.rand(2, 3, old, dtype=torch.float64)
+    torch.testing.assert_close(remap(u, (new,), ("cells",)).mean(-1), u.mean(-1))
+    line = (torch.arange(old, dtype=torch.float64) + 0.5) / old
+    expected = (torch.arange(new, dtype=torch.float64) + 0.5) / new
+    inside = (expected > 1.5 / old + 0.5 / new) & (expected < 1 - 1.5 / old - 0.5 / new)
+    found = remap(line.reshape(1, 1, old), (new,), ("cells",)).flatten()
+    torch.testing.assert_close(found[inside], expected[inside])
+    assert float(found.min()) >= float(line.min()) - 1e-12 and float(found.max()) <= float(line.max()) + 1e-12
+    steps = torch.where(line < 0.5, 1.0, 0.0).double().reshape(1, 1, old)
+    assert float(remap(steps, (new,), ("cells",))[..., -1]) == 0.0, "the lower end is no neighbour of the upper"
+
+
+def test_averages_over_nodes_are_refused():
+    with pytest.raises(ValueError, match="expected periodic axes or cells for averages over cells, got nodes"):
+        remap(torch.zeros(1, 1, 5), (9,), ("nodes",))

@@ -1,4 +1,4 @@
-"""Which reference serves an evaluation: the stored frames, the same on another grid, or the recipe's solver."""
+"""Choice of the reference of an evaluation: the stored frames, the same on another grid, or the recipe's solver."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def on_grid(
 
 
 def can_go_on(recipe: BaseRecipe | None) -> bool:
-    """Whether a recipe can make its trajectories longer than they are stored: those that a solver steps through."""
+    """Return whether a recipe can make its trajectories longer than they are stored: a solver steps through them."""
     return recipe is not None and recipe.simulator.steps
 
 

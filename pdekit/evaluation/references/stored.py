@@ -1,4 +1,4 @@
-"""What forecasts are scored against: blocks of frames, one after the other, so that any horizon fits into memory."""
+"""References that forecasts are compared with, in blocks of frames, so that any horizon fits into memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HELD = 2**24
 
 @dataclass(frozen=True)
 class Span:
-    """Which frames are wanted: of each sample ``history`` given ones, and ``horizon`` after them in blocks of ``size``.
+    """Frames that are wanted: of each sample ``history`` given ones, and ``horizon`` after them in blocks of ``size``.
 
     Args:
         trajectories, starts: of each sample, its trajectory and the frame of it that is the first given one.
@@ -143,7 +143,7 @@ def check_finite(batch: Trajectory, trajectories: Sequence[int]) -> None:
 
 
 def mask_of(batch: Trajectory) -> Tensor | None:
-    """Where fields exist, "batch field *space": the mask, and on a mesh the points that are no padding."""
+    """Mask of where fields exist, "batch field *space": the mask, and on a mesh the points that are no padding."""
     if batch.point_mask is None:
         return batch.mask
     real = batch.point_mask.unsqueeze(1)
