@@ -60,7 +60,7 @@ LAYERS = {
     "evaluation": {"machine", "data", "recipes", "cases", "models", "metrics", "report", "labelled", "plain"}
     | {"provenance", "targets"}
     | EQUATIONS,
-    "training": {"runs", "settings", "fields", "data", "models", "metrics", "optimisers"},
+    "training": {"provenance", "runs", "settings", "fields", "data", "models", "metrics", "optimisers"},
     "given": {"fields"},
     "runs": {"targets", "fields", "labelled", "given", "data", "models", "plain", "pdes", "provenance"},
     "workflows": {"provenance", "energy", "settings", "data", "recipes", "models", "evaluation", "training", "runs"}

@@ -189,6 +189,42 @@ class TestFit:
         assert run.name == "one_step" and run.config["model"]["net"]["modes"] == 3
         assert_same(weights(run), model.state_dict())
 
+    def test_it_leaves_a_run_that_is_evaluated_and_reported(self, tmp_path):
+        self.trained(tmp_path)
+        record = json.loads((tmp_path / "provenance.json").read_text())
+        assert record["steps"] == 2 and record["data"] == {"name": "arrays", "path": None}
+        pdekit.evaluate(tmp_path, waves(), ["evaluation=quick", "progress=false"])
+        assert {path.name for path in tmp_path.glob("[!.]*")} == FOLDER
+        with xr.open_dataset(tmp_path / "scores.nc", engine="h5netcdf") as scores:
+            assert scores.model.values.tolist()[:2] == ["one_step", "persistence"]
+            assert float(scores.training_seconds.sel(model="one_step")) > 0
+
+    def test_it_leaves_a_run_that_is_resumed(self, tmp_path):
+        """By `fit` and by `pdekit.train`, from a checkpoint in the middle: the weights of a run without a stop."""
+        data, settings = waves(), Training(steps=4, checkpoint_every=2)
+        whole = small(data)
+        whole.calibrate(data.calibration_batches())
+        fit(whole, data, settings, Engine(), tmp_path / "whole", progress=False)
+        for again in ("fit", "train"):
+            model = small(data)
+            model.calibrate(data.calibration_batches())
+            with pytest.raises(RuntimeError, match="killed"):
+                fit(Cut.of(model), data, settings, Engine(), tmp_path / again, progress=False)
+        fit(model, data, settings, Engine(), tmp_path / "fit", resume=True, progress=False)
+        assert_same(model.state_dict(), whole.state_dict())
+        resumed = pdekit.train(small(data), waves(), resume=tmp_path / "train", overrides=["evaluate=false"])
+        assert_same(weights(resumed), whole.state_dict())
+
+    @pytest.mark.slow
+    def test_data_in_a_folder_need_not_be_given_again(self, tmp_path):
+        data = waves(tmp_path / "files")
+        model = small(data)
+        model.calibrate(data.calibration_batches())
+        fit(model, data, Training(steps=2), Engine(), tmp_path / "run", progress=False)
+        assert pdekit.load(tmp_path / "run").config["path"] == str(tmp_path / "files")
+        pdekit.evaluate(tmp_path / "run", overrides=["evaluation=quick", "progress=false"])
+        assert (tmp_path / "run" / "report.html").exists()
+
     def test_a_net_without_a_name_is_given_again(self, tmp_path):
         with pytest.warns(UserWarning, match=r"only with load\(path, model=\.\.\.\).*<lambda>"):
             model = self.trained(tmp_path, lambda **sizes: FNO(**sizes, modes=3, width=4, n_layers=1))

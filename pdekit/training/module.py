@@ -20,17 +20,18 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
+from pdekit.data.module import DataModule
 from pdekit.fields import Trajectory
 from pdekit.metrics.pointwise import nrmse
 from pdekit.models.base import Surrogate
 from pdekit.models.noise import derived_seed
 from pdekit.models.stages import OwnStep, Stage
-from pdekit.runs import save_model
 from pdekit.settings import Engine, Training
 from pdekit.training.callbacks import Interrupted, MetricsFile, SaveLast, SeedBySteps, StepProgress, ema
 from pdekit.training.checkpoints import check_checkpoint, load_checkpoint, load_weights
 from pdekit.training.compilation import compiled
 from pdekit.training.devices import silence_advice
+from pdekit.training.record import begin_record, end_record, fit_config
 
 DOUBLE = "64-true"
 VALIDATION = 1  # keeps the seeds of validation apart from those of training
@@ -152,7 +153,7 @@ class Batches(LightningDataModule):
 
 def fit(
     model: Surrogate,
-    data: LightningDataModule,
+    data: DataModule,
     settings: Training,
     engine: Engine,
     folder: Path,
@@ -162,17 +163,22 @@ def fit(
 ) -> Outcome:
     """Train a calibrated method through all its stages.
 
-    Writes ``last.ckpt``, ``metrics.csv`` and, when training ends, ``weights.safetensors`` into the folder, which
-    `pdekit.load` opens; with ``resume`` it continues from the first. The model ends with the running average of its
-    weights, if the settings ask for one.
+    The folder becomes a run: ``config.yaml``, ``last.ckpt``, ``metrics.csv`` and, when training ends,
+    ``weights.safetensors`` and ``provenance.json``. `pdekit.load` opens it, ``pdekit.evaluate(folder, data)`` scores it
+    and writes its report, and ``resume=True``, or ``pdekit.train(model, data, resume=folder)``, continues it. The model
+    ends with the running average of its weights, if the settings ask for one.
 
     Raises:
         Diverged: if the loss is not finite; the model then holds the last good weights.
         FileNotFoundError: if there is no checkpoint to resume from.
     """
+    main_process = rank_zero_only.rank == 0
+    config = fit_config(model, data, settings, engine, seed, Path(folder).resolve())
+    if main_process and not resume:
+        begin_record(folder, config)
     outcome = train_stages(model, data, settings, engine, folder, seed, resume, progress)
-    if not outcome.interrupted and rank_zero_only.rank == 0:
-        save_model(folder, model)
+    if main_process and not outcome.interrupted:
+        end_record(folder, model, config, outcome.steps, outcome.seconds)
     return outcome
 
 

@@ -1,0 +1,55 @@
+"""Configuration and record that `fit` writes: a model made in Python leaves a run like any other."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from pdekit.data.module import DataModule
+from pdekit.models.base import Surrogate
+from pdekit.provenance import RECORD, provenance, sha256, write_json
+from pdekit.runs import WEIGHTS, configuration_or_none, method_name, save_config, save_weights
+from pdekit.settings import Engine, Training
+
+IN_MEMORY = "arrays"  # name of data that lie in no folder
+
+
+def fit_config(
+    model: Surrogate, data: DataModule, settings: Training, engine: Engine, seed: int, folder: Path
+) -> dict[str, Any]:
+    """Return the configuration of a run of objects, in the form of the command line's ``config.yaml``."""
+    place = data.folder
+    name = IN_MEMORY if place is None else place.name
+    return {
+        "model": configuration_or_none(model),
+        "data": None,
+        "instance": None,
+        "path": None if place is None else str(place),
+        "name": name,
+        "seed": seed,
+        "runs_dir": str(folder.parent),
+        "data_dir": None,
+        "evaluate": True,
+        "training": dataclasses.asdict(settings),
+        "loading": dataclasses.asdict(data.loading),
+        "trainer": dataclasses.asdict(engine),
+        "evaluation": {},
+        "choices": {"model": method_name(model), "data": name, "trainer": engine.accelerator},
+    }
+
+
+def begin_record(folder: Path, config: dict[str, Any]) -> None:
+    """Write ``config.yaml``; remove the record of an earlier run in the folder, whose weights are replaced."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_config(folder, config)
+    (folder / RECORD).unlink(missing_ok=True)
+
+
+def end_record(folder: Path, model: Surrogate, config: dict[str, Any], steps: int, seconds: float) -> None:
+    """Write ``weights.safetensors``, and ``provenance.json`` with their hash."""
+    save_weights(folder, model, config["choices"]["model"], config)
+    record = {"seed": config["seed"], "steps": steps, "seconds": {"training": round(seconds, 2)}}
+    record["parameters"] = sum(p.numel() for p in model.parameters())
+    record |= {"data": {"name": config["name"], "path": config["path"]}, "weights": sha256(folder / WEIGHTS)}
+    write_json(folder / RECORD, provenance(**record))
