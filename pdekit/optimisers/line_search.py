@@ -86,30 +86,50 @@ def strong_wolfe(
     def flat(trial: Trial) -> bool:
         return abs(trial.slope) <= -c2 * start.slope
 
-    low, high, trial = start, None, at(first_step)
-    while left > 0:  # an interval that holds an acceptable step
-        if not enough(trial) or (low.step > 0 and trial.value >= low.value):
-            high = trial
-            break
-        if flat(trial):
-            return trial
+    search = _Search(at, enough, flat, lambda: left > 0)
+    low, high, accepted = _bracket(search, start, first_step)
+    if accepted is None and high is not None:
+        low, accepted = _narrow(search, low, high, 1e-16 * abs(start.value))
+    return low if accepted is None else accepted
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What both phases ask: the trial at a step; whether it descends enough, whether it is flat; whether to go on."""
+
+    at: Callable[[float], Trial]
+    enough: Callable[[Trial], bool]
+    flat: Callable[[Trial], bool]
+    may_go_on: Callable[[], bool]
+
+
+def _bracket(search: _Search, start: Trial, first_step: float) -> tuple[Trial, Trial | None, Trial | None]:
+    """Return (low, high, accepted): an interval that holds an acceptable step, or such a step (algorithm 3.5)."""
+    low, trial = start, search.at(first_step)
+    while search.may_go_on():
+        if not search.enough(trial) or (low.step > 0 and trial.value >= low.value):
+            return low, trial, None
+        if search.flat(trial):
+            return low, None, trial
         if trial.slope >= 0:
-            low, high = trial, low
-            break
-        low, trial = trial, at(EXPANSION * trial.step)
-    while left > 0 and high is not None:  # narrow it
-        if abs(high.step - low.step) * abs(low.slope) <= 1e-16 * abs(start.value):
-            break
-        trial = at(interpolated(low, high))
-        if not enough(trial) or trial.value >= low.value:
+            return trial, low, None
+        low, trial = trial, search.at(EXPANSION * trial.step)
+    return low, None, None
+
+
+def _narrow(search: _Search, low: Trial, high: Trial, rounding: float) -> tuple[Trial, Trial | None]:
+    """Return (low, accepted): the lowest trial, and an acceptable step if one is found (algorithm 3.6)."""
+    while search.may_go_on() and not abs(high.step - low.step) * abs(low.slope) <= rounding:
+        trial = search.at(interpolated(low, high))
+        if not search.enough(trial) or trial.value >= low.value:
             high = trial
             continue
-        if flat(trial):
-            return trial
+        if search.flat(trial):
+            return low, trial
         if trial.slope * (high.step - low.step) >= 0:
             high = low
         low = trial
-    return low
+    return low, None
 
 
 def interpolated(low: Trial, high: Trial) -> float:
