@@ -22,7 +22,7 @@ from pdekit.training.module import fit, load_checkpoint
 from tests.models.small import make_batch
 
 MODELS, DATA, TRAINERS = (list(choices(group)) for group in ("model", "data", "trainer"))
-ONE_INSTANCE = {"pinn"}  # fits one instance of a problem, and has tests of its own
+ONE_INSTANCE = {"pinn", "pinn_inverse"}  # fit one instance of a problem, and have tests of its own
 STEADY_ONLY = {"nearest", "pod"}  # refuse problems in time, and have tests of their own
 FORECASTERS = [model for model in MODELS if model not in ONE_INSTANCE | STEADY_ONLY]
 

@@ -100,6 +100,7 @@ ACCEPTED = {
     "nearest": STEADY,
     "pod": STEADY,
     "pinn": set(),  # one instance of a problem, and no dataset
+    "pinn_inverse": set(),
 }
 PAIRS = list(itertools.product(MODELS, KINDS))
 TAKEN = [pair for pair in PAIRS if pair[1] in ACCEPTED[pair[0]]]

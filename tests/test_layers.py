@@ -43,6 +43,7 @@ LAYERS = {
     "boundaries": {"signals"},
     "fields": {"boundaries"},
     "labelled": {"fields"},
+    "measurements": {"fields"},
     "calculus": {"fields"},
     "pdes": {"fields", "calculus"},
     "rollout": {"fields"},
@@ -54,7 +55,7 @@ LAYERS = {
     "nets": set(),
     "diffusion": set(),
     "optimisers": set(),
-    "models": {"settings", "nets", "diffusion", "optimisers", "cases", "plain"} | EQUATIONS,
+    "models": {"measurements", "settings", "nets", "diffusion", "optimisers", "cases", "plain"} | EQUATIONS,
     "metrics": {"boundaries", "fields", "calculus"},
     "report": {"fields", "metrics"},
     "evaluation": {"machine", "data", "recipes", "cases", "models", "metrics", "report", "labelled", "plain"}
@@ -63,7 +64,19 @@ LAYERS = {
     "training": {"provenance", "runs", "settings", "fields", "data", "models", "metrics", "optimisers"},
     "given": {"fields"},
     "runs": {"targets", "fields", "labelled", "given", "data", "models", "plain", "pdes", "provenance"},
-    "workflows": {"provenance", "energy", "settings", "data", "recipes", "models", "evaluation", "training", "runs"}
+    "workflows": {
+        "fields",
+        "measurements",
+        "provenance",
+        "energy",
+        "settings",
+        "data",
+        "recipes",
+        "models",
+        "evaluation",
+        "training",
+        "runs",
+    }
     | {"plain"},
     "simulate": {"given", "data", "recipes", "cases", "labelled", "plain"} | EQUATIONS,
 }

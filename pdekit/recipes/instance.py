@@ -35,16 +35,22 @@ def instance_from(config: Mapping[str, Any], instance: str | None, trust: Sequen
     if instance is None:
         return recipe_from(config, trust)
     kind, _, number = instance.partition(":")
-    blocks = config.get("instances", {})
+    blocks, name = config.get("instances", {}), config.get("name")
     if kind == SAMPLE and number.isdigit():
         recipe = recipe_from(config, trust)
         if not isinstance(recipe, Recipe):
             raise ValueError(f"expected a dataset with random starts for instance={instance}, got {recipe.name}")
         return sample_instance(recipe, int(number))
     if instance not in blocks:
+        known = possible_instances(recipe_from(config, trust), blocks)
+        if not known:
+            raise ValueError(
+                f"expected a dataset with an instance, found {name}, which has none: no block of instances, and no "
+                "random starts on a periodic box; choose another dataset or method"
+            )
         raise ValueError(
-            f"expected an instance among {', '.join([*blocks, SAMPLE + ':N'])}, got {instance!r}; "
-            f"choose one of these, or add a block to instances of {config.get('name')}"
+            f"expected instance=NAME of {name} among {', '.join(known)}, got {instance!r} (a PINN takes 'published' "
+            f"where none is named); choose one of these, or add a block to instances of {name}"
         )
     block = dict(blocks[instance])
     changed = {**config, "params": {}, "warmup": 0.0, "text": False, **block}
@@ -53,6 +59,37 @@ def instance_from(config: Mapping[str, Any], instance: str | None, trust: Sequen
     n_frames = changed["n_frames"]
     changed["n_frames"] = dict.fromkeys(SPLITS, n_frames if isinstance(n_frames, int) else n_frames["test"])
     return recipe_from(changed, trust)
+
+
+def possible_instances(recipe: BaseRecipe, blocks: Mapping[str, Any]) -> list[str]:
+    """Return the instances that a dataset has: its blocks, and test trajectories that start on a periodic box."""
+    starts = isinstance(recipe, Recipe) and recipe.grid.periodic and recipe.grid.ndim > 0
+    return [*blocks, *([f"{SAMPLE}:N"] if starts else [])]
+
+
+def in_words(dataset: BaseRecipe, chosen: BaseRecipe, instance: str) -> str:
+    """Return a sentence that says which instance is solved, and where it differs from its dataset.
+
+    Args:
+        dataset: the recipe of the data configuration.
+        chosen: that of the instance.
+        instance: its name.
+    """
+    ours, theirs = _numbers(chosen), _numbers(dataset)
+    changed = [
+        f"{name} {value} ({theirs[name]} in the dataset)" for name, value in ours.items() if value != theirs[name]
+    ]
+    differs = f", which differs from the dataset in {'; '.join(changed)}" if changed else ""
+    return f"instance {instance} of {dataset.name}{differs}"
+
+
+def _numbers(recipe: BaseRecipe) -> dict[str, str]:
+    """Return what makes an instance, as texts by name."""
+    found = {item.name: getattr(recipe.pde, item.name) for item in dataclasses.fields(recipe.pde)}
+    found = {name: f"{value:.4g}" for name, value in found.items() if isinstance(value, (int, float))}
+    found["box"] = " x ".join(f"{float(length):.4g}" for length in recipe.grid.extent)
+    found["points"] = " x ".join(str(n) for n in recipe.grid.shape)
+    return found | {"dt": f"{recipe.dt:.4g}", "frames": str(recipe.n_frames["test"])}
 
 
 def sample_instance(recipe: Recipe, number: int) -> Recipe:

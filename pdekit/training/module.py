@@ -268,6 +268,7 @@ def _trainer(
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # reading is not the bottleneck
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", module="lightning.*")
+    warnings.filterwarnings("ignore", message=".*across ranks is zero.*")  # data without a reference validate nothing
     precision = stage.precision or engine.precision
     return Trainer(
         accelerator=engine.accelerator,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from pdekit.data.loading import Loading
 from pdekit.data.module import DataModule
 from pdekit.data.published import open_published
 from pdekit.recipes.base import BaseRecipe
-from pdekit.recipes.instance import instance_from
+from pdekit.recipes.instance import in_words, instance_from
 
 NAME = re.compile(r"\w[\w.-]*")  # becomes part of the name of a folder
 
@@ -29,7 +30,8 @@ def recipe_of(config: Mapping[str, Any], trust: Sequence[str] = ()) -> BaseRecip
                 f"expected data=NAME for a dataset of pdekit or name={name} for files of your own, found both; leave "
                 "out one of them"
             )
-        return instance_from(config["data"], config.get("instance"), trust)
+        # parameters that a run found from measurements take the place of those of the dataset
+        return with_parameters(instance_from(config["data"], config.get("instance"), trust), config.get("found", {}))
     if not path:
         raise ValueError(
             "expected data=NAME, or path=FOLDER name=NAME for your own files, found neither; a run that was trained on "
@@ -39,6 +41,18 @@ def recipe_of(config: Mapping[str, Any], trust: Sequence[str] = ()) -> BaseRecip
         raise ValueError(f"expected a dataset of pdekit for instance={config['instance']}, found files; leave it out")
     check_name(name)
     return None
+
+
+def instance_in_words(config: Mapping[str, Any], recipe: BaseRecipe, trust: Sequence[str] = ()) -> str:
+    """Return a line that says which instance a run solves; nothing if it solves no single one."""
+    if not config.get("instance"):
+        return ""
+    return "\n" + in_words(instance_from(config["data"], None, trust), recipe, config["instance"])
+
+
+def with_parameters(recipe: BaseRecipe, values: Mapping[str, float]) -> BaseRecipe:
+    """Return the recipe with other parameters of its equation; the recipe itself without any."""
+    return dataclasses.replace(recipe, pde=dataclasses.replace(recipe.pde, **values)) if values else recipe
 
 
 def check_name(name: str | None) -> None:

@@ -17,6 +17,7 @@ import torch
 
 from pdekit.data.loading import Loading
 from pdekit.data.module import DataModule
+from pdekit.data.no_reference import NoReference
 from pdekit.energy import Energy
 from pdekit.evaluation import run as scoring
 from pdekit.evaluation.checks import check_problem
@@ -36,7 +37,8 @@ from pdekit.training.callbacks import Interrupted
 from pdekit.training.devices import check_engine, is_main_process
 from pdekit.training.module import Diverged, evaluation_device, train_stages
 from pdekit.training.required import train_required
-from pdekit.workflows.datasets import open_files, recipe_of
+from pdekit.workflows.datasets import instance_in_words, open_files, recipe_of, with_parameters
+from pdekit.workflows.measured_run import take_measurements, write_found
 
 RUN = "PDEKIT_RUN"  # environment variable in which the first of several processes names its folder to the others
 
@@ -51,19 +53,21 @@ class Plan:
 
     Args:
         model: built, not calibrated.
-        data: cut into the model's windows.
+        data: cut into the model's windows; `NoReference` for a run with measurements.
         recipe: that generated the data; None for files and arrays of a user.
         config: resolved and plain, as in ``config.yaml``; ``config["choices"]`` names model, data and trainer.
         seconds: wall time that has been spent already, by step.
         trust: packages in addition to pdekit that the configuration may name.
+        instance: a line that says which instance is solved; empty if not a single one is.
     """
 
     model: Surrogate
-    data: DataModule
+    data: DataModule | NoReference
     recipe: BaseRecipe | None
     config: dict[str, Any]
     seconds: dict[str, float] = field(default_factory=dict)
     trust: tuple[str, ...] = ()
+    instance: str = ""
 
     @property
     def engine(self) -> Engine:
@@ -112,7 +116,8 @@ def plan_run(
         ValueError: if model and data do not fit, a setting is wrong, or the recipe of a run that is resumed has
             changed.
     """
-    config, seconds = dict(config), dict(seconds or {})
+    # parameters that a finished run found are not those that it began with
+    config, seconds = {key: value for key, value in config.items() if key != "found"}, dict(seconds or {})
     loading, evaluation = checked_settings(config, trust)
     recipe = None if data else recipe_of(config, trust)
     check_continued(config, recipe, model)
@@ -132,6 +137,9 @@ def plan_run(
     if config.get("evaluate", True):
         n_test = data.sources["test"].n_trajectories if data else recipe.n_trajectories["test"]
         check_request(evaluation, model.window[0], problems[1], n_test, None if data else recipe)
+    if config.get("measurements"):
+        config["measurements"] = str(Path(config["measurements"]).resolve())
+        data = take_measurements(config["measurements"], model, config)
     if data is None:
         base = None if config["data_dir"] is None else Path(config["data_dir"])
         with timed(seconds, "data"):
@@ -141,7 +149,8 @@ def plan_run(
         torch.manual_seed(config["seed"])
         model = build_model(config["model"], problems[0], trust)
     data.set_window(*model.window)
-    return Plan(model, data, None if config.get("path") else recipe, config, seconds, tuple(trust))
+    words = instance_in_words(config, recipe, trust)
+    return Plan(model, data, None if config.get("path") else recipe, config, seconds, tuple(trust), words)
 
 
 def checked_settings(config: Mapping[str, Any], trust: Sequence[str] = ()) -> tuple[Loading, Evaluation]:
@@ -195,7 +204,7 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
     run = resume or shared_folder(worker) or new_folder(config["runs_dir"], plan.name, data)
     n_parameters = sum(p.numel() for p in model.parameters())
     if not worker:
-        print(f"{plan.name} on {data}: {n_parameters:,} parameters, run {run}")
+        print(f"{plan.name} on {data}: {n_parameters:,} parameters, run {run}{plan.instance}")
         if not resume:
             save_config(run, config)
     required = prepare_model(plan, run, seconds)
@@ -220,16 +229,18 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
         raise Stopped(f"stopped after {outcome.steps} steps. {how_to_go_on(config, run)}")
     if not outcome.finished:
         print(f"out of time after {outcome.steps} steps. {how_to_go_on(config, run, 'trainer.max_time=null')}")
+    if config.get("measurements"):
+        config["found"] = write_found(run, model.estimate(), model.problem)
+        save_config(run, config)
     save_weights(run, model, plan.name, config)
-    record["findings"] = list(model.findings())
-    record |= {"data": origin(plan), "weights": sha256(run / WEIGHTS)}
+    record |= {"findings": list(model.findings()), "data": origin(plan), "weights": sha256(run / WEIGHTS)}
     write_json(run / RECORD, provenance(**record))
     closing = f"trained, not evaluated. To evaluate: python -m pdekit.evaluate run={run}"
     if config.get("evaluate", True):  # runs of earlier versions do not say
         with timed(seconds, "evaluation"):
             closing = evaluate_plan(plan, run)
         write_json(run / RECORD, provenance(**record))
-    print(*model.findings(), closing, sep="\n")
+    print(*record["findings"], closing, sep="\n")
     print(f"run: {run} (in Python: pdekit.load({str(run)!r}))")
     return run
 
@@ -256,11 +267,19 @@ def prepare_model(plan: Plan, run: Path, seconds: dict[str, float]) -> dict[str,
 
 
 def evaluate_plan(plan: Plan, run: Path) -> str:
-    """Score the trained model of a plan into its run folder and write the report; return the closing lines."""
-    source = scoring.Origin(plan.data_name, run, plan.recipe, plan.base, plan.trust)
+    """Score the trained model of a plan into its run folder and write the report; return the closing lines.
+
+    A model that found parameters from measurements is compared with the solution that has these parameters.
+    """
+    data, recipe, name, found = plan.data, plan.recipe, plan.data_name, plan.config.get("found")
+    if found:
+        recipe, name = with_parameters(recipe, found), f"{name}-found"
+        data = DataModule.from_folder(generate(recipe, plan.base))
+        data.set_window(*plan.model.window)
+    source = scoring.Origin(name, run, recipe, plan.base, plan.trust)
     models = {plan.name: plan.model.eval()}
     with writing_to(run):
-        return scoring.evaluate_models(models, plan.data, run, plan.evaluation, source, evaluation_device(plan.engine))
+        return scoring.evaluate_models(models, data, run, plan.evaluation, source, evaluation_device(plan.engine))
 
 
 def shared_folder(worker: bool) -> Path | None:

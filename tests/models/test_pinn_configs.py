@@ -11,7 +11,8 @@ from omegaconf import OmegaConf
 from pdekit.cli.command_line import CONFIGS, choices
 from pdekit.models.pinn import PINN
 from pdekit.pdes.initial_states import sampled
-from pdekit.recipes.instance import instance_from
+from pdekit.recipes.instance import in_words, instance_from
+from pdekit.recipes.trajectories import recipe_from
 from pdekit.runs import build_model
 from pdekit.settings import Training
 from pdekit.train import register_training
@@ -47,6 +48,31 @@ def test_every_instance_of_every_dataset_is_a_state_of_its_equation(data):
         u = sampled(problem.instance, problem.grid)
         assert u.shape == (problem.n_channels, *problem.grid.shape) and torch.isfinite(u).all()
         assert problem.pde.dims == (1, 2, 3) or problem.ndim in problem.pde.dims
+
+
+@pytest.mark.parametrize("data", choices("data"))
+def test_a_dataset_without_an_instance_of_its_own_asks_for_one(data):
+    """model=pinn takes the published instance; where there is none, the message lists what there is."""
+    config = composed([f"data={data}"])
+    blocks = config["data"].get("instances", {})
+    assert config["instance"] == "published"
+    if "published" in blocks:
+        recipe = instance_from(config["data"], "published")
+        build_model(config["model"], recipe.problem("test"))
+        said = in_words(recipe_from(config["data"]), recipe, "published")
+        assert said.startswith(f"instance published of {data}, which differs from the dataset in ")
+        return
+    with pytest.raises(ValueError, match=r"expected (instance=NAME|a dataset with an instance)") as refused:
+        instance_from(config["data"], "published")
+    assert all(name in str(refused.value) for name in blocks)
+
+
+def test_the_sentence_names_what_differs():
+    config = composed(["data=ks"])["data"]
+    said = in_words(recipe_from(config), instance_from(config, "published"), "published")
+    assert "viscosity 0.01 (1 in the dataset); box 2 (64 in the dataset)" in said and "frames 51 (" in said
+    same = recipe_from(config)
+    assert in_words(same, same, "all") == "instance all of ks"
 
 
 def test_settings_of_nested_parts_can_be_given_on_the_command_line():

@@ -184,10 +184,10 @@ def test_noise_is_a_share_of_the_deviation_of_each_field():
     u = torch.stack([100 + 5 * torch.sin(2 * math.pi * grid.coordinates(0)), 0.1 * torch.cos(2 * math.pi *
                      grid.coordinates(0))])  # fmt: skip
     batch = Trajectory(u=u.expand(1, 3, 2, 64), t=torch.arange(3.0)[None], index=torch.tensor([0]))
-    problem = Problem(grid, (Field("a"), Field("b")), dt=1.0, n_frames=3)
+    problem = Problem(grid, (Field("a"), Field("b")), dt=1.0, n_frames=3, pde=AllenCahn())
     seen = []
     for noise in (0.0, 0.2):
-        unknowns = Unknowns(Inverse({"diffusivity": 1.0}, n_observations=20_000, noise=noise), AllenCahn(), 1, 2)
+        unknowns = Unknowns(Inverse({"diffusivity": 1.0}, n_observations=20_000, noise=noise), problem)
         unknowns.observe([batch], problem)
         seen.append(unknowns.observed.double())
     deviation = (seen[1] - seen[0]).std(0)

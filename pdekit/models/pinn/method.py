@@ -12,12 +12,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.fields import Problem, Trajectory
+from pdekit.measurements import Measurements
 from pdekit.models.base import Surrogate
 from pdekit.models.pinn.balancing import gradient_norm_weights
+from pdekit.models.pinn.checks import check_given, check_options, check_problem
 from pdekit.models.pinn.cloud import Cloud
 from pdekit.models.pinn.collocation import Collocation
 from pdekit.models.pinn.conditions import walls_of
+from pdekit.models.pinn.estimate import CHUNK, Estimate, Rows, estimate_in_words, estimate_of
 from pdekit.models.pinn.form import Form
 from pdekit.models.pinn.inverse import Inverse, Unknowns, finding
 from pdekit.models.pinn.plan import SecondOrder, place_of, shares, window_stages
@@ -25,11 +28,11 @@ from pdekit.models.pinn.solution import Known, Solution
 from pdekit.models.pinn.weighting import Weighting
 from pdekit.models.stages import Stage
 from pdekit.pdes.base import PDE
-from pdekit.pdes.initial_states import sampled
 from pdekit.settings import Training
 
 CHECKED = 4096  # points of a validation
-MISMATCH = 1e-3  # relative distance of a given state from the instance's
+INVERSE = 6  # place of `inverse` among the arguments
+CONSTRAINTS = 2048  # points at which an estimate of unknown parameters takes the equation as a constraint
 
 
 class PINN(Surrogate):
@@ -77,13 +80,14 @@ class PINN(Surrogate):
         self.cloud = Cloud(collocation or Collocation(), self.weighting, walls.asked, problem.ndim + 1)
         self.unknowns = None
         if inverse is not None:
-            self.unknowns = Unknowns(inverse, problem.pde, problem.ndim, problem.n_channels)
+            self.unknowns = Unknowns(inverse, problem)
         check_options(form, self.second, inverse, bool(walls.asked))
         self.register_buffer("term_weights", torch.ones(len(self.terms)))
         self.register_buffer("window_now", torch.zeros((), dtype=torch.long))
         self._fixed = False  # whether weights are fixed within a step, for a line search
         self._known: Known | None = None  # of the points; loaded ones are others
-        self.register_load_state_dict_post_hook(lambda module, keys: setattr(module, "_known", None))
+        self._estimate: Estimate | None = None  # of the present weights
+        self.register_load_state_dict_post_hook(lambda module, keys: module._forget())
 
     def calibrate(self, batches: Iterable[Trajectory]) -> None:
         """Read nothing, unless a coefficient is to be found: then read observations."""
@@ -173,10 +177,71 @@ class PINN(Surrogate):
             found += window_stages(own, self.second, window, prefixes, n, self.linearised)
         return tuple(found)
 
+    def measure(self, measurements: Measurements) -> None:
+        """Find the unknown parameters from measurements, instead of observations drawn from the data.
+
+        Raises:
+            ValueError: if there are no unknown parameters.
+        """
+        if self.unknowns is None:
+            raise ValueError(
+                "expected unknown parameters for measurements, got none; use model=pinn_inverse and give "
+                "model.inverse.start.NAME=FIRST_GUESS"
+            )
+        self.unknowns.measure(measurements)
+        given, options = self.arguments  # from which a run builds the model again
+        self.arguments = (given[:INVERSE], {**options, "inverse": self.unknowns.inverse})
+
+    def estimate(self) -> Estimate:
+        """Return the unknown parameters with their spread, see `pdekit.models.pinn.estimate`.
+
+        Raises:
+            ValueError: if there are no unknown parameters.
+        """
+        if self.unknowns is None:
+            raise ValueError("expected a model with unknown parameters, got one without; set model.inverse.start")
+
+        def solution(points: Tensor) -> Tensor:
+            return self.solution.outputs(points, window)
+
+        window = int(self.window_now)
+        if self._estimate is None:
+            weights = list(self.solution.nets[window].parameters())
+            self._estimate = estimate_of(self.unknowns, solution, weights, self._rows(window))
+        return self._estimate
+
+    def _rows(self, window: int) -> list[Rows]:
+        """Residuals of the equation and of conditions in the loss, weighted as there, in chunks of points."""
+        points = self.cloud.points[:: max(1, len(self.cloud.points) // CONSTRAINTS)]
+        share = (self.term_weights[: 1 + len(self.solution.auxiliary)] / len(points)).sqrt()
+
+        def equation(chunk: Tensor) -> Rows:
+            def rows() -> Tensor:
+                parts = zip(self.solution.residual(self.pde, chunk, window), share, strict=True)
+                return torch.cat([(part * weight).reshape(-1) for part, weight in parts])
+
+            return rows
+
+        def boundary() -> Tensor:
+            errors = self.solution.boundary_errors(self.cloud.sides, window)
+            return torch.cat([(e * (self.weighting.boundary / e.numel()) ** 0.5).reshape(-1) for e in errors])
+
+        def initial() -> Tensor:
+            errors = self.solution.initial_error(window, self.cloud.points)
+            return (errors * (self.weighting.initial / errors.numel()) ** 0.5).reshape(-1)
+
+        conditions = [initial] * self.soft + [boundary] * bool(self.solution.walls.asked)
+        return [*(equation(chunk) for chunk in points.split(CHUNK)), *conditions]
+
     def findings(self) -> Sequence[str]:
-        """Name the unknown parameters: the value that was found, and the one that the equation of the data has."""
-        found = {} if self.unknowns is None else self.unknowns.values()
-        return [finding(name, float(value), float(getattr(self.problem.pde, name))) for name, value in found.items()]
+        """Say what was found of unknown parameters, next to the values of the data's equation where these are known."""
+        if self.unknowns is None:
+            return []
+        found, names = self.estimate(), [field.name for field in self.problem.fields]
+        if self.unknowns.measured:
+            return estimate_in_words(found, self.unknowns.stated is not None, names)
+        values = zip(found.names, found.values, found.deviations, strict=True)
+        return [finding(name, value, spread, float(getattr(self.problem.pde, name))) for name, value, spread in values]
 
     def batches(self, data: Any) -> Iterable[Trajectory]:
         """Return empty batches without end: no data are needed."""
@@ -186,6 +251,7 @@ class PINN(Surrogate):
     def before_step(self, stage: Stage, step: int) -> None:
         """Set new points, causal weights and weights of terms, where they are due."""
         window, second = place_of(stage)
+        self._estimate = None
         every = self.cloud.collocation.every
         if window != int(self.window_now):
             self._enter(window)
@@ -199,6 +265,9 @@ class PINN(Surrogate):
                 self.cloud.weigh(self.squares(self.cloud.points, window).sum(0), self.initial_loss(window))
         if due and self.weighting.balancing == "gradient_norm" and len(self.term_weights) > 1:
             self._balance(window)
+
+    def _forget(self) -> None:
+        self._known = self._estimate = None
 
     def _enter(self, window: int) -> None:
         self.solution.enter(window)
@@ -235,21 +304,7 @@ class PINN(Surrogate):
         Raises:
             ValueError: if the state given at t = 0 is not that of the instance, or a time is beyond its span.
         """
-        last = self.solution.spans[-1][1]
-        if bool((t > last * (1 + 1e-6)).any()) or bool((t < 0).any()):
-            raise ValueError(
-                f"expected times in [0, {last:g}], the span that was fitted, found {float(t.min()):g} to "
-                f"{float(t.max()):g}; a PINN does not go beyond its span: train it on a longer one"
-            )
-        at_start = given.t[:, -1].abs() <= 1e-6 * last
-        if bool(at_start.any()):
-            start = sampled(self.problem.instance, self.problem.grid).to(given.u.device)
-            error = (given.u[at_start, -1].double() - start).flatten(1).norm(dim=1) / start.norm()
-            if bool((error > MISMATCH).any()):
-                raise ValueError(
-                    f"expected the initial state of the instance that was fitted, found one that differs by "
-                    f"{float(error.max()):.1%}; a PINN solves one instance: train another one for this state"
-                )
+        check_given(self.problem, self.solution.spans[-1][1], given, t)
         u = self.solution.frames(t.reshape(-1)).unflatten(0, tuple(t.shape)).to(given.u.dtype)
         return u.expand(members, *u.shape)
 
@@ -266,44 +321,3 @@ class Endless:
 
     def __iter__(self) -> Iterator[Trajectory]:
         return itertools.repeat(self.batch)
-
-
-def check_problem(problem: Problem) -> None:
-    """Refuse problems that are not one instance of an equation in time on a uniform grid.
-
-    Raises:
-        ValueError: on such a problem.
-    """
-    if not isinstance(problem.pde, PDE) or not isinstance(problem.grid, Grid) or problem.steady:
-        raise ValueError(
-            "expected a problem in time with an equation on a uniform grid, found another; a PINN is not defined for it"
-        )
-    if problem.instance is None or problem.params:
-        found = f"varying {', '.join(problem.params)}" if problem.params else "none"
-        raise ValueError(
-            f"expected one instance (an initial state as a function, fixed parameters), found {found}; "
-            "choose one with instance=published, instance=smooth or instance=sample:0"
-        )
-
-
-def check_options(form: Form, second: SecondOrder, inverse: Inverse | None, asked: bool) -> None:
-    """Refuse options that exclude each other.
-
-    Args:
-        form, second, inverse: of a PINN.
-        asked: whether boundary conditions are terms of the loss.
-
-    Raises:
-        ValueError: naming the options.
-    """
-    if inverse is not None and form.initial == "carried":
-        raise ValueError(
-            "expected initial=hard or soft with unknown parameters, got carried, which would need to know them; use "
-            "hard"
-        )
-    others = form.initial == "soft" or inverse is not None or asked or form.derivatives != "taylor"
-    if second.optimiser == "levenberg_marquardt" and others:
-        raise ValueError(
-            "expected derivatives=taylor, hard initial conditions, boundary conditions that hold by construction and "
-            "no unknown parameters for levenberg_marquardt, found others; use self_scaled_broyden"
-        )
