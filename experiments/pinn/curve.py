@@ -120,7 +120,7 @@ def finished(path: Path) -> set[tuple[str, str, str]]:
 
 
 def configuration(problem: str, overrides: list[str]) -> dict:
-    """What pdekit.train would run."""
+    """Return what pdekit.train would run."""
     register_schema()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         return OmegaConf.to_container(compose("train", ["model=pinn", *overrides]), resolve=True)

@@ -1,4 +1,4 @@
-"""What a kink of the initial state costs a PINN whose start holds by construction, and what carrying the start saves.
+"""Cost of a kink of the initial state for a PINN whose start holds by construction, and gain of carrying the start.
 
     python experiments/pinn/kink.py
 

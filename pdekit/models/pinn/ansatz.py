@@ -16,7 +16,7 @@ from pdekit.pdes.base import PDE
 
 
 class Ansatz:
-    """How outputs N of a net become fields.
+    """Form in which outputs N of a net become fields.
 
     With hard initial conditions the state at t_0 is exact. With carried ones, on periodic boxes,
     u = exp(-a s) exp((t - t_0) L) u_0 + s c N with the linear part L of the equation: what L makes of the start (a kink

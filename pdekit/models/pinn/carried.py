@@ -127,7 +127,7 @@ def resolving(state: Callable[[Sequence[Any]], tuple[Any, ...]], grid: Grid) -> 
 
 
 def _multiplicity(fourier: Fourier) -> Tensor:
-    """How often each mode of the half spectrum occurs in the whole; 0 for those at Nyquist, which are not carried."""
+    """Count each mode of the half spectrum in the whole one; 0 for those at Nyquist, which are not carried."""
     counts = torch.where(fourier.modes[-1] == 0, 1.0, 2.0).to(torch.float64).expand(fourier.spectrum_shape).clone()
     for m, n in zip(fourier.modes, fourier.grid.shape, strict=True):
         counts = counts * (2 * m.abs() != n)

@@ -15,7 +15,7 @@ RAD_BLOCK = 4096  # points whose residual is evaluated at once
 
 @dataclass(frozen=True)
 class Collocation:
-    """How points are chosen.
+    """Settings by which points are chosen.
 
     - uniform: independent points.
     - sobol: a scrambled low-discrepancy sequence.

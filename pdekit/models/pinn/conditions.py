@@ -76,7 +76,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Walls:
-    """What holds at the ends of the axes.
+    """Conditions at the ends of the axes.
 
     Args:
         kept: for each axis, whether fields keep their initial values at its lower and its upper end, by construction.

@@ -10,7 +10,7 @@ DERIVATIVES = ("taylor", "nested")
 
 @dataclass(frozen=True)
 class Form:
-    """How a net becomes a solution.
+    """Choices by which a net becomes a solution.
 
     Args:
         initial: hard (exact by construction), carried (exact, and carried on by the linear part of the equation) or
