@@ -39,6 +39,7 @@ class Estimate:
         deviations: standard deviations of these, +inf where the observations do not determine one.
         correlation: of the estimates, "unknown unknown".
         trained: values that the training ended with, before the Gauss-Newton step.
+        near: whether the step was small enough to be linear; if not, ``values`` are the trained ones.
         misfit: root mean square of the errors of each field, nan where it was not observed.
         noise: standard deviation that the spread was computed with, of each field.
         points: "row coordinate", time last; observed, predicted: "row field".
@@ -49,6 +50,7 @@ class Estimate:
     deviations: tuple[float, ...]
     correlation: Float[Tensor, "unknown unknown"]
     trained: tuple[float, ...]
+    near: bool
     misfit: tuple[float, ...]
     noise: tuple[float, ...]
     points: Float[Tensor, "row coordinate"]
@@ -161,7 +163,8 @@ def estimate_of(
     step = gauss_newton(jacobian(constraints, parameters), found, len(names), fields, stated, size)
     bounds = [unknowns.bounds[name] for name in names]
     trained = torch.stack([free.detach() for free in unknowns.free.values()]).to(size)
-    moved = trained + step.change if step.change.abs().max() <= FAR else trained
+    near = bool(step.change.abs().max() <= FAR)
+    moved = trained + step.change if near else trained
     slopes = torch.tensor([one.slope(z) for one, z in zip(bounds, moved, strict=True)], dtype=moved.dtype)
     deviations = step.covariance.diagonal().sqrt()
     with torch.no_grad():
@@ -174,6 +177,7 @@ def estimate_of(
         tuple((deviations * slopes.abs()).tolist()),
         step.covariance / deviations.outer(deviations),
         tuple(float(one.value(z)) for one, z in zip(bounds, trained, strict=True)),
+        near,
         tuple(torch.where(count > 0, (squares / count).sqrt(), torch.nan).tolist()),
         tuple(step.noise.tolist()),
         unknowns.places.detach(),
@@ -198,6 +202,11 @@ def estimate_in_words(estimate: Estimate, stated: bool, fields: Sequence[str]) -
             )
         else:
             said.append(f"{name} {value:.4g} +- {deviation:.2g} (one standard deviation, Gauss-Newton)")
+    if not estimate.near:
+        said.append(
+            "the Gauss-Newton step was too large to be linear, and the values are those of the training: train longer, "
+            "or start from a better guess"
+        )
     for name, misfit, noise in zip(fields, estimate.misfit, estimate.noise, strict=True):
         if math.isnan(misfit):
             continue
