@@ -24,7 +24,8 @@ from pdekit.models.pinn.inverse import Unknowns
 
 Rows = Callable[[], Float[Tensor, "_"]]
 CHUNK = 64  # residuals of one graph, whose rows of the Jacobian are taken one by one
-CUT = 1e-6  # share of the largest singular value of C_w below which a direction of the weights is left alone
+CUT = 1e-5  # share of the largest singular value of C_w below which a direction of the weights is left alone
+PER_WEIGHT = 4  # residuals for each weight, below which they say more of their points than of the equation
 SINGULAR = 1e-6  # share of the largest singular value of S, its columns scaled, below which unknowns are not determined
 FAR = 0.5  # change of a free parameter beyond which the step is no linear one any more
 
@@ -145,6 +146,9 @@ def estimate_of(
         weights: of the net.
         constraints: each makes some of the residuals that must vanish, weighted as in the loss.
 
+    With fewer than four residuals for each weight, c is taken as zero: the step then does not correct what is left of
+    the residuals.
+
     Limits: the trained solution must be near the solution of the equation, because the step is linear; where the step
     changes a free parameter by more than 0.5, the trained value is kept. The spread holds what the noise of the
     observations does, not errors of the equation or of its conditions.
@@ -160,7 +164,9 @@ def estimate_of(
     found = jacobian([errors(rows) for rows in chunks], parameters)
     size, fields, noise = unknowns.size.to(found[0]), present.nonzero()[:, 1], unknowns.noise()
     stated = None if noise is None else noise.to(size)
-    step = gauss_newton(jacobian(constraints, parameters), found, len(names), fields, stated, size)
+    c, slopes_c = jacobian(constraints, parameters)
+    c = c if len(c) >= PER_WEIGHT * (slopes_c.shape[1] - len(names)) else torch.zeros_like(c)
+    step = gauss_newton((c, slopes_c), found, len(names), fields, stated, size)
     bounds = [unknowns.bounds[name] for name in names]
     trained = torch.stack([free.detach() for free in unknowns.free.values()]).to(size)
     near = bool(step.change.abs().max() <= FAR)

@@ -32,7 +32,6 @@ from pdekit.settings import Training
 
 CHECKED = 4096  # points of a validation
 INVERSE = 6  # place of `inverse` among the arguments
-CONSTRAINTS = 2048  # points at which an estimate of unknown parameters takes the equation as a constraint
 
 
 class PINN(Surrogate):
@@ -212,7 +211,7 @@ class PINN(Surrogate):
 
     def _rows(self, window: int) -> list[Rows]:
         """Residuals of the equation and of conditions in the loss, weighted as there, in chunks of points."""
-        points = self.cloud.points[:: max(1, len(self.cloud.points) // CONSTRAINTS)]
+        points = self.cloud.points
         share = (self.term_weights[: 1 + len(self.solution.auxiliary)] / len(points)).sqrt()
 
         def equation(chunk: Tensor) -> Rows:
