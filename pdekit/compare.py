@@ -16,7 +16,7 @@ from pdekit.cli.sentences import sentences
 from pdekit.cli.stored import read_config
 
 USAGE = """\
-Lay evaluated runs of one data set side by side: one table, overlaid curves, tables for Markdown and LaTeX.
+Compare evaluated runs of one dataset: one table, overlaid curves, tables for Markdown and LaTeX.
 
   python -m pdekit.compare runs='[PATH,PATH,...]' [folder=comparison]
   python -m pdekit.compare runs='runs/*-ks'
@@ -29,7 +29,7 @@ evaluated on the same test trajectories and grid as the first one is named and l
 
 
 APART = ("seed", "runs_dir", "data_dir", "evaluation")
-"""What may differ between runs of one method."""
+"""Settings that may differ between runs of one method."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -86,7 +86,7 @@ def compare(runs: list[Path], folder: Path) -> str:
 
 
 def configuration(run: Path) -> dict[str, Any] | None:
-    """What a run was configured with, but for its seeds and where its files go; None if that is not known."""
+    """Return the configuration of a run without its seeds and folders; None if the run stores none."""
     path = run / "config.yaml"
     if not path.is_file():
         return None

@@ -1,4 +1,4 @@
-"""Evaluate a trained run beside baselines and solvers, over any horizon.
+"""Evaluate a trained run next to baselines and solvers, over any horizon.
 
 python -m pdekit.evaluate run=runs/2026-01-01-pde_refiner-kolmogorov horizon=200 members=8
 """
@@ -36,14 +36,14 @@ settings:
   starts=[0,20]             frames of each trajectory to begin at
   batch_size=16             trajectories forecast together; times are measured with it
   resolution=128            points of each axis to forecast on; those of the data if not given
-  resolutions=[0.5,1,2]     errors on other grids, as shares of the data grid, in a table beside all else
+  resolutions=[0.5,1,2]     errors on other grids, as shares of the data grid, in a table of their own
   measures=[rmse,vrmse]     names in pdekit.metrics.catalogue; all that suit if not given
   sweep_sizes=[0.5,1.0]     solver grids, as shares of the data grid; [] for no solvers
   sweep_steps=[1,4]         solver steps between frames
   sweep_refinements=[0.25]  where a case made the data: its solver with shares of its resolution; [] for none
-  sweep_orders=[2]          and with elements of these orders beside its own
+  sweep_orders=[2]          and with elements of these orders in addition to its own
   sweep_precisions=[float64]  of the solvers; float32 and float64 if not given
-  timing_batches=[1,64]     batches with which forecasts are timed beside batch_size
+  timing_batches=[1,64]     batches with which forecasts are timed in addition to batch_size
   error=correlation_time    first axis of the cost chart; if not given, nrmse, or correlation_time of
                             chaotic problems
   compare_at=20             its lead time; if not given, the last one at which the better of surrogate and

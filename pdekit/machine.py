@@ -54,7 +54,7 @@ def prepare() -> None:
 
 
 def describe_machine() -> dict[str, str | int | float | None]:
-    """What a measured time depends on: processor, cores, threads, memory, GPU, Python, platform.
+    """Return what a measured time depends on: processor, cores, threads, memory, GPU, Python, platform.
 
     Returns:
         ``cpu`` (model), ``cores`` (that this process may use), ``memory_gib``, ``torch_threads``, ``gpu``

@@ -1,4 +1,4 @@
-"""Where a result comes from: versions, commit, machine, seeds, hashes, times."""
+"""Origin of a result: versions, commit, machine, seeds, hashes, times."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PACKAGES = ("pdekit", "torch", "lightning", "numpy", "neuraloperator", "hydra-co
 
 
 def provenance(**known: Any) -> dict[str, Any]:
-    """Time, versions, commit and machine, and what the caller knows beside them (seed, data, seconds)."""
+    """Time, versions, commit and machine, and what the caller adds (seed, data, seconds)."""
     return {
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},

@@ -274,7 +274,7 @@ def load(path: str | Path, trust: Sequence[str] = (), device: str = "cpu", model
 
     Args:
         path: the run folder.
-        trust: packages beside pdekit that its method, nets or equation may come from. Loading runs their code.
+        trust: packages in addition to pdekit that its method, nets or equation may come from. Loading runs their code.
         device: where the model lives.
         model: constructed as for training, for a run whose model no configuration can name (it was made in Python
             from a lambda or a class of a script). It is given the run's weights. None: it is built as configured.

@@ -1,4 +1,4 @@
-"""What can be set for training: dataclasses of plain values, so that an entry point can check them without torch."""
+"""Settings of training: dataclasses of plain values, so that an entry point can check them without torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Settings = TypeVar("Settings")
 
 @dataclass
 class Training:
-    """How to train.
+    """Settings of the optimisation.
 
     Args:
         steps: optimiser steps.
@@ -61,7 +61,7 @@ class Engine:
         max_time: wall-clock limit of training, DD:HH:MM:SS; null for none.
         threads: of torch on the CPU; null for torch's choice.
         compile: whether torch.compile fuses the nets while they are trained.
-        tensorboard: whether to log for TensorBoard, beside metrics.csv.
+        tensorboard: whether to log for TensorBoard in addition to metrics.csv.
     """
 
     accelerator: str = "cpu"

@@ -23,7 +23,7 @@ SEARCH = "hydra.searchpath"
 
 @dataclass(frozen=True)
 class Typed:
-    """What was typed after the name of a command.
+    """Options and overrides that follow the name of a command.
 
     Args:
         overrides: ``key=value``.

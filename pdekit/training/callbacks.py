@@ -1,4 +1,4 @@
-"""What happens around a training step: seeds, the running average of the weights, checkpoints, progress."""
+"""Callbacks around a training step: seeds, the running average of the weights, checkpoints, progress."""
 
 from __future__ import annotations
 

@@ -43,11 +43,11 @@ class Diverged(FloatingPointError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How training ended.
+    """End of a training.
 
     Args:
         finished: whether all stages took all their steps, or stopped by their own rule.
-        interrupted: whether somebody stopped it.
+        interrupted: whether it was asked to stop.
         steps: optimiser steps taken in this call and before it.
         seconds: wall time of this call.
     """
@@ -243,8 +243,7 @@ def train_stages(
 
 
 def evaluation_device(engine: Engine) -> torch.device:
-    """Where a model that was trained is evaluated: on the GPU if it was trained on one (Lightning hands it back on the
-    CPU)."""
+    """Device of the evaluation: the GPU if the model was trained on one (Lightning returns it on the CPU)."""
     gpu = engine.accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available()
     return torch.device("cuda" if gpu else "cpu")
 

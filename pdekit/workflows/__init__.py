@@ -1,1 +1,1 @@
-"""What an entry point does, without the command line: a training run and an evaluation."""
+"""Work of the entry points, without the command line: a training run and an evaluation."""

@@ -324,7 +324,7 @@ def how_to_go_on(config: Mapping[str, Any], run: Path, override: str = "") -> st
 
 
 def origin(plan: Plan) -> dict[str, Any]:
-    """Where the data of a run come from, for its provenance: a recipe, a folder of files, or memory."""
+    """Return the origin of the data of a run, for its provenance: a recipe, a folder of files, or memory."""
     name = plan.config["choices"]["data"]
     if plan.recipe is not None:
         return {"name": plan.recipe.name, "recipe": plan.recipe.hash}
