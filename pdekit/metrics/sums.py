@@ -25,7 +25,7 @@ class Sums:
     """Sums over space of one field, of each channel: "... batch time channel".
 
     Attributes:
-        u, wide: the field, "... batch time channel *space", as it is and in float64.
+        u: the field, "... batch time channel *space".
         eps: the rounding of its values.
         mean: <u>.
         square: <u^2>.
@@ -43,15 +43,20 @@ class Sums:
     def __init__(self, u: Tensor, problem: Problem, mask: Tensor | None = None, eps: float | None = None):
         self.u, self.problem, self.mask = u, problem, mask
         self.eps = rounding_of(u) if eps is None else eps
-        self.wide, space = u.double(), space_dims(problem)
-        self.mean = average(self.wide, problem, mask)
-        self.square = average(self.wide.square(), problem, mask)
+        wide, space = self.wide, space_dims(problem)
+        self.mean = average(wide, problem, mask)
+        self.square = average(wide.square(), problem, mask)
         self.variation = average(self.deviation.square(), problem, mask)
-        size = self.wide.abs()
+        size = wide.abs()
         if mask is not None:
             size = torch.where((mask > 0).unsqueeze(1), size, size.new_zeros(()))
         self.absolute = average(size, problem, mask)
         self.largest = size.amax(space) if space else size
+
+    @property
+    def wide(self) -> Tensor:
+        """The field in float64; not kept, to keep memory small."""
+        return self.u.double()
 
     @property
     def deviation(self) -> Tensor:
