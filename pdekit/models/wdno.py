@@ -184,8 +184,7 @@ class WDNO(Surrogate):
         Raises:
             ValueError: if they are not, the frames given are not ``history`` many, or forcing is missing.
         """
-        if given.u.shape[1] != self.history:
-            raise ValueError(f"expected {self.history} history frames, got {given.u.shape[1]}; cut given.u")
+        self.check_history(given)
         steps, ticks = torch.ones(1, dtype=torch.long), torch.zeros(len(given), dtype=torch.long)
         if not self.problem.steady:
             steps, ticks = steps_to(t, given.t[:, -1], time_steps(self.problem, given))
@@ -224,7 +223,11 @@ class WDNO(Surrogate):
             strength: weight of the objective, whose scale is that of a negative log-likelihood.
             until: guidance is off below this level.
             generator: its initial seed fixes the sample.
+
+        Raises:
+            ValueError: if the frames given are not ``history`` many.
         """
+        self.check_history(given)
         inner = normalised(given, self.normaliser)
 
         def update(clean: Tensor, y: Tensor, k: float) -> Tensor:
@@ -237,6 +240,11 @@ class WDNO(Surrogate):
         source, ticks = Noise(generator, 1, given.index, len(given)), torch.zeros(len(given), dtype=torch.long)
         frames = self.block(inner.u, inner, source, ticks, lambda denoise: guided(denoise, update, until))
         return self.normaliser.decode(frames)
+
+    def check_history(self, given: Trajectory) -> None:
+        """Raises ValueError if the frames given are not ``history`` many."""
+        if given.u.shape[1] != self.history:
+            raise ValueError(f"expected {self.history} history frames, got {given.u.shape[1]}; cut given.u")
 
     def block(
         self,

@@ -221,6 +221,8 @@ def test_another_number_of_history_frames_is_refused():
     model, batch = made(make_problem()), make_batch(make_problem())
     with pytest.raises(ValueError, match="expected 1 history frames, got 2"):
         model.forecast(batch.frames(slice(0, 2)), batch.t[:, 2:])
+    with pytest.raises(ValueError, match="expected 1 history frames, got 2"):
+        model.steered(batch.frames(slice(0, 2)), lambda u: u.sum((1, 2, 3)))
 
 
 class Stopped(RuntimeError):
