@@ -1,7 +1,11 @@
 """Runs side by side: merged scores, tables, and what is refused."""
 
 import dataclasses
+import functools
+import shutil
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,8 +52,18 @@ def waves(seed=0, n_trajectories=3, n_frames=9):
     return Arrays(dataclasses.replace(PROBLEM, n_frames=n_frames), Trajectory(u=u, t=t))
 
 
+@functools.cache
+def plain(factor):
+    """A scored run without options, made once for all tests."""
+    folder = tempfile.TemporaryDirectory()
+    scored(Path(folder.name) / "run", factor, waves())
+    return folder
+
+
 def scored(folder, factor, source=None, name="fno", **options):
     """A scored run with one surrogate."""
+    if source is None and name == "fno" and not options:
+        return Path(shutil.copytree(Path(plain(factor).name) / "run", folder))
     source = source or waves()
     baselines = {"persistence": Persistence(source.problem)}
     options = {"baselines": baselines, "progress": False, "attrs": {"data": "waves"}} | options
@@ -57,9 +71,10 @@ def scored(folder, factor, source=None, name="fno", **options):
     return folder
 
 
-@pytest.fixture
-def runs(tmp_path):
-    return [scored(tmp_path / "runs" / "a", 1.1), scored(tmp_path / "runs" / "b", 1.2, horizon=5, members=2)]
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    return [scored(folder / "a", 1.1), scored(folder / "b", 1.2, horizon=5, members=2)]
 
 
 def command(monkeypatch, *arguments):
