@@ -24,7 +24,7 @@ from pdekit.models.pinn.inverse import Unknowns
 
 Rows = Callable[[], Float[Tensor, "_"]]
 CHUNK = 64  # residuals of one graph, whose rows of the Jacobian are taken one by one
-CUT = 1e-5  # share of the largest singular value of C_w below which a direction of the weights is left alone
+CUT = 1e-6  # share of the largest singular value of C_w below which a direction of the weights is left alone
 PER_WEIGHT = 4  # residuals for each weight, below which they say more of their points than of the equation
 SINGULAR = 1e-6  # share of the largest singular value of S, its columns scaled, below which unknowns are not determined
 FAR = 0.5  # change of a free parameter beyond which the step is no linear one any more
