@@ -38,7 +38,7 @@ def tune_allocator() -> bool:
 def set_threads_policy() -> bool:
     """Let idle OpenMP threads sleep instead of spinning, unless OMP_WAIT_POLICY is set already.
 
-    A spinning pair of threads beside another busy process can take ten times the time of one thread.
+    A spinning pair of threads next to another busy process can take ten times the time of one thread.
 
     Returns:
         Whether the policy can still take effect: OpenMP reads it once, when torch is imported.

@@ -30,7 +30,7 @@ from tests.source_tree import (
 ENTRY_POINTS = {"train", "generate", "evaluate", "compare", "inspect", "convert"}
 COMMAND_LINE = ENTRY_POINTS | {"cli", "__main__"}  # what the entry points share
 
-# what the files of each layer may import of pdekit, beside their own layer
+# what the files of each layer may import of pdekit, next to their own layer
 EQUATIONS = {"boundaries", "fields", "calculus", "pdes", "rollout", "solvers", "simulators"}
 LAYERS = {
     "machine": set(),

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.shape_exceptions import WIDE_PROSE
-
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CARDS = sorted((ROOT / "datasets").glob("*/README.md"))
@@ -28,9 +26,7 @@ def name(path):
 
 def test_prose_has_at_most_88_columns():
     wide = {name(path): lines for path in PAGES if (lines := wrap().wide_lines(path.read_text()))}
-    new = {path: lines[:2] for path, lines in wide.items() if path not in WIDE_PROSE}
-    assert not new, f"python docs/wrap.py {' '.join(new)}"
-    assert set(wide) >= WIDE_PROSE, "remove what is wrapped from WIDE_PROSE in tests/shape_exceptions.py"
+    assert not wide, f"python docs/wrap.py {' '.join(wide)}"
 
 
 def without_code(text):

@@ -54,7 +54,7 @@ class DataModule(LightningDataModule):
         Args:
             folder: as `pdekit.recipes.generation.generate` returns it.
             loading: batch sizes, workers, seed.
-            trust: packages beside pdekit that the stored equation may come from.
+            trust: packages in addition to pdekit that the stored equation may come from.
         """
         sources = {}
         for split in SPLITS:

@@ -19,12 +19,12 @@ def open_published(
     """The splits of a published dataset, recognised by what lies in the folder.
 
     Args:
-        path: a folder with ``training`` and ``testing`` (or these as .tar.gz, unpacked beside them as far as needed) in
+        path: a folder with ``training`` and ``testing`` (or these as .tar.gz, unpacked there as far as needed) in
             the layout of Multiphysics Bench; one with ``data/{train,valid,test}`` in The Well's layout or ours; or a
             file or folder in one of the layouts of `pdekit.data.formats`.
         name: of the dataset.
         loading: batch sizes, workers, seed.
-        trust: packages beside pdekit that a stored equation may come from.
+        trust: packages in addition to pdekit that a stored equation may come from.
 
     Raises:
         FileNotFoundError, ValueError: if nothing known is there; the message says what was found.

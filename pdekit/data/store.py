@@ -37,7 +37,7 @@ class Split:
 
     Args:
         path: the file.
-        trust: packages beside pdekit that the stored equation may come from.
+        trust: packages in addition to pdekit that the stored equation may come from.
 
     Raises:
         FileNotFoundError, ValueError: if the file is absent, damaged, foreign, or of a newer format.

@@ -37,7 +37,7 @@ from pdekit.fields import Grid, Points, Problem, Trajectory
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside ``path`` that takes its place when the block ends without an error.
+    """A temporary name next to ``path`` that takes its place when the block ends without an error.
 
     Raises:
         OSError: with a sentence, if the disk is full; nothing is left behind.

@@ -176,7 +176,7 @@ def _surrogates(scores: xr.Dataset, names: dict[str, str]) -> xr.Dataset:
 
 
 def _names(runs: Sequence[Path], scores: Sequence[xr.Dataset]) -> dict[Path, dict[str, str]]:
-    """For each run, its surrogates and what they are called beside the others."""
+    """For each run, its surrogates and what they are called next to the others."""
     found = {
         run: one.model.values[one.kind.values == "surrogate"].tolist() for run, one in zip(runs, scores, strict=True)
     }
@@ -190,7 +190,7 @@ def _names(runs: Sequence[Path], scores: Sequence[xr.Dataset]) -> dict[Path, dic
 def methods(
     runs: Sequence[Path], names: Mapping[Path, Mapping[str, str]], configs: Mapping[Path, Any]
 ) -> dict[str, str]:
-    """The method of each surrogate, by what it is called beside the others: the same for runs that differ in their seed
+    """The method of each surrogate, by its name in the comparison: the same for runs that differ in their seed
     only, "" where a configuration is not known. Another configuration of a method has the first of its runs behind it.
     """
     known = {run: configs.get(run) for run in runs}

@@ -111,7 +111,7 @@ def solved_wholes(
         problem: what is forecast, on the grid of the evaluation.
         recipe: that made the data, of a case.
         refinements: of the solvers, as shares of the resolution of the reference.
-        orders: of elements, beside those of the case; higher ones, and cases without elements, are left out.
+        orders: of elements, next to those of the case; higher ones, and cases without elements, are left out.
     """
     if not refinements:
         return {}, {"solver": "left out, because sweep_refinements is empty"}

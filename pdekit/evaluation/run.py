@@ -1,4 +1,4 @@
-"""The evaluation of trained runs beside all that they have to beat, and its report."""
+"""The evaluation of trained runs next to all that they have to beat, and its report."""
 
 from __future__ import annotations
 

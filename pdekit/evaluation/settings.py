@@ -21,7 +21,7 @@ class Evaluation:
         batch_size: trajectories forecast together, the same for all models; times are measured with it.
         seed: of the members.
         resolution: points of each axis on which to forecast, one number for all; null for the data grid.
-        resolutions: grids on which the error is told beside that, as shares of the data grid; each with the odd (or
+        resolutions: grids on which the error is given in addition, as shares of the data grid; each with the odd (or
             even) size next to it.
         measures: names in pdekit.metrics.catalogue; null for all. Those that do not suit the problem are left out.
             A measure of your own is named by its entry point or, with trust, by its dotted path.
@@ -30,8 +30,8 @@ class Evaluation:
         sweep_precisions: of the solvers, "float32" and "float64".
         sweep_refinements: where a case made the data (steady problems, geometries): its solver with these shares of the
             reference's resolution; none for no solvers.
-        sweep_orders: of its elements, if it has some: these beside its own, where they are lower.
-        timing_batches: batches with which forecasts are timed beside ``batch_size``; 1 is the latency of one forecast.
+        sweep_orders: of its elements, if it has some: these in addition to its own, where they are lower.
+        timing_batches: batches with which forecasts are timed, too; 1 is the latency of one forecast.
         judges: families of scores, names in pdekit.evaluation.judges.catalogue; null for all. Errors and costs are
             always there. A judge of your own is named by its entry point or, with trust, by its dotted path.
         sections: sections of your own for the report, named in the same way.

@@ -1,4 +1,4 @@
-"""Whether a forecast obeys its equation: the norm of the residual, beside that of the reference on the same frames.
+"""Whether a forecast obeys its equation: the norm of the residual, next to that of the reference on the same frames.
 
 The residual is that of the equation itself (`PDE.residual`) with spectral derivatives on periodic boxes, and finite
 differences of order 4 on bounded ones; the time derivative is a central difference over frames. Its error does not

@@ -111,7 +111,7 @@ class Window:
         return self.series.flatten(1, 2).mT
 
     def _once(self, name: str, make: Callable[[], Tensor]) -> Tensor:
-        """What several statistics ask for; made anew when frames have come in."""
+        """What several statistics ask for; made again when frames have come in."""
         if name not in self._made:
             self._made[name] = make()
         return self._made[name]

@@ -87,13 +87,13 @@ class Surrogate(nn.Module, ABC):
     def before_step(self, stage: Stage, step: int) -> None:
         """Called before each optimiser step of a stage, after the random seed of that step has been set.
 
-        The place to change what the loss depends on beside batch and parameters (collocation points, loss weights):
+        Change here what the loss depends on besides batch and parameters (collocation points, loss weights):
         an optimiser may evaluate the loss several times within a step, and it must not change under it. What changes
         belongs into buffers, so that a resumed run goes on from the same state. By default nothing.
         """
 
     def findings(self) -> Sequence[str]:
-        """What training has found beside forecasts, a sentence each, for a person. By default nothing."""
+        """What training has found in addition to forecasts, a sentence each, for a person. By default nothing."""
         return ()
 
     def batches(self, data) -> Iterable:

@@ -33,7 +33,7 @@ class OneStep(Stepper):
         normalisation: of fields and coeffs: "deviation", "quantile" for heavy tails, or one of them by name, see
             `Normaliser`.
         distance: whether the net also sees the signed distance to the edge of each field's mask.
-        equations: weight of what a steady forecast adds to the residual of each equation, beside the mean square of the
+        equations: weight of the residual of each equation of a steady forecast, added to the mean square of the
             fields, see `EquationLoss`; 0 for none.
     """
 

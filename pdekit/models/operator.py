@@ -39,7 +39,7 @@ class Operator(Surrogate):
         history: frames that the net sees; a steady problem has none.
         sensors: points of each axis at which the net sees its input; those of the problem's grid if None. Data on
             another grid are brought there: spectrally if periodic, else by linear interpolation.
-        n_points: points of space and time, drawn anew in each training step, at which the loss is taken; all if None.
+        n_points: points of space and time, drawn again in each training step, at which the loss is taken; all if None.
         shifts: whether training moves each sample by a random number of points along the periodic axes. Where the
             equation is the same everywhere, what has been moved is a solution, too; an operator net, unlike a
             convolution, has to be shown so.

@@ -8,7 +8,7 @@ from pdekit.optimisers.quasi_newton import QuasiNewton, Update
 
 
 class SelfScaledBroyden(QuasiNewton):
-    """Broyden's family with a member phi and a scale tau chosen anew in each iteration.
+    """Broyden's family with a member phi and a scale tau chosen again in each iteration.
 
     With h = r y.Hy, b = -a r s.g and c = b h - 1 (zero where H is already right along s and y):
 

@@ -22,7 +22,7 @@ class Lorenz96(SemilinearPDE):
 
     Behaviour: with n = 40 and F = 8 chaotic; the largest Lyapunov exponent is 1.69 per unit time.
 
-    Limits: the state x_i = F is a fixed point: start beside it. Good values: n = 40, F = 8, ETDRK4 with dt = 0.01,
+    Limits: the state x_i = F is a fixed point: start next to it. Good values: n = 40, F = 8, ETDRK4 with dt = 0.01,
     warm-up of 10 units.
 
     Source: Lorenz (1996), equation 1; Lorenz and Emanuel (1998).

@@ -154,7 +154,7 @@ def _generate_chunks(recipe: BaseRecipe, folder: Path, workers: int, device: str
 
 
 def _check_room(recipe: BaseRecipe, folder: Path) -> None:
-    """Refuse to begin what cannot be finished: chunks and, for a moment, the largest file beside them."""
+    """Refuse to begin what cannot be finished: chunks and, for a moment, the largest file next to them."""
     sizes = [recipe.n_trajectories[split] * _bytes(recipe.problem(split)) for split in SPLITS]
     there = sum(file.stat().st_size for file in (folder / "work").rglob("*") if file.is_file())
     needed, free = sum(sizes) + max(sizes) - there, shutil.disk_usage(folder).free

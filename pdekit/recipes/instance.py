@@ -27,7 +27,7 @@ def instance_from(config: Mapping[str, Any], instance: str | None, trust: Sequen
         instance: the name of a block of the configuration; ``sample:N`` for the start of trajectory N of the test
             split (periodic grids only), as the trigonometric polynomial through its grid values; None for the
             recipe itself.
-        trust: packages beside pdekit that the configuration may name.
+        trust: packages in addition to pdekit that the configuration may name.
 
     Raises:
         ValueError: if there is no such instance; the message lists those that exist.

@@ -1,4 +1,4 @@
-"""Cost beside accuracy: the front of the solvers, what a solver of equal error takes, and when a surrogate pays.
+"""Cost next to accuracy: the front of the solvers, what a solver of equal error takes, and when a surrogate pays.
 
 "Faster" is only said at equal error: the solver's time at the surrogate's error is interpolated on the front, in the
 logarithms of time and error, and never extrapolated (McGreivy and Hakim 2024, rule 1).
@@ -61,7 +61,7 @@ class Front:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A surrogate beside the front.
+    """A surrogate next to the front.
 
     Args:
         name: of the surrogate.

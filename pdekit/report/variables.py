@@ -39,7 +39,7 @@ class Variable:
         name: in the scores.
         title: in words.
         unit: "1" if relative; of a field if it carries a power of the field's unit.
-        extra: its dimension beside the ordinary ones, or None.
+        extra: its dimension in addition to the ordinary ones, or None.
         named: whether the coordinates along that dimension are names.
         in_time, by_field: whether it has these dimensions.
         signed: whether it takes both signs, and so no logarithm.
@@ -65,7 +65,7 @@ class Variable:
 
 
 def with_one_extra(scores: xr.Dataset) -> xr.Dataset:
-    """The scores with two dimensions of names beside the ordinary ones made one: "interior, equation 1"."""
+    """The scores with two dimensions of names next to the ordinary ones made one: "interior, equation 1"."""
     for name, data in list(scores.data_vars.items()):
         extra = [str(dim) for dim in data.dims if dim not in ORDINARY]
         if len(extra) != 2 or any(dim not in scores or scores[dim].dtype.kind not in "UOST" for dim in extra):

@@ -64,7 +64,7 @@ class Viewer:
 
 
 def viewer(kept: xr.Dataset, scene: Scene, models: list[str]) -> Viewer | None:
-    """The viewer of some models beside the reference; None where there is nothing to paint."""
+    """The viewer of some models next to the reference; None where there is nothing to paint."""
     kind = "map" if scene.seen else "line" if scene.space == ["x"] and kept.sizes["time"] > 1 else None
     if kind is None or not models:
         return None

@@ -1,4 +1,4 @@
-"""Taylor mode beside nested reverse-mode differentiation, which is slow and right."""
+"""Taylor mode next to nested reverse-mode differentiation, which is slow and right."""
 
 import itertools
 import subprocess

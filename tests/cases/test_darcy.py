@@ -132,7 +132,7 @@ def test_a_box_that_is_no_square_and_other_dimensions():
 
 
 def test_finite_elements_find_the_same():
-    """scikit-fem's quadratic triangles with edges along the layers of a, beside our finite volumes: O(h^2) apart."""
+    """scikit-fem's quadratic triangles with edges along the layers of a, next to our finite volumes: O(h^2) apart."""
     fem = pytest.importorskip("skfem")
     low, high = 0.25, 0.75  # between nodes of our grids, in the middle of a face
 

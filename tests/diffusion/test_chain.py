@@ -1,4 +1,4 @@
-"""Tables of levels and the ancestral step beside closed forms."""
+"""Tables of levels and the ancestral step next to closed forms."""
 
 import pytest
 import torch
@@ -74,7 +74,7 @@ def test_an_ancestral_step_has_the_marginal_of_the_finer_level():
 
 
 def test_the_first_step_starts_afresh():
-    """The coarsest level has no signal: what follows is the clean estimate noised anew, whatever z was."""
+    """The coarsest level has no signal: what follows is the clean estimate noised again, whatever z was."""
     share_clean, share_noisy, deviation = posterior(refinement_chain(3, 1e-2), 0)
     chain = refinement_chain(3, 1e-2)
     assert share_noisy == 0

@@ -1,4 +1,4 @@
-"""Loss weights beside the forms in which they are published."""
+"""Loss weights next to the forms in which they are published."""
 
 import torch
 

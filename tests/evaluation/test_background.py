@@ -1,4 +1,4 @@
-"""What is known beside the forecasts: trust in the reference, and what the training took."""
+"""What is known next to the forecasts: trust in the reference, and what the training took."""
 
 import json
 import math

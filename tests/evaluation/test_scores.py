@@ -202,7 +202,7 @@ def test_residuals_and_integrals_in_stretches_beside_the_floor(tmp_path, monkeyp
     )
     floor, scale = at_once.residual_floor[:, :-1], at_once.residual_scale[:, :-1]
     assert at_once.residual_floor[:, -1].isnull().all() and floor.notnull().all() and (floor < 1e-2 * scale).all()
-    # fading by 1 % in 0.01 is u_t = -ln(0.99)/0.01 (u, mean included): the residual beside <u^2> = 4.5
+    # fading by 1 % in 0.01 is u_t = -ln(0.99)/0.01 (u, mean included): the residual next to <u^2> = 4.5
     expected = 1.005 * math.sqrt(4.5) * np.outer([1, 2], 0.99 ** np.arange(1, 8))
     np.testing.assert_allclose(at_once.residual_norm.sel(model="fading")[:, :-1], expected, rtol=2e-3)
     monkeypatch.setattr(forecasting, "VALUES", 3 * 2 * 16)

@@ -1,4 +1,4 @@
-"""What is wrong with measures of others, each reproduced in a line beside ours, which is not.
+"""What is wrong with measures of others, each reproduced in a line next to ours, which is not.
 
 tests/oracles/metrics asks the libraries themselves where they are installed.
 """

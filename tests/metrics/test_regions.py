@@ -1,4 +1,4 @@
-"""Residuals of steady problems: zero for a solution, known for an error, apart at jumps, beside the reference's own."""
+"""Residuals of steady problems: zero for a solution, known for an error, separate at jumps, and the reference's own."""
 
 import dataclasses
 import itertools

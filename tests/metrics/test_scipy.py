@@ -1,4 +1,4 @@
-"""Patterns and spectra beside scipy (time series and distributions: test_series.py and test_attractors.py)."""
+"""Patterns and spectra next to scipy (time series and distributions: test_series.py and test_attractors.py)."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The signed distance, beside a search over all points, and as an input of a net."""
+"""The signed distance, next to a search over all points, and as an input of a net."""
 
 import pytest
 import torch

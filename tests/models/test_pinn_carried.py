@@ -150,7 +150,7 @@ def test_a_kink_is_smoothed_from_the_start():
 
 
 def test_modes_that_have_decayed_are_left_out_to_within_rounding():
-    """Points of one time beside the same points among others of all times."""
+    """Points of one time next to the same points among others of all times."""
     grid = Grid((1024,), (2.0,), (-1.0,))
     carried = Carried(ParabolicCosine(), AllenCahn(), grid, 0.0, rate=15.0)
     late = somewhere(grid, 50, start=0.4)

@@ -1,4 +1,4 @@
-"""Convolutions at the boundary, beside a sum written out."""
+"""Convolutions at the boundary, next to a sum written out."""
 
 import pytest
 import torch

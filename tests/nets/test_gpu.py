@@ -1,4 +1,4 @@
-"""Grid nets on a GPU beside the same nets on the CPU."""
+"""Grid nets on a GPU next to the same nets on the CPU."""
 
 import copy
 

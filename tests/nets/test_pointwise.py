@@ -1,4 +1,4 @@
-"""The perceptron beside linear layers on the last axis."""
+"""The perceptron next to linear layers on the last axis."""
 
 import pytest
 import torch

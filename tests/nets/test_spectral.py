@@ -1,4 +1,4 @@
-"""The truncated transforms: beside the full transform, beside sums of waves, and their derivatives."""
+"""The truncated transforms: next to the full transform, next to sums of waves, and their derivatives."""
 
 from itertools import pairwise, product
 

@@ -68,7 +68,7 @@ def test_gain_offset_and_skip_are_those_of_the_field():
 @pytest.mark.parametrize("conditioned", [True, False])
 @pytest.mark.parametrize("shape", [(7,), (6,), (5, 6), (3, 4, 5)])
 def test_derivatives_of_first_and_second_order(shape, conditioned):
-    """Of the fast path by finite differences, and beside the same formula in differentiable operations."""
+    """Of the fast path by finite differences, and next to the same formula in differentiable operations."""
     bands = symmetric_bands(shape, (2,) * len(shape))
     conv = SpectralConv(2, 3, (2,) * len(shape)).double()
     inputs = [

@@ -1,4 +1,4 @@
-"""Least squares whose answer is known, and beside scipy."""
+"""Least squares whose answer is known, and next to scipy."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""Quasi-Newton methods on functions whose minimum is known, and beside scipy."""
+"""Quasi-Newton methods on functions whose minimum is known, and next to scipy."""
 
 import copy
 

@@ -53,7 +53,7 @@ def data_of(pde, grid, dt, n_frames=9, n_trajectories=3):
 
 
 def score(folder, source, models, **options):
-    """Evaluate beside all baselines and two solvers."""
+    """Evaluate next to all baselines and two solvers."""
     problem = source.problem
     others, absent = baselines(problem, lambda: [source.read(0)])
     sweep, _ = solvers(problem, (0.5, 1.0), (1,))

@@ -167,7 +167,7 @@ def test_says_what_is_known(pages):
         "Forced &amp; two-dimensional flow.",
         "&lt;script&gt;alert(1)&lt;/script&gt;",
         "abc123",
-        "Learnt beside the fields: viscosity 0.1 found, 0.1 true.",
+        "Learnt in addition to the fields: viscosity 0.1 found, 0.1 true.",
         "Lyapunov",
         "first crossing of 0.8",
         "mean then count",

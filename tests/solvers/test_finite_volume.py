@@ -81,7 +81,7 @@ def test_the_error_of_a_smooth_flow_falls_at_the_declared_order(scheme, order, s
 
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_time_stepping_has_its_order(order):
-    """The same spatial scheme with steps halved, beside a fine step of order 3."""
+    """The same spatial scheme with steps halved, next to a fine step of order 3."""
     pde = ShallowWater()
     solution = pde.exact()[0]
     grid = solution.grid(16, 16)

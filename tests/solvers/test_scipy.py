@@ -1,4 +1,4 @@
-"""ETDRK beside scipy's adaptive solvers on right-hand sides written independently, in NumPy and in another form."""
+"""ETDRK next to scipy's adaptive solvers on right-hand sides written independently, in NumPy and in another form."""
 
 from math import pi
 

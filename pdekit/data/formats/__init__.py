@@ -96,7 +96,7 @@ def open_source(files: Sequence[str | Path], trust: Sequence[str] = ()) -> Sourc
 
     Args:
         files: one file of ours, or one or more files of a published layout.
-        trust: packages beside pdekit that a stored equation may come from.
+        trust: packages in addition to pdekit that a stored equation may come from.
 
     Raises:
         FileNotFoundError, ValueError: if a file is absent, damaged, or of an unknown layout; the message says what

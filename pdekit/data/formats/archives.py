@@ -1,4 +1,4 @@
-"""Parts of published .tar.gz archives, unpacked beside them once."""
+"""Parts of published .tar.gz archives, unpacked next to them once."""
 
 from __future__ import annotations
 

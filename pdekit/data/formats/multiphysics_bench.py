@@ -148,7 +148,7 @@ def splits_of(root: Path, name: str) -> dict[str, MultiphysicsBench]:
     if not test:
         warnings.warn(
             f"the test split {test_folder} is not complete ({describe(test_folder)}): the last {held} training samples "
-            "are held out for the test instead; say so beside any result",
+            "are held out for the test instead; say so next to any result",
             stacklevel=2,
         )
         test_folder, test, indices = folder, indices[-held:], indices[:-held]

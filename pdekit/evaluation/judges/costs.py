@@ -1,4 +1,4 @@
-"""What forecasts cost, for the chart of cost beside accuracy: one value for each model, in the scores.
+"""What forecasts cost, for the chart of cost next to accuracy: one value for each model, in the scores.
 
 ``kind``, ``parameters``, ``precision`` (text), ``network_calls`` of one forecast (NFE), ``peak_bytes`` of tensors for
 one frame of one sample, ``seconds_per_forecast`` (one member of one sample over the whole horizon, in batches of the

@@ -1,4 +1,4 @@
-"""The effect of coupling: reference and forecasts beside the same samples with the coupling cut."""
+"""The effect of coupling: reference and forecasts next to the same samples with the coupling cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long each forecast holds, from its stored scores: beside them in the same file."""
+"""How long each forecast holds, from its stored scores: next to them in the same file."""
 
 from __future__ import annotations
 

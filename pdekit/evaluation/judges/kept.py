@@ -23,7 +23,7 @@ MOST_FRAMES = 200
 class Kept(Judge):
     """``forecasts.nc``: the forecasts of a few samples, at most `MOST_FRAMES` evenly spaced frames of each.
 
-    Beside them stand the inputs of the samples: coefficients by name (sample, *space*), ``mask`` (sample, field,
+    The file also holds the inputs of the samples: coefficients by name (sample, *space*), ``mask`` (sample, field,
     *space*), and ``points``, ``point_mask`` and ``cells`` of a mesh. The coordinate ``sample`` is that of the scores.
     Where a model may have several members there is a dimension ``member``; the reference and models without randomness
     have the first one alone, NaN stands for the others.

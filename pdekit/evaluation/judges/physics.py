@@ -1,4 +1,4 @@
-"""Whether surrogates obey the equation, frame by frame, beside what the reference itself says on the same frames."""
+"""Whether surrogates obey the equation, frame by frame, next to what the reference itself says on the same frames."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ EXTRA = {
     "residual_place": "place",
     "budget_imbalance": "quantity",
 }
-"""Dimensions beside the time."""
+"""Dimensions in addition to the time."""
 
 FLOW_FRAMES = 16
 """Frames of the second half of the horizon over which fluxes are averaged: they cost more than all else."""

@@ -1,4 +1,4 @@
-"""Statistics of forecasts beside those of their references, over the second half of the horizon."""
+"""Statistics of forecasts next to those of their references, over the second half of the horizon."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ A plane is seen with its first axis to the right and its second one up. Two-dime
 three-dimensional ones three that meet in the middle. A mesh is seen as a raster: linear in its triangles; or, of points
 without cells, a disc around each. What is outside of a mask or a mesh is NaN.
 
-Variables of the forecasts, beside the fields (model, sample, time, *space*), are used if they are there: inputs
+Variables of the forecasts, next to the fields (model, sample, time, *space*), are used if they are there: inputs
 (sample, *space*), ``mask`` (sample, [field,] *space*), ``points`` (sample, point, dim), ``point_mask`` (sample, point)
 and ``cells`` (sample, cell, corner).
 """
@@ -70,7 +70,7 @@ class Plane:
 
     @property
     def width(self) -> float:
-        """How wide its picture is beside a square one: neither wide nor tall ones are too large or too small."""
+        """How wide its picture is next to a square one: neither wide nor tall ones are too large or too small."""
         return float(np.clip(np.sqrt(self.aspect), 0.6, 1.6))
 
 

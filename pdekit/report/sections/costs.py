@@ -1,4 +1,4 @@
-"""Charts of cost beside accuracy, under every measure of accuracy that the reader may choose."""
+"""Charts of cost next to accuracy, under every measure of accuracy that the reader may choose."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def _table(summary: Summary, accuracy: Accuracy, verdicts: list[Verdict]) -> Tab
 
 
 def said(verdict: Verdict) -> str:
-    """What may be said of a surrogate beside the solvers."""
+    """What may be said of a surrogate next to the solvers."""
     if verdict.dominated:
         return "dominated"
     if verdict.failed and verdict.more_accurate:

@@ -23,7 +23,7 @@ def ensembles_of(scores: xr.Dataset) -> list[str]:
 
 
 def ensemble_choice(scores: xr.Dataset, shown: dict[str, Line]) -> Choice:
-    """CRPS; spread beside skill; ranks; the horizon that members predict beside the one that they have."""
+    """CRPS; spread next to skill; ranks; the horizon that members predict next to the one that they have."""
     names = ensembles_of(scores)
     if not names or scores.sizes["time"] < 2:
         return choice((), ())

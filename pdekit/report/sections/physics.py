@@ -1,4 +1,4 @@
-"""Whether forecasts obey their equation: residuals beside their floor, what is kept, budgets; by regions."""
+"""Whether forecasts obey their equation: residuals next to their floor, what is kept, budgets; by regions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The effect of coupling in an evaluation: scores beside the same samples with the coupling cut."""
+"""The effect of coupling in an evaluation: scores next to the same samples with the coupling cut."""
 
 import dataclasses
 

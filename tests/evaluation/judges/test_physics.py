@@ -1,4 +1,4 @@
-"""Physics in scores.nc: what the metrics say of single forecasts, beside the reference, whatever the stretches."""
+"""Physics in scores.nc: what the metrics say of single forecasts, next to the reference, whatever the stretches."""
 
 import math
 

@@ -72,7 +72,7 @@ def test_few_modes_are_the_best_approximation_of_their_number():
 
 
 def test_leave_one_out_is_what_leaving_one_out_gives():
-    """The closed form beside twelve fits of eleven samples, at the ridge that it chose."""
+    """The closed form next to twelve fits of eleven samples, at the ridge that it chose."""
     generator = torch.Generator().manual_seed(0)
     z = torch.randn(12, 3, dtype=torch.float64, generator=generator)
     wanted = torch.randn(12, 2, dtype=torch.float64, generator=generator)

@@ -1,4 +1,4 @@
-"""Scores of ensembles beside scoringrules and properscoring."""
+"""Scores of ensembles next to scoringrules and properscoring."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Spectra and errors beside exponax, with what is known to differ: corners, sums over channels, centring, a cut."""
+"""Spectra and errors next to exponax, with what is known to differ: corners, sums over channels, centring, a cut."""
 
 from math import pi, sqrt
 

@@ -1,4 +1,4 @@
-"""Errors beside The Well's, and what is wrong with its correlation and its distance of histograms."""
+"""Errors next to The Well's, and what is wrong with its correlation and its distance of histograms."""
 
 from types import SimpleNamespace
 

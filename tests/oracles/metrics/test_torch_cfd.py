@@ -1,4 +1,4 @@
-"""Sobolev norms beside the loss in the repository of torch-cfd (fno/losses.py, commit 0eaa5e0).
+"""Sobolev norms next to the loss in the repository of torch-cfd (fno/losses.py, commit 0eaa5e0).
 
 The loss is not in the package, so that its weight stands here as its formula: the root of |k|^2, to the power s/2, and
 for s = 0 to the power 1, where its comments promise the norms of H^s.

@@ -1,4 +1,4 @@
-"""Errors beside torchmetrics where it is right, and its normalisation that is not."""
+"""Errors next to torchmetrics where it is right, and its normalisation that is not."""
 
 from math import sqrt
 

@@ -1,4 +1,4 @@
-"""Cost beside accuracy under every measure that can be chosen: what is said, and what is not known."""
+"""Cost next to accuracy under every measure that can be chosen: what is said, and what is not known."""
 
 import dataclasses
 
