@@ -43,7 +43,7 @@ def recipe_of(config: Mapping[str, Any], trust: Sequence[str] = ()) -> BaseRecip
     return None
 
 
-def instance_in_words(config: Mapping[str, Any], recipe: BaseRecipe, trust: Sequence[str] = ()) -> str:
+def instance_in_words(config: Mapping[str, Any], recipe: BaseRecipe | None, trust: Sequence[str] = ()) -> str:
     """Return a line that says which instance a run solves; nothing if it solves no single one."""
     if not config.get("instance"):
         return ""

@@ -274,7 +274,7 @@ def evaluate_plan(plan: Plan, run: Path) -> str:
     data, recipe, name, found = plan.data, plan.recipe, plan.data_name, plan.config.get("found")
     if found:
         recipe, name = with_parameters(recipe, found), f"{name}-found"
-        data = DataModule.from_folder(generate(recipe, plan.base))
+        data = DataModule.from_folder(generate(recipe, plan.base), trust=plan.trust)
         data.set_window(*plan.model.window)
     source = scoring.Origin(name, run, recipe, plan.base, plan.trust)
     models = {plan.name: plan.model.eval()}
