@@ -15,7 +15,7 @@ from pdekit.data.loading import Loading
 from pdekit.models.base import Surrogate
 from pdekit.pdes import NavierStokes2D
 from pdekit.recipes.trajectories import Recipe, recipe_from
-from pdekit.runs import build_model, load, save_weights
+from pdekit.runs import build_model, load
 from pdekit.settings import Engine, Training
 from pdekit.train import register_training
 from pdekit.training.module import fit, load_checkpoint
@@ -91,7 +91,6 @@ def test_what_is_trained_is_what_is_loaded(models, tmp_path, model):
     built.calibrate(data.calibration_batches())
     settings = Training(steps=2, validate_every=2)
     fit(built, data, settings, Engine(), tmp_path, progress=False)
-    save_weights(tmp_path, built, model, models[model])
     loaded = load(tmp_path).model
     batch = data.test.trajectories([0])
     given, t = batch.frames(slice(0, built.window[0])), batch.t[:, 1:3]

@@ -15,6 +15,12 @@ from tests.models.small import make_batch
 from tests.test_configs import DATA, composed
 from tests.test_contract import SMALL
 
+REFUSED = {"lorenz_96"}  # no space
+FURTHER = {
+    "deeponet": {"ks_varying", "ks_jitter"},  # the step differs from sample to sample
+    "pod_deeponet": {"ks_varying", "ks_jitter"},
+    "wdno": {"navier_stokes_3d"},  # space and time have at most three axes
+}
 TINY = {0: (), 1: (32,), 2: (16, 16), 3: (8, 8, 8)}
 
 
@@ -48,8 +54,7 @@ def test_every_dataset_is_stepped_or_refused(model):
         given = dataclasses.replace(batch, u=batch.u[:, :h], t=batch.t[:, :h])
         u = method.eval().forecast(given, batch.t[:, h:] if h else batch.t)
         assert torch.isfinite(u).all() and u.shape[-problem.ndim :] == grid.shape, data
-    varying = {"ks_varying", "ks_jitter"} if "deeponet" in model else set()
-    assert set(refused) <= {"lorenz_96"} | varying
+    assert set(refused) <= REFUSED | FURTHER.get(model, set())
 
 
 @pytest.mark.slow
@@ -67,7 +72,7 @@ def test_every_dataset_is_stepped_on_its_own_grid(model):
             continue
         if isinstance(method, Stepper):
             try_step(method)
-    assert refused == {"lorenz_96"} | ({"ks_varying", "ks_jitter"} if "deeponet" in model else set())
+    assert refused == REFUSED | FURTHER.get(model, set())
 
 
 class Axisless(torch.nn.Module):

@@ -20,7 +20,6 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
-from pdekit.data.module import DataModule
 from pdekit.fields import Trajectory
 from pdekit.metrics.pointwise import nrmse
 from pdekit.models.base import Surrogate
@@ -153,7 +152,7 @@ class Batches(LightningDataModule):
 
 def fit(
     model: Surrogate,
-    data: DataModule,
+    data: LightningDataModule,
     settings: Training,
     engine: Engine,
     folder: Path,

@@ -6,6 +6,9 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from lightning import LightningDataModule
+
+from pdekit.data.loading import Loading
 from pdekit.data.module import DataModule
 from pdekit.models.base import Surrogate
 from pdekit.provenance import RECORD, provenance, sha256, write_json
@@ -16,10 +19,11 @@ IN_MEMORY = "arrays"  # name of data that lie in no folder
 
 
 def fit_config(
-    model: Surrogate, data: DataModule, settings: Training, engine: Engine, seed: int, folder: Path
+    model: Surrogate, data: LightningDataModule, settings: Training, engine: Engine, seed: int, folder: Path
 ) -> dict[str, Any]:
     """Return the configuration of a run of objects, in the form of the command line's ``config.yaml``."""
-    place = data.folder
+    known = isinstance(data, DataModule)  # batches from elsewhere have neither folder nor settings of loading
+    place = data.folder if known else None
     name = IN_MEMORY if place is None else place.name
     return {
         "model": configuration_or_none(model),
@@ -32,7 +36,7 @@ def fit_config(
         "data_dir": None,
         "evaluate": True,
         "training": dataclasses.asdict(settings),
-        "loading": dataclasses.asdict(data.loading),
+        "loading": dataclasses.asdict(data.loading if known else Loading()),
         "trainer": dataclasses.asdict(engine),
         "evaluation": {},
         "choices": {"model": method_name(model), "data": name, "trainer": engine.accelerator},

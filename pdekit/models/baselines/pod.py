@@ -43,7 +43,7 @@ class PODRegression(SteadyBaseline):
         super().__init__(problem, (*sized, "length"))
         self.n_modes, self.n_samples = n_modes, n_samples
         for name in self.sized:
-            self.register_buffer(name, torch.zeros((), dtype=torch.float64))
+            self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
 
     def fit(self, inputs: Float[Tensor, "sample input"], outputs: Float[Tensor, "sample output"]) -> None:
         inputs, outputs = inputs[: self.n_samples], outputs[: self.n_samples]
