@@ -1,4 +1,4 @@
-"""Files of PDEBench (Takamoto et al. 2022), in four layouts that are told apart by their keys.
+"""Files of PDEBench (Takamoto et al. 2022), in four layouts that differ in their keys:
 
     A  tensor (sample, time, x), x-coordinate, t-coordinate        advection, Burgers, reaction-diffusion, by attributes
        tensor (sample, 1, x, y), nu (sample, x, y)                 Darcy: nu is the coefficient

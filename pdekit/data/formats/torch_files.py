@@ -1,4 +1,4 @@
-"""Files of `torch.save`: those of neuraloperator, {"x": inputs, "y": outputs[, "visc"]}, and Burgers of WDNO.
+"""Files of `torch.save`: those of neuraloperator, {"x": inputs, "y": outputs[, "visc"]}, and Burgers of WDNO:
 
     x (sample, x, y), y (sample, x, y)    Darcy flow (x is bool), or a forcing and its vorticity (name begins with "ns")
     x (sample, x), y (sample, time, x)    Burgers: y are the frames from 0 to 1, the first of which is x
