@@ -2,7 +2,7 @@
 
 Both have the same modes, width, layers, lifting, projection and channel perceptron (skip: identity; coordinates:
 none), the same data and the same AdamW. They take turns in one process, once with the allocator settings of
-`pdekit.machine.tune_allocator` and once without, each in a process of its own, since the settings last. "mended" is
+`pdekit.machine.tune_allocator` and once without, each in a process of its own, since the settings last. "repaired" is
 neuraloperator's model behind `pdekit.nets.neuralop`, which does its transforms with ours.
 
 Columns: real numbers among the parameters; smallest time of a forward pass without gradients and of a training step
@@ -30,7 +30,7 @@ CASES = {  # axes, points of each, modes, batch, width
     "256 m16 w64 B64": (1, 256, 16, 64, 64),
 }
 QUICK = {"32^2 m6 w8 B4": (2, 32, 6, 4, 8)}
-NETS = ("pdekit", "neuraloperator", "mended")
+NETS = ("pdekit", "neuraloperator", "repaired")
 HEADER = ["case", "net", "parameters", "forward ms", "ratio", "step ms", "ratio", "memory MiB"]
 
 
@@ -49,7 +49,7 @@ def build(net: str, case: str):
         model = FNO(ndim, 1, 1, modes=modes, width=width)
     else:
         model = Theirs((2 * modes,) * ndim, 1, 1, width, positional_embedding=None, channel_mlp_skip="identity")
-        if net == "mended":
+        if net == "repaired":
             model = NeuralOperator(model, ndim, 1, 1, n_conditions=0, layout=None, padding=0.0)
     model = model.to(device)
     u, target = torch.randn(2, batch, 1, *[n] * ndim, device=device)

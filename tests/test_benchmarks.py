@@ -13,7 +13,7 @@ SHOWN = {  # lines that the output must contain, and peers that are named if the
     "evaluation_memory": (["MiB at most"], {}),
     "evaluation_speed": (["one pass of transforms", "field measures", "of a further model"], {}),
     "finite_volume": (["float64 / float32", "relative L1 error of depth"], {}),
-    "fno_speed": (["| pdekit |", "| neuraloperator |", "| mended |"], {}),
+    "fno_speed": (["| pdekit |", "| neuraloperator |", "| repaired |"], {}),
     "loader_throughput": (["pdekit, its own layout", "pdekit, The Well's layout"], {"the_well": "the_well"}),
     "pinn_derivatives": (["| Taylor jet |", "| nested autograd |"], {"deepxde": "DeepXDE", "pina": "PINA"}),
     "solver_speed": (

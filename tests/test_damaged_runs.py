@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from pdekit import evaluate as evaluation_command
 from pdekit import train as training_command
@@ -53,7 +53,10 @@ def run(trained, tmp_path):
 
 
 def test_a_whole_run_resumes(run, monkeypatch):
+    before = load_file(run / "weights.safetensors")
     command(monkeypatch, training_command, f"resume={run}")
+    after = load_file(run / "weights.safetensors")
+    assert before.keys() == after.keys() and all(torch.equal(after[name], before[name]) for name in before)
 
 
 @pytest.mark.parametrize(

@@ -248,7 +248,7 @@ class FourierField:
         return self._terms
 
     def multiplied(self, factors: Factors) -> FourierField:
-        """The field with its spectrum multiplied, when somebody needs it."""
+        """The field with its spectrum multiplied, when it is needed."""
         return FourierField(self._calculus, terms=tuple((base, old + factors) for base, old in self.terms))
 
     def components(self) -> tuple[FourierField, ...]:

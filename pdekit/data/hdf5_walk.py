@@ -34,6 +34,7 @@ def visit(item: h5py.Group | h5py.Dataset) -> None:
 
 
 def main() -> None:
+    """Visit every object of the file that the command line names; exit without an error if all can be read."""
     with h5py.File(sys.argv[1], "r") as file:
         visit(file)
 

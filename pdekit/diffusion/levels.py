@@ -48,7 +48,7 @@ class LogLevels:
         return random_levels(n, self.k_max, self.k_min)
 
     def share(self, k: Float[Tensor, "batch"]) -> Float[Tensor, "batch"]:
-        """Return ln(k / k_min) / ln(k_max / k_min), between 0 and 1: what a net is told of the level."""
+        """Return ln(k / k_min) / ln(k_max / k_min), between 0 and 1: the level as an input of a net."""
         return torch.log(k / self.k_min) / math.log(self.k_max / self.k_min)
 
 

@@ -1,6 +1,6 @@
 """Architectures of the neuraloperator library (https://github.com/neuraloperator/neuraloperator) as grid nets.
 
-Four defects of its release 2.0.0 are mended here, on the instances that are built here and nowhere else:
+Four defects of its release 2.0.0 are repaired here, on the instances that are built here and nowhere else:
 
 - its spectral convolution undoes `fftshift` with `fftshift`, which displaces the spectrum of every axis of odd size
   but the last, and it does not resize the spectrum where a layer changes the resolution (UNO). `MendedConv` keeps

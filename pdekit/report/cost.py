@@ -95,7 +95,7 @@ class Verdict:
     def break_even(self) -> float | None:
         """Forecasts after which training and data have paid; inf if never, None if not known.
 
-        Never where some solver is as accurate and not dearer.
+        Never where some solver is as accurate and not more expensive.
         """
         if self.dominated or (self.at_equal_error is not None and self.at_equal_error <= self.seconds):
             return math.inf

@@ -232,7 +232,7 @@ def _thinned(frames: tuple[int, ...], needed: set[int]) -> tuple[int, ...]:
 
 
 def _chosen_solvers(surrogate: Row, solvers: tuple[Row, ...], at: int) -> tuple[Row, ...]:
-    """The most accurate solver that is not dearer, and the cheapest that is not worse; rows that say so if none is.
+    """The most accurate solver that is not more expensive, and the cheapest that is not worse; a row says if none is.
 
     Solvers that have failed by then are left out, unless all have: their errors are alike and say nothing.
     """
@@ -243,11 +243,11 @@ def _chosen_solvers(surrogate: Row, solvers: tuple[Row, ...], at: int) -> tuple[
     accurate = min(not_dearer, key=lambda s: (s.errors[at].median, s.seconds), default=None)
     cheapest = min(not_worse, key=lambda s: s.seconds, default=None)
     if accurate is not None and accurate is cheapest:
-        return (_noted(accurate, "most accurate not dearer, cheapest not worse"),)
-    first = _noted(accurate, "most accurate not dearer") if accurate else None
+        return (_noted(accurate, "most accurate not more expensive, cheapest not worse"),)
+    first = _noted(accurate, "most accurate not more expensive") if accurate else None
     second = _noted(cheapest, "cheapest not worse") if cheapest else None
     return (
-        first or Row("solver, not dearer", "absent", "every solver of the sweep takes longer"),
+        first or Row("solver, not more expensive", "absent", "every solver of the sweep takes longer"),
         second or Row("solver, not worse", "absent", "every solver of the sweep has a larger error"),
     )
 

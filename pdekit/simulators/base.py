@@ -124,7 +124,7 @@ class Simulator(Protocol):
             refinement: of the solver.
             start: "sample channel *space", the first frame, on any number of points; drawn if None.
             device: where the solver runs.
-            tick: told of the work that is done.
+            tick: called with the work that is done.
         """
 
     def settled(self, draws: Sequence[Draw], grid: Grid, device: str = "cpu", tick: Tick = silent) -> Tensor | None:

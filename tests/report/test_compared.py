@@ -61,7 +61,7 @@ def test_a_solver_that_has_failed_is_neither_named_nor_shown():
     assert summary.times[summary.compared] == 9 and not summary.rows[0].forecasting[summary.compared]
     assert "It is dominated: at no larger error at t = 9, fine takes 20 ms" in sentence(summary, scores)
     assert {row.name: row.note for row in summary.rows if row.kind == "solver"} == {
-        "fine": "most accurate not dearer, cheapest not worse"
+        "fine": "most accurate not more expensive, cheapest not worse"
     }
 
 

@@ -43,7 +43,7 @@ def test_a_surrogate_pays_after_its_training_is_earned():
     expected = 2 * 8 ** (math.log(2) / math.log(8))  # one third of the way from 0.4 to 0.05, and so from 2 to 16
     assert found.at_equal_error == pytest.approx(expected) == pytest.approx(4)
     assert found.speed_up == pytest.approx(4 / 1.5) and found.break_even == math.ceil(120 / 2.5)
-    assert verdict(4.1, 0.2).break_even == math.inf, "the solver of equal error is not dearer"
+    assert verdict(4.1, 0.2).break_even == math.inf, "the solver of equal error is not more expensive"
     assert verdict(1.5, 0.2, training=math.nan).break_even is None
 
 

@@ -52,14 +52,14 @@ def rows_of(summary):
 def test_the_most_accurate_not_dearer_and_the_cheapest_not_worse_solver_are_chosen():
     summary = summarise(scores_of(MODELS, KINDS, [0.010, 0, 0.001, 0.002, 0.020, 0.100]))
     assert list(rows_of(summary)) == ["fno", "persistence", "b", "c"]
-    assert rows_of(summary)["b"].note == "most accurate not dearer"
+    assert rows_of(summary)["b"].note == "most accurate not more expensive"
     assert rows_of(summary)["c"].note == "cheapest not worse"
     assert [row.name for row in summary.solvers] == ["a", "b", "c", "d"]
 
 
 def test_one_solver_may_be_both():
     scores = scores_of(MODELS, KINDS, [0.010, 0, 0.001, 0.002, 0.003, 0.100])
-    assert rows_of(summarise(scores))["c"].note == "most accurate not dearer, cheapest not worse"
+    assert rows_of(summarise(scores))["c"].note == "most accurate not more expensive, cheapest not worse"
     assert "It is dominated: at no larger error at t = 4, c takes 3 ms" in sentence(summarise(scores), scores)
 
 

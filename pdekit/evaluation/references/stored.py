@@ -52,7 +52,7 @@ class Reference(Protocol):
     """Frames that forecasts are compared with: `Stored`, or `continued.Continued` beyond the stored frames.
 
     ``frames`` yields the given frames, then block after block; ``times`` are those of all of them, "batch time";
-    ``forcing`` is that of some frames, counted from the first given one. ``tick`` is told of ``work`` that is done.
+    ``forcing`` is that of some frames, counted from the first given one. ``tick`` is called with ``work`` done.
     """
 
     problem: Problem

@@ -76,7 +76,7 @@ def memory(count: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time that somebody waited.
+    """A time of waiting.
 
     >>> duration(float("nan")), duration(0.5), duration(90), duration(7200)
     ('not known', '0.5 s', '1.5 min', '2 h')
