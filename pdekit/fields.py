@@ -354,7 +354,7 @@ class Trajectory:
         return dataclasses.replace(self, u=self.u[:, which], t=self.t[:, which], forcing=forcing)
 
     def known(self, history: int) -> Trajectory:
-        """What is known before a forecast: the first frames of the fields, and the forcing of all frames."""
+        """Return what is known before a forecast: the first `history` frames of `u`, and the forcing of all frames."""
         return dataclasses.replace(self, u=self.u[:, :history], t=self.t[:, :history])
 
 

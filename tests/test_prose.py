@@ -1,4 +1,4 @@
-"""README and docs: lines of at most 88 columns, and links that lead somewhere."""
+"""README, docs and docstrings: line width, links that lead somewhere, and plain beginnings."""
 
 import importlib.util
 import re
@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CARDS = sorted((ROOT / "datasets").glob("*/README.md"))
 LINK = re.compile(r"\]\(([^()\s]+)\)")
+INDIRECT = re.compile(r'^ *[rf]?"""(?:What|Whether|Where|How|Which|Why|When|Who|If)\b.*', re.MULTILINE)
 HEADING = re.compile(r"^#+\s+(.*)$", re.MULTILINE)
 
 
@@ -27,6 +28,17 @@ def name(path):
 def test_prose_has_at_most_88_columns():
     wide = {name(path): lines for path in PAGES if (lines := wrap().wide_lines(path.read_text()))}
     assert not wide, f"python docs/wrap.py {' '.join(wide)}"
+
+
+def test_docstrings_begin_with_a_verb_or_a_noun():
+    sources = sorted(ROOT.glob("pdekit/**/*.py"))
+    found = [f"{name(path)}: {match.strip()}" for path in sources for match in INDIRECT.findall(path.read_text())]
+    assert not found, "begin with a verb or a noun, e.g. 'Return the energy ...' or 'True if ...'"
+
+
+@pytest.mark.parametrize("text", ['"""What it is."""', '    """Whether all are finite."""', 'r"""How: $x$.'])
+def test_indirect_beginnings_are_found(text):
+    assert INDIRECT.findall(f"x = 1\n{text}\n") == [text]
 
 
 def without_code(text):

@@ -40,16 +40,16 @@ class Range:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a file or folder holds.
+    """Contents of a file or folder.
 
     Args:
-        path: of it.
+        path: the file or folder.
         layout: name of the format.
-        problem: of the training trajectories.
-        counts: trajectories by split.
-        read: trajectories that were read.
-        ranges: of fields, then of inputs.
-        faults: what is wrong or doubtful, as sentences.
+        problem: the problem of the training trajectories.
+        counts: number of trajectories of each split.
+        read: number of trajectories that were read.
+        ranges: smallest and largest value of each field, then of each input.
+        faults: one sentence for each fault or doubt.
     """
 
     path: Path
@@ -166,7 +166,7 @@ def _summary(values: np.ndarray) -> tuple[float, ...]:
 
 
 def _doubts(problem: Problem, u: np.ndarray) -> list[str]:
-    """What is doubtful about the box or the frames of the first trajectory."""
+    """Doubts about the box and the frames of the first trajectory, one sentence each."""
     found = []
     if isinstance(problem.grid, Grid) and np.isfinite(u).all():
         for axis, (letter, layout) in enumerate(zip(problem.grid.axes, problem.grid.layout, strict=True)):

@@ -29,7 +29,7 @@ Shares = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Parametrisation:
-    """What a net returns.
+    """Meaning of the output of a net, as a linear combination of data and noise.
 
     Args:
         shares: (signal, sigma) -> (a, b), tensors that broadcast with them.

@@ -185,7 +185,7 @@ class Archive:
         return name in self._file.variables
 
     def read(self, name: str) -> np.ndarray:
-        """What has been written of a variable so far."""
+        """Return the values of a variable that have been written so far."""
         return self._file[name][...]
 
     def finish(self) -> None:

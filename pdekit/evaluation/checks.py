@@ -1,4 +1,4 @@
-"""What must hold before a model is evaluated on data: the same problem, and enough frames."""
+"""Checks before an evaluation: model and data have the same problem, and there are enough frames."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pdekit.fields import Grid, Problem
 
 
 def check_problem(name: str, found: Problem, expected: Problem, any_shape: bool = False) -> None:
-    """Whether a model's problem is that of the data.
+    """Check that a model was made for the problem of the data.
 
     Args:
-        name: of the model.
-        found, expected: its problem and that of the data.
-        any_shape: whether the same box with another number of points will do.
+        name: name of the model.
+        found, expected: problem of the model and problem of the data.
+        any_shape: accept the same box with another number of points.
 
     Raises:
-        ValueError: naming the first part that differs.
+        ValueError: if a part differs; the message names the first one.
     """
     same_box = isinstance(found.grid, Grid) and isinstance(expected.grid, Grid)
     same_box = same_box and len(found.grid.shape) == len(expected.grid.shape)

@@ -37,7 +37,7 @@ def block_size(problem: Problem, batch_size: int) -> int:
 
 
 def device_of(model: Surrogate) -> torch.device:
-    """Where a model lives: the device of its first parameter or buffer."""
+    """Return the device of the first parameter or buffer of a model; the CPU if it has none."""
     return next((tensor.device for tensors in (model.parameters(), model.buffers()) for tensor in tensors), CPU)
 
 
@@ -97,7 +97,7 @@ class Contender:
 
     @property
     def compiled(self) -> bool:
-        """Whether torch.compile has a part in its forecasts."""
+        """True if a part of the model was compiled with torch.compile."""
         return any(type(part).__name__ == "OptimizedModule" for part in self.model.modules())
 
     def stretch(self, size: int) -> int:

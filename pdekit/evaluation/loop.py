@@ -186,7 +186,7 @@ def coordinates(setup: Setup) -> dict[str, Sequence]:
 
 
 def attributes(setup: Setup) -> dict[str, object]:
-    """What both files say of the evaluation as a whole."""
+    """Return the attributes of both files, which describe the evaluation as a whole."""
     grid = setup.problem.grid
     return {
         "history": setup.history,

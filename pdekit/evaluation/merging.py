@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 SETTINGS = ("processor", "device", "threads", "batch_size", "horizon")
-"""What a measured time depends on."""
+"""Attributes on which a measured time depends."""
 
 
 def merge(runs: Sequence[Path], folder: Path, configs: Mapping[Path, Any] | None = None) -> dict[Path, str]:
@@ -105,9 +105,9 @@ def _scored(run: Path) -> tuple[xr.Dataset, xr.Dataset]:
 
 
 def of_whole_horizon(values: xr.DataArray) -> bool:
-    """Whether scores are of all frames together: of forecasts or samples, but not of times.
+    """True for scores of all frames together: they have forecasts or samples, but no time.
 
-    Costs and errors on other grids are not: they belong to runs.
+    False for costs and errors on other grids, which belong to runs.
     """
     dims = {str(dim) for dim in values.dims}
     if "time" in dims or dims & {"batch", "resolution"}:
@@ -117,10 +117,10 @@ def of_whole_horizon(values: xr.DataArray) -> bool:
 
 
 def check_same(first_run: Path, first: xr.Dataset, run: Path, found: xr.Dataset) -> None:
-    """Whether two runs were scored on the same trajectories at the same times.
+    """Check that two runs were scored on the same trajectories at the same times.
 
     Raises:
-        ValueError: if not.
+        ValueError: if a field, trajectory, start or time differs.
     """
     for name in ("field", "trajectory", "start", "time"):
         if name not in found:

@@ -45,12 +45,12 @@ CORRELATION_TIME = "correlation_time"
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the models and the data of an evaluation come from.
+    """Origin of the models and the data of an evaluation.
 
     Args:
         data: name of the dataset.
-        run: folder whose ``provenance.json`` says what the training took; that of the evaluation if None.
-        recipe: that made the data; None for data from elsewhere, whose reference ends with them.
+        run: folder whose ``provenance.json`` has the training cost; the folder of the evaluation if None.
+        recipe: the recipe of the data. None for other data: the reference then has the stored frames only.
         base: the data directory, where samples without coupling are kept.
         trust: packages in addition to pdekit whose measures, judges and sections the settings may name.
     """
@@ -138,13 +138,13 @@ def with_opponents(
 
 
 def sampling_of(settings: Evaluation) -> Sampling:
-    """Which forecasts the settings ask for."""
+    """Return the part of the settings that says which forecasts are made."""
     names = [field.name for field in dataclasses.fields(Sampling)]
     return Sampling(**{name: getattr(settings, name) for name in names})
 
 
 def scoring_of(settings: Evaluation, trust: Sequence[str] = ()) -> Scoring:
-    """What the settings say is to be scored and kept.
+    """Return the part of the settings that says which scores are computed and which forecasts are kept.
 
     Raises:
         ValueError: if a measure or a judge is unknown.

@@ -1,4 +1,4 @@
-"""What can be set for an evaluation: plain values, so that an entry point can check them without torch."""
+"""Settings of an evaluation: plain values, so that an entry point can check them without torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ USEFUL = "useful"
 
 @dataclass
 class Evaluation:
-    """How to evaluate.
+    """Settings of an evaluation.
 
     Args:
         horizon: frames to forecast; null for all that the data have. Beyond them the recipe's solver makes the

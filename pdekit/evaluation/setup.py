@@ -40,7 +40,7 @@ class Models:
 
 @dataclass(frozen=True)
 class Sampling:
-    """Which forecasts are made.
+    """Choice of the forecasts.
 
     Args:
         horizon: frames to forecast; None for all that the source has.
@@ -61,7 +61,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Scoring:
-    """What is scored and kept of them.
+    """Choice of the scores, and of the forecasts to keep.
 
     Args:
         judges: makers of judges by name, in the order in which they are called; None for all of pdekit.
@@ -82,7 +82,7 @@ class Scoring:
 
 @dataclass(frozen=True)
 class Context:
-    """What else is known, and written next to the scores.
+    """Facts from outside the evaluation that are written next to the scores.
 
     Args:
         floor: lead times and the nRMSE that the reference itself has at them, from its self-convergence.

@@ -1,4 +1,4 @@
-"""Whether energy comes and goes as the equation says: d stored/dt against the rates at which its terms change it."""
+"""Budgets: d stored/dt next to the rates at which the terms of the equation change the stored quantity."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pdekit.metrics.quadrature import diverged_as
 def budgets(
     u: Float[Tensor, "batch time channel *space"], problem: Problem, params: Float[Tensor, "batch param"] | None = None
 ) -> dict[str, tuple[Float[Tensor, "batch time"], dict[str, Float[Tensor, "batch time"]]]]:
-    """What is stored of each quantity, and its rates by name (`PDE.budgets`), at every frame; +inf if diverged.
+    """Return each stored quantity and its rates by name (`PDE.budgets`), at every frame; +inf if diverged.
 
     Empty where the equation declares none.
 

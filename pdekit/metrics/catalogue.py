@@ -1,4 +1,4 @@
-"""What every measure promises: its perfect value, its unit, and what it says of a 10 % error."""
+"""All measures, each with its perfect value, its unit and its value for a 10 % error."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Measure:
         return self.function.__name__
 
     def suits(self, problem: Problem, masked: bool = False) -> bool:
-        """Whether the measure is defined for a problem, with or without a mask."""
+        """True if the measure is defined for a problem, with or without a mask."""
         if not problem.grid.shape:
             return not (self.spatial or self.whole_box) and self.axes == "any"
         if self.axes != "any" and (

@@ -1,4 +1,4 @@
-"""What the coupling of fields does to them, and how much of it a forecast has learnt.
+"""Effect of the coupling between fields, and the share of it that a forecast has captured.
 
 With u the reference, u_0 the solution of the same problem with the coupling cut, and v a forecast,
 

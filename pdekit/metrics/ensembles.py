@@ -83,7 +83,7 @@ def agreement(u: Tensor, reference: Tensor | None, problem: Problem, mask: Tenso
 
 
 def rank_counts(u: Tensor, reference: Tensor, mask: Tensor | None = None) -> Tensor:
-    """How often the reference has so many members below it, "channel rank" with 0 to n: flat for a good ensemble.
+    """Rank histogram "channel rank": number of points where r = 0 .. n members lie below the reference.
 
     Counted over batch, times and points inside the mask. A tie counts as half below. Points with a member that is not
     finite are left out.

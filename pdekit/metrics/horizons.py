@@ -1,4 +1,4 @@
-"""How long a forecast holds: correlation and valid times under the definitions of the literature, and what blew up.
+"""Correlation and valid times of forecasts under the definitions of the literature, and divergence.
 
 Summaries of stored scores, NumPy in and out. A *correlation time* ends when a correlation falls below a threshold, a
 *valid time* when an error rises above one. Three definitions of each are in use. They differ by 16 % on one and the
@@ -146,7 +146,7 @@ def stable_share(error: np.ndarray, bound: float = np.inf) -> float:
 
 
 def diverged(error: np.ndarray, bound: float = np.inf) -> np.ndarray:
-    """Whether any frame of "... time" is not finite, or has an error above a bound."""
+    """True where any frame of "... time" is not finite, or has an error above a bound; "..."."""
     error = np.asarray(error, dtype=np.float64)
     return ~(np.isfinite(error) & (error <= bound)).all(-1)
 

@@ -1,4 +1,4 @@
-"""Whether a forecast obeys its equation: the norm of the residual, next to that of the reference on the same frames.
+"""Residual of the equation of a forecast: its norm, next to that of the reference on the same frames.
 
 The residual is that of the equation itself (`PDE.residual`) with spectral derivatives on periodic boxes, and finite
 differences of order 4 on bounded ones; the time derivative is a central difference over frames. Its error does not
@@ -21,7 +21,7 @@ from pdekit.fields import Grid, Problem
 from pdekit.metrics.quadrature import average, diverged_as, edge
 
 PLACES = ("interior", "boundary", "interface")
-"""Where a residual is: next to an end of a bounded axis, else next to the edge of the mask, else neither."""
+"""Regions of a residual: next to an end of a bounded axis, else next to the edge of the mask, else neither."""
 
 REACH = 2
 """Points that a difference of order 4 looks at to either side: so near to the edge of a mask is its interface."""
@@ -43,7 +43,7 @@ class Residual:
 
 
 def has_residual(problem: Problem) -> bool:
-    """Whether the residual is defined: an equation in time on a box, whose unknowns and inputs the fields determine."""
+    """True if the residual is defined: an equation in time on a box whose unknowns and inputs the fields determine."""
     pde = problem.pde
     if pde is None or problem.n_frames < 3 or not isinstance(problem.grid, Grid) or not problem.grid.shape:
         return False
@@ -126,7 +126,7 @@ def points_of_places(problem: Problem, mask: Tensor | None, like: Tensor) -> dic
 
 
 def near(points: Tensor, grid: Grid, reach: int) -> Tensor:
-    """Whether one of the points "batch *space" lies at most so many points away along an axis."""
+    """True where one of `points`, "batch *space", lies at most `reach` points away along an axis."""
     found = points.clone()
     for axis, layout in enumerate(grid.layout):
         dim, n = axis - grid.ndim, grid.shape[axis]

@@ -65,7 +65,7 @@ def edge_average(values: Tensor, problem: Problem, mask: Tensor | None = None) -
 
 
 def has_edge(problem: Problem, like: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Whether there is a point of `edge` inside the mask: one value, or "batch 1 field"."""
+    """True where the mask contains a point of `edge`: one value, or "batch 1 field"."""
     return _edge_inside(problem, like, mask).sum(space_dims(problem)) > 0
 
 

@@ -1,8 +1,8 @@
-"""Where steady forecasts are wrong, and whether they obey their equations: by interior, boundary and interface.
+"""Errors and equation residuals of steady forecasts by region: interior, boundary and interface.
 
-Differences of order 4, one-sided at ends. What they leave of the reference is the *floor*: it is large where a field
-or a coefficient jumps, which no grid resolves, so that points near a jump are told apart. Equations have units of their
-own and are never added.
+Derivatives are differences of order 4, one-sided at ends. The residual of the reference is the *floor*. It is large
+where a field or a coefficient jumps, which no grid resolves, so points near a jump form a region of their own.
+Residuals of different equations have different units and are never added.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ JUMP = 0.5
 
 
 def has_equations(problem: Problem) -> bool:
-    """Whether residuals are defined: a steady problem on a grid whose fields and inputs are those of its equation."""
+    """True if residuals are defined: a steady problem on a grid whose fields and inputs are those of its equation."""
     pde = problem.pde
     if pde is None or not problem.steady or not isinstance(problem.grid, Grid) or not problem.grid.shape:
         return False
@@ -131,7 +131,7 @@ def zones_of(problem: Problem, coeffs: Tensor | None, mask: Tensor | None, like:
 
 
 def jumps(values: Float[Tensor, "batch *space"], grid: Grid) -> Tensor:
-    """Whether a value differs from a neighbour's by more than half of the sample's range; on both sides of the jump.
+    """True on both sides of a jump: neighbours that differ by more than half of the range of the sample.
 
     >>> jumps(torch.tensor([[3.0, 3.0, 12.0, 12.0]]), Grid((4,), (1.0,), layout=("cells",))).tolist()
     [[False, True, True, False]]

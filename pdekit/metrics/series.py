@@ -1,7 +1,7 @@
-"""What a time series tells of itself: its frequency spectrum, its integral time scale, its distribution.
+"""Statistics of one time series: frequency spectrum, integral time scale, distribution.
 
-Shared by all (said once, here): ``x`` is "... point time", equidistant and in float64; the points of a field are
-samples of one and the same process, over which is averaged. A series with NaN or Inf gives +inf.
+All functions take ``x``, "... point time", with equal time steps and in float64. They average over the points of a
+field, which count as samples of the same process. A series with NaN or Inf gives +inf.
 """
 
 from __future__ import annotations
@@ -113,5 +113,5 @@ def wasserstein_of(a: Float[Tensor, "... value"], b: Float[Tensor, "... other"])
 
 
 def _finite(values: Tensor) -> Tensor:
-    """Whether all of values in order are: the ends tell."""
+    """True where all of the sorted values are finite; NaN and Inf sort to the ends."""
     return values[..., 0].isfinite() & values[..., -1].isfinite()

@@ -20,7 +20,7 @@ from pdekit.fields import Grid, Problem
 
 @contextmanager
 def _ordinary() -> Iterator[None]:
-    """What is kept for all is made on the CPU, and may take part in gradients, wherever it is first asked for."""
+    """Make cached tensors on the CPU and outside inference mode, whatever the mode of the first caller."""
     with torch.inference_mode(False), torch.device("cpu"):
         yield
 

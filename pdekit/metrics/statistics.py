@@ -1,13 +1,13 @@
-"""What a forecast still has to get right when predictability has ended: statistics over a window of time.
+"""Statistics over a window of time, which a forecast can match after predictability has ended.
 
-A `Window` takes in the frames as they come and keeps, for each trajectory, the sum of the fields and of their spectra
-and the values at no more than `POINTS` points of space, drawn once: memory does not grow with the grid, and with the
-length of the window only by those (at most `VALUES`, with fewer points in a long window). Two windows are compared by
+A `Window` reads frames in order. For each trajectory it keeps the sum of the fields and of their spectra, and the
+values at `POINTS` random points of space or fewer. It keeps at most `VALUES` values, with fewer points in a long
+window, so its memory is independent of the grid and bounded in time. Two windows are compared by
 the measures of `STATISTICS`, which are "batch channel" (of all channels together: "batch").
 
-The reference differs from itself, too, where a window is short. What the first half of its window says of the second is
-the *floor* of a statistic: under it nothing is known of a forecast. A half is half as long, so that the floor is larger
-than the error of the whole by a factor of about sqrt(2) if the window holds many autocorrelation times.
+A short window of the reference has a statistical error of its own. The *floor* of a statistic is the difference between
+the two halves of the reference's window; smaller errors of a forecast mean nothing. A half has half the length, so the
+floor is about sqrt(2) times the error of the whole window if it holds many autocorrelation times.
 """
 
 from __future__ import annotations
@@ -111,16 +111,17 @@ class Window:
         return self.series.flatten(1, 2).mT
 
     def _once(self, name: str, make: Callable[[], Tensor]) -> Tensor:
-        """What several statistics ask for; made again when frames have come in."""
+        """Return a cached value that several statistics share; new frames clear the cache."""
         if name not in self._made:
             self._made[name] = make()
         return self._made[name]
 
 
 def points_of(problem: Problem, n_batch: int, n_frames: int, mask: Tensor | None = None) -> Tensor:
-    """Which points of space make the series of a window, "batch channel point": drawn once, inside of each mask.
+    """Indices of the points of space whose series a window keeps, "batch channel point", inside the mask.
 
-    A lattice would see the wave of a forcing as a constant; these are random, without repetition, and always the same.
+    The points are random, distinct and the same in each call. A regular lattice could sample a periodic forcing at
+    equal phases and see it as a constant.
     """
     n, shape = n_values(problem.grid), (n_batch, problem.n_channels)
     most = max(1, min(POINTS, VALUES // n_frames, n))
@@ -198,7 +199,7 @@ STATISTICS = (
 
 
 def descriptions(window: Window) -> dict[str, Tensor]:
-    """What a window says of itself: "batch channel", with another axis for spectra and quantiles.
+    """Statistics of one window by name: "batch channel", with one more axis for spectra and quantiles.
 
     ``autocorrelation_time`` is in frames.
     """

@@ -65,7 +65,7 @@ class Sums:
 
     @property
     def flat(self) -> Tensor:
-        """Whether the variation of a group of channels is the rounding of its values."""
+        """True where the variation of a group of channels is no larger than the rounding error of its values."""
         variation, square = (joint(values, self.problem) for values in (self.variation, self.square))
         return variation.sqrt() <= 16 * self.eps * square.sqrt()
 
@@ -155,7 +155,7 @@ def cosine(error: Tensor, product: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 
 def filled_shells(power: Tensor) -> Tensor:
-    """Whether "... shell" is above `FLOOR` of the strongest shell."""
+    """True where "... shell" is above `FLOOR` times the strongest shell."""
     return power > FLOOR * power.amax(-1, keepdim=True)
 
 

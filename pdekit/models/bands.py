@@ -50,7 +50,7 @@ class Bands(nn.Module):
 
     @property
     def layout(self) -> tuple[str, ...]:
-        """Where the coefficients of each axis lie, for a grid net."""
+        """Layout of the coefficients along each axis, for a grid net: "periodic" or "cells"."""
         return tuple("periodic" if mode == "periodized" else "cells" for mode in self.modes)
 
     @property

@@ -1,4 +1,4 @@
-"""What every method has in common: a contract of three verbs, `calibrate`, `loss` and `forecast`."""
+"""The contract of all methods: `calibrate`, `loss` and `forecast`."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Surrogate(nn.Module, ABC):
         """
 
     def stages(self, settings: Training) -> Sequence[Stage]:
-        """How to train; none if there is nothing to learn."""
+        """Return the stages of training; an empty sequence if there is nothing to learn."""
         return (adam_stage(settings),)
 
     def before_step(self, stage: Stage, step: int) -> None:
@@ -93,11 +93,11 @@ class Surrogate(nn.Module, ABC):
         """
 
     def findings(self) -> Sequence[str]:
-        """What training has found in addition to forecasts, a sentence each, for a person. By default nothing."""
+        """Return results of training other than forecasts, one sentence each; empty by default."""
         return ()
 
     def batches(self, data) -> Iterable:
-        """What to train on: by default the training loader of a data module."""
+        """Return the batches to train on; by default the training loader of a data module."""
         return data.train_dataloader()
 
 

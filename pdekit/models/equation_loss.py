@@ -1,4 +1,4 @@
-"""What a steady forecast adds to the residual of its equations: a loss for derivatives that the mean square misses."""
+"""Loss on equations: mean square of the residual that a steady forecast adds to that of its reference."""
 
 from __future__ import annotations
 

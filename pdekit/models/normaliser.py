@@ -218,7 +218,7 @@ class Normaliser(nn.Module):
 
 
 def chosen_by_quantile(fields: Sequence[Field], methods: str | Mapping[str, str]) -> list[bool]:
-    """Whether each field is normalised by quantiles; its own name goes before that of its group.
+    """True for each field that is normalised by quantiles; the name of a field takes precedence over its group.
 
     >>> chosen_by_quantile((Field("u", vector="v"), Field("T")), {"v": "quantile"})
     [True, False]

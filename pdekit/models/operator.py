@@ -162,7 +162,7 @@ class Operator(Surrogate):
         return u.expand(members, *u.shape)
 
     def inputs(self, batch: Trajectory) -> tuple[Tensor, Tensor | None]:
-        """What the branch sees, on the grid of the sensors, see `Channels`; and the parameters."""
+        """Return the input channels of the branch at the sensors (see `Channels`), and the parameters."""
         if self.problem.forcing:
             batch = dataclasses.replace(batch, forcing=held(batch, self.problem.n_frames))
         known = normalised(batch, self.normaliser)

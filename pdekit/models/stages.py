@@ -47,7 +47,7 @@ class Stage:
 
     @property
     def title(self) -> str:
-        """What a person reads."""
+        """Name of the stage for display, with its window."""
         return self.name if self.window is None else f"{self.name}, window {self.window}"
 
     def trained(self, model: nn.Module) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""What every grid net has in common: its signature, and the check of what it is given."""
+"""Signature of all grid nets, and the check of their input."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class GridNet(nn.Module, ABC):
 
     @property
     def periodic(self) -> tuple[bool, ...]:
-        """Which axes are."""
+        """True for each periodic axis."""
         return tuple(where == "periodic" for where in self.layout)
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""What coordinate nets have in common: points in, fields out, periodicity and scales built in.
+"""Parts shared by coordinate nets: points in, fields out, with periodicity and scales built in.
 
 A coordinate net is a function of place and time, u = net(x, t). It is written with ordinary torch functions, so
 that the same `forward` serves tensors and whatever else carries derivatives through those functions.

@@ -32,7 +32,7 @@ def checked_layout(layout: Sequence[str] | None, ndim: int) -> tuple[str, ...]:
 
 
 def intervals(n: int, layout: str) -> int:
-    """How many distances of neighbouring points make the length of an axis of n points.
+    """Number of point spacings in the length of an axis of n points.
 
     >>> intervals(29, "nodes"), intervals(28, "cells"), intervals(28, "periodic")
     (28, 28, 28)

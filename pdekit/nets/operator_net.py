@@ -1,4 +1,4 @@
-"""What every operator net has in common: functions known at sensors in, functions at any points out."""
+"""Signature of all operator nets: functions known at sensors in, functions at any points out."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ class OperatorNet(nn.Module, ABC):
 
     @property
     def periodic(self) -> tuple[bool, ...]:
-        """Which of the coordinates of a query are."""
+        """True for each periodic coordinate of a query point; time is not periodic."""
         return (*(where == "periodic" for where in self.layout), *(False,) * self.in_time)
 
     @property
     def learns_basis(self) -> bool:
-        """Whether `calibrate` wants the outputs of the training split."""
+        """True if `calibrate` needs the outputs of the training split."""
         return False
 
     def calibrate(self, outputs: Float[Tensor, "sample channel *target"], axes: Sequence[Float[Tensor, "_"]]) -> None:

@@ -95,7 +95,7 @@ def strong_wolfe(
 
 @dataclass(frozen=True)
 class _Search:
-    """What both phases ask: the trial at a step; whether it descends enough, whether it is flat; whether to go on."""
+    """Parts shared by both phases: the trial at a step, the two Wolfe conditions and the limit on evaluations."""
 
     at: Callable[[float], Trial]
     enough: Callable[[Trial], bool]

@@ -1,4 +1,4 @@
-"""What dense quasi-Newton methods share: a flat parameter vector, a line search, an inverse Hessian that is kept.
+"""Parts shared by dense quasi-Newton methods: a flat parameter vector, a line search, a stored inverse Hessian.
 
 p = -H g,   x <- x + a p with a strong Wolfe step a,   H <- update(H, s = a p, y = change of g)
 """

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 SMALLEST = 1e-300
-"""What stands for an error or a time of zero, which has no logarithm."""
+"""Value drawn for an error or a time of zero, which has no logarithm."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Front:
         return float(np.exp(np.interp(-math.log(max(error, SMALLEST)), np.negative(log_errors), log_seconds)))
 
     def dominates(self, seconds: float, error: float) -> bool:
-        """Whether some solver takes no longer and errs no more."""
+        """True if a solver takes no longer than `seconds` and has an error of at most `error`."""
         return any(s <= seconds and e <= error for s, e in zip(self.seconds, self.errors, strict=True))
 
 
@@ -114,15 +114,15 @@ def judge(
     data: float,
     bounds: Front | None = None,
 ) -> Verdict:
-    """What the front says of a surrogate; errors below the reference's own count as that.
+    """Compare a surrogate with the front of the solvers; errors below `floor` count as `floor`.
 
     Args:
-        name, seconds, error: of the surrogate.
-        front: of the solvers whose errors are known.
+        name, seconds, error: name, time per forecast and error of the surrogate.
+        front: front of the solvers whose errors are known.
         floor: error of the reference.
-        training, data: seconds spent.
-        bounds: front of all solvers, if of some only a largest possible error is known. It tells which surrogates are
-            dominated, but nothing is interpolated on it.
+        training, data: seconds of training and of data generation.
+        bounds: front of all solvers, if some errors are known only as an upper bound. It decides which surrogates are
+            dominated; no time is interpolated on it.
     """
     error = max(error, floor)
     if bounds is not None and bounds.errors and error < (front.errors[-1] if front.errors else math.inf):

@@ -104,7 +104,7 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path, sections: Sequenc
 
 
 def page_of(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> Page:
-    """What the sections look at."""
+    """Collect the values that the sections show."""
     called = shortened(scores.model.values.tolist(), str(scores.attrs.get("data", "")))
     scores, kept = (data.assign_coords(model=[called.get(m, m) for m in data.model.values]) for data in (scores, kept))
     table = summary.summarise(scores)
@@ -136,7 +136,7 @@ def shortened(names: list[str], data: str) -> dict[str, str]:
 
 
 def title(scores: xr.Dataset, seen: list[str]) -> str:
-    """What the page is called: the models, and the data set if it is known."""
+    """Title of the page: the models, and the dataset if it is known."""
     data = scores.attrs.get("data", "")
     names = seen if len(seen) < 4 else [*seen[:2], f"{len(seen) - 2} others"]
     said = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]

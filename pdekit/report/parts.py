@@ -43,13 +43,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Part:
-    """What is shown when it is chosen.
+    """Charts, table and note for one combination of choices.
 
     Args:
-        choice: one word for each of the choices, e.g. the measure and the field.
+        choice: one word for each menu, e.g. the measure and the field.
         charts: SVG elements.
-        table: below the charts.
-        note: below all.
+        table: table below the charts.
+        note: text below the table.
     """
 
     choice: tuple[str, ...]

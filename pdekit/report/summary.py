@@ -257,7 +257,7 @@ def _noted(row: Row, note: str) -> Row:
 
 
 def sentence(summary: Summary, scores: xr.Dataset) -> str:
-    """What the table says, in words."""
+    """Summary of the table as text."""
     row = next((row for row in summary.rows if row.kind in ("seeds", "surrogate")), None)
     n, horizon = scores.sizes["sample"], float(scores.time.values[-1])
     if row is None:

@@ -1,4 +1,4 @@
-"""What the scores hold, found by the dimensions of each variable and by what the catalogue of measures promises of it.
+"""Variables of the scores, classified by their dimensions and by the catalogue of measures.
 
 A measure needs no line of its own in the report. Its dimensions say where it belongs:
 
@@ -60,7 +60,7 @@ class Variable:
 
     @property
     def over_fields(self) -> bool:
-        """Whether a mean over fields means anything: of numbers without a unit."""
+        """True if a mean over fields is meaningful: the numbers have no unit."""
         return self.by_field and self.unit == "1"
 
 
@@ -112,7 +112,7 @@ def _number(value: Any) -> float | None:
 
 
 def _title(name: str, said: str) -> str:
-    """What a variable is called: its long name, unless that only repeats the name and goes on."""
+    """Title of a variable: its long name, or its name in words where the long name starts with the name."""
     return words(name) if said.startswith(name) else said
 
 
@@ -168,7 +168,7 @@ def quartiles(values: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def reference_of(scores: xr.Dataset, name: str, kind: str = "reference") -> xr.DataArray | None:
-    """What the reference itself has ("reference"), its own error ("floor") or what a value is relative to ("scale").
+    """Return the value of the reference ("reference"), its own error ("floor") or the "scale" of a relative value.
 
     Of ``residual_norm`` it is ``residual_norm_floor`` or ``residual_floor``.
     """

@@ -33,7 +33,7 @@ BEYOND = 4.0
 
 @dataclass(frozen=True)
 class Viewer:
-    """What the template and the script need.
+    """Values for the template and the script of the viewer.
 
     Args:
         kind: "map" (two axes of space) or "line" (time and x).
@@ -146,7 +146,7 @@ class _Size:
 
 
 def _size(kept: xr.Dataset, scene: Scene, kind: str, models: list[str]) -> _Size:
-    """How much of the forecasts goes into the page: all that fits, thinned where it does not matter first."""
+    """Choose the part of the forecasts that fits into the page; the least important axes are thinned first."""
     size = _Size(
         list(models), int(kept.sizes.get("member", 1)), min(kept.sizes["time"], MOST_FRAMES[kind]),
         min(kept.sizes["sample"], MOST_SAMPLES),

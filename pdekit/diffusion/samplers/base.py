@@ -1,4 +1,4 @@
-"""What every sampler has in common: sample(denoise, y, levels, noise) -> x."""
+"""Parts shared by all samplers: sample(denoise, y, levels, noise) -> x."""
 
 from __future__ import annotations
 

@@ -17,10 +17,10 @@ from pdekit.metrics.sums import FieldSums, Sums
 
 @dataclass(frozen=True)
 class Setup:
-    """What is known of an evaluation before its first forecast; a judge is made of it.
+    """Facts about an evaluation that are known before its first forecast; judges are made from it.
 
     Args:
-        problem: that of the reference.
+        problem: problem of the reference.
         contenders: all models that forecast, in the order of their rows.
         lead: nominal lead times of the frames, "time".
         n_samples: trajectories times starts.

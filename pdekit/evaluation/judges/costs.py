@@ -1,4 +1,4 @@
-"""What forecasts cost, for the chart of cost next to accuracy: one value for each model, in the scores.
+"""Cost of forecasts, for the chart of cost against accuracy: one value for each model, in the scores.
 
 ``kind``, ``parameters``, ``precision`` (text), ``network_calls`` of one forecast (NFE), ``peak_bytes`` of tensors for
 one frame of one sample, ``seconds_per_forecast`` (one member of one sample over the whole horizon, in batches of the
@@ -22,7 +22,7 @@ from pdekit.machine import describe_machine
 
 
 def cost_attrs(contenders: Sequence[Contender], device: torch.device, spent: Mapping[str, Spent]) -> dict[str, str]:
-    """What holds for the times of all models, in words."""
+    """Describe the device, processor and precision that hold for the times of all models, as texts."""
     compiled = [c.name for c in contenders if c.compiled]
     precisions = dict.fromkeys(c.precision for c in contenders if c.kind == "surrogate" and c.precision)
     reasons = dict.fromkeys(found.energy_absent for found in spent.values() if found.energy_absent)

@@ -1,4 +1,4 @@
-"""How long each forecast holds, from its stored scores: next to them in the same file."""
+"""Correlation and valid times of each forecast, computed from its stored scores and written to the same file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether surrogates obey the equation, frame by frame, next to what the reference itself says on the same frames."""
+"""Residual, divergence and conserved integrals of each frame, for each model and for the reference."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ OF_NEIGHBOURS = {
     "budget_imbalance": "budget_imbalance_floor",
 }
 OF_SHELLS = ("kinetic_energy_spectrum", "enstrophy_spectrum", "energy_flux", "enstrophy_flux")
-"""Names of what is scored of a model, and of the same of the reference."""
+"""Names of the scores of a model, and of the same scores of the reference."""
 
 SQUARES = ("integral_value", "budget_rate", "budget_imbalance")
-"""What may be a square of a field, or more: the square of 1e20 is no number of float32."""
+"""Scores that grow as the square of a field or faster: the square of 1e20 overflows float32."""
 
 EXTRA = {
     "integral_value": "integral",
@@ -153,7 +153,7 @@ class Physics(Judge):
         self._add_flow(row, start, u)
 
     def _measure(self, joined: Tensor, known: int, has_inner: bool) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """What is said of each new frame, and of each frame between two others; the first frames are known already."""
+        """Measure each frame after the first `known` ones, and (residuals) each frame between two others."""
         params = None if self.params is None else self.params.to(joined.device)
         mask = None if self.mask is None else self.mask.to(joined.device)
         u, one, two = joined[:, known:], {}, {}

@@ -74,7 +74,7 @@ class Regions(Judge):
 
 
 def has_regions(problem: Problem) -> bool:
-    """Whether there is more to tell apart than an interior: a steady problem on a grid with ends, a mask or inputs."""
+    """True for steady problems on a grid with ends, a mask or input fields, which have more than an interior."""
     if not problem.steady or not isinstance(problem.grid, Grid) or not problem.grid.shape:
         return False
     return problem.has_mask or bool(problem.coeffs) or set(problem.grid.layout) != {"periodic"}

@@ -164,7 +164,7 @@ class SimulatorBaseline(Surrogate):
 
 
 def substeps(dt: float, largest: Any) -> int:
-    """How many equal steps, none longer than the largest one, lie in dt; longer by no more than float32 rounds.
+    """Smallest number of equal steps in dt that are no longer than `largest`, up to float32 rounding.
 
     >>> [substeps(0.5, largest) for largest in (1.0, 0.5, 0.3, 0.1)]
     [1, 1, 2, 5]

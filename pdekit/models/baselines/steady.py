@@ -1,4 +1,4 @@
-"""What baselines of steady problems share: the training split as pairs of a vector of inputs and a field."""
+"""Parts shared by baselines of steady problems: the training split as pairs of input vector and field."""
 
 from __future__ import annotations
 

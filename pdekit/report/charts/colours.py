@@ -36,10 +36,10 @@ TO_RGB = np.array(
 
 @dataclass(frozen=True)
 class Scale:
-    """How values become colours: `LEVELS` colours between two values.
+    """Colour scale: `LEVELS` colours between two values.
 
     Args:
-        low, high: the values of the first and the last colour; what lies beyond takes these.
+        low, high: values of the first and the last colour; values outside take the nearer of the two.
         colours: "level 3", 0..255.
     """
 

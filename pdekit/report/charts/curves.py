@@ -26,7 +26,7 @@ DASHES = (DASHED, DOTTED, (9, 3), (5, 2, 1, 2))
 
 @dataclass(frozen=True)
 class Line:
-    """How a model is drawn: the number of its colour on the page (0: ink), and its dashes."""
+    """Line style of a model: the number of its colour on the page (0: black), and its dashes."""
 
     colour: int
     dashes: tuple[float, ...] = ()
@@ -249,7 +249,7 @@ def _tenth(value: float) -> str:
 
 
 def ticks(low: float, high: float, log: bool = False, n: int = 6) -> list[tuple[float, str]]:
-    """Where an axis is marked, and the words there.
+    """Positions and labels of the ticks of an axis.
 
     >>> ticks(0.0, 10.0, n=5)
     [(0.0, '0'), (2.0, '2'), (4.0, '4'), (6.0, '6'), (8.0, '8'), (10.0, '10')]

@@ -1,8 +1,8 @@
-"""Where kept forecasts live: the planes in which they are shown, their axes, and the values on them.
+"""Geometry of kept forecasts: the planes in which they are shown, their axes, and the values on them.
 
-A plane is seen with its first axis to the right and its second one up. Two-dimensional boxes have one,
-three-dimensional ones three that meet in the middle. A mesh is seen as a raster: linear in its triangles; or, of points
-without cells, a disc around each. What is outside of a mask or a mesh is NaN.
+A plane is drawn with its first axis to the right and its second one up. Two-dimensional boxes have one plane,
+three-dimensional boxes three that meet in the middle. A mesh is drawn as a raster, linear in its triangles; points
+without cells are drawn as discs. Values outside a mask or a mesh are NaN.
 
 Variables of the forecasts, next to the fields (model, sample, time, *space*), are used if they are there: inputs
 (sample, *space*), ``mask`` (sample, [field,] *space*), ``points`` (sample, point, dim), ``point_mask`` (sample, point)
@@ -70,7 +70,7 @@ class Plane:
 
     @property
     def width(self) -> float:
-        """How wide its picture is next to a square one: neither wide nor tall ones are too large or too small."""
+        """Width of the picture relative to a square one: the root of the aspect ratio, between 0.6 and 1.6."""
         return float(np.clip(np.sqrt(self.aspect), 0.6, 1.6))
 
 
@@ -90,7 +90,7 @@ class Scene:
 
     @property
     def fields(self) -> list[str]:
-        """What is forecast."""
+        """Names of the forecast fields."""
         return [str(name) for name, data in self.kept.data_vars.items() if {"model", "time"} <= set(data.dims)]
 
     @property
@@ -105,7 +105,7 @@ class Scene:
 
     @property
     def seen(self) -> bool:
-        """Whether there are pictures: of two or three dimensions, or of a mesh with known places."""
+        """True if maps can be drawn: two or three dimensions, or a mesh with known points."""
         return ("points" in self.kept) if self.mesh else len(self.space) >= 2
 
     def unit(self, name: str) -> str:
@@ -151,7 +151,7 @@ class Scene:
         return _held(data.transpose(..., "x").values, self._outside(str(data.name), None, sample))
 
     def _outside(self, name: str, plane: Plane | None, sample: int) -> np.ndarray:
-        """Where a field does not exist: outside of its mask; without one where the reference, or an input, is NaN."""
+        """True where a field does not exist: outside its mask, or where the reference (or an input) is NaN."""
         there = self.kept[name]
         if "model" in there.dims:
             there = there.sel(model="reference").isel({dim: 0 for dim in ("time", "member") if dim in there.dims})

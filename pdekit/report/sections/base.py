@@ -1,4 +1,4 @@
-"""What the sections of a report are made of: one page of values, and templates that are filled with them."""
+"""Parts shared by the sections of a report: a page of values, and templates that are filled with them."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from pdekit.report.variables import Variable
 
 @dataclass(frozen=True)
 class Page:
-    """What every section may look at.
+    """Values that the sections of a report show.
 
     Args:
-        folder: of the run.
+        folder: folder of the run.
         scores: all scores, read lazily.
-        loaded: those of the models that are shown, in memory.
-        scene: kept forecasts of the reference and of the models that are looked at.
-        table: the summary of all models.
-        shown: the line of each model that is shown.
-        variables: what was scored of them.
+        loaded: scores of the models in the charts, in memory.
+        scene: kept forecasts of the reference and of the models in `viewed`.
+        table: summary of all models.
+        shown: line style of each model in the charts.
+        variables: the scored variables.
         surrogates: names of the surrogates.
-        viewed: names of the models whose forecasts can be looked at.
+        viewed: names of the models whose forecasts are shown as pictures.
         titled: names of the models, or of the methods where a method has several seeds.
     """
 

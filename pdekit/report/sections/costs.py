@@ -214,7 +214,7 @@ def _table(summary: Summary, accuracy: Accuracy, verdicts: list[Verdict]) -> Tab
 
 
 def said(verdict: Verdict) -> str:
-    """What may be said of a surrogate next to the solvers."""
+    """Words for the result of a surrogate compared with the solvers."""
     if verdict.dominated:
         return "dominated"
     if verdict.failed and verdict.more_accurate:
@@ -244,7 +244,7 @@ def costs_section(page: Page) -> str:
 
 
 def energy_words(scores: xr.Dataset) -> str:
-    """Why the energy of the training is not known, if it is not."""
+    """Reason why the energy of the training is not known; empty if it is."""
     if "training_joules" in scores:
         return ""
     return f"The energy of the training is not known: {scores.attrs.get('energy_absent', 'it was not measured')}."

@@ -1,4 +1,4 @@
-"""What the coupling of the fields does, and how much of it the surrogates have learnt, in words."""
+"""Text on the effect of the coupling of the fields, and on the share that the surrogates have captured."""
 
 from __future__ import annotations
 

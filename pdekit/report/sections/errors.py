@@ -24,7 +24,7 @@ def lead_label(scores: xr.Dataset) -> str:
 
 
 def time_words(scores: xr.Dataset, frame: int) -> str:
-    """What a time is called in a choice."""
+    """Name of a frame in a menu: its time, or "steady"."""
     return "steady" if scores.sizes["time"] == 1 else f"t = {number(float(scores.time.values[frame]))}"
 
 
@@ -54,7 +54,7 @@ def measure_choice(scores: xr.Dataset, shown: dict[str, Line], found: list[Varia
 
 
 def place(field: str | None, scores: xr.Dataset, variable: Variable) -> str:
-    """What a field is called in a choice."""
+    """Name of a field in a menu; None is the mean over fields, or all fields together."""
     if field is not None:
         return field
     if scores.sizes["field"] == 1:

@@ -1,4 +1,4 @@
-"""How long forecasts hold, under every definition of the literature, each by its own name."""
+"""Correlation and valid times of forecasts, under each definition of the literature by its own name."""
 
 from __future__ import annotations
 

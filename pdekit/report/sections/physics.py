@@ -1,4 +1,4 @@
-"""Whether forecasts obey their equation: residuals next to their floor, what is kept, budgets; by regions."""
+"""Physics of forecasts: residuals next to their floor, conserved integrals, budgets, and errors by region."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def floor_share(scores: xr.Dataset) -> float | None:
 
 
 def physics_words(scores: xr.Dataset) -> str:
-    """What the residual can tell here."""
+    """Note on the residual of the reference, which limits what the residual of a forecast shows."""
     share = floor_share(scores)
     if share is None:
         return ""

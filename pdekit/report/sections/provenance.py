@@ -1,4 +1,4 @@
-"""What the numbers of a report depend on."""
+"""Provenance: data, code, settings and machine behind the numbers of a report."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def colour_bars(scale: Scale, error_scale: Scale, name: str, unit: str) -> tuple
 
 @dataclass(frozen=True)
 class _Drawing:
-    """How maps of one field on one plane are drawn."""
+    """Settings with which the maps of one field on one plane are drawn."""
 
     plane: Plane
     name: str
