@@ -124,7 +124,7 @@ class Robin(Boundary):
     Args:
         alpha: factor of the value.
         beta: factor of the slope; not zero.
-        value: of the sum.
+        value: value g of the sum.
     """
 
     configurable = True
@@ -262,7 +262,7 @@ def sides_of(boundary: Sequence[Ends], layout: Sequence[str], axes: Sequence[str
     Args:
         boundary: (lower, upper) of each axis, as values or texts; empty for `Periodic` on periodic axes and `Wall`
             (unspecified) on the others.
-        layout: of each axis, see `pdekit.fields.Grid`.
+        layout: layout of each axis, see `pdekit.fields.Grid`.
         axes: their names.
 
     Raises:

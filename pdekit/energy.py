@@ -22,7 +22,7 @@ class Energy:
 
     Args:
         gpu: whether to count GPUs.
-        powercap: where the counters of processors lie.
+        powercap: folder with the counters of processors.
 
     After the block ``joules`` holds what could be read ("processor", "gpu") and ``absent`` why the rest could not.
     """

@@ -17,7 +17,7 @@ def rollout(
     Args:
         step: "batch history channel *space" -> "batch channel *space".
         frames: the frames to start from.
-        n_frames: how many frames to make.
+        n_frames: number of frames to compute.
 
     Returns:
         The new frames only. NaN and Inf are kept: a divergence is a result.

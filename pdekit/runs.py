@@ -51,7 +51,7 @@ class Run:
 
     Args:
         path: the run folder.
-        name: of the method, as configured ("pde_refiner").
+        name: name of the method, as configured ("pde_refiner").
         model: ready to forecast.
         config: the resolved configuration, plain values.
     """
@@ -87,8 +87,8 @@ class Run:
             params: values of the problem's parameters, one number or one for each sample.
             coeffs: input fields, "*space" or "sample *space", by name.
             members: ensemble members; members of a deterministic method are equal.
-            seed: of the members.
-            mask: where each field exists (1 or true), if the problem has a mask: "*space" for all fields,
+            seed: seed of the members.
+            mask: 1 or true where each field exists, if the problem has a mask: "*space" for all fields,
                 "field *space" for all samples, or "sample field *space".
             forcing: fields that vary in time, "time *space" or "sample time *space", by name: a frame for each time
                 step from the first frame of u0 on to the last time wanted.
@@ -223,8 +223,8 @@ def save_weights(path: Path, model: Surrogate, name: str, config: Mapping[str, A
     Args:
         path: the run folder.
         model: trained.
-        name: of the method.
-        config: of the run; ``config["model"]`` names the method and its options, or is None if no configuration can.
+        name: name of the method.
+        config: configuration of the run; ``config["model"]`` names the method and its options, or is None.
     """
     tensors = {key: value.detach().cpu().contiguous().clone() for key, value in model.state_dict().items()}
     header = {
@@ -275,7 +275,7 @@ def load(path: str | Path, trust: Sequence[str] = (), device: str = "cpu", model
     Args:
         path: the run folder.
         trust: packages in addition to pdekit that its method, nets or equation may come from. Loading runs their code.
-        device: where the model lives.
+        device: device of the model.
         model: constructed as for training, for a run whose model no configuration can name (it was made in Python
             from a lambda or a class of a script). It is given the run's weights. None: it is built as configured.
 

@@ -16,7 +16,7 @@ class Training:
     Args:
         steps: optimiser steps.
         lr: peak learning rate.
-        weight_decay: of AdamW.
+        weight_decay: weight decay of AdamW.
         warmup: share of the steps in which the learning rate rises linearly to its peak; then a cosine to zero.
         clip: largest norm of the gradient; null for none.
         ema: decay of the running average of the weights that is kept and evaluated; 0 for none.
@@ -55,11 +55,11 @@ class Engine:
 
     Args:
         accelerator: cpu or gpu.
-        devices: how many of them.
+        devices: number of devices.
         strategy: auto, ddp, ...
         precision: 32-true, bf16-mixed, 16-mixed or 64-true.
         max_time: wall-clock limit of training, DD:HH:MM:SS; null for none.
-        threads: of torch on the CPU; null for torch's choice.
+        threads: number of torch's threads on the CPU; null for torch's choice.
         compile: whether torch.compile fuses the nets while they are trained.
         tensorboard: whether to log for TensorBoard in addition to metrics.csv.
     """
@@ -79,8 +79,8 @@ def settings_from(kind: type[Settings], values: Mapping[str, Any], name: str) ->
 
     Args:
         kind: a class of settings.
-        values: by name.
-        name: of the group, for the error message.
+        values: values by name.
+        name: name of the group, for the error message.
 
     Raises:
         ValueError: on an unknown name, or a value of a kind that the settings cannot use.

@@ -37,9 +37,9 @@ class Harmonic(Signal):
     """mean + amplitude sin(2 pi frequency t + phase).
 
     Args:
-        mean, amplitude: in the unit of the value.
-        frequency: in 1 / time.
-        phase: in radians.
+        mean, amplitude: mean and amplitude in the unit of the value.
+        frequency: frequency in 1 / time.
+        phase: phase in radians.
 
     >>> Harmonic(20, 5, 0.25)(torch.tensor([0.0, 1.0]))
     tensor([20., 25.])

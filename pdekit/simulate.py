@@ -56,15 +56,16 @@ def solve(
     """Solve the equation of a dataset with its reference solver.
 
     Args:
-        name: of a dataset, e.g. "ks", "kolmogorov" or "darcy"; it says equation, box, solver, step and what is random.
+        name: name of a dataset, e.g. "ks", "kolmogorov" or "darcy"; it sets equation, box, solver, step and
+            random draws.
         u0: the starts, "sample channel *space" (or one of them; "*space" alone if there is one field; or an xarray
             object with those axes), in physical units; None draws them as the dataset does, warm-up included.
         n_frames: frames to return, the first one included; the dataset's test length if None.
-        n_trajectories: how many starts to draw; ignored with u0.
+        n_trajectories: number of initial states to draw; ignored with u0.
         params: parameters of the equation that shall have another value; of a case (steady problems, geometries), what
             it draws or its own numbers.
         shape: points of the grid that is solved on and returned; the dataset's if None.
-        seed: of the starts that are drawn; the dataset's if None.
+        seed: seed of the initial states; that of the dataset if None.
         device: "cpu" or "cuda".
 
     Returns:

@@ -192,7 +192,7 @@ def train(
         data: name of a dataset, or a data module, e.g. of `pdekit.data.from_arrays`. None with overrides
             ``path=FOLDER``: your own files.
         overrides: any settings as they are typed, e.g. ``["training.steps=500", "model.net.width=32", "seed=1"]``.
-        name: of your own data, for the run folder and the report.
+        name: name of your own data, for the run folder and the report.
         trust: packages in addition to pdekit that configurations may name.
         resume: folder of a run to continue. Model and data are those of the run; they need to be given again if they
             were objects in memory. Only overrides of ``trainer.*`` and ``evaluate`` are

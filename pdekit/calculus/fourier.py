@@ -31,7 +31,7 @@ class Fourier(Calculus):
     Args:
         grid: periodic; lengths may be tensors "batch 1 *1".
         dtype: float64 or float32; multipliers are computed in float64 and then rounded.
-        device: of the multipliers.
+        device: device of the multipliers.
         degree: degree of the polynomial nonlinearity that will be formed. Spectra then hold only the modes
             |m| <= ceil(n/(degree + 1)) - 1 of the last axis (2/3 rule for degree 2), `mask` marks those to keep in
             the others, and products up to that degree are free of aliasing once masked. 1 keeps every mode.

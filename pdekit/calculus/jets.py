@@ -32,7 +32,7 @@ class Jet:
         indices: the multi-indices a of `values`, zero first. Derivatives that are not listed here but are in
             `wanted` vanish identically (a function of x alone has none in t).
         wanted: the closed set of derivatives that results carry.
-        axes: of coordinates: which one each feature is. A chosen coordinate drops its zero derivatives.
+        axes: number of the coordinate that each feature is. A chosen coordinate drops its zero derivatives.
     """
 
     def __init__(

@@ -23,7 +23,7 @@ class TaylorField:
 
     Args:
         derive: multi-index (time last) -> D^a of the field.
-        n_channels: of the field.
+        n_channels: number of channels of the field.
         n_axes: entries of a multi-index.
     """
 

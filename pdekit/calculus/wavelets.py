@@ -88,7 +88,7 @@ def analyse(
 
     Args:
         u: fields.
-        name: of the wavelet.
+        name: name of the wavelet.
         modes: "periodized" or "zero" for each axis.
 
     Raises:
@@ -110,9 +110,9 @@ def synthesise(
     """Return the fields of given bands, the inverse of `analyse`.
 
     Args:
-        bands: in the order of `analyse`.
-        name: of the wavelet.
-        modes: of each axis.
+        bands: bands in the order of `analyse`.
+        name: name of the wavelet.
+        modes: boundary mode of each axis.
         shape: points of each axis.
     """
     parts = list(bands.unbind(1))

@@ -41,9 +41,9 @@ class AcousticStructureCase(Case):
     Args:
         coupling: the setting of the knob: the disc's motion as the water feels it is multiplied by 0 (off), 0.1 (weak),
             1 (published) or 10 (strong: a disc ten times lighter and softer).
-        order: of the elements.
-        size: of the elements [m]; those of the disc are half as large.
-        length: of the sides of the square [m].
+        order: order of the elements.
+        size: size of the elements [m]; those of the disc are half as large.
+        length: length of the sides of the square [m].
         direction: [rad].
     """
 
@@ -87,7 +87,7 @@ class Sound:
 
     Attributes:
         mesh: with the water "outside", the disc "inside", the sides and the "ellipse" between the two.
-        density, pressure: in the water.
+        density, pressure: density and pressure of the water.
         stress, load: (S_xx, S_xy, S_yy) and x = rho_s omega^2 times the displacement, in the disc.
     """
 

@@ -99,7 +99,7 @@ class Case(ABC):
 
         Args:
             drawn: its random inputs.
-            grid: where the values are wanted; the solver's own mesh is fine enough for any grid of the recipe.
+            grid: grid of the values; the mesh of the solver is fine enough for any grid of the recipe.
             refinement: factor on the solver's resolution, to show that it does not matter.
 
         Raises:

@@ -23,11 +23,11 @@ class DarcyFlow(Case):
     order in the solver's spacing.
 
     Args:
-        medium: what a is made of.
-        intervals: of the solver along each axis, at least; the next multiple of the intervals of the grid that is
-            asked for is taken, so that its points are points of the solver.
+        medium: random field a of the permeability.
+        intervals: smallest number of intervals of the solver along each axis. It is rounded up to a multiple of the
+            intervals of the requested grid, so that its points are points of the solver.
         source: f.
-        ndim: of the box.
+        ndim: dimension of the box.
     """
 
     configurable = True

@@ -30,8 +30,8 @@ class ElectroOsmosisCase(Case):
     Args:
         coupling: the setting of the knob: the factor `coupling` of the equation is 0 (off), 0.3 (weak), 0 (published)
             or 3 (strong).
-        order: of the elements.
-        size: of the elements relative to the plate; those along the hole are 0.3 as large.
+        order: order of the elements.
+        size: size of the elements relative to the plate; those along the hole are 0.3 as large.
         voltage, pressure: at the boundary [V, Pa].
     """
 
@@ -74,7 +74,7 @@ class Plate:
 
     Attributes:
         mesh: with the sides "left", "right", "bottom" and "top" and the "ellipse".
-        conductivity, potential, pressure, velocity: what their names say, SI units.
+        conductivity, potential, pressure, velocity: the solved fields, in SI units.
     """
 
     def __init__(self, pde: ElectroOsmosis, case: ElectroOsmosisCase, refinement: float = 1.0):

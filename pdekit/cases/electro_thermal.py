@@ -41,8 +41,8 @@ class ElectroThermalCase(Case):
     Args:
         coupling: the setting of the knob: silicon's conductivity in the equation of the wave is multiplied by 0 (off),
             3e5 (weak), 1 (published) or 1e7 (strong).
-        order: of the elements.
-        size: of the elements [m]; those of the silicon are a quarter as large, a seventh of the wave there.
+        order: order of the elements.
+        size: size of the elements [m]; those of the silicon are a quarter as large, a seventh of the wave there.
         layer, stretching: width [m] of the absorbing layer and how much faster than kappa the field decays in it.
         amplitude, direction, cooling: [V/m, rad, W/(m^2 K)].
         warmest: rise of silicon's temperature [K] from which a draw is taken for a runaway.
@@ -111,7 +111,7 @@ class WarmPlate:
     Attributes:
         mesh: with the sides "left", "right", "bottom" and "top" and the "ellipse"; its materials `parts` are the plate.
         incident, scattered, total: the electric field.
-        rise: of the temperature.
+        rise: rise of the temperature.
         prefactor, conduction: the coefficients.
         sigma, sigma_wave: the conductivity that warms, and the one that the wave meets.
 

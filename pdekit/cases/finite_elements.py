@@ -41,7 +41,7 @@ class Ellipse:
     Args:
         semi_axes: half its length along its own two axes.
         centre: its middle.
-        angle: by which its first axis is turned from x, counter-clockwise, in radians.
+        angle: angle from x to its first axis, counter-clockwise, in radians.
     """
 
     semi_axes: tuple[float, float]
@@ -106,9 +106,9 @@ def square_mesh(
     absorbing layer has its kinks.
 
     Args:
-        length: of the sides of the square.
-        size: of elements; `ellipse_size` of those inside the ellipse, or of the edges around a hole.
-        order: of the polynomials that the boundaries are curved with.
+        length: length of the sides of the square.
+        size, ellipse_size: size of the elements; and of those inside the ellipse, or of the edges around a hole.
+        order: order of the polynomials that describe curved boundaries.
         ring: width of a frame around the square, 0 for none.
 
     Returns:

@@ -35,7 +35,7 @@ class MagnetohydrodynamicsCase(Case):
     Args:
         coupling: the setting of the knob: the factor `coupling` of the equation, on the field and so on the Hartmann
             number, is 0 (off), 0.1 (weak), 1 (published: the field as drawn) or 2 (strong).
-        order: of the elements for velocity and potential; the pressure's is one less.
+        order: order of the elements for velocity and potential; the pressure's is one less.
         cells: elements along the duct, of which 20/3 mm are a whole number; a third as many across, denser at walls.
         speed: mean velocity of what enters [m/s].
         current: largest current density of the electrodes [A/m^2].
@@ -102,14 +102,14 @@ class Duct:
         pde: its parameters; its Gaussian is not used.
         field: B [T], a coefficient function.
         speed, current: see `MagnetohydrodynamicsCase`.
-        order: of the elements for velocity and potential.
+        order: order of the elements for velocity and potential.
         upstream: field [T] in which the metal that enters has developed its profile.
 
     Attributes:
         velocity, pressure, current: functions on the mesh [m/s, Pa, A/m^2]; the pressure is 0 at the end of the duct.
             The current is projected onto continuous functions of the gradient's order, which lie 4 times nearer.
         potential: conductivity times the electric potential [A/m].
-        iterations: of Newton's method altogether.
+        iterations: total number of Newton iterations.
 
     Raises:
         ValueError: if Newton's method fails however small the steps.

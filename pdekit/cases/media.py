@@ -26,8 +26,8 @@ class CosineField:
     """Such a field on a box of any lengths, which are taken as one.
 
     Args:
-        modes: of each axis, 0 to modes - 1.
-        exponent, tau: of the covariance.
+        modes: number of modes along each axis, 0 to modes - 1.
+        exponent, tau: parameters of the covariance.
     """
 
     configurable = True

@@ -57,7 +57,7 @@ def continuation(solve: Callable[[float, float], bool], state: Any, target: floa
 
     Args:
         solve: (parameter, tolerance) -> whether it converged from the present state.
-        state: what a failed attempt is undone in.
+        state: the solution, which is restored after a failed attempt.
         target: the wanted value, positive.
         first: the first step.
 

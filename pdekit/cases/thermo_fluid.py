@@ -30,8 +30,8 @@ class ThermoFluidCase(Case):
     Args:
         coupling: the setting of the knob: the factor `coupling` of the equation, on the weight of warm air, is 0 (off),
             0.1 (weak), 1 (published) or 3 (strong).
-        order: of the elements for velocity and temperature; the pressure's is one less.
-        size: of the elements relative to the box; those in the disc are 0.5 as large.
+        order: order of the elements for velocity and temperature; the pressure's is one less.
+        size: size of the elements relative to the box; those in the disc are 0.5 as large.
     """
 
     configurable = True
@@ -80,16 +80,16 @@ class Convection:
     derivatives. From rest the coupling grows in steps that treble where it converges and are quartered where not.
 
     Args:
-        mesh: of materials "outside" (air) and, if any, "inside" (solid), with boundaries "left", "right", "bottom",
+        mesh: materials "outside" (air) and, if any, "inside" (solid), with boundaries "left", "right", "bottom",
             "top" and, if there is a solid, "ellipse".
         pde: its parameters; `coupling` is the strength to be reached.
         source: Q [W/m^3], a coefficient function.
         walls: rise [K] of the sides that have one; the others let no heat through.
-        order: of the elements for velocity and temperature.
+        order: order of the elements for velocity and temperature.
 
     Attributes:
         velocity, pressure, rise: functions on the mesh: [m/s], [Pa] with mean 0, [K] above the cold sides.
-        iterations: of Newton's method altogether.
+        iterations: total number of Newton iterations.
 
     Raises:
         ValueError: if Newton's method fails however small the steps.

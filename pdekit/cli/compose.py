@@ -109,7 +109,7 @@ def composed(
     """Compose one configuration.
 
     Args:
-        config_name: of the entry point; its schema is registered.
+        config_name: name of the configuration of the entry point; its schema is registered.
         arguments: overrides as they are typed.
         own: values to set after composing, which need no quoting.
 

@@ -19,9 +19,9 @@ class Job:
     """A job of a sweep.
 
     Args:
-        overrides: what was typed for it.
+        overrides: settings of the job from the command line.
         outcome: DONE or FAILED.
-        result: what it returned, or the first line of the error.
+        result: the value that the job returned, or the first line of its error.
     """
 
     overrides: str

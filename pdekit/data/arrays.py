@@ -20,7 +20,7 @@ class Arrays:
     """Trajectories in memory, as a source of windows.
 
     Args:
-        problem: what they are.
+        problem: problem of the arrays.
         batch: all of them, "sample time channel *space" in ``u``.
 
     Raises:
@@ -70,9 +70,9 @@ def from_arrays(
             contradict them are refused. Without ``valid`` the last tenth of train (at least one trajectory) is taken
             from it for validation; without ``test`` the validation trajectories are used for the test too, with a
             warning.
-        about: what the arrays do not state themselves.
-        folder: where to write the dataset in pdekit's layout; in memory only if None.
-        name: of the dataset.
+        about: description of what the arrays do not state themselves.
+        folder: folder to write the dataset to, in pdekit's layout; None keeps it in memory.
+        name: name of the dataset.
         loading: batch sizes, workers, seed.
         options: parts of a `Description` by name, in place of those of ``about``: dt, extent, fields, layout, origin,
             boundary, coeffs, params, mask, pde.

@@ -23,7 +23,7 @@ def batches_of(data: Mapping[str, Any], about: Description) -> dict[str, tuple[P
 
     Args:
         data: arrays, paths or xarray objects by split; "train" is one of them.
-        about: what they do not state themselves.
+        about: description of what the data do not state themselves.
 
     Raises:
         ValueError: on shapes, names, coordinates, masks or inputs that do not fit.

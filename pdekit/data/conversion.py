@@ -30,9 +30,9 @@ def convert(
     conversion.
 
     Args:
-        path: of the file or folder.
+        path: path of the file or folder.
         out: folder to write to.
-        name: of the dataset.
+        name: name of the dataset.
         trust: packages that formats may come from.
         progress: called with the split, the trajectories written, and all of them.
 

@@ -20,14 +20,14 @@ class Description:
         extent: lengths of the box.
         fields: names of the channels, or `Field`s with units and groups. Channels that have names are put in this
             order.
-        layout: of each axis, see `Grid`. If it is left out: that of the coordinates' attribute "layout", else the one
+        layout: layout of each axis, see `Grid`. By default the coordinates' attribute "layout", else the layout
             under which coordinates and values make sense, else periodic.
         origin: lower corner of the box.
         boundary: (lower, upper) condition of each axis, values of `pdekit.boundaries` or their texts, as
             "dirichlet 2.5"; if empty, periodic or a wall, as the layout says.
-        coeffs: for each split ("train", ...), arrays "sample *space" by name: inputs fixed in time. By name alone if
+        coeffs: inputs fixed in time: for each split ("train", ...), arrays "sample *space" by name. By name alone if
             only train is given.
-        params: for each split, arrays "sample" by name: scalars. By name alone if only train is given.
+        params: scalars: for each split, arrays "sample" by name. By name alone if only train is given.
         mask: 1 where a field exists: "*space", "sample *space" or "sample channel *space"; by split if they differ.
         pde: the equation, for residuals and solver baselines.
     """

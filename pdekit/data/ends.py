@@ -80,7 +80,7 @@ def layout_of(name: str, points: np.ndarray, ends: Ends | None, leap: float | No
     """Return the layout that evenly spaced coordinates state.
 
     Args:
-        name: of the axis.
+        name: name of the axis.
         points: its coordinates.
         ends: its boundary conditions; None if unknown.
         leap: `jump` of the values along it; None if unknown.

@@ -29,7 +29,7 @@ class Given:
         fields: names and units of the channels, None if the arrays have none.
         times: "time" or "sample time".
         axes: coordinates of each spatial axis.
-        layout: of each axis, as the coordinates state it; None where they do not.
+        layout: layout of each axis, as the coordinates state it; None where they do not.
         coeffs, params: "sample *space" and "sample" by name.
     """
 

@@ -24,9 +24,9 @@ class Range:
     """Values of one field or input in the trajectories that were read.
 
     Args:
-        name, unit: of the field.
+        name, unit: name and unit of the field.
         least, most, mean, deviation: over all finite values.
-        missing: how many are NaN or Inf.
+        missing: number of values that are NaN or Inf.
     """
 
     name: str

@@ -20,9 +20,9 @@ class EpochSampler(DistributedSampler):
 
     Args:
         dataset: with a length.
-        seed: of the permutations.
+        seed: seed of the permutations.
         shuffle: False keeps the order.
-        rank, world: which process of how many; the last samples that do not fill a round are repeated from the
+        rank, world: number of this process, and of all processes; a last incomplete round is filled from the
             beginning, so that all ranks take the same number of steps.
         skip: samples of this rank to leave out once, at the beginning of the next pass (for resuming).
     """
@@ -55,12 +55,12 @@ class ResumableLoader(DataLoader):
 
     Args:
         windows: the data.
-        batch_size: of each process.
+        batch_size: samples of a batch, in each process.
         sampler: the order.
         drop_last: whether to leave out a last, smaller batch.
         num_workers: processes that read; 0 reads in the training process, which is best on a CPU (a window reads in
             tens of microseconds).
-        pin_memory: for transfers to a GPU.
+        pin_memory: pin the memory of batches, for faster transfers to a GPU.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ class Loading:
         eval_batch_size: validation and test windows in a batch; the same if None.
         num_workers: processes that read; 0 reads in the training process, which is best on a CPU (a window reads in
             tens of microseconds).
-        seed: of the order of the training windows.
+        seed: seed of the order of the training windows.
         n_trajectories: use only so many training trajectories; None for all.
     """
 

@@ -14,7 +14,7 @@ class NoReference(LightningDataModule):
     """Stands for the data of a problem of which no trajectory is known; nothing is validated.
 
     Args:
-        problem: what is solved.
+        problem: problem to solve.
     """
 
     def __init__(self, problem: Problem):

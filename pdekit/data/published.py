@@ -22,7 +22,7 @@ def open_published(
         path: a folder with ``training`` and ``testing`` (or these as .tar.gz, unpacked there as far as needed) in
             the layout of Multiphysics Bench; one with ``data/{train,valid,test}`` in The Well's layout or ours; or a
             file or folder in one of the layouts of `pdekit.data.formats`.
-        name: of the dataset.
+        name: name of the dataset.
         loading: batch sizes, workers, seed.
         trust: packages in addition to pdekit that a stored equation may come from.
 

@@ -92,8 +92,8 @@ class Opened:
     """A file that is open in one process: its datasets, looked up once (a look-up costs more than reading a window).
 
     Args:
-        path: of the file.
-        problem: what it holds.
+        path: path of the file.
+        problem: problem of its trajectories.
 
     Raises:
         ValueError: if a dataset is absent, damaged, or has another shape than the problem says.

@@ -22,7 +22,7 @@ def faults(path: Path, values: bool = True) -> list[str]:
     """All faults of a file of ours; an empty list for a good one.
 
     Args:
-        path: of one split.
+        path: path of one split.
         values: whether to read the data and look for NaN and Inf (takes the time of reading the file once).
     """
     try:

@@ -34,7 +34,7 @@ class Windows(Dataset):
     """All windows of some trajectories of a source.
 
     Args:
-        source: where the trajectories lie.
+        source: source of the trajectories.
         window: (history, target) in frames; target "all" takes every later frame, so that each trajectory gives
             one window.
         n_trajectories: use only so many, from the first on; None for all.

@@ -70,11 +70,11 @@ class SplitWriter:
 
     Args:
         path: the file; it appears when the block ends without an error.
-        problem: what the trajectories are; ``n_frames`` is that of this file.
-        n_trajectories: how many there will be.
+        problem: problem of the trajectories; ``n_frames`` is that of this file.
+        n_trajectories: number of trajectories that will be written.
         name: name of the dataset.
         documents: JSON documents kept in the group pdekit, e.g. ``{"recipe": ..., "provenance": ...}``.
-        dtype: of fields, coeffs and forcing on disk: "f4" or "f8".
+        dtype: dtype of fields, coeffs and forcing on disk: "f4" or "f8".
     """
 
     def __init__(

@@ -22,8 +22,8 @@ class NetDenoiser:
 
     Args:
         net: (z, k) -> output, of one level for the whole batch.
-        path: of the training; gives z = signal y.
-        parametrisation: what the net returns.
+        path: diffusion path of the training; gives z = signal y.
+        parametrisation: meaning of the output of the net.
     """
 
     net: Callable[[Tensor, float], Tensor]

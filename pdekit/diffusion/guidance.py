@@ -17,7 +17,7 @@ def guided(denoise: Denoise, update: Update, until: float = 0.0) -> Denoise:
 
     Args:
         denoise: D.
-        update: what observations, an equation or an objective add.
+        update: term that observations, an equation or an objective add.
         until: guidance is off at levels below this one.
     """
 

@@ -166,7 +166,7 @@ def shifting_path(
         noise: kappa, standard deviation of the noise in units of sqrt(eta).
         root_min: s_1 is the smaller of this and ``root_min / noise``.
         root_max: s_T, below one.
-        power: how the levels are spaced.
+        power: exponent of the spacing of the levels.
     """
     u = torch.linspace(0, 1, n_levels, dtype=torch.float64)
     first = min(root_min / noise, root_min)

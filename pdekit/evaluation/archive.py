@@ -58,9 +58,9 @@ class Archive:
     """A netCDF-4 file under construction. It is called ``<path>.part`` until `finish`; xarray reads it.
 
     Args:
-        path: of the finished file; one that exists is replaced at the end.
+        path: path of the finished file; one that exists is replaced at the end.
         coords: one-dimensional coordinates; their names and lengths are the dimensions.
-        attrs: of the file; text and numbers.
+        attrs: attributes of the file; text and numbers.
 
     Use as a context manager: an exception inside leaves no file behind.
 
@@ -156,9 +156,9 @@ class Archive:
         """A variable of numbers that `write` fills; NaN where it never does. Trailing dimensions are stored together.
 
         Args:
-            name, dims, attrs: of the variable.
+            name, dims, attrs: name, dimensions and attributes of the variable.
             together: samples and times that are written at once, and so compressed at once.
-            kind: of its numbers, "f4" or "f8".
+            kind: type of its numbers, "f4" or "f8".
         """
         limits = dict(zip(("sample", "time"), together, strict=True)) if together else {}
         chunks: list[int] = []

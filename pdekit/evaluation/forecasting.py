@@ -46,9 +46,9 @@ class Timing:
     """One timed forecast of a batch.
 
     Args:
-        samples: in the batch.
-        seconds: of one member of one sample.
-        calls: of the network, for one member.
+        samples: number of samples in the batch.
+        seconds: time for one member of one sample.
+        calls: number of network calls for one member.
     """
 
     samples: int
@@ -66,7 +66,7 @@ class Contender:
         seed: with the number of the member, the seed of its forecasts.
         members: ensemble members of a stochastic surrogate; a surrogate that does not declare itself `stochastic`,
             a baseline and a solver make one.
-        device: where it forecasts.
+        device: device of the forecasts.
     """
 
     def __init__(
@@ -168,9 +168,9 @@ class Contender:
         """The forecast block after block, each as "batch time channel *space" for each member.
 
         Args:
-            given: what is known beforehand; the model gets the last ``history`` frames of it.
+            given: known data; the model gets its last ``history`` frames.
             t: absolute times wanted.
-            forcing: what is known of it.
+            forcing: known frames of the forcing.
             size: frames of a block, the last one may be shorter; all of t if None.
         """
         n = t.shape[1]

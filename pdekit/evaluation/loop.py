@@ -53,12 +53,12 @@ def evaluate(
 
     Args:
         models: the rows of the table.
-        reference: what forecasts are compared with: `Stored` frames of a source, or a `Continued` reference.
-        folder: where to write; files appear whole or not at all.
-        sampling: which forecasts are made.
-        scoring: what is scored and kept of them.
-        context: what else is known, and written.
-        device: where everything runs; that of the first surrogate if None.
+        reference: the reference: `Stored` frames of a source, or a `Continued` reference.
+        folder: folder of the files, which appear whole or not at all.
+        sampling: choice of the forecasts.
+        scoring: choice of the scores, and of the forecasts to keep.
+        context: facts from outside the evaluation that are written next to the scores.
+        device: device of all models; that of the first surrogate if None.
         progress: whether to draw a progress bar.
 
     Returns:

@@ -34,7 +34,7 @@ def baselines(
     """Baselines by name, calibrated on the training split; and the reason for each that is not defined.
 
     Args:
-        problem: what is forecast.
+        problem: problem to forecast.
         training: gives batches of the training split, once each time it is called.
     """
     defined: dict[str, Surrogate] = {}
@@ -58,8 +58,8 @@ def solver_rows(
     Data from elsewhere have none. Where their equation is known, a solver is chosen from it (`stepping_for`).
 
     Args:
-        problem: what is forecast, on the grid of the evaluation.
-        recipe: that made the data; None for data from elsewhere.
+        problem: problem to forecast, on the grid of the evaluation.
+        recipe: recipe of the data; None for data from files.
         settings: the sweep.
     """
     if recipe is None or recipe.simulator.steps:
@@ -78,11 +78,11 @@ def solvers(
     """Solvers in time by name, on several grids with several steps and precisions; or the reason why there is none.
 
     Args:
-        problem: what is forecast.
+        problem: problem to forecast.
         sizes: points of each axis, as shares of the data grid; rounded to even numbers of at least `SMALLEST`.
         steps: solver steps between frames.
         precisions: "float32" and "float64", the latter being what is meant where a name says nothing.
-        simulator: that made the data; None for one that is chosen from the equation.
+        simulator: simulator of the data; None for one that is chosen from the equation.
     """
     defined: dict[str, Surrogate] = {}
     grid = problem.grid
@@ -108,10 +108,11 @@ def solved_wholes(
     """Solvers of problems that are solved as wholes by name, and the reason why there are none.
 
     Args:
-        problem: what is forecast, on the grid of the evaluation.
-        recipe: that made the data, of a case.
-        refinements: of the solvers, as shares of the resolution of the reference.
-        orders: of elements, next to those of the case; higher ones, and cases without elements, are left out.
+        problem: problem to forecast, on the grid of the evaluation.
+        recipe: recipe of the data, with a case.
+        refinements: refinements of the solvers, as shares of the resolution of the reference.
+        orders: orders of the elements, in addition to that of the case. Higher ones, and cases without elements, are
+            left out.
     """
     if not refinements:
         return {}, {"solver": "left out, because sweep_refinements is empty"}

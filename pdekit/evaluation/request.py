@@ -21,11 +21,11 @@ def check_request(
     """Check that test data have what the settings ask for, or that their solver can make it.
 
     Args:
-        settings: of the evaluation.
+        settings: settings of the evaluation.
         history: frames that the model is given; baselines in time are given one at least.
-        problem: of the test split.
-        n_trajectories: of the test split.
-        recipe: that made the data; None for data from elsewhere.
+        problem: problem of the test split.
+        n_trajectories: number of trajectories of the test split.
+        recipe: recipe of the data; None for data from files.
 
     Raises:
         ValueError: on starts or a horizon beyond the data, a horizon that no memory holds, samples to keep that do not

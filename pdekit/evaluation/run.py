@@ -75,10 +75,10 @@ def evaluate_models(
     Args:
         models: trained surrogates by name, of one problem.
         data: the baselines are calibrated on its training split, all are scored on its test split.
-        folder: where ``scores.nc``, ``forecasts.nc`` and ``report.html`` go.
-        settings: how.
-        origin: where models and data come from.
-        device: where everything runs; that of the first model if None.
+        folder: folder of ``scores.nc``, ``forecasts.nc`` and ``report.html``.
+        settings: settings of the evaluation.
+        origin: origin of the models and the data.
+        device: device of all models; that of the first model if None.
 
     Returns:
         A few lines that say how the models did, and where the report is.

@@ -19,7 +19,7 @@ class Evaluation:
         n_trajectories: test trajectories; null for all.
         starts: frames to begin at; every (trajectory, start) is a sample.
         batch_size: trajectories forecast together, the same for all models; times are measured with it.
-        seed: of the members.
+        seed: seed of the members.
         resolution: points of each axis on which to forecast, one number for all; null for the data grid.
         resolutions: grids on which the error is given in addition, as shares of the data grid; each with the odd (or
             even) size next to it.
@@ -27,10 +27,10 @@ class Evaluation:
             A measure of your own is named by its entry point or, with trust, by its dotted path.
         sweep_sizes: solver grids, in points of each axis as shares of the data grid; none for no solvers.
         sweep_steps: solver steps between frames.
-        sweep_precisions: of the solvers, "float32" and "float64".
+        sweep_precisions: precisions of the solvers, "float32" and "float64".
         sweep_refinements: where a case made the data (steady problems, geometries): its solver with these shares of the
             reference's resolution; none for no solvers.
-        sweep_orders: of its elements, if it has some: these in addition to its own, where they are lower.
+        sweep_orders: orders of its elements in addition to its own, where they are lower.
         timing_batches: batches with which forecasts are timed, too; 1 is the latency of one forecast.
         judges: families of scores, names in pdekit.evaluation.judges.catalogue; null for all. Errors and costs are
             always there. A judge of your own is named by its entry point or, with trust, by its dotted path.

@@ -23,7 +23,7 @@ class Models:
         surrogates: trained models by name.
         baselines, solvers: more rows, scored alike. Of solvers the report shows the two that matter.
         absent: baselines that are not defined for this problem, with the reason.
-        spent: what training took, by name of the model, as far as it is known.
+        spent: training cost by name of the model, where it is known.
     """
 
     surrogates: Mapping[str, Surrogate]
@@ -45,7 +45,7 @@ class Sampling:
     Args:
         horizon: frames to forecast; None for all that the source has.
         members: ensemble members of each surrogate, every one scored by itself.
-        seed: of the members.
+        seed: seed of the members.
         batch_size: trajectories forecast together, the same for all models; it is what times are measured with.
         n_trajectories: use only so many.
         starts: frames of each trajectory to begin at; every (trajectory, start) is a sample.
@@ -86,8 +86,8 @@ class Context:
 
     Args:
         floor: lead times and the nRMSE that the reference itself has at them, from its self-convergence.
-        data_seconds: what it took to generate the data, NaN if that is not known.
-        attrs: what else to write into the files: provenance, description.
+        data_seconds: time to generate the data; NaN if it is not known.
+        attrs: more attributes of the files: provenance, description.
         table: more variables to write, of some of the models: `across_resolutions`.
         uncoupled: the same trajectories with the coupling of their fields cut: `uncoupled_test`.
     """

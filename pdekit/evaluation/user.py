@@ -16,7 +16,7 @@ def own_object(kind: str, name: str, known: Collection[str], trust: Sequence[str
 
     Args:
         kind: "measures", "judges" or "sections": entry points belong to the group ``pdekit.KIND``.
-        name: of the entry point, or package.module.name.
+        name: name of the entry point, or package.module.name.
         known: names that pdekit itself has, for the error message.
         trust: packages whose objects may be named by a path.
 

@@ -37,7 +37,7 @@ def correlation_dimension(x: Float[Tensor, "time coordinate"], apart: int = 1, m
         x: states.
         apart: pairs of fewer steps apart are left out (Theiler 1986), they are near because little time has passed:
             a few autocorrelation times.
-        most: of more states than these, evenly spaced ones are taken.
+        most: largest number of states; evenly spaced ones are taken of a longer series.
 
     Returns:
         The dimension; NaN where the series is too short to tell: with fewer pairs than fill a factor of ten in C, or

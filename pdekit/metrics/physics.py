@@ -71,7 +71,7 @@ def residual(
 
     Args:
         u: at least three neighbouring frames.
-        params: of the samples, in the order of `Problem.params`.
+        params: params of the samples, in the order of `Problem.params`.
         mask: 1 where all is as the equation says. Outside of it the field counts as zero (no slip, nothing there), and
             is in no norm; what that says of the interface, the residual of the reference there tells.
 

@@ -47,9 +47,9 @@ def equation_residuals(
 
     Args:
         u: forecasts, in physical units; +inf in all places where a sample has diverged.
-        params: of the samples, in the order of `Problem.params`.
+        params: params of the samples, in the order of `Problem.params`.
         coeffs: input fields, in the order of `Problem.coeffs`.
-        mask: where each field exists. A field counts as zero elsewhere, and points without any field in no norm.
+        mask: 1 where each field exists. A field counts as zero elsewhere; points without any field are in no norm.
 
     >>> from pdekit.fields import Field
     >>> from pdekit.pdes import Darcy

@@ -40,7 +40,7 @@ class Window:
     """Statistics of a batch of trajectories over consecutive frames.
 
     Args:
-        problem: of the trajectories.
+        problem: problem of the trajectories.
         points: "batch channel point" from `points_of`, the same for all windows that are compared.
         spectral: whether to take in spectra; needs a whole box.
         mask: "batch field *space" or None.

@@ -90,9 +90,9 @@ class FieldSums:
     """Sums over space of a forecast and of its reference.
 
     Attributes:
-        error: of forecast - reference.
-        forecast: of the forecast.
-        reference: of the reference.
+        error: sums of forecast - reference.
+        forecast: sums of the forecast.
+        reference: sums of the reference.
         covariance: <(u - <u>) (reference - <reference>)>, "... batch time channel".
 
     Args:

@@ -24,7 +24,7 @@ class Bands(nn.Module):
     Buffer: ``scale`` (band * field), one until `calibrate`.
 
     Args:
-        grid: of the fields.
+        grid: grid of the fields.
         wavelet: its name, or None for the values at the points themselves.
         n_fields: channels of the fields.
         in_time: whether frames are an axis; otherwise there is one frame.

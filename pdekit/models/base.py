@@ -29,7 +29,7 @@ class Surrogate(nn.Module, ABC):
     """Something that forecasts. Every method and every baseline is one.
 
     Args:
-        problem: what is forecast.
+        problem: problem to forecast.
         window: (history, target), how many frames a training sample holds; target may be "all".
 
     ``stochastic`` is a fact of the method: whether its members differ, because a forecast draws random numbers. Of a
@@ -74,7 +74,7 @@ class Surrogate(nn.Module, ABC):
         """Forecast the frames at times ``t``, in physical units.
 
         Args:
-            given: what is known beforehand: history frames, coeffs, forcing, params, text, geometry.
+            given: known data: history frames, coeffs, forcing, params, text, geometry.
             t: absolute times wanted.
             members: size of the ensemble; members of a deterministic method are equal.
             generator: its initial seed fixes each (member, sample), whatever the batch size.
@@ -105,10 +105,10 @@ class Stepper(Surrogate):
     """A surrogate that goes from frame to frame: `forecast` is a rollout of `step`.
 
     Args:
-        problem: on a uniform grid. Of forcing that varies in time, a step sees the history frames and the next one.
+        problem: problem on a uniform grid. A step sees the forcing at the history frames and at the next one.
         history: frames that a step sees; a steady problem has none.
         target: frames of a training sample beyond them.
-        normalisation: of fields and coeffs, see `Normaliser`.
+        normalisation: normalisation of fields and coeffs, see `Normaliser`.
         distance: whether a net also sees the signed distance to the edge of each field's mask.
     """
 

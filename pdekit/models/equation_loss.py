@@ -57,7 +57,7 @@ class EquationLoss:
         """One number for each equation, in the square of its unit.
 
         Args:
-            u, reference: in physical units.
+            u, reference: fields in physical units.
             batch: coeffs, params and mask of the samples, in physical units.
         """
         difference = self.residual(u, batch) - self.residual(reference, batch)

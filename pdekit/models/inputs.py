@@ -46,7 +46,7 @@ class Channels:
         """Return the channels of normalised history frames and of what else is known, see `normalised`.
 
         Args:
-            frames: of the history.
+            frames: frames of the history.
             given: normalised coeffs, the mask, and forcing from the first frame of the history on (see `from_frame`).
 
         Raises:

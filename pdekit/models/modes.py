@@ -43,7 +43,7 @@ def choose_modes(
     """Return the highest wavenumber of each axis for a spectral net (the formula is that of this module).
 
     Args:
-        problem: on a uniform grid.
+        problem: problem on a uniform grid.
         batches: training trajectories, whole ones, e.g. ``data.calibration_batches()``; the first `N_BATCHES` are read.
             None if only the grid is known: then ``K = WITHOUT_DATA``.
         padding: share by which the period of a bounded axis exceeds its length, as of `pdekit.nets.fno.FNO`.
@@ -154,9 +154,9 @@ def with_modes(
     """Return the configuration of a model with numbers in place of ``modes: auto``.
 
     Args:
-        config: of a method, plain values. An option ``modes`` of a net, at any depth, counts the wavenumbers of each
-            axis; ``padding`` next to it is that of bounded axes.
-        problem: that the model is built for.
+        config: configuration of a method, plain values. An option ``modes`` of a net, at any depth, is the number of
+            wavenumbers of each axis; ``padding`` next to it is that of bounded axes.
+        problem: problem of the model.
         batches: training trajectories, see `choose_modes`; None if there are none.
     """
     if not uses_auto(config) or not isinstance(problem.grid, Grid) or not problem.ndim:
@@ -176,7 +176,7 @@ def without_unresolved(config: Mapping[str, Any], problem: Problem) -> dict[str,
 
     Args:
         config: as of `with_modes`.
-        problem: of the training data.
+        problem: problem of the training data.
     """
     grid = problem.grid
     if not isinstance(grid, Grid):

@@ -24,7 +24,7 @@ class Noise:
     Args:
         generator: its ``initial_seed`` is the seed; None takes a seed from torch's global generator.
         members: number of ensemble members; the first axis of a draw counts members, then samples.
-        index: which sample of its split each one is; None counts the batch.
+        index: number of each sample in its split; None numbers the samples of the batch.
         n_samples: size of the batch.
     """
 

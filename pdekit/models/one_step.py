@@ -22,7 +22,7 @@ class OneStep(Stepper):
     A steady problem is one step from its coefficients and parameters to its solution.
 
     Args:
-        problem: what is forecast.
+        problem: problem to forecast.
         net: factory of a grid net, called with ndim, in_channels, out_channels, n_conditions and layout.
         history: frames that a step sees.
         target: "change": the net predicts the change from the last frame in units of its standard deviation;
@@ -30,8 +30,8 @@ class OneStep(Stepper):
         unroll: steps of the training loss, each from the frame before it.
         pushforward: with unroll > 1: only the last step counts and carries gradients, the ones before it merely
             make its input (Brandstetter et al., 2022). Otherwise the mean over all steps, with full gradients.
-        normalisation: of fields and coeffs: "deviation", "quantile" for heavy tails, or one of them by name, see
-            `Normaliser`.
+        normalisation: method for fields and coeffs: "deviation", "quantile" for heavy tails, or one of them for each
+            name, see `Normaliser`.
         distance: whether the net also sees the signed distance to the edge of each field's mask.
         equations: weight of the residual of each equation of a steady forecast, added to the mean square of the
             fields, see `EquationLoss`; 0 for none.

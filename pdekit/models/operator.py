@@ -34,7 +34,7 @@ class Operator(Surrogate):
     on: what acts later does not change earlier fields.
 
     Args:
-        problem: what is forecast, on a uniform grid.
+        problem: problem to forecast, on a uniform grid.
         net: factory of an operator net, called with shape, in_channels, out_channels, n_conditions, layout and in_time.
         history: frames that the net sees; a steady problem has none.
         sensors: points of each axis at which the net sees its input; those of the problem's grid if None. Data on

@@ -47,7 +47,7 @@ class PDERefiner(Stepper):
     ancestral step keeps a share (15 % at K = 8) of the previous estimate's noise.
 
     Args:
-        problem: what is forecast.
+        problem: problem to forecast.
         net: factory of a grid net, called with ndim, in_channels, out_channels, n_conditions and layout.
         n_refinements: K; 0 is plain regression.
         sigma_min: standard deviation of the finest noise, in units of y.

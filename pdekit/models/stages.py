@@ -28,7 +28,7 @@ class Stage:
         parameters: prefixes of the names of the parameters to train; the others rest.
         precision: one of Lightning's precisions; None takes the engine's.
         patience: stop after so many validations without a better loss; None for never.
-        name: of the optimiser or phase, for progress and error messages.
+        name: name of the optimiser or phase, for progress and error messages.
         window: number of the part of time that is trained; None for all of it.
         step: a step function instead of one descent of the model's ``loss``, for losses with several optimisers (an
             adversarial one). It calls ``zero_grad``, ``backward`` and the optimisers' ``step``. The first optimiser

@@ -54,13 +54,13 @@ class WDNO(Surrogate):
     forecast begins again from the last frames of the one before.
 
     Args:
-        problem: what is forecast, on a uniform grid; periodic axes have an even number of points.
+        problem: problem to forecast, on a uniform grid; periodic axes have an even number of points.
         net: factory of a grid net, called with ndim, in_channels, out_channels, n_conditions and layout.
         history: frames that are given; a steady problem has none.
         wavelet: "haar", "db2", "bior2.4", ..., see `pdekit.calculus.wavelet_filters`; None for a diffusion model of the
             values at the points, the baseline without a transform.
         path: "diffusion" or "flow".
-        levels: of training and sampling, in units of the rms of each band; ten from 20 to 0.02 if None.
+        levels: levels of training and sampling, in units of the rms of each band; ten from 20 to 0.02 if None.
         sampler: one of `pdekit.diffusion.samplers`; DPM-Solver++ of order 2 if None.
 
     Raises:
@@ -127,8 +127,8 @@ class WDNO(Surrogate):
         """Return the clean channels next to z: spatial bands of what is known, at each time, and bands of the forcing.
 
         Args:
-            frames: of the history, normalised.
-            given: what else is known, normalised; its forcing begins with the first of these frames.
+            frames: frames of the history, normalised.
+            given: other known data, normalised; its forcing begins with the first of these frames.
         """
         known = self.known(self.channels.assembled(frames, given)[:, None])
         if not self.problem.steady:

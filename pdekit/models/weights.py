@@ -14,8 +14,8 @@ def fill(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
 
     Args:
         model: built as for training.
-        tensors: by name.
-        path: where they come from, for the error message.
+        tensors: tensors by name.
+        path: file of the tensors, for the error message.
 
     Raises:
         ValueError: if names or shapes differ; the message names the first differences.

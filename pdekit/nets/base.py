@@ -22,7 +22,7 @@ class GridNet(nn.Module, ABC):
         out_channels: channels of the output.
         n_conditions: scalars that condition the net (0: none), each of order one: normalised parameters, a
             noise or refinement level in [0, 1].
-        layout: where the points of each axis lie, "periodic", "cells", "nodes" or "half_open" (see
+        layout: layout of the points of each axis, "periodic", "cells", "nodes" or "half_open" (see
             pdekit.nets.layout); None means that all axes are periodic.
 
     Calling it with u "batch channel *space" and, if ``n_conditions`` is not 0, a condition "batch scalar"

@@ -88,8 +88,8 @@ class FactorisedLinear(nn.Module):
 
     Args:
         inputs, outputs: features.
-        mean: of g.
-        deviation: of g.
+        mean: mean of g.
+        deviation: deviation of g.
     """
 
     def __init__(self, inputs: int, outputs: int, mean: float = 1.0, deviation: float = 0.1):
@@ -127,7 +127,7 @@ class CoordinateNet(nn.Module, ABC):
         width: features of a layer.
         depth: hidden layers, or blocks.
         activation: tanh, sin or gelu.
-        harmonics, random_features, random_scale, stretch: of `Embedding`.
+        harmonics, random_features, random_scale, stretch: arguments of `Embedding`.
         factorised: random weight factorisation of every layer.
     """
 

@@ -27,7 +27,7 @@ class DeepONet(OperatorNet):
         n_products: terms of the sum for each channel.
         width: features of a hidden layer of the trunk.
         depth: hidden layers of the trunk.
-        harmonics: of a periodic coordinate that the trunk sees.
+        harmonics: harmonics of a periodic coordinate that the trunk sees.
 
     Limits: the sensors are fixed. Output is a sum of n_products functions that are the same for all samples, so that
     a front that moves needs many (Lanthaler et al. 2022, on linear reconstruction).

@@ -21,7 +21,7 @@ def interpolate(
     Args:
         values: at the points of the grid.
         axes: evenly spaced coordinates of each axis.
-        points: where values are wanted; outside a bounded axis its outermost cell is continued.
+        points: points of the values; outside a bounded axis its outermost cell is continued.
         periods: period of each axis, None if it is bounded.
 
     >>> line = torch.tensor([[[0.0, 1.0, 4.0]]])

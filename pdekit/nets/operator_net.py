@@ -23,7 +23,7 @@ class OperatorNet(nn.Module, ABC):
         in_channels: channels of the input.
         out_channels: channels of the output.
         n_conditions: scalars that condition the net, each of order one.
-        layout: where the sensors of each axis lie, "periodic", "cells", "nodes" or "half_open".
+        layout: layout of the sensors of each axis, "periodic", "cells", "nodes" or "half_open".
         in_time: whether queries have the time as one more coordinate, after those of space. Every coordinate runs over
             [0, 1].
     """
@@ -63,7 +63,7 @@ class OperatorNet(nn.Module, ABC):
         """Read from normalised outputs what is not learnt by gradients; by default nothing.
 
         Args:
-            outputs: of the training split, zero where they do not exist.
+            outputs: outputs of the training split, zero where they do not exist.
             axes: the coordinates of their axes, those of a query.
         """
 

@@ -55,7 +55,7 @@ def analyse(
     Args:
         u: the fields.
         bands: kept modes.
-        series: of each axis, None where it is periodic; None if all are.
+        series: series of each axis, None where it is periodic; None if all axes are.
         weighted: whether the points of a series have their weights, as an integral wants it.
     """
     return _Analysis.apply(u, bands, series, weighted)

@@ -23,7 +23,7 @@ class LevenbergMarquardt(Optimizer):
         linearise: gives the residuals r "residual" and their Jacobian "residual parameter" at the present
             parameters, in the order and shape of `parameters`; sum r^2 is, up to a constant factor, the loss of
             the closure.
-        iterations: of one `step`.
+        iterations: number of iterations of one `step`.
         damping: mu at the start, as a share of the mean of the diagonal of J'J.
 
     Raises:

@@ -31,9 +31,9 @@ class QuasiNewton(Optimizer):
 
     Args:
         parameters: at most 20 000 numbers in float64.
-        iterations: of one `step`.
-        c1, c2: of the strong Wolfe conditions.
-        max_evaluations: of the closure, in one line search.
+        iterations: number of iterations of one `step`.
+        c1, c2: constants of the strong Wolfe conditions.
+        max_evaluations: largest number of evaluations of the closure in one line search.
 
     Raises:
         ValueError: for parameters of another precision, or too many.

@@ -47,7 +47,7 @@ class AcousticStructure(SteadyPDE):
     Args:
         frequency: [Hz].
         speed: c [m/s].
-        young, poisson_ratio, solid_density: of the disc [Pa, 1, kg/m^3] (aluminium).
+        young, poisson_ratio, solid_density: material of the disc [Pa, 1, kg/m^3] (aluminium).
         coupling: factor on the disc's motion as the fluid feels it.
         density_floor, density_peak, density_x, density_y, density_width: rho is the floor plus a Gaussian: peak
             [kg/m^3], centre and standard deviation [m]; said in the caption, the field itself is the coefficient.

@@ -30,7 +30,7 @@ class ExactSolution:
     """A closed form u(x, t) of one equation with given parameters.
 
     Args:
-        name: of the solution, e.g. "soliton".
+        name: name of the solution, e.g. "soliton".
         evaluate: (coordinates, t) -> channels. Coordinates are broadcastable tensors, t a tensor or number; the
             result is a tuple with one tensor for each field, built of differentiable torch functions.
         extent: lengths of a box on which it is (nearly) periodic; its number of entries is the dimension.
@@ -72,7 +72,7 @@ class Budget:
 
     Args:
         stored: the integral, "batch".
-        rates: by name, with their signs: what feeds it is positive, what drains it negative.
+        rates: signed rates by name: a source is positive, a sink negative.
     """
 
     stored: Tensor

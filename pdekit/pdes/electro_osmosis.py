@@ -39,7 +39,7 @@ class ElectroOsmosis(SteadyPDE):
     Args:
         permeability: k_p [m^2/(Pa s)].
         mobility: k_V [m^2/(V s)], where the conductivity is at its peak.
-        coupling: how much the mobility grows, relatively, from the peak to where nothing conducts.
+        coupling: relative growth of the mobility from the peak to where nothing conducts.
         conductivity_peak, conductivity_x, conductivity_y, conductivity_width: kappa's Gaussian: peak [S/m], centre and
             standard deviation [m].
         hole_x, hole_y, hole_a, hole_b: the elliptic hole: centre and semi-axes [m]. No equation holds inside.

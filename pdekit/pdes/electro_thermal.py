@@ -45,7 +45,7 @@ class ElectroThermal(SteadyPDE):
         coupling: factor on silicon's conductivity in the equation of the wave.
         ambient: temperature around the plate [K].
         silicon_permittivity, alumina_permittivity, alumina_conductivity: [1, 1, S/m].
-        gap, boltzmann: of silicon [eV, eV/K].
+        gap, boltzmann: band gap of silicon and Boltzmann's constant [eV, eV/K].
         elementary: factor on Sigma.
         conductivity_prefactor: Sigma [S/m]; the field itself is a coefficient.
         alumina_conduction, silicon_conduction: kappa [W/(m K)]; the field itself is a coefficient.

@@ -46,7 +46,7 @@ class Waves:
     """A trigonometric polynomial: the sum of waves of each field; a field without waves is zero.
 
     Args:
-        n_fields: how many fields.
+        n_fields: number of fields.
         waves: the terms.
     """
 
@@ -93,9 +93,9 @@ class Sech:
 
     Args:
         amplitude: A.
-        width: of the pulse.
-        centre: of the pulse.
-        n_fields: how many fields; all but the first are zero.
+        width: width of the pulse.
+        centre: centre of the pulse.
+        n_fields: number of fields; all but the first are zero.
     """
 
     configurable = True
@@ -119,7 +119,7 @@ class Polynomial:
 
     Args:
         coefficients: c_0, c_1, ...
-        n_fields: how many fields; all but the first are zero.
+        n_fields: number of fields; all but the first are zero.
 
     >>> Polynomial((1.0, 2.0))((torch.tensor([[3.0]]),))
     (tensor([[7.]]),)

@@ -49,7 +49,7 @@ class Magnetohydrodynamics(SteadyPDE):
         density, viscosity, conductivity: rho [kg/m^3], mu [Pa s], sigma [S/m].
         half_gap: half the distance of the walls above and below [m].
         coupling: factor on the field wherever it acts.
-        field_peak, field_x, field_y, field_width: of B: peak [T], centre and standard deviation [m].
+        field_peak, field_x, field_y, field_width: field B: peak [T], centre and standard deviation [m].
     """
 
     configurable = True

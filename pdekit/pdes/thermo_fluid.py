@@ -43,7 +43,7 @@ class ThermoFluid(SteadyPDE):
         gravity: g [m/s^2].
         coupling: factor on the weight of warm air; at 0 the air rests and heat is conducted only.
         heat: [W/m^3].
-        disc_x, disc_y, disc_radius: of the disc [m].
+        disc_x, disc_y, disc_radius: centre and radius of the disc [m].
     """
 
     configurable = True

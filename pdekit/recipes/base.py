@@ -31,12 +31,12 @@ class BaseRecipe(ABC):
     """Everything that a generated dataset depends on.
 
     Args:
-        name: of the dataset and its folder.
-        grid: of the stored frames; nominal where a length varies.
-        n_trajectories: of each split (train, valid, test); a steady sample is a trajectory of one frame.
+        name: name of the dataset and its folder.
+        grid: grid of the stored frames; nominal where a length varies.
+        n_trajectories: trajectories of each split (train, valid, test); a steady sample is a trajectory of one frame.
         boundary: (lower, upper) condition of each axis; that of the grid's layout if None.
         text: whether to store the equation's caption of each trajectory.
-        seed: of all random numbers; each trajectory has its own, keyed by (seed, split, number).
+        seed: seed of all random numbers; each trajectory has its own, keyed by (seed, split, number).
         chunk: trajectories that are made together, and that are lost when a run is interrupted.
 
     Raises:

@@ -15,7 +15,7 @@ class SolvedRecipe(BaseRecipe):
     """Recipe of a dataset of a case; see `BaseRecipe` for what all recipes share.
 
     Args:
-        case: what is drawn and solved. Its numbers, and the versions of case and equation, are covered by the hash.
+        case: the case to draw and solve. The hash covers its numbers, and the versions of case and equation.
         chunk: samples of one file of an unfinished dataset: what is lost when a run is interrupted.
 
     Raises:

@@ -54,7 +54,7 @@ def generate(
     """The dataset of a recipe: generated, or completed, if it is not there.
 
     Args:
-        recipe: what to make.
+        recipe: recipe of the dataset.
         base: the data directory, see `data_dir`.
         workers: processes, each with one thread. The numbers do not depend on it.
         device: "cpu" or "cuda"; numbers of different devices agree until predictability ends.

@@ -72,7 +72,7 @@ def in_words(dataset: BaseRecipe, chosen: BaseRecipe, instance: str) -> str:
 
     Args:
         dataset: the recipe of the data configuration.
-        chosen: that of the instance.
+        chosen: number of the instance's trajectory.
         instance: its name.
     """
     ours, theirs = _numbers(chosen), _numbers(dataset)

@@ -33,7 +33,7 @@ def unresolved(
     Args:
         check: the stored self-convergence: ``time``, and ``error_step`` or ``error_space`` or both, "trajectory time";
             ``spectrum_tail`` if it was checked.
-        name: of the dataset.
+        name: name of the dataset.
         lyapunov_exponent: largest one, per unit of time; None if it is not known.
         smoothing: parameters of the equation that damp small scales (`PDE.smoothing`).
 

@@ -40,8 +40,9 @@ class Recipe(BaseRecipe):
     """Recipe of a dataset of trajectories; see `BaseRecipe` and `Stepping` for what is not said here.
 
     Args:
-        pde, initial, solver, dt, substeps, warmup, params, dtype: of the simulator. Frames are stored in float32.
-        n_frames: of each split.
+        pde, initial, solver, dt, substeps, warmup, params, dtype: arguments of the simulator. Frames are stored
+            in float32.
+        n_frames: number of frames of each split.
         solver_shape: points of the solver's grid, the stored grid's if None; frames are brought to the stored grid
             exactly for the modes that it holds (as averages of an odd number of cells for a conservation law).
 

@@ -33,10 +33,10 @@ def run_tasks(tasks: Sequence[Task], workers: int, progress: bool, title: str, t
     the process that started them, even if that is killed.
 
     Args:
-        tasks: what to do.
+        tasks: functions to call.
         workers: processes; 1 works in this one.
         progress: whether to show a bar.
-        title: of the bar.
+        title: title of the bar.
         total, done: units of work that the tasks report through ``tick``, in all and before.
     """
     if workers < 1:

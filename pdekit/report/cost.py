@@ -21,8 +21,8 @@ class Front:
     """The solvers that no other one beats in both respects: from cheap and inaccurate to dear and accurate.
 
     Args:
-        seconds: of one forecast, rising.
-        errors: falling.
+        seconds: times of one forecast, increasing.
+        errors: their errors, decreasing.
     """
 
     seconds: tuple[float, ...]
@@ -64,8 +64,8 @@ class Verdict:
     """A surrogate next to the front.
 
     Args:
-        name: of the surrogate.
-        seconds: of one of its forecasts.
+        name: name of the surrogate.
+        seconds: time of one of its forecasts.
         at_equal_error: seconds of a solver of its error; None if the front does not reach it.
         dominated: whether some solver of the sweep takes no longer and errs no more.
         less_accurate, more_accurate: than every solver of the front: there is no equal error then.

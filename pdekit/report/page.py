@@ -57,7 +57,7 @@ def write_report(folder: Path | str, sections: Sequence[Section] = ()) -> Path:
     What else lies in the folder is shown if it is there: ``config.yaml`` and ``provenance.json``.
 
     Args:
-        folder: of the run.
+        folder: folder of the run.
         sections: more sections, of the user.
 
     Returns:

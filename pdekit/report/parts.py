@@ -31,7 +31,7 @@ class Table:
     """A table.
 
     Args:
-        caption: what it holds, for those who cannot see it.
+        caption: description of its contents, for screen readers.
         heads: (title, what is said under it in small) of each column, that of the labels first.
         lines: its lines.
     """

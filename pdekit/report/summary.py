@@ -38,7 +38,7 @@ class Row:
     """One model in numbers.
 
     Args:
-        name: of the model.
+        name: name of the model.
         kind: "surrogate", "baseline" or "solver".
         note: why a solver stands in the table; the reason of a row without numbers.
         errors: nRMSE at the chosen times.
@@ -51,7 +51,7 @@ class Row:
         seconds_alone: cost of one forecast that is made alone, NaN if not measured.
         fastest: cost of one forecast in the batch that suits the model best, and the size of that batch.
         peak_bytes: memory that one frame of one sample takes, 0 if not measured.
-        verdict: what the front of the solvers says of a surrogate.
+        verdict: comparison of a surrogate with the front of the solvers.
         seeds: names of the surrogates that a row sums up.
     """
 
@@ -84,7 +84,7 @@ class Summary:
         frames: indices of the times of ``errors``; the first is one step.
         times: lead times of these frames.
         compared: index among ``frames`` at which surrogate and solvers are compared, see `compared.compared_frame`.
-        front: of the solvers that still forecast at that time.
+        front: front of the solvers that still forecast at that time.
         steady: whether there is no time.
     """
 

@@ -36,8 +36,8 @@ class Variable:
     """A variable of the scores.
 
     Args:
-        name: in the scores.
-        title: in words.
+        name: name in the scores.
+        title: title for display.
         unit: "1" if relative; of a field if it carries a power of the field's unit.
         extra: its dimension in addition to the ordinary ones, or None.
         named: whether the coordinates along that dimension are names.

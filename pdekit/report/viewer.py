@@ -39,13 +39,13 @@ class Viewer:
         kind: "map" (two axes of space) or "line" (time and x).
         fields, models, samples: choices; the members of each model.
         members: most members of any model.
-        times: of the frames.
-        planes: in which fields are seen.
+        times: times of the frames.
+        planes: planes in which fields are drawn.
         inputs: names of the given fields.
-        data: for the script, as JSON.
+        data: data for the script, as JSON.
         first: the frame that is shown at first.
         x, t: the axes of a "line".
-        profiles: of a "line", for each field: an empty chart, and the ends of its axes as JSON.
+        profiles: for each field of a "line": an empty chart, and the ends of its axes as JSON.
     """
 
     kind: str
@@ -209,7 +209,7 @@ def pack(values: np.ndarray, low: float, high: float) -> list[Any]:
     """[lowest value, highest value, shape, bytes as text] of values "time a b"; NaN is a hole, an infinity diverged.
 
     Args:
-        values: to be packed.
+        values: values to pack.
         low, high: span of the reference; a forecast may leave it `BEYOND` so far.
     """
     width = high - low

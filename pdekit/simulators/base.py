@@ -121,9 +121,9 @@ class Simulator(Protocol):
         Args:
             draws: random inputs of the samples.
             grid: nominal, of the frames; lengths that a draw holds replace its own.
-            refinement: of the solver.
+            refinement: refinement of the solver.
             start: "sample channel *space", the first frame, on any number of points; drawn if None.
-            device: where the solver runs.
+            device: device of the solver.
             tick: called with the work that is done.
         """
 
@@ -162,8 +162,8 @@ def collected(
     """The first frames of `Simulator.march`, stacked on the CPU, and the last of them as it is.
 
     Args:
-        marching: of some samples.
-        n_frames: to take.
+        marching: iterator over the frames of some samples.
+        n_frames: number of frames to take.
         watch: called with each frame.
     """
     made, frame = [], None

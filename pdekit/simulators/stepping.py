@@ -48,7 +48,7 @@ class Stepping:
         shape: points of the solver's grid; those of the frames if None.
         substeps: steps of the solver between frames.
         warmup: time before the first frame, in units of the nominal dt where that varies.
-        params: what varies, by name: parameters of the equation, and ``length_x|y|z`` and ``dt``.
+        params: varying numbers by name: parameters of the equation, and ``length_x|y|z`` and ``dt``.
         boundary: (lower, upper) condition of each axis; that of the grid's layout if empty.
         dtype: the precision of the solver, float64 or float32.
 

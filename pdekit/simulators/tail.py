@@ -23,7 +23,7 @@ def energies(
 
     Args:
         u: samples.
-        degree: of the equation's nonlinearity: a solver keeps the modes |m| <= ceil(n / (degree + 1)) - 1.
+        degree: degree of the equation's nonlinearity: a solver keeps the modes |m| <= ceil(n / (degree + 1)) - 1.
 
     >>> x = torch.arange(32, dtype=torch.float64) * 2 * torch.pi / 32
     >>> tail, total = energies((torch.cos(x) + 0.1 * torch.cos(9 * x)).reshape(1, 1, 32), 2)

@@ -50,7 +50,7 @@ def finite_volume(
             the spacing.
         dt: the step, a number or a tensor "batch 1 *1"; see `stable_dt`.
         scheme: "muscl" (second order where smooth) or "constant" (first order).
-        order: of the time stepping, 1, 2 or 3.
+        order: order of the time stepping, 1, 2 or 3.
         boundary: (lower, upper) condition of each axis; none is needed on a periodic grid.
         dtype: float64 (default) or float32.
         device: "cpu" or "cuda".

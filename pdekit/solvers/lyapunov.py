@@ -17,7 +17,7 @@ class LyapunovSpectrum:
 
     Args:
         growth: local exponents of every interval, per unit time; the exponents are their means.
-        states: where the trajectories stood in the end.
+        states: final states of the trajectories.
         blocks: pieces of time of each trajectory, for the standard error of fewer trajectories than that.
     """
 
@@ -95,18 +95,18 @@ def lyapunov_exponents(
     Args:
         step: "batch channel *space" -> the same one dt later; must not depend on the position in the batch.
         u: states on or near the attractor, float64.
-        dt: of the step.
+        dt: time step.
         n_steps: steps that count, a multiple of `every`; the more states, the fewer are needed.
         n: number of exponents, at most the dimension of the state.
         every: steps between two factorisations; the growth in between must stay below 1 / size, and the leading
             direction must not swallow the others.
         transient: steps before, in which states reach the attractor and perturbations their directions: several times
             1 / (difference of the first two exponents), or the mean is too low.
-        size: of the perturbations, relative. The error of an exponent is some tens of size per unit time from the
+        size: relative size of the perturbations. The error of an exponent is some tens of size per unit time from the
             nonlinearity (Lorenz-63: 20), and 1e-16 / size over the time between factorisations from rounding.
-        blocks: of time per state, for the standard error of fewer states than that; each should be longer than the
+        blocks: blocks of time per state, for the standard error of few states; each should be longer than the
             correlation time.
-        generator: of the first directions.
+        generator: generator of the first directions.
 
     Raises:
         ValueError: sizes that do not fit together, float32 states, or a state that diverges.

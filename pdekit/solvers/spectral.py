@@ -124,7 +124,7 @@ class Operator:
 
     Args:
         values: "batch channel *modes", or "batch row column *modes" where channels couple; contiguous.
-        coupled: which of the two.
+        coupled: True for coupled channels.
     """
 
     values: Tensor

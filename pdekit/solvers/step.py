@@ -37,7 +37,7 @@ def rounded(equation: Any, dtype: torch.dtype, device: Any = None) -> Any:
 
     Args:
         equation: whose fields may be tensors, or tuples that hold tensors.
-        dtype, device: of these tensors afterwards.
+        dtype, device: type and device of the returned tensors.
     """
 
     def moved(value: Any) -> Any:
@@ -60,7 +60,7 @@ def integrate(
     """Frames of a solver, the first being the start (after the warm-up); the state stays in its own form between.
 
     Args:
-        step: of dt / substeps, if frames are dt apart.
+        step: a step of dt / substeps, if frames are dt apart.
         u: the start.
         n_frames: frames to return, the first one included.
         substeps: steps between frames.

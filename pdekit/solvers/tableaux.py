@@ -17,7 +17,7 @@ class Tableau:
     """An explicit scheme: U_i = u + dt sum_{j<i} a_ij F(U_j), u(t+dt) = u + dt sum_i b_i F(U_i).
 
     Args:
-        order: of accuracy in dt.
+        order: order of accuracy in dt.
         a: strictly lower triangle, row i holds a_i0 ... a_i(i-1); the first row is empty.
         b: weights, one for each stage.
     """
@@ -34,7 +34,7 @@ class ImexTableau:
     U_i = u + dt sum_{j<i} explicit_ij N(U_j) + dt sum_{j<=i} implicit_ij L U_j, and u(t+dt) with the weights.
 
     Args:
-        order: of accuracy in dt where dt L is not large; a stiff L may lower it to that of the stages.
+        order: order of accuracy in dt where dt L is not large; a stiff L may lower it to that of the stages.
         explicit: strictly lower triangle.
         implicit: lower triangle with its diagonal.
         explicit_b, implicit_b: weights.

@@ -66,7 +66,7 @@ class SaveLast(Checkpoint):
     gradients no checkpoint holds, it is not written.
 
     Args:
-        path: of the checkpoint.
+        path: path of the checkpoint.
         every: steps between checkpoints.
         validate_every: batches between validations.
     """
@@ -154,7 +154,7 @@ class MetricsFile(Logger):
     Lines that lie in the future of where this run continues from are dropped first.
 
     Args:
-        path: of the file.
+        path: path of the file.
         offset: steps of earlier stages.
         done: steps of this stage taken before.
     """

@@ -32,8 +32,8 @@ def train_required(
     Args:
         model: whose submodules are meant.
         data: data module; it is cut into the windows of ``model`` afterwards.
-        settings, engine, seed: of the training.
-        folder: of the run of ``model``.
+        settings, engine, seed: settings, engine and seed of the training.
+        folder: folder of the run of ``model``.
         runs: folders of trained runs by name; None, or no entry: it is trained.
 
     Returns:

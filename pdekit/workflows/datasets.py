@@ -75,8 +75,8 @@ def open_files(
 
     Args:
         path: folder, see `pdekit.data.published.open_published`.
-        name: of the dataset.
-        recipe: of the dataset; None for files of the user.
+        name: name of the dataset.
+        recipe: recipe of the dataset; None for files of the user.
         loading: batch sizes, workers, seed.
         trust: packages in addition to pdekit that a stored equation may come from.
 

@@ -26,9 +26,9 @@ def take_measurements(path: str, model: Surrogate, config: dict[str, Any]) -> No
     """Read a file of measurements and give it to a model.
 
     Args:
-        path: of the file.
+        path: path of the file.
         model: finds parameters.
-        config: of the run; the number of measurements is written into it.
+        config: configuration of the run; the number of measurements is written into it.
 
     Returns:
         The data of the run: none, because no trajectory of the unknown parameters is known.

@@ -54,7 +54,7 @@ class Plan:
     Args:
         model: built, not calibrated.
         data: cut into the model's windows; `NoReference` for a run with measurements.
-        recipe: that generated the data; None for files and arrays of a user.
+        recipe: recipe of the data; None for files and arrays of a user.
         config: resolved and plain, as in ``config.yaml``; ``config["choices"]`` names model, data and trainer.
         seconds: wall time that has been spent already, by step.
         trust: packages in addition to pdekit that the configuration may name.
@@ -188,7 +188,7 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
     """Train, save, and unless ``evaluate=false`` evaluate and report.
 
     Args:
-        plan: what to train, on what, and how.
+        plan: model, data and settings of the run.
         resume: folder of the run to continue; None for a new one.
 
     Returns:

@@ -53,7 +53,7 @@ def recognised(path: str | Path, trust: Sequence[str] = ()) -> Format:
     """Return the format of a file or folder.
 
     Args:
-        path: of the file or folder.
+        path: path of the file or folder.
         trust: as in `formats`.
 
     Raises:
@@ -80,7 +80,7 @@ def open_path(path: str | Path, trust: Sequence[str] = ()) -> dict[str, Source]:
     """Return the splits train, valid and test of a published file or folder.
 
     Args:
-        path: of the file or folder.
+        path: path of the file or folder.
         trust: as in `formats`.
 
     Raises:

@@ -16,7 +16,7 @@ def unpack(archive: Path, part: str, into: Path, progress: bool | None = None) -
     Args:
         archive: a .tar or .tar.gz file.
         part: folder within it, e.g. "training/TE_heat".
-        into: where the archive's tree goes.
+        into: folder to unpack into.
         progress: whether to show a bar; by default on a terminal.
 
     Returns:

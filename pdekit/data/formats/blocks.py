@@ -28,9 +28,9 @@ class Block:
     """One array, or one array for each trajectory.
 
     Args:
-        key: of the array; "{sample}" in it stands for the name of the trajectory.
+        key: key of the array; "{sample}" in it stands for the name of the trajectory.
         axes: a letter for each axis, in stored order, e.g. "stxyc".
-        fields: what its channels are; one if there is no axis c.
+        fields: fields of its channels; one field if there is no axis c.
     """
 
     key: str
@@ -107,7 +107,7 @@ class ArrayStore:
 
     Args:
         path: the file that they come from, for messages.
-        arrays: by key.
+        arrays: arrays by key.
     """
 
     def __init__(self, path: Path, arrays: Mapping[str, Any]):
@@ -122,8 +122,8 @@ class Blocked:
     """A source of trajectories from blocks.
 
     Args:
-        store: of the arrays.
-        problem: what the trajectories are; fields, coeffs and forcing stand in the order of the blocks.
+        store: store that holds the arrays.
+        problem: problem of the trajectories; fields, coeffs and forcing are in the order of the blocks.
         u, coeffs: blocks of fields in time and of inputs fixed in time.
         t: "time" or "sample time".
         params: "sample param".

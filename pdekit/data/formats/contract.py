@@ -25,7 +25,7 @@ class Format:
     """One published layout.
 
     Args:
-        name: for people.
+        name: name of the layout for display.
         recognises: whether a file or folder has this layout. It looks at the content, never at the suffix alone, reads
             no arrays of fields, and returns False for anything else.
         open: the trajectories by split: names among train, valid, test; or "all" where the publication has no splits.
@@ -43,8 +43,8 @@ class Selected:
     """Some trajectories of a source.
 
     Args:
-        source: of all.
-        indices: of those that are meant.
+        source: source of all trajectories.
+        indices: numbers of the trajectories to keep.
     """
 
     def __init__(self, source: Source, indices: Sequence[int]):
@@ -62,7 +62,7 @@ class Joined:
     """The trajectories of several files, one file after the other.
 
     Args:
-        sources: of one problem.
+        sources: sources of the same problem.
 
     Raises:
         ValueError: if they are not of one problem.

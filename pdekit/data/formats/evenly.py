@@ -39,9 +39,9 @@ def grid_from(file: str, axes: Mapping[str, np.ndarray], layout: Sequence[str | 
     """Return the grid of coordinates.
 
     Args:
-        file: for messages.
+        file: name of the file for error messages.
         axes: coordinates by key, in the order x, y, z.
-        layout: of each axis; None for a bounded one that is cells or nodes, whichever has the rounder ends.
+        layout: layout of each axis; None for a bounded one that is cells or nodes, whichever has the rounder ends.
 
     Raises:
         ValueError: if coordinates are uneven, or fit cells and nodes alike.

@@ -27,8 +27,8 @@ class MultiphysicsBench:
     """Samples of one problem, read when they are asked for.
 
     Args:
-        folder: of the problem under ``training`` or ``testing``.
-        layout: of the problem.
+        folder: folder of the problem under ``training`` or ``testing``.
+        layout: layout of the problem.
         indices: the published numbers of the samples.
 
     Raises:
@@ -126,7 +126,7 @@ def splits_of(root: Path, name: str) -> dict[str, MultiphysicsBench]:
 
     Args:
         root: the folder with ``training`` and ``testing``.
-        name: of the dataset: a key of `LAYOUTS`.
+        name: name of the dataset: a key of `LAYOUTS`.
 
     Raises:
         FileNotFoundError: if there is no training data of this problem.

@@ -31,8 +31,8 @@ class Stored:
 
     Args:
         folder: its name.
-        names: of the field that it becomes, or of the two that a complex array becomes.
-        offset: what is subtracted: the ambient temperature where a rise is wanted.
+        names: name of its field, or the two names of the fields of a complex array.
+        offset: number to subtract: the ambient temperature where the field is a temperature rise.
     """
 
     folder: str
@@ -52,10 +52,10 @@ class Layout:
     Args:
         folder: under ``training`` and ``testing``.
         extent: lengths of the box [m].
-        channels: of the output, in the published order.
+        channels: channels of the output, in the published order.
         fields: the same as `Field`s, in ours.
         inputs: folders of the inputs.
-        coeffs: what they become.
+        coeffs: fields of these channels.
         equation: None where the published fields are not those of an equation of ours.
         to_coeffs: inputs -> coefficients.
         rows: the axis along which the first index of an array runs, "x" or "y".
@@ -63,7 +63,7 @@ class Layout:
         geometry: folder of a table of numbers for each sample, and the names and units (as factors) of its columns.
         mask: (inputs, geometry, places) -> where each field exists; None if everywhere or unknown.
         mask_of_geometry: whether it needs the table, without which there is no mask.
-        dt, n_frames: of a problem in time, with one folder of frames for each sample.
+        dt, n_frames: time step and number of frames of a problem in time, which has a folder of frames for each sample.
     """
 
     folder: str

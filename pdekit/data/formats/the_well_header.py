@@ -29,7 +29,7 @@ class Column:
         fields: its channels; components lie on the last axes of the file.
         sample_varying, time_varying: whether these axes are stored.
         space: points of each axis of space, 1 where the field is constant along it.
-        shape: of the dataset.
+        shape: shape of the dataset.
     """
 
     key: str

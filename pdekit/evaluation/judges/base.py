@@ -60,11 +60,11 @@ class Batch:
     Args:
         rows: their places in the archive, along "sample".
         last: whether it is the last batch.
-        trajectories, starts: of each sample, its trajectory and the frame of it that is the first given one.
+        trajectories, starts: trajectory of each sample, and the number of its first given frame.
         given: the frames and inputs that the models get.
         t: times of the frames to forecast, "batch time".
         lead: the same, counted from the last given frame.
-        mask: where the fields exist, "batch field *space", or None.
+        mask: 1 where the fields exist, "batch field *space", or None.
         forcing: the forcing of frames that are counted from the first given one.
     """
 
@@ -105,7 +105,7 @@ class ForecastBlock:
 
     Args:
         rows, frames: see `ReferenceBlock`.
-        sums: of the forecast, of the reference and of the error.
+        sums: sums over space of the forecast, of the reference and of the error.
     """
 
     rows: slice

@@ -29,7 +29,7 @@ class Kept(Judge):
     have the first one alone, NaN stands for the others.
 
     Args:
-        setup: of the evaluation.
+        setup: setup of the evaluation.
         archive: the file of forecasts.
     """
 

@@ -47,10 +47,10 @@ def reference_for(
 
     Args:
         source: the test split.
-        recipe: that made it; None for data from elsewhere.
-        n_frames: of each trajectory; None for those that are stored.
+        recipe: recipe of the data; None for data from files.
+        n_frames: number of frames of each trajectory; None for the stored ones.
         shape: points of each axis; None for the stored grid's.
-        device: where a solver runs.
+        device: device of the solver.
 
     Raises:
         ValueError: if more frames are wanted than are stored and no recipe can make them, or the grid does not fit.

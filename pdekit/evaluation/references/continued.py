@@ -26,11 +26,11 @@ class Continued:
     state of the solver are held. A trajectory does not depend on the others of its batch.
 
     Args:
-        recipe: of the dataset, whose simulator advances in steps.
+        recipe: recipe of the dataset, whose simulator advances in steps.
         source: its test split, for parameters and captions.
-        n_frames: of a trajectory.
+        n_frames: number of frames of a trajectory.
         shape: points of each axis of the frames; the stored grid's if None. See `bring`.
-        device: where the solver runs.
+        device: device of the solver.
 
     Raises:
         ValueError: if the solver's frames cannot be brought to that shape.

@@ -18,7 +18,7 @@ class Resampled:
     """A source, each frame brought to another grid (see `bring`), and its coefficient fields and masks with it.
 
     Args:
-        source: on a uniform grid.
+        source: source of trajectories on a uniform grid.
         shape: points of each axis.
 
     Raises:

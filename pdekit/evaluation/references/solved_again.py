@@ -18,8 +18,8 @@ class SolvedAgain:
     They are the same functions of place: the same random inputs, solved at the same resolution or a little finer.
 
     Args:
-        recipe: of the stored samples.
-        split: of which the samples are.
+        recipe: recipe of the stored samples.
+        split: split of the samples.
         shape: points of each axis.
     """
 

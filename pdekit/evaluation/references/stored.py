@@ -22,7 +22,7 @@ class Span:
     """Frames that are wanted: of each sample ``history`` given ones, and ``horizon`` after them in blocks of ``size``.
 
     Args:
-        trajectories, starts: of each sample, its trajectory and the frame of it that is the first given one.
+        trajectories, starts: trajectory of each sample, and the number of its first given frame.
         history, horizon, size: numbers of frames.
 
     >>> Span((0,), (0,), 1, 5, 2).blocks

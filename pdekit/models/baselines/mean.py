@@ -20,7 +20,7 @@ class Mean(Surrogate):
     Limits: where a mask varies from sample to sample, each point is averaged over the samples that have it.
 
     Args:
-        problem: what is forecast.
+        problem: problem to forecast.
     """
 
     configurable = True

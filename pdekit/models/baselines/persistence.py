@@ -18,7 +18,7 @@ class Persistence(Surrogate):
     """Repeats the last frame.
 
     Args:
-        problem: in time; a steady problem has no frame to repeat.
+        problem: problem in time; a steady problem has no frame to repeat.
     """
 
     configurable = True

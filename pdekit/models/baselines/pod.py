@@ -27,7 +27,7 @@ class PODRegression(SteadyBaseline):
 
     Args:
         problem: steady, on a uniform grid; see `SteadyBaseline`.
-        n_modes: of inputs and of outputs, at most; fewer if there are fewer samples.
+        n_modes: largest number of modes of inputs and of outputs; fewer if there are fewer samples.
         n_samples: training samples used, the first ones; the cost grows with their cube.
 
     Raises:

@@ -34,9 +34,9 @@ class SimulatorBaseline(Surrogate):
     Limits: samples that are solved again are found by their number, so that they must be those of the recipe.
 
     Args:
-        problem: of the data.
-        simulator: that made them.
-        refinement: of its resolution; below 1 to be cheaper.
+        problem: problem of the data.
+        simulator: simulator of the data.
+        refinement: refinement of its resolution; below 1 it is cheaper.
         draw: the random inputs of the sample of a number, where samples are solved again.
 
     Raises:

@@ -44,7 +44,7 @@ class Solver(SimulatorBaseline):
         dt: largest time step; the frame step is divided into equal parts not longer than this. None: the frame step.
             The step of a conservation law is never longer than `stable_dt` of the frame given.
         precision: "float32" or "float64".
-        order: of the time stepping.
+        order: order of the time stepping.
 
     Raises:
         ValueError: if the problem has no equation, or one that this solver does not integrate.

@@ -19,7 +19,7 @@ class Causality:
 
     Args:
         tolerances: eps, increasing. A single large one may keep the gate closed for good.
-        threshold: of the smallest weight.
+        threshold: threshold for the smallest weight.
         n_chunks: parts of the time span, with equally many points.
 
     Source: Wang, Sankaran and Perdikaris (2022), equations 3.2 to 3.5 and algorithm 1.
@@ -53,7 +53,7 @@ def causal_weights(losses: Float[Tensor, "term"], tolerance: float) -> Float[Ten
     The sum is exclusive: a term is gated by all those before it and never by itself; the first weight is 1.
 
     Args:
-        losses: of the initial condition, then of the time chunks in order.
+        losses: losses of the initial condition, then of the time chunks in order.
         tolerance: eps.
 
     >>> causal_weights(torch.tensor([1.0, 2.0, 5.0]), 0.1)

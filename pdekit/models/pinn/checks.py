@@ -37,7 +37,7 @@ def check_options(form: Form, second: SecondOrder, inverse: Inverse | None, aske
     """Refuse options that exclude each other.
 
     Args:
-        form, second, inverse: of a PINN.
+        form, second, inverse: settings of a PINN.
         asked: whether boundary conditions are terms of the loss.
 
     Raises:
@@ -60,7 +60,7 @@ def check_given(problem: Problem, last: float, given: Trajectory, t: Float[Tenso
     """Refuse states and times of another instance than the one that was fitted.
 
     Args:
-        problem: of the instance.
+        problem: problem of the instance.
         last: end of its span of time.
         given: history.
         t: times wanted.

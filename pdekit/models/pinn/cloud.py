@@ -19,10 +19,10 @@ class Cloud(nn.Module):
     """Points in space and time, points of the sides, and weights of points, as buffers.
 
     Args:
-        collocation: how points are drawn.
+        collocation: method that draws the points.
         weighting: whether weights are causal or follow the residual.
         asked: boundary conditions that the loss asks for.
-        n_coordinates: of a point, time included.
+        n_coordinates: number of coordinates of a point, time included.
 
     Raises:
         ValueError: if the points are not a multiple of the causal chunks, or no power for a grid.

@@ -25,11 +25,11 @@ class Collocation:
       there. Quasi-Newton methods fit the few times and places of a small grid too well.
 
     Args:
-        n_points: how many.
+        n_points: number of points.
         sampling: one of the above.
         every: steps between drawings; 0 keeps the first points. Quasi-Newton methods fit a fixed set too well.
         pool: candidates for each point of rad.
-        k, c: of rad; large k follows the residual, large c is uniform.
+        k, c: parameters of rad; large k follows the residual, large c is uniform.
         n_boundary: points of each boundary condition that the loss asks for.
     """
 

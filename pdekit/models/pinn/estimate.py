@@ -35,10 +35,10 @@ class Estimate:
     """Values of unknown parameters, found from observations.
 
     Args:
-        names: of the unknowns.
+        names: names of the unknowns.
         values: their estimates.
         deviations: standard deviations of these, +inf where the observations do not determine one.
-        correlation: of the estimates, "unknown unknown".
+        correlation: correlation of the estimates, "unknown unknown".
         trained: values that the training ended with, before the Gauss-Newton step.
         near: whether the step was small enough to be linear; if not, ``values`` are the trained ones.
         misfit: root mean square of the errors of each field, nan where it was not observed.
@@ -65,7 +65,7 @@ class Regression:
 
     Args:
         change: dp.
-        covariance: of p; +inf on the diagonal where it is not determined.
+        covariance: covariance of p; +inf on the diagonal where it is not determined.
         noise: standard deviation of each field.
     """
 
@@ -106,10 +106,10 @@ def gauss_newton(
     Args:
         constraints: c, and its Jacobian whose last columns are those of the unknowns.
         errors: e of all observed values, and their Jacobian.
-        n_unknowns: how many columns are unknowns.
+        n_unknowns: number of columns that are unknowns.
         field: number of the field of each value.
         noise: standard deviation of each field; None: that of the errors after the step.
-        size: of each field; weighs the fields among each other where the noise is not known.
+        size: size of each field; weighs the fields where the noise is not known.
     """
     (c, jacobian_c), (e, jacobian_e) = constraints, errors
     n = jacobian_c.shape[1] - n_unknowns
@@ -143,7 +143,7 @@ def estimate_of(
     Args:
         unknowns: trained, with their observations.
         solution: points -> fields, trained; differentiable with respect to the weights.
-        weights: of the net.
+        weights: weights of the net.
         constraints: each makes some of the residuals that must vanish, weighted as in the loss.
 
     With fewer than four residuals for each weight, c is taken as zero: the step then does not correct what is left of
@@ -196,7 +196,7 @@ def estimate_in_words(estimate: Estimate, stated: bool, fields: Sequence[str]) -
     """Return what was found, a sentence each.
 
     Args:
-        estimate: of the unknowns.
+        estimate: estimate of the unknowns.
         stated: whether the noise was stated by the user.
         fields: names of the fields.
     """

@@ -26,7 +26,7 @@ class Inverse:
         n_observations, noise, seed: without measurements of your own, observations are drawn from the training
             trajectory: so many values of all fields at random points and times, with noise of so much of the
             standard deviation of each field. With measurements, n_observations is their number.
-        weight: of the mean squared misfit in the loss.
+        weight: weight of the mean squared misfit in the loss.
         bounds: (lowest, highest) of an unknown, by name; null for none. An unknown without an entry stays positive.
         deviation: standard deviation of the noise of measurements, in the unit of the field, by its name or one number
             for all; null: it is estimated from the misfit.

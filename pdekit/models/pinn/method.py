@@ -45,9 +45,9 @@ class PINN(Surrogate):
     Args:
         problem: with an equation and an instance (`instance=published` on the command line), without varying params.
         net: factory of a coordinate net, called with lower, upper, periodic and out_channels.
-        form: how the net becomes a solution.
-        collocation: where the equation is imposed.
-        weighting: of the terms of the loss and of the points.
+        form: form of the solution in terms of the net.
+        collocation: points at which the equation is imposed.
+        weighting: weighting of the terms of the loss and of the points.
         second: the stage after Adam.
         inverse: unknown parameters of the equation, and observations to find them from; None for none.
 
@@ -313,7 +313,7 @@ class Endless:
     """Repeats one batch without end.
 
     Args:
-        batch: repeated.
+        batch: the batch to repeat.
     """
 
     batch: Trajectory

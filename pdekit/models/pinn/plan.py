@@ -26,7 +26,7 @@ class SecondOrder:
         optimiser: auto takes self_scaled_broyden for up to 12 000 parameters and stays with adam beyond.
         steps: steps of second order of each window, at its end and among those of ``training.steps``; the points may
             change before each of them.
-        iterations: of each step, on fixed points.
+        iterations: number of iterations of each step, on fixed points.
     """
 
     configurable = True
@@ -82,7 +82,7 @@ def window_stages(
         second: the second stage.
         window: number of the window.
         parameters: prefixes of what is trained in it.
-        n_parameters: how many numbers that is.
+        n_parameters: number of these parameters.
         linearise: residuals and Jacobian, for Levenberg-Marquardt.
     """
     name = second.chosen(n_parameters)

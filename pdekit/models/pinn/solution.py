@@ -45,8 +45,8 @@ class Solution(nn.Module):
     Args:
         problem: with an equation, an instance and a uniform grid.
         net: factory of a coordinate net.
-        form: how the net becomes fields, in which windows and with which derivatives.
-        walls: what holds at the ends of the axes.
+        form: form of the fields in terms of the net, time windows and derivatives.
+        walls: conditions at the ends of the axes.
 
     Raises:
         ValueError: for several windows on a box with ends, or a decay where fields keep values that are not zero.

@@ -13,9 +13,9 @@ class Weighting:
     """Weights of the terms of the loss and of the points.
 
     Args:
-        initial: of a soft initial condition.
-        boundary: of boundary conditions that the loss asks for.
-        balancing: of the terms by their gradients (gradient_norm), of points by their residual (residual), or none.
+        initial: weight of a soft initial condition.
+        boundary: weight of boundary conditions that are terms of the loss.
+        balancing: balance terms by their gradients (gradient_norm), points by their residual (residual), or none.
         causality: causal weights; None for none.
 
     Raises:

@@ -41,7 +41,7 @@ class Constant:
     """The same value everywhere.
 
     Args:
-        value: of every field.
+        value: value of every field.
     """
 
     configurable = True
@@ -59,7 +59,7 @@ class RandomConstant:
     """For each field a normal number, the same everywhere: starts of systems without space.
 
     Args:
-        mean, std: of the numbers.
+        mean, std: mean and standard deviation of the numbers.
     """
 
     configurable = True

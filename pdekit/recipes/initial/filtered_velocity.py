@@ -25,9 +25,9 @@ class FilteredVelocity:
     2-D.
 
     Args:
-        peak: where the energy spectrum peaks, in waves for each length of the x axis.
+        peak: wavenumber of the peak of the energy spectrum, in waves per length of the x axis.
         max_velocity: the largest speed.
-        variance: of the logarithm of k.
+        variance: variance of the logarithm of k.
         max_mode: highest mode of each axis; the grid needs more than twice as many points.
 
     Raises:

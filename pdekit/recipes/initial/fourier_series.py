@@ -18,7 +18,7 @@ class RandomFourierSeries:
     """A sum of ``n_terms`` sines A sin(2 pi l.x/L + phi) for each channel, all numbers uniform.
 
     Args:
-        n_terms: how many sines.
+        n_terms: number of sines.
         min_mode, max_mode: range of max |l_i|; components may be negative in 2-D and 3-D.
         amplitude: A is uniform in [-amplitude, amplitude].
         mean: added to all.

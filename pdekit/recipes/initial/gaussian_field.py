@@ -22,7 +22,7 @@ class GaussianRandomField:
 
     Args:
         std: expected standard deviation of a channel.
-        exponent, tau: of the spectrum.
+        exponent, tau: parameters of the spectrum.
         max_mode: the highest mode of each axis; the grid needs more than twice as many points.
         mean: the mean of every sample.
     """

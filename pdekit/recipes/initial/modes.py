@@ -41,7 +41,7 @@ def synthesise(grid: Grid, modes: np.ndarray, cosine: np.ndarray, sine: np.ndarr
     """The sum above on a grid of periodic or cell axes, shape (*lead, *grid.shape), float64.
 
     Args:
-        grid: where; each axis spans the whole box.
+        grid: grid of the points; each axis spans the whole box.
         modes: (n, ndim) integers, each pair m, -m at most once.
         cosine, sine: (*lead, n) coefficients.
 

@@ -24,7 +24,7 @@ class PerlinPatches:
     Args:
         cells: lattice cells along each axis in the first octave.
         octaves, persistence: see above.
-        amplitude: of the result; the plain noise is within about +-0.7 of it.
+        amplitude: amplitude of the result; the plain noise is within about +-0.7 of it.
         sharpness: see above; 0 leaves the noise as it is.
         mean: added to all.
 

@@ -25,7 +25,7 @@ class Seeds:
         width: (least, most) side of a square, in lengths of the x axis.
         edge: thickness of its edge, in lengths of the x axis.
         noise: standard deviation of the noise inside, relative to the step between the states.
-        max_mode: of the noise.
+        max_mode: largest mode of the noise.
 
     Source: Pearson (1993) starts from (1/2, 1/4) in squares, with noise of 1 %.
     """

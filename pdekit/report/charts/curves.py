@@ -49,7 +49,7 @@ class Panel:
     Args:
         title: said in words for those who cannot see it.
         x, y: labels of the axes.
-        log: which axes are logarithmic, "", "x", "y" or "xy"; what is not positive is not drawn on them.
+        log: logarithmic axes, "", "x", "y" or "xy"; values that are not positive are not drawn on them.
         size: width and height.
         mark: written into the upper right corner: what tells the chart from its neighbours.
     """

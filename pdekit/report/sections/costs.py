@@ -26,12 +26,12 @@ class Accuracy:
     """An axis of the chart.
 
     Args:
-        title: what it is, and when.
+        title: name of the measure, and the lead time.
         label: the same on the axis of a chart.
         measure: its name in the scores.
         values: (median, whether it is a bound only) of each model.
         rising: whether more is better.
-        floor: of an error.
+        floor: error of the reference; 0 for other measures.
         failed: models that no longer forecast at that time: nothing is interpolated between solvers among them.
     """
 

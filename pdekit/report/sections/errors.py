@@ -105,7 +105,7 @@ def measure_tables(
     """All measures of all models: a table for each time and field.
 
     Args:
-        scores, shown, found: of the report.
+        scores, shown, found: scores, line styles and variables of the report.
         frames: indices of the times; ``first`` is seen at first.
         levels: words on the size of the reference, for each field.
     """
@@ -142,7 +142,7 @@ def marked(spreads: list[list[float]], best: float | None, infinite: str = "dive
     Args:
         spreads: median and quartiles of each model; NaN where there is none.
         best: the perfect value, None if there is none.
-        infinite: what an infinite median is called.
+        infinite: name of an infinite median.
     """
     away = [_away(s[0], best) for s in spreads]
     nearest = min(away, default=np.inf)

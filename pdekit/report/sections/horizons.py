@@ -39,9 +39,9 @@ class Kind:
     """A time until a measure passes a threshold.
 
     Args:
-        title, condition: in words, the condition with a place for the threshold.
-        thresholds: of which one is chosen.
-        functions: from scores, lead times and threshold, in the order of `DEFINITIONS`.
+        title, condition: title and condition as text; the condition has a placeholder for the threshold.
+        thresholds: thresholds to choose from.
+        functions: functions of scores, lead times and threshold, in the order of `DEFINITIONS`.
     """
 
     title: str

@@ -25,8 +25,8 @@ class Published:
     """A number of a model.
 
     Args:
-        title: what it is.
-        note: how it is reduced, and who publishes it.
+        title: title of the measure.
+        note: reduction over samples and time, and the publication that uses it.
         measure: from which scores.
         function: from "forecast time" to a number, or to one for each forecast.
         best: its value for a perfect forecast.

@@ -24,7 +24,7 @@ def profile_choice(
     """A chart for every measure with one more dimension, for each field, at each of the times if it has them.
 
     Args:
-        scores, shown, found: of the report.
+        scores, shown, found: scores, line styles and variables of the report.
         frames: indices of the times; ``first`` is seen at first.
         in_time: whether to draw what has times, or what has none.
     """

@@ -39,7 +39,7 @@ class View:
     """Pictures of one field of one sample.
 
     Args:
-        choice: which field, and which plane if there are several.
+        choice: the field, and the plane if there are several.
         title: the same in words, and the sample.
         heads: over the columns.
         rows: (label, pictures with what they show) from top to bottom.
