@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from pdekit.diffusion.denoiser import Denoise, NetDenoiser
-from pdekit.diffusion.guidance import guided
+from pdekit.diffusion.guidance import descent, guided
 from pdekit.diffusion.levels import LogLevels
 from pdekit.diffusion.parametrisations import VELOCITY, V
 from pdekit.diffusion.paths import CosinePath, FlowPath
@@ -230,13 +230,10 @@ class WDNO(Surrogate):
         self.check_history(given)
         inner = normalised(given, self.normaliser)
 
-        def update(clean: Tensor, y: Tensor, k: float) -> Tensor:
-            with torch.enable_grad():
-                bands = clean.detach().requires_grad_()
-                frames = self.frames.inverse(bands, self.n_target, given.u.shape[3:])
-                (slope,) = torch.autograd.grad(objective(self.normaliser.decode(frames)).sum(), bands)
-            return clean - strength * k**2 / (1 + k**2) * slope
+        def of_bands(bands: Tensor) -> Tensor:
+            return objective(self.normaliser.decode(self.frames.inverse(bands, self.n_target, given.u.shape[3:])))
 
+        update = descent(of_bands, strength)
         source, ticks = Noise(generator, 1, given.index, len(given)), torch.zeros(len(given), dtype=torch.long)
         frames = self.block(inner.u, inner, source, ticks, lambda denoise: guided(denoise, update, until))
         return self.normaliser.decode(frames)
