@@ -28,7 +28,10 @@ def to_dataset(u: Tensor, t: Tensor, problem: Problem, leading: Sequence[str] = 
     dims = (*leading, "time", *axes)
     values = u.detach().cpu().numpy()
     if values.ndim != len(dims) + 1:
-        raise ValueError(f"expected u with the dimensions {(*leading, 'time', 'channel', *axes)}, got {values.shape}")
+        raise ValueError(
+            f"expected u with the dimensions {(*leading, 'time', 'channel', *axes)}, got {values.shape}; "
+            "add the missing dimensions"
+        )
     coords: dict[str, Any] = {
         a: (a, problem.grid.coordinates(i).numpy(), {"axis": a.upper(), "layout": problem.grid.layout[i]})
         for i, a in enumerate(axes)

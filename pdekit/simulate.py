@@ -78,7 +78,9 @@ def solve(
             u0 with another shape, names, dimensions or coordinates, or with values that are not real and finite.
     """
     if n_trajectories < 1 or (n_frames is not None and n_frames < 1):
-        raise ValueError(f"expected n_frames and n_trajectories >= 1, got {n_frames} and {n_trajectories}")
+        raise ValueError(
+            f"expected n_frames and n_trajectories >= 1, got {n_frames} and {n_trajectories}; set positive numbers"
+        )
     recipe = recipe_named(name)
     simulator = recipe.simulator
     if not simulator.steps and (u0 is not None or n_frames is not None):
@@ -131,7 +133,9 @@ def _with_pde_params(
     known = [item.name for item in dataclasses.fields(recipe.pde)]
     wrong = sorted(set(params) - set(known))
     if wrong:
-        raise ValueError(f"expected parameters of {type(recipe.pde).__name__} among {known}, got {wrong}")
+        raise ValueError(
+            f"expected parameters of {type(recipe.pde).__name__} among {known}, got {wrong}; correct params"
+        )
     changes: dict[str, Any] = {}
     if params:
         values = {
@@ -156,7 +160,7 @@ def _with_case_params(
     if wrong:
         raise ValueError(
             f"expected numbers that {type(case).__name__} draws ({', '.join(case.params) or 'none'}) or "
-            f"has ({', '.join(sorted(own))}), got {wrong}"
+            f"has ({', '.join(sorted(own))}), got {wrong}; correct params"
         )
     changed = {key: value for key, value in params.items() if key not in case.params}
     recipe = dataclasses.replace(

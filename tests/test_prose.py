@@ -11,6 +11,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CARDS = sorted((ROOT / "datasets").glob("*/README.md"))
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 INDIRECT = re.compile(r'^ *[rf]?"""(?:What|Whether|Where|How|Which|Why|When|Who|If)\b.*', re.MULTILINE)
+REFUSAL = re.compile(r'raise (?:ValueError|TypeError|FileNotFoundError|FileFault)\(\s*((?:f?["\'][^\n]*["\'],?\s*)+)\)')
 HEADING = re.compile(r"^#+\s+(.*)$", re.MULTILINE)
 
 
@@ -39,6 +40,16 @@ def test_docstrings_begin_with_a_verb_or_a_noun():
 @pytest.mark.parametrize("text", ['"""What it is."""', '    """Whether all are finite."""', 'r"""How: $x$.'])
 def test_indirect_beginnings_are_found(text):
     assert INDIRECT.findall(f"x = 1\n{text}\n") == [text]
+
+
+def test_errors_say_what_to_do():
+    found = [
+        f"{name(path)}: {said.strip()}"
+        for path in sorted(ROOT.glob("pdekit/**/*.py"))
+        for said in REFUSAL.findall(path.read_text())
+        if re.match(r"""f?["']expected""", said) and ";" not in said and ": use" not in said
+    ]
+    assert not found, "write 'expected ..., found ...; what to do'"
 
 
 def without_code(text):

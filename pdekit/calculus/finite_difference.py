@@ -42,7 +42,7 @@ class FiniteDifference(Calculus):
         coeffs: Mapping[str, Tensor] | None = None,
     ):
         if order not in (2, 4, 6):
-            raise ValueError(f"expected an accuracy order of 2, 4 or 6, got {order}")
+            raise ValueError(f"expected an accuracy order of 2, 4 or 6, got {order}; choose one of these")
         self.grid, self.order, self.ndim = grid, order, grid.ndim
         self.frames, self.dt, self._time = frames, dt, time
         self.auxiliary = dict(auxiliary or {})

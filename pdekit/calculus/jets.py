@@ -328,7 +328,7 @@ def _linear(jet: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
 
 def _cat(jets: Sequence[Jet], dim: int = -1) -> Jet:
     if dim not in (-1, 1):
-        raise ValueError(f"expected features to be joined (dim -1), got dim {dim}")
+        raise ValueError(f"expected features to be joined (dim -1), got dim {dim}; use derivatives=nested")
     wanted = jets[0].wanted
     indices = tuple(i for i in wanted if any(i in jet.indices for jet in jets))
     rows = [torch.cat([jet.derivative(i) for jet in jets], -1) for i in indices]
@@ -337,7 +337,9 @@ def _cat(jets: Sequence[Jet], dim: int = -1) -> Jet:
 
 def _gelu(jet: Jet, approximate: str = "none") -> Jet:
     if approximate != "none":
-        raise ValueError(f"expected the exact gelu in Taylor mode, got approximate={approximate!r}")
+        raise ValueError(
+            f"expected the exact gelu in Taylor mode, got approximate={approximate!r}; use derivatives=nested"
+        )
     return jet.compose(Gelu())
 
 
@@ -347,7 +349,7 @@ def _einsum(equation: str, a: Jet, b: Jet) -> Jet:
 
 def _sum(jet: Jet, dim: int, keepdim: bool = False) -> Jet:
     if dim not in (-1, 1):
-        raise ValueError(f"expected a sum over features (dim -1), got dim {dim}")
+        raise ValueError(f"expected a sum over features (dim -1), got dim {dim}; use derivatives=nested")
     return jet.like(jet.values.sum(-1, keepdim=keepdim))
 
 

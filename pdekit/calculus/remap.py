@@ -23,7 +23,10 @@ def remap(
     [[[2.0, 4.0]]]
     """
     if len(shape) != u.ndim - 2:
-        raise ValueError(f"expected {u.ndim - 2} sizes, one for each axis of u {tuple(u.shape)}, got {tuple(shape)}")
+        raise ValueError(
+            f"expected {u.ndim - 2} sizes, one for each axis of u {tuple(u.shape)}, got {tuple(shape)}; "
+            "give one for each axis"
+        )
     for axis, (n, where) in enumerate(zip(shape, layout or ("periodic",) * len(shape), strict=True), start=2):
         if where not in ("periodic", "cells"):
             raise ValueError(f"expected periodic axes or cells for averages over cells, got {where}; take cells")

@@ -25,7 +25,10 @@ def resample(u: Float[Tensor, "batch channel *space"], shape: Sequence[int]) -> 
     True
     """
     if len(shape) != u.ndim - 2:
-        raise ValueError(f"expected {u.ndim - 2} sizes, one for each axis of u {tuple(u.shape)}, got {tuple(shape)}")
+        raise ValueError(
+            f"expected {u.ndim - 2} sizes, one for each axis of u {tuple(u.shape)}, got {tuple(shape)}; "
+            "give one for each axis"
+        )
     for axis, n in enumerate(shape, start=2):
         if n != u.shape[axis]:
             u = _resample_axis(u.movedim(axis, -1), n).movedim(-1, axis)

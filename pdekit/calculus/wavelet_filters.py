@@ -54,7 +54,8 @@ def wavelet(name: str) -> Wavelet:
         if 1 <= order <= 3 and 1 <= dual <= 9 and (order + dual) % 2 == 0:
             return _spline(order, dual)
     raise ValueError(
-        f"expected haar, db1 to db{MAX_MOMENTS}, or biorI.J with I = 1 to 3, J up to 9 and I + J even, got {name!r}"
+        f"expected haar, db1 to db{MAX_MOMENTS}, or biorI.J with I = 1 to 3, J up to 9 and I + J even, "
+        f"got {name!r}; correct the name"
     )
 
 

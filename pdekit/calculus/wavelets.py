@@ -36,7 +36,7 @@ def coefficients(n: int, taps: int, mode: str) -> int:
 def check_axis(n: int, mode: str) -> None:
     """Raises ValueError if an axis of n points cannot be transformed in this mode."""
     if mode not in MODES:
-        raise ValueError(f"expected a mode among {MODES}, got {mode!r}")
+        raise ValueError(f"expected a mode among {MODES}, got {mode!r}; choose one of these")
     if mode == "periodized" and n % 2:
         raise ValueError(f"expected an even number of points on a periodized axis, got {n}; use another grid or 'zero'")
 

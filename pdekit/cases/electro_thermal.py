@@ -165,7 +165,10 @@ class WarmPlate:
             before -= self.rise.vec
             if self.pde.coupling == 0 or before.Norm() <= self.case.tolerance * self.rise.vec.Norm():
                 return
-        raise ValueError(f"expected wave and heat to agree in 50 iterations, they did not for {self.pde}")
+        raise ValueError(
+            f"expected wave and heat to converge in 50 iterations, found no convergence for {self.pde}; "
+            "weaken the coupling"
+        )
 
     def _solve_wave(self) -> None:
         """The scattered field: what the plate adds to the incident wave, which solves the equation in vacuum."""
@@ -193,7 +196,9 @@ class WarmPlate:
             before -= self.rise.vec
             if before.Norm() <= 1e-3 * self.case.tolerance * self.rise.vec.Norm():
                 return
-        raise ValueError(f"expected a steady temperature, but silicon heats more than it loses for {self.pde}")
+        raise ValueError(
+            f"expected a steady temperature, found more heating than cooling for {self.pde}; lower the amplitude"
+        )
 
     def _conductor(self) -> Any:
         """The inverse of what carries heat away: load -> temperature."""

@@ -77,7 +77,9 @@ class MagnetohydrodynamicsCase(Case):
         duct = Duct(mesh, pde, field, self.speed, self.current, self.order)
         values, inside = evaluate([duct.current, duct.velocity, duct.pressure, field], mesh, grid)
         if not inside.all():
-            raise ValueError(f"expected a grid within the duct, {EXTENT} m about the origin, got {grid}")
+            raise ValueError(
+                f"expected a grid within the duct, {EXTENT} m about the origin, got {grid}; correct the grid"
+            )
         return Solved(values[None, :5], values[5:])
 
 
@@ -173,7 +175,7 @@ class Duct:
 
     def _solve(self) -> None:
         if not self._converge(0.0, CLOSE):
-            raise ValueError(f"the flow without inertia failed with {self.pde}; the mesh is at fault")
+            raise ValueError(f"expected a solution without inertia, found none for {self.pde}; refine the mesh")
         reached = continuation(self._converge, self._state, 1.0, 1.0)
         if reached < 1:
             raise ValueError(

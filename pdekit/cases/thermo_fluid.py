@@ -137,7 +137,7 @@ class Convection:
 
     def _raise_coupling(self, strength: float) -> None:
         if not self._converge(0.0, CLOSE if strength else TOLERANCE):
-            raise ValueError(f"conduction of heat failed with {self.pde}; the mesh is at fault")
+            raise ValueError(f"expected a solution of heat conduction, found none for {self.pde}; refine the mesh")
         for part in self._state.components[:2]:
             part.vec[:] = 0.0  # not only nearly
         reached = continuation(self._converge, self._state, strength, strength / 16)

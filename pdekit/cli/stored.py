@@ -29,7 +29,9 @@ def read_config(path: Path) -> dict[str, Any]:
     from pdekit.plain import check_bounds
 
     if path.stat().st_size > MAX_BYTES:
-        raise ValueError(f"expected a configuration of at most {MAX_BYTES / 1e6:.0f} MB, found more in {path}")
+        raise ValueError(
+            f"expected a configuration of at most {MAX_BYTES / 1e6:.0f} MB, found more in {path}; do not use this file"
+        )
     try:
         text = path.read_text(encoding="utf-8")
         _check_events(text, path)

@@ -109,7 +109,10 @@ def _with_inputs(given: Given, coeffs: Mapping[str, Any], params: Mapping[str, A
     """The split with the inputs and the mask given as options, next to those that it has itself."""
     twice = (set(coeffs) & set(given.coeffs)) | (set(params) & set(given.params))
     if twice or (mask is not None and given.mask is not None):
-        raise ValueError(f"expected each input once, got {sorted(twice) or 'a mask'} in the data and as an option")
+        raise ValueError(
+            f"expected each input once, got {sorted(twice) or 'a mask'} in the data and as an option; "
+            "leave out one of the two"
+        )
     given = dataclasses.replace(given, coeffs={**given.coeffs, **coeffs}, params={**given.params, **params})
     if mask is None:
         return given

@@ -44,7 +44,10 @@ def grid_of(
     shape = given.values.shape[3:]
     for name, entries in (("layout", layout), ("boundary", boundary), ("origin", origin)):
         if entries and (isinstance(entries, str) or len(entries) != len(shape)):
-            raise ValueError(f"expected {name} with one entry for each of {len(shape)} axes, got {entries!r}")
+            raise ValueError(
+                f"expected {name} with one entry for each of {len(shape)} axes, got {entries!r}; "
+                f"give {len(shape)} entries"
+            )
     stated = [entry for entry in given.layout if entry is not None]
     chosen = tuple(layout) or (given.layout if len(stated) == len(shape) else _layout(given, boundary))
     if len(stated) == len(shape) and chosen != given.layout:

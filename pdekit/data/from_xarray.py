@@ -38,7 +38,8 @@ def read_xarray(data: xr.Dataset | xr.DataArray) -> Given:
                 parts.append(_ordered(item, space))
         if not parts:
             raise ValueError(
-                f"expected variables (sample, time, {', '.join(space)}), found none in {list(data.data_vars)}"
+                f"expected variables (sample, time, {', '.join(space)}), found none in {list(data.data_vars)}; "
+                "rename the dimensions"
             )
         fields = tuple(_field(item) for item in parts)
         values = np.stack([real(item.values, str(item.name)) for item in parts], 2)

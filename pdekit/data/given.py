@@ -56,7 +56,10 @@ def read_arrays(data: Any) -> Given:
         elif isinstance(data, dict):
             shapes = {name: part.shape for name, part in data.items()}
             if len(set(shapes.values())) > 1:
-                raise ValueError(f'expected fields "sample time *space" of one shape in the archive, found {shapes}')
+                raise ValueError(
+                    f'expected fields "sample time *space" of one shape in the archive, found {shapes}; '
+                    "save them with the same shape"
+                )
             fields = tuple(Field(name) for name in data)
             stacked = np.stack([real(part, name) for name, part in data.items()], 2)
             return Given(_deep_enough(stacked), fields=fields)

@@ -65,7 +65,9 @@ def column(name: str, value: Any, shape: tuple[int, ...], grid: Grid | None = No
             raise ValueError(f"expected values everywhere in {name}, found masked ones; fill them")
         array = array.data
     if array.shape != shape:
-        raise ValueError(f"expected {name} of shape {shape}, one entry for each trajectory, got {array.shape}")
+        raise ValueError(
+            f"expected {name} of shape {shape}, one entry for each trajectory, got {array.shape}; correct it"
+        )
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         raise ValueError(

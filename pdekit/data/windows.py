@@ -64,7 +64,7 @@ class Windows(Dataset):
                 "generate more or ask for fewer"
             )
         if stride < 1 or self.frames.step != 1:
-            raise ValueError(f"expected a stride >= 1 and consecutive frames, got {stride} and {frames}")
+            raise ValueError(f"expected a stride >= 1 and consecutive frames, got {stride} and {frames}; correct them")
         self.history, self.target = self._resolve(window)
 
     def _resolve(self, window: Window) -> tuple[int, int]:
@@ -95,7 +95,7 @@ class Windows(Dataset):
     def __getitem__(self, i: int) -> Trajectory:
         """Window i: a batch of one. Windows of one trajectory are neighbours."""
         if not 0 <= i < len(self):
-            raise IndexError(f"expected a window from 0 to {len(self) - 1}, got {i}")
+            raise IndexError(f"expected a window from 0 to {len(self) - 1}, got {i}; use a number in this range")
         trajectory, place = divmod(int(i), self.per_trajectory)
         start = self.frames.start + place * self.stride
         return self.source.read(trajectory, slice(start, start + self.history + self.target))

@@ -52,7 +52,9 @@ def poisson_flow(extra: int) -> Draw:
         extra: D, the number of extra dimensions, at least 3; 128 to 2048 in the paper.
     """
     if extra < 3:
-        raise ValueError(f"expected at least 3 extra dimensions (the variance is infinite below), got {extra}")
+        raise ValueError(
+            f"expected at least 3 extra dimensions (the variance is infinite below), got {extra}; raise extra"
+        )
 
     def draw(shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
         noise = white(shape, generator)

@@ -108,7 +108,7 @@ class FieldSums:
         if u.shape[max(0, u.ndim - known.ndim) :] != known.shape:
             raise ValueError(
                 f"expected a forecast of the reference's shape {tuple(known.shape)} (batch time channel *space), with "
-                f"or without members in front, got {tuple(u.shape)}"
+                f"or without members in front, got {tuple(u.shape)}; give both on the same grid and at the same times"
             )
         self.problem, self.mask = reference.problem, reference.mask
         eps = max(rounding_of(u), reference.eps)

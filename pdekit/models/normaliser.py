@@ -126,7 +126,8 @@ class Normaliser(nn.Module):
         for name in () if isinstance(methods, str) else methods:
             if name not in names:
                 raise ValueError(
-                    f"expected the name of a field, coeff or group ({', '.join(sorted(names))}), got {name}"
+                    f"expected the name of a field, coeff or group ({', '.join(sorted(names))}), got {name}; "
+                    "correct model.normalisation"
                 )
         self.fields = problem.fields
         self.coeffs = problem.coeffs

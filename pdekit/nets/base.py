@@ -43,7 +43,7 @@ class GridNet(nn.Module, ABC):
         if in_channels < 1 or out_channels < 1 or n_conditions < 0:
             raise ValueError(
                 f"expected in_channels >= 1, out_channels >= 1 and n_conditions >= 0, "
-                f"got {in_channels}, {out_channels}, {n_conditions}"
+                f"got {in_channels}, {out_channels}, {n_conditions}; correct them"
             )
         self.ndim = ndim
         self.in_channels = in_channels

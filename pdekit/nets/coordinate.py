@@ -50,10 +50,13 @@ class Embedding(nn.Module):
         super().__init__()
         if not len(lower) == len(upper) == len(periodic):
             raise ValueError(
-                f"expected lower, upper and periodic for the same coordinates, got {lower}, {upper} and {periodic}"
+                f"expected lower, upper and periodic for the same coordinates, got {lower}, {upper} and {periodic}; "
+                "give one entry for each"
             )
         if harmonics < 1 or random_features < 0:
-            raise ValueError(f"expected harmonics >= 1 and random_features >= 0, got {harmonics} and {random_features}")
+            raise ValueError(
+                f"expected harmonics >= 1 and random_features >= 0, got {harmonics} and {random_features}; correct them"
+            )
         if not stretch > 0:
             raise ValueError(f"expected stretch > 0, got {stretch}; 1 scales coordinates to [-1, 1]")
         self.lower, self.upper = tuple(map(float, lower)), tuple(map(float, upper))
@@ -148,9 +151,11 @@ class CoordinateNet(nn.Module, ABC):
     ):
         super().__init__()
         if activation not in ACTIVATIONS:
-            raise ValueError(f"expected an activation among {tuple(ACTIVATIONS)}, got {activation!r}")
+            raise ValueError(
+                f"expected an activation among {tuple(ACTIVATIONS)}, got {activation!r}; choose one of these"
+            )
         if width < 1 or depth < 1:
-            raise ValueError(f"expected width >= 1 and depth >= 1, got {width} and {depth}")
+            raise ValueError(f"expected width >= 1 and depth >= 1, got {width} and {depth}; set positive numbers")
         self.embedding = Embedding(lower, upper, periodic, harmonics, random_features, random_scale, stretch)
         self.activation = ACTIVATIONS[activation]
         self.out_channels = out_channels

@@ -51,7 +51,9 @@ class DeepONet(OperatorNet):
     ):
         super().__init__(shape, in_channels, out_channels, n_conditions, layout, in_time)
         if n_products < 1 or depth < 1:
-            raise ValueError(f"expected n_products >= 1 and depth >= 1, got {n_products} and {depth}")
+            raise ValueError(
+                f"expected n_products >= 1 and depth >= 1, got {n_products} and {depth}; set positive numbers"
+            )
         self.n_products = n_products
         features = out_channels * n_products
         self.branch = branch(self.shape, in_channels, n_conditions, self.layout, features)
@@ -100,7 +102,7 @@ class PODDeepONet(OperatorNet):
     ):
         super().__init__(shape, in_channels, out_channels, n_conditions, layout, in_time)
         if n_modes < 1:
-            raise ValueError(f"expected n_modes >= 1, got {n_modes}")
+            raise ValueError(f"expected n_modes >= 1, got {n_modes}; set a positive number")
         self.n_modes = n_modes
         self.branch = branch(self.shape, in_channels, n_conditions, self.layout, n_modes)
         # functions "1 + mode channel *target" and the axes they are given on; of no size until calibrated

@@ -68,7 +68,7 @@ class DilatedResNet(GridNet):
     ):
         super().__init__(ndim, in_channels, out_channels, n_conditions, layout)
         if width < 1 or blocks < 1:
-            raise ValueError(f"expected width >= 1 and blocks >= 1, got {width} and {blocks}")
+            raise ValueError(f"expected width >= 1 and blocks >= 1, got {width} and {blocks}; set positive numbers")
         features = 4 * width if n_conditions else 0
         self.embedding = ConditionEmbedding(n_conditions, features) if n_conditions else None
         self.lifting = Conv(self.periodic, in_channels + self.periodic.count(False), width)

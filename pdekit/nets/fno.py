@@ -99,7 +99,9 @@ class FNO(GridNet):
         super().__init__(ndim, in_channels, out_channels, n_conditions, layout)
         modes = modes_of_axes(modes, ndim)
         if width < 2 or n_layers < 1 or padding < 0:
-            raise ValueError(f"expected width >= 2, n_layers >= 1, padding >= 0, got {width}, {n_layers}, {padding}")
+            raise ValueError(
+                f"expected width >= 2, n_layers >= 1, padding >= 0, got {width}, {n_layers}, {padding}; correct them"
+            )
         self.modes, self.padding = modes, padding
         self.limit = modes  # highest wavenumbers in use, see `limited`
         features = 2 * width if n_conditions else 0

@@ -41,7 +41,9 @@ class Headed(GridNet):
     ):
         super().__init__(ndim, in_channels, out_channels, n_conditions, layout)
         if features < 1 or hidden < 1:
-            raise ValueError(f"expected features >= 1 and hidden >= 1, got {features} and {hidden}")
+            raise ValueError(
+                f"expected features >= 1 and hidden >= 1, got {features} and {hidden}; set positive numbers"
+            )
         self.core = net(ndim, in_channels, features, n_conditions, self.layout)
         self.heads = nn.ModuleList(Perceptron(features, hidden, 1) for _ in range(out_channels))
 

@@ -103,7 +103,7 @@ class NeuralOperator(GridNet):
     ):
         super().__init__(ndim, in_channels, out_channels, n_conditions, layout)
         if padding < 0:
-            raise ValueError(f"expected padding >= 0, got {padding}")
+            raise ValueError(f"expected padding >= 0, got {padding}; 0 is no padding")
         self.padding = padding
         for module in list(core.modules()):
             if type(module).__name__ == "FNOBlocks":

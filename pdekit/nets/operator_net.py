@@ -41,7 +41,9 @@ class OperatorNet(nn.Module, ABC):
         self.shape = tuple(int(n) for n in shape)
         self.in_channels, self.out_channels, self.n_conditions = in_channels, out_channels, n_conditions
         if not 1 <= len(self.shape) <= 3:
-            raise ValueError(f"expected one to three axes, got a grid of sensors of shape {self.shape}")
+            raise ValueError(
+                f"expected one to three axes, got a grid of sensors of shape {self.shape}; choose another grid"
+            )
         self.layout, self.in_time = checked_layout(layout, len(self.shape)), in_time
         if in_channels < 1 or out_channels < 1 or n_conditions < 0:
             raise ValueError(
@@ -85,11 +87,15 @@ class OperatorNet(nn.Module, ABC):
             )
         if query.ndim != 2 or query.shape[1] != len(self.periodic):
             raise ValueError(
-                f'expected queries "point coordinate" with {len(self.periodic)} coordinates, got {tuple(query.shape)}'
+                f'expected queries "point coordinate" with {len(self.periodic)} coordinates, '
+                f"got {tuple(query.shape)}; correct them"
             )
         found = 0 if condition is None else condition.shape[-1]
         if found != self.n_conditions:
-            raise ValueError(f"expected {self.n_conditions} conditions for each sample, got {found}")
+            raise ValueError(
+                f"expected {self.n_conditions} conditions for each sample, got {found}; "
+                "n_conditions of the net is the number of scalars it is given"
+            )
 
 
 class Branch(nn.Module, ABC):

@@ -85,7 +85,8 @@ class UNet(GridNet):
         super().__init__(ndim, in_channels, out_channels, n_conditions, layout)
         if width < 1 or blocks < 1 or not multipliers or min(multipliers) < 1:
             raise ValueError(
-                f"expected width >= 1, blocks >= 1 and multipliers >= 1, got {width}, {blocks}, {tuple(multipliers)}"
+                f"expected width >= 1, blocks >= 1 and multipliers >= 1, got {width}, {blocks}, {tuple(multipliers)}; "
+                "set positive numbers"
             )
         channels = [width * m for m in multipliers]
         features = 4 * width if n_conditions else 0

@@ -187,7 +187,9 @@ def interpolated(u: Float[Tensor, "channel *space"], grid: Grid) -> Waves:
     [((3.0,), 1.0)]
     """
     if not grid.periodic:
-        raise ValueError(f"expected a periodic grid for a trigonometric polynomial, got layout {grid.layout}")
+        raise ValueError(
+            f"expected a periodic grid for a trigonometric polynomial, got layout {grid.layout}; choose another state"
+        )
     axes = tuple(range(1, u.ndim))
     spectrum = torch.fft.rfftn(u.double(), dim=axes) / u[0].numel()
     largest = spectrum.abs().max()

@@ -39,7 +39,10 @@ def instance_from(config: Mapping[str, Any], instance: str | None, trust: Sequen
     if kind == SAMPLE and number.isdigit():
         recipe = recipe_from(config, trust)
         if not isinstance(recipe, Recipe):
-            raise ValueError(f"expected a dataset with random starts for instance={instance}, got {recipe.name}")
+            raise ValueError(
+                f"expected a dataset with random starts for instance={instance}, got {recipe.name}; "
+                "choose another dataset"
+            )
         return sample_instance(recipe, int(number))
     if instance not in blocks:
         known = possible_instances(recipe_from(config, trust), blocks)
@@ -95,10 +98,13 @@ def _numbers(recipe: BaseRecipe) -> dict[str, str]:
 def sample_instance(recipe: Recipe, number: int) -> Recipe:
     """The instance of one test trajectory: its first frame (after the warm-up) and its parameters."""
     if not recipe.grid.periodic:
-        raise ValueError(f"expected a periodic grid for instance=sample:{number}, got layout {recipe.grid.layout}")
+        raise ValueError(
+            f"expected a periodic grid for instance=sample:{number}, got layout {recipe.grid.layout}; "
+            "choose a dataset on a periodic box"
+        )
     if number >= recipe.n_trajectories["test"]:
         raise ValueError(
-            f"expected sample:N with N < {recipe.n_trajectories['test']}, the test trajectories, got {number}"
+            f"expected sample:N with N < {recipe.n_trajectories['test']}, the test trajectories, got {number}; lower N"
         )
     drawn, simulator = recipe.draw("test", number), recipe.simulator
     values = dict(drawn.params)

@@ -29,7 +29,7 @@ class Uniform:
 
     def __post_init__(self):
         if not self.low <= self.high:
-            raise ValueError(f"expected low <= high, got {self.low} and {self.high}; exchange them")
+            raise ValueError(f"expected low <= high, got {self.low} and {self.high}; swap them")
 
     def __call__(self, generator: np.random.Generator) -> float:
         return float(generator.uniform(self.low, self.high))
@@ -70,7 +70,9 @@ class Recipe(BaseRecipe):
             object.__setattr__(self, name, float(getattr(self, name)))
         check_counts("n_frames", self.n_frames)
         if self.solver_shape is not None and len(self.solver_shape) != self.grid.ndim:
-            raise ValueError(f"expected a solver_shape of {self.grid.ndim} numbers, got {self.solver_shape}")
+            raise ValueError(
+                f"expected a solver_shape of {self.grid.ndim} numbers, got {self.solver_shape}; correct the recipe"
+            )
         check_has_boundary(self.solver, self.grid)
         simulator = self.simulator  # what it refuses, is refused when the recipe is made
         simulator.problem(self.grid, 1)

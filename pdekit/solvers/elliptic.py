@@ -62,7 +62,7 @@ def elliptic(
     if not (a > 0).all() or not np.isfinite(a).all():
         raise ValueError(f"expected a finite coefficient above 0, got values from {a.min()} to {a.max()}; correct a")
     if method not in METHODS:
-        raise ValueError(f"expected a method among {METHODS}, got {method!r}")
+        raise ValueError(f"expected a method among {METHODS}, got {method!r}; choose one of these")
     faces = harmonic_means(a) if faces is None else faces
     inner = (slice(1, -1),) * a.ndim
     rhs = np.broadcast_to(np.asarray(f, dtype=float), a.shape)[inner]

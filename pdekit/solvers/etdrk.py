@@ -62,7 +62,7 @@ def etdrk(
     less on Kuramoto-Sivashinsky, 1.3 on Korteweg-de Vries, the same on turbulence.
     """
     if order not in (1, 2, 3, 4):
-        raise ValueError(f"expected an order among 1, 2, 3, 4, got {order}")
+        raise ValueError(f"expected an order among 1, 2, 3, 4, got {order}; choose one of these")
     form = spectral_form(pde, grid, dtype, device)
     dt = step_size(dt, device)
     exact, weighted = partial(_propagator, form), partial(mode_operator, form, times=dt)

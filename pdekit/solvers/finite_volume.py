@@ -66,9 +66,9 @@ def finite_volume(
     (1988); Shu and Osher (1988), the time stepping.
     """
     if scheme not in SCHEMES:
-        raise ValueError(f"expected a scheme among {SCHEMES}, got {scheme!r}")
+        raise ValueError(f"expected a scheme among {SCHEMES}, got {scheme!r}; choose one of these")
     if order not in (1, 2, 3):
-        raise ValueError(f"expected an order of time stepping among 1, 2, 3, got {order}")
+        raise ValueError(f"expected an order of time stepping among 1, 2, 3, got {order}; choose one of these")
     if grid.ndim not in pde.dims:
         raise ValueError(
             f"expected a grid of {' or '.join(map(str, pde.dims))} dimensions for {type(pde).__name__}, got shape "

@@ -46,7 +46,7 @@ def imex(
     Source: see pdekit.solvers.tableaux.
     """
     if scheme not in IMEX:
-        raise ValueError(f"expected a scheme among {sorted(IMEX)}, got {scheme!r}")
+        raise ValueError(f"expected a scheme among {sorted(IMEX)}, got {scheme!r}; choose one of these")
     tableau = IMEX[scheme]
     form = spectral_form(pde, grid, dtype, device)
     dt = step_size(dt, device)

@@ -138,7 +138,9 @@ def _check_sizes(u: Tensor, n: int, n_steps: int, every: int, transient: int, bl
     """Raise ValueError on sizes of `lyapunov_exponents` that do not fit together, or states in float32."""
     dimension = u[0].numel()
     if not 1 <= n <= dimension:
-        raise ValueError(f"expected between 1 and {dimension} exponents (the dimension of the state), got n = {n}")
+        raise ValueError(
+            f"expected between 1 and {dimension} exponents (the dimension of the state), got n = {n}; correct n"
+        )
     if every < 1 or n_steps % every or n_steps // every < blocks or transient % every:
         raise ValueError(
             f"expected n_steps and transient to be multiples of every, with at least {blocks} intervals (blocks), got "

@@ -45,7 +45,7 @@ def runge_kutta(
     Source: see pdekit.solvers.tableaux.
     """
     if scheme not in EXPLICIT:
-        raise ValueError(f"expected a scheme among {sorted(EXPLICIT)}, got {scheme!r}")
+        raise ValueError(f"expected a scheme among {sorted(EXPLICIT)}, got {scheme!r}; choose one of these")
     tableau = EXPLICIT[scheme]
     form = spectral_form(pde, grid, dtype, device)
     dt = step_size(dt, device)

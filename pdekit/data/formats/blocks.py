@@ -47,7 +47,7 @@ class Block:
         if len(shape) != len(self.axes) or sizes.get("c", 1) != len(self.fields) or 0 in sizes.values():
             raise ValueError(
                 f"expected {self.key} with the axes {' '.join(self.axes)} and {len(self.fields)} channel(s), found the "
-                f"shape {tuple(shape)}"
+                f"shape {tuple(shape)}; correct the axes"
             )
         return sizes
 
@@ -156,13 +156,18 @@ class Blocked:
             shapes["params"] = (np.shape(params), ((n, len(problem.params)),))
         for what, (found, expected) in shapes.items():
             if found not in expected:
-                raise FileFault(f"expected {what} of shape {expected[-1]} in {store.path}, found {found}")
+                raise FileFault(
+                    f"expected {what} of shape {expected[-1]} in {store.path}, found {found}; fetch it again"
+                )
 
     def _count(self) -> int:
         """Check the shapes of arrays of all trajectories; return how many there are."""
         counts = {self._checked(block, block.key).get("s", 1) for block in (*self._u, *self._coeffs, *self._forcing)}
         if len(counts) != 1:
-            raise ValueError(f"expected one number of trajectories in all arrays of {self.store.path}, found {counts}")
+            raise ValueError(
+                f"expected one number of trajectories in all arrays of {self.store.path}, found {counts}; "
+                "fetch it again"
+            )
         return counts.pop()
 
     def _checked(self, block: Block, key: str) -> dict[str, int]:
@@ -228,5 +233,7 @@ class Blocked:
             values = values[None]  # a steady problem: one frame
         expected = (*lead, len(block.fields), *self.problem.grid.shape)
         if values.shape != expected:
-            raise FileFault(f"expected the shape {expected} from {key} of {self.store.path}, found {values.shape}")
+            raise FileFault(
+                f"expected the shape {expected} from {key} of {self.store.path}, found {values.shape}; fetch it again"
+            )
         return values

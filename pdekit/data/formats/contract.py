@@ -117,7 +117,9 @@ def all_splits(found: Mapping[str, Source], test: str | None = None) -> dict[str
         source = splits["train"]
         share = max(1, source.n_trajectories // SHARE)
         if source.n_trajectories <= share:
-            raise ValueError(f"expected three trajectories or more to split, found {source.n_trajectories + share}")
+            raise ValueError(
+                f"expected three trajectories or more to split, found {source.n_trajectories + share}; give more"
+            )
         kept = range(source.n_trajectories - share)
         splits["valid"] = Selected(source, range(source.n_trajectories - share, source.n_trajectories))
         splits["train"] = Selected(source, kept)

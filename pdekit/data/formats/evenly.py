@@ -22,7 +22,9 @@ def step_of(what: str, values: np.ndarray) -> float:
     """
     values = np.asarray(values)
     if values.ndim != 1 or len(values) < 2 or values.dtype.kind not in "fiu":
-        raise ValueError(f"expected two or more numbers in {what}, found shape {values.shape} of {values.dtype}")
+        raise ValueError(
+            f"expected two or more numbers in {what}, found shape {values.shape} of {values.dtype}; correct them"
+        )
     exact = values.astype(np.float64)
     rounding = 4 * float(np.finfo(np.float32).eps) * float(np.abs(exact).max())
     steps = np.diff(exact)

@@ -144,7 +144,7 @@ def splits_of(root: Path, name: str) -> dict[str, MultiphysicsBench]:
     test = complete_samples(test_folder, layout)
     held = max(1, len(indices) // HELD_OUT)
     if len(indices) <= 2 * held:
-        raise ValueError(f"expected at least three samples to split, got {len(indices)} in {folder}")
+        raise ValueError(f"expected at least three samples to split, got {len(indices)} in {folder}; fetch more")
     if not test:
         warnings.warn(
             f"the test split {test_folder} is not complete ({describe(test_folder)}): the last {held} training samples "

@@ -70,7 +70,9 @@ def _opened(path: Path) -> xr.Dataset:
         return xr.open_dataset(path, engine=engine, chunks=None, cache=False)
     except (*FAULTS, ImportError, AttributeError) as error:
         said = " ".join(str(error).split())[:160]
-        raise ValueError(f"expected a dataset that xarray opens in {path} with {engine}, but: {said}") from None
+        raise ValueError(
+            f"expected a dataset that xarray opens in {path} with {engine}, found: {said}; save it again"
+        ) from None
 
 
 def _recognises(path: Path) -> bool:
@@ -103,7 +105,9 @@ def _open_file(path: Path) -> dict[str, Blocked]:
     data = store.data
     letters = {str(name): _letter(path, data, str(name)) for name in data.dims}
     if len(set(letters.values())) < len(letters):
-        raise ValueError(f"expected one dimension for each of sample, time, x, y, z in {path}, found {letters}")
+        raise ValueError(
+            f"expected one dimension for each of sample, time, x, y, z in {path}, found {letters}; rename some"
+        )
     space = "".join(letter for letter in "xyz" if letter in letters.values())
     blocks: dict[str, list[Block]] = {"u": [], "coeffs": []}
     params: dict[str, np.ndarray] = {}
@@ -120,10 +124,10 @@ def _open_file(path: Path) -> dict[str, Blocked]:
             blocks["u" if "t" in axes or not in_time else "coeffs"].append(Block(str(name), axes, (field,)))
         else:
             raise ValueError(
-                f"expected {name} in {path} to vary in space ({space}) or with the sample, found {item.dims}"
+                f"expected {name} in {path} to vary in space ({space}) or with the sample, found {item.dims}; remove it"
             )
     if not blocks["u"]:
-        raise ValueError(f"expected a variable in time and space in {path}, found {list(data.data_vars)}")
+        raise ValueError(f"expected a variable in time and space in {path}, found {list(data.data_vars)}; add one")
     return {WHOLE: _source(store, letters, blocks, params)}
 
 

@@ -33,7 +33,9 @@ class AdamsBashforth(Sampler):
 
     def __post_init__(self):
         if self.order not in (1, 2, 3, 4) or not 0 < self.momentum <= 1:
-            raise ValueError(f"expected an order 1 to 4 and 0 < momentum <= 1, got {self.order}, {self.momentum}")
+            raise ValueError(
+                f"expected an order 1 to 4 and 0 < momentum <= 1, got {self.order}, {self.momentum}; correct them"
+            )
 
     def __call__(self, denoise: Denoise, y: Tensor, levels: Levels, noise: Draws) -> Tensor:
         ks, b = checked_levels(levels), self.momentum

@@ -40,7 +40,9 @@ class Exponential(Sampler):
 
     def __post_init__(self):
         if self.form not in FORMS or self.order not in (1, 2, 3):
-            raise ValueError(f"expected a form among {FORMS} and an order 1 to 3, got {self.form!r}, {self.order}")
+            raise ValueError(
+                f"expected a form among {FORMS} and an order 1 to 3, got {self.form!r}, {self.order}; correct them"
+            )
 
     def __call__(self, denoise: Denoise, y: Tensor, levels: Levels, noise: Draws) -> Tensor:
         ks = checked_levels(levels)

@@ -33,7 +33,7 @@ class FlowRungeKutta(Sampler):
 
     def __post_init__(self):
         if self.order not in TABLEAUS:
-            raise ValueError(f"expected an order among {tuple(TABLEAUS)}, got {self.order}")
+            raise ValueError(f"expected an order among {tuple(TABLEAUS)}, got {self.order}; choose one of these")
 
     def __call__(self, denoise: Denoise, y: Tensor, levels: Levels, noise: Draws) -> Tensor:
         ks = checked_levels(levels)

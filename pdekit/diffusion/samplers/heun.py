@@ -30,7 +30,7 @@ class Heun(Sampler):
 
     def __post_init__(self):
         if not self.churn >= 0:
-            raise ValueError(f"expected churn >= 0, got {self.churn}")
+            raise ValueError(f"expected churn >= 0, got {self.churn}; 0 draws no noise")
 
     def __call__(self, denoise: Denoise, y: Tensor, levels: Levels, noise: Draws) -> Tensor:
         ks = checked_levels(levels)

@@ -76,9 +76,9 @@ class Spectral(Sampler):
 
     def __post_init__(self):
         if self.order not in (1, 2):
-            raise ValueError(f"expected order 1 or 2, got {self.order}")
+            raise ValueError(f"expected order 1 or 2, got {self.order}; choose one of these")
         if self.finish not in FINISHES:
-            raise ValueError(f"expected a finish among {FINISHES}, got {self.finish!r}")
+            raise ValueError(f"expected a finish among {FINISHES}, got {self.finish!r}; choose one of these")
         if not bool((self.variance >= 0).all()) or not float(self.variance.max()) > 0:
             raise ValueError("expected variances >= 0, one of them positive; measure them on the training data")
 

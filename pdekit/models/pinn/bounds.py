@@ -28,7 +28,7 @@ class Bounds:
 
     def __post_init__(self):
         if self.lower is not None and self.upper is not None and not self.lower < self.upper:
-            raise ValueError(f"expected bounds lower < upper, got {self.lower} and {self.upper}; exchange them")
+            raise ValueError(f"expected bounds lower < upper, got {self.lower} and {self.upper}; swap them")
 
     def check(self, name: str, value: float) -> None:
         """Raise ValueError unless a value lies inside."""

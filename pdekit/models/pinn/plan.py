@@ -39,7 +39,9 @@ class SecondOrder:
         if self.optimiser not in OPTIMISERS:
             raise ValueError(f"expected an optimiser among {OPTIMISERS}, got {self.optimiser!r}; correct it")
         if self.steps < 1 or self.iterations < 1:
-            raise ValueError(f"expected steps and iterations >= 1, got {self.steps} and {self.iterations}")
+            raise ValueError(
+                f"expected steps and iterations >= 1, got {self.steps} and {self.iterations}; set positive numbers"
+            )
 
     def chosen(self, n_parameters: int) -> str:
         """Return the name of the optimiser for so many parameters."""

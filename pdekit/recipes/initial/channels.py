@@ -30,7 +30,8 @@ class Channels:
     def __call__(self, grid: Grid, fields: tuple[Field, ...], generator: np.random.Generator) -> Tensor:
         if len(self.samplers) != len(fields):
             raise ValueError(
-                f"expected a sampler for each of the fields {[item.name for item in fields]}, got {len(self.samplers)}"
+                f"expected a sampler for each of the fields {[item.name for item in fields]}, "
+                f"got {len(self.samplers)}; give one for each"
             )
         parts = [sampler(grid, (item,), generator) for sampler, item in zip(self.samplers, fields, strict=True)]
         return torch.cat(parts)

@@ -39,7 +39,9 @@ class GaussianBumps:
 
     def __post_init__(self):
         if not 0 < self.radius[0] <= self.radius[1] <= 0.25:
-            raise ValueError(f"expected radii from above 0 to 0.25 lengths of the box, got {self.radius}")
+            raise ValueError(
+                f"expected radii from above 0 to 0.25 lengths of the box, got {self.radius}; correct the radius"
+            )
 
     def __call__(self, grid: Grid, fields: tuple[Field, ...], generator: np.random.Generator) -> Tensor:
         return torch.stack([self._channel(grid, generator) for _ in fields])

@@ -39,7 +39,10 @@ class McWilliams:
 
     def __call__(self, grid: Grid, fields: tuple[Field, ...], generator: np.random.Generator) -> Tensor:
         if grid.ndim != 2 or len(fields) != 1:
-            raise ValueError(f"expected one field (vorticity) in 2-D, got {len(fields)} in {grid.ndim}-D")
+            raise ValueError(
+                f"expected one field (vorticity) in 2-D, got {len(fields)} in {grid.ndim}-D; "
+                "choose another initial condition"
+            )
         modes = half_lattice(self.max_mode, 2)
         k = waves_per_length(modes, grid)
         psi = generator.standard_normal((len(modes), 2)) / np.sqrt(k * (1 + (k / self.peak) ** 4))[:, None]

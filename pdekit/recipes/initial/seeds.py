@@ -46,7 +46,7 @@ class Seeds:
         if not len(fields) == len(self.background) == len(self.seed):
             raise ValueError(
                 f"expected one number for each of the {len(fields)} fields, got background {self.background} and seed "
-                f"{self.seed}"
+                f"{self.seed}; give one for each field"
             )
         inside = torch.zeros(grid.shape, dtype=torch.float64)
         for _ in range(int(generator.integers(*self.number, endpoint=True))):
