@@ -1,4 +1,4 @@
-"""Channels that a net sees, assembled once and in one order for steppers and operators.
+"""Channels that a net sees and what conditions it, assembled once and in one order for steppers and operators.
 
 history frames, oldest first | coeffs | forcing, oldest first | mask of each field | signed distance of each field
 """
@@ -15,6 +15,7 @@ from torch import Tensor
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.distance import signed_distance
 from pdekit.models.normaliser import Normaliser
+from pdekit.nets.condition import Condition
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,18 @@ class Channels:
         fields, forces = self.problem.n_channels, len(self.problem.forcing)
         geometry = fields * (self.problem.has_mask + self.distance)
         return self.history * fields + len(self.problem.coeffs) + self.forced * forces + geometry
+
+    def condition(self, given: Trajectory, level: Float[Tensor, "batch"] | None = None) -> Condition | None:
+        """Return what conditions a net in addition to its channels: a level, then the params; None without either.
+
+        Args:
+            given: normalised params, see `normalised`.
+            level: of noise or refinement, of order one.
+        """
+        scalars = [] if level is None else [level[:, None]]
+        if self.problem.params:
+            scalars.append(given.params)
+        return Condition(torch.cat(scalars, 1)) if scalars else None
 
     def assembled(
         self, frames: Float[Tensor, "batch time channel *space"], given: Trajectory

@@ -81,7 +81,7 @@ class OneStep(Stepper):
         given: Trajectory,
         noise: Callable[[Tensor, int], Tensor] | None = None,
     ) -> Float[Tensor, "batch channel *space"]:
-        predicted = self.net(self.context(frames, given), given.params if self.n_params else None)
+        predicted = self.net(self.context(frames, given), self.channels.condition(given))
         if not self.change:
             return predicted
         scale = self.normaliser.change_scale.reshape((-1,) + (1,) * (predicted.ndim - 2))

@@ -19,6 +19,7 @@ from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.base import Surrogate, mean_square
 from pdekit.models.inputs import Channels, forcing_of, normalised
 from pdekit.models.normaliser import Normaliser
+from pdekit.nets.condition import Condition
 from pdekit.nets.interpolation import interpolate
 from pdekit.nets.operator_net import OperatorNet
 from pdekit.pdes.base import SemilinearPDE
@@ -120,7 +121,7 @@ class Operator(Surrogate):
 
     def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         batch = shifted(batch, self.problem.grid) if self.shifts and self.training else batch
-        known, params = self.inputs(batch)
+        known, condition = self.inputs(batch)
         target = self.normaliser.encode(batch.u[:, self.history :].to(known.device)).to(known)
         grid = self.problem.grid.resized(batch.u.shape[3:])
         # "batch channel time point"
@@ -135,7 +136,7 @@ class Operator(Surrogate):
             chosen = torch.randperm(len(query), device="cpu")[: self.n_points].to(query.device)
             query, target = query[chosen], target[..., chosen]
             mask = None if mask is None else mask[..., chosen]
-        loss = mean_square(self.net(known, query, params) - target, mask)
+        loss = mean_square(self.net(known, query, condition) - target, mask)
         return loss, {"loss": loss.detach()}
 
     @torch.no_grad()
@@ -153,20 +154,21 @@ class Operator(Surrogate):
         """
         if given.u.shape[1] != self.history:
             raise ValueError(f"expected {self.history} history frames, got {given.u.shape[1]}; cut given.u")
-        known, params = self.inputs(given)
+        known, condition = self.inputs(given)
         space = given.u.shape[3:]
         query = _queries(self.problem.grid.resized(space), self.times(t, given.t), known)
-        u = self.net(known, query, params)
+        u = self.net(known, query, condition)
         u = u.unflatten(2, (1 if self.problem.steady else t.shape[1], *space)).movedim(2, 1)
         u = self.normaliser.decode(u.to(torch.promote_types(u.dtype, given.u.dtype)))
         return u.expand(members, *u.shape)
 
-    def inputs(self, batch: Trajectory) -> tuple[Tensor, Tensor | None]:
-        """Return the input channels of the branch at the sensors (see `Channels`), and the parameters."""
+    def inputs(self, batch: Trajectory) -> tuple[Tensor, Condition | None]:
+        """Return the input channels of the branch at the sensors, and the condition of the net, see `Channels`."""
         if self.problem.forcing:
             batch = dataclasses.replace(batch, forcing=held(batch, self.problem.n_frames))
         known = normalised(batch, self.normaliser)
-        return self.to_sensors(self.channels.assembled(known.u[:, : self.history], known)), known.params
+        seen = self.to_sensors(self.channels.assembled(known.u[:, : self.history], known))
+        return seen, self.channels.condition(known)
 
     def to_sensors(self, fields: Float[Tensor, "batch channel *space"]) -> Float[Tensor, "batch channel *sensor"]:
         """Fields of any resolution at the sensors."""

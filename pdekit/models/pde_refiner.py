@@ -96,12 +96,10 @@ class PDERefiner(Stepper):
         estimate: Float[Tensor, "batch channel *space"],
         context: Float[Tensor, "batch context *space"],
         level: Int[Tensor, "batch"],
-        params: Float[Tensor, "batch param"] | None,
+        given: Trajectory,
     ) -> Float[Tensor, "batch channel *space"]:
-        """NO(estimate, context, level)."""
-        condition = (level.to(estimate) / max(self.n_refinements, 1))[:, None]
-        if self.n_params:
-            condition = torch.cat((condition, params), 1)
+        """Return NO(estimate, context, level), with the normalised params of ``given`` as further conditions."""
+        condition = self.channels.condition(given, level.to(estimate) / max(self.n_refinements, 1))
         return self.net(torch.cat((estimate, context), 1), condition)
 
     def scale(self, like: Tensor) -> Tensor:
@@ -117,7 +115,7 @@ class PDERefiner(Stepper):
         clean = clean / self.scale(clean)
         level = torch.randint(0, self.n_refinements + 1, (len(batch),), device=clean.device)
         noisy, wanted = self.noised(clean, torch.randn_like(clean), level)
-        error = self.call(noisy, self.context(frames, batch), level, batch.params) - wanted
+        error = self.call(noisy, self.context(frames, batch), level, batch) - wanted
         loss = mean_square(error, batch.mask)
         return loss, {"loss": loss.detach()}
 
@@ -141,7 +139,7 @@ class PDERefiner(Stepper):
 
         def call(estimate: Tensor, k: int) -> Tensor:
             level = torch.full((len(estimate),), k, device=estimate.device)
-            return self.call(estimate, context, level, given.params)
+            return self.call(estimate, context, level, given)
 
         def draws(k: int) -> Tensor:
             return noise(like, k)

@@ -148,24 +148,21 @@ class WDNO(Surrogate):
         noise = torch.randn_like(clean)
         wanted = self.parametrisation.output(clean, noise, signal, sigma)
         context = self.context(batch.u[:, : self.history], batch)
-        error = self.call(signal * clean + sigma * noise, context, k, batch.params) - wanted
+        error = self.call(signal * clean + sigma * noise, context, k, batch) - wanted
         loss = mean_square(error, None)
         return loss, {"loss": loss.detach()}
 
     def call(
-        self, z: Tensor, context: Tensor, k: Float[Tensor, "batch"], params: Float[Tensor, "batch param"] | None
+        self, z: Tensor, context: Tensor, k: Float[Tensor, "batch"], given: Trajectory
     ) -> Float[Tensor, "batch channel *coarse"]:
         """Return the net's output; it is told the level as a share of the range of ln k."""
-        condition = self.levels.share(k).to(z)[:, None]
-        if self.problem.params:
-            condition = torch.cat((condition, params), 1)
-        return self.net(torch.cat((z, context), 1), condition)
+        return self.net(torch.cat((z, context), 1), self.channels.condition(given, self.levels.share(k).to(z)))
 
-    def denoiser(self, context: Tensor, params: Tensor | None) -> Denoise:
+    def denoiser(self, context: Tensor, given: Trajectory) -> Denoise:
         """Return D(y, k) of the scaled wavelet coefficients, given the clean channels and the params."""
 
         def net(z: Tensor, k: float) -> Tensor:
-            return self.call(z, context, torch.full((len(z),), k, dtype=torch.float64), params)
+            return self.call(z, context, torch.full((len(z),), k, dtype=torch.float64), given)
 
         return NetDenoiser(net, self.path, self.parametrisation)
 
@@ -255,7 +252,7 @@ class WDNO(Surrogate):
         context = self.context(frames, given)
         like = context.new_empty(len(context), self.frames.n_channels, *context.shape[2:])
         start = self.levels.k_max * source.draw(like, ticks, 0)
-        denoise = guide(self.denoiser(context, given.params))
+        denoise = guide(self.denoiser(context, given))
         bands = self.sampler(denoise, start, self.levels.grid(), lambda i: source.draw(like, ticks, i + 1))
         return self.frames.inverse(bands, self.n_target, given.u.shape[3:])
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from pdekit.nets.condition import Condition, check_condition
 from pdekit.nets.layout import checked_layout
 
 
@@ -25,8 +26,11 @@ class GridNet(nn.Module, ABC):
         layout: layout of the points of each axis, "periodic", "cells", "nodes" or "half_open" (see
             pdekit.nets.layout); None means that all axes are periodic.
 
-    Calling it with u "batch channel *space" and, if ``n_conditions`` is not 0, a condition "batch scalar"
-    returns a tensor of u's shape with ``out_channels`` channels.
+        token_width: length of the tokens that condition the net; 0 for a net that takes none.
+        n_condition_fields: channels of the fields that condition it; 0 for a net that takes none.
+
+    Calling it with u "batch channel *space" and a `Condition` (None: nothing) returns a tensor of u's shape with
+    ``out_channels`` channels. A net that takes tokens or fields passes their sizes on to this constructor.
     """
 
     def __init__(
@@ -36,6 +40,8 @@ class GridNet(nn.Module, ABC):
         out_channels: int,
         n_conditions: int = 0,
         layout: Sequence[str] | None = None,
+        token_width: int = 0,
+        n_condition_fields: int = 0,
     ):
         super().__init__()
         if ndim not in (1, 2, 3):
@@ -49,6 +55,7 @@ class GridNet(nn.Module, ABC):
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.n_conditions = n_conditions
+        self.token_width, self.n_condition_fields = token_width, n_condition_fields
         self.layout = checked_layout(layout, ndim)
 
     @property
@@ -58,19 +65,14 @@ class GridNet(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self, u: Float[Tensor, "batch channel *space"], condition: Float[Tensor, "batch scalar"] | None = None
+        self, u: Float[Tensor, "batch channel *space"], condition: Condition | None = None
     ) -> Float[Tensor, "batch out *space"]: ...
 
-    def check(self, u: Tensor, condition: Tensor | None) -> None:
+    def check(self, u: Tensor, condition: Condition | None) -> None:
         """Raises ValueError if u or the condition do not fit the net."""
         if u.ndim != self.ndim + 2 or u.shape[1] != self.in_channels:
             raise ValueError(
                 f"expected u with {self.in_channels} channels and {self.ndim} spatial axes (batch channel *space), "
                 f"got shape {tuple(u.shape)}; build the net with the channels and axes of the data"
             )
-        found = 0 if condition is None else condition.shape[-1]
-        if found != self.n_conditions:
-            raise ValueError(
-                f"expected {self.n_conditions} conditions for each sample, got {found}; "
-                "n_conditions of the net is the number of scalars it is given"
-            )
+        check_condition(condition, len(u), self.n_conditions, self.token_width, self.n_condition_fields)

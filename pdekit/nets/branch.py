@@ -8,6 +8,7 @@ from math import prod
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from pdekit.nets.condition import Condition
 from pdekit.nets.conditioning import ConditionEmbedding, Modulation
 from pdekit.nets.convolution import Conv, norm_groups
 from pdekit.nets.operator_net import Branch, conditioned, kept_size, stack_of_layers
@@ -24,10 +25,10 @@ class _Conditioned(nn.Module):
         self.embedding = ConditionEmbedding(n_conditions, EMBEDDING) if n_conditions else None
         self.modulation = Modulation(EMBEDDING, features) if n_conditions else None
 
-    def forward(self, features: Tensor, condition: Tensor | None) -> Tensor:
+    def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
         if self.embedding is None:
             return features
-        return conditioned(features, self.modulation(self.embedding(condition)))
+        return conditioned(features, self.modulation(self.embedding(condition.scalars)))
 
 
 class PerceptronBranch(Branch):
@@ -59,7 +60,7 @@ class PerceptronBranch(Branch):
         self.rest = nn.Sequential(nn.GELU(), stack_of_layers([width] * depth + [features]))
 
     def forward(
-        self, u: Float[Tensor, "batch channel *space"], condition: Float[Tensor, "batch scalar"] | None
+        self, u: Float[Tensor, "batch channel *space"], condition: Condition | None
     ) -> Float[Tensor, "batch feature"]:
         return self.rest(self.condition(self.first(u.flatten(1)), condition))
 
@@ -98,6 +99,6 @@ class ConvolutionalBranch(Branch):
         self.rest = nn.Sequential(nn.GELU(), stack_of_layers([hidden, features]))
 
     def forward(
-        self, u: Float[Tensor, "batch channel *space"], condition: Float[Tensor, "batch scalar"] | None
+        self, u: Float[Tensor, "batch channel *space"], condition: Condition | None
     ) -> Float[Tensor, "batch feature"]:
         return self.rest(self.condition(self.first(self.levels(u).flatten(1)), condition))

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pdekit.nets.branch import PerceptronBranch
+from pdekit.nets.condition import Condition
 from pdekit.nets.coordinate import Embedding
 from pdekit.nets.interpolation import interpolate
 from pdekit.nets.operator_net import OperatorNet, stack_of_layers
@@ -66,7 +67,7 @@ class DeepONet(OperatorNet):
         self,
         u: Float[Tensor, "batch channel *space"],
         query: Float[Tensor, "point coordinate"],
-        condition: Float[Tensor, "batch scalar"] | None = None,
+        condition: Condition | None = None,
     ) -> Float[Tensor, "batch out point"]:
         self.check(u, query, condition)
         coefficients = self.branch(u, condition).unflatten(1, (self.out_channels, self.n_products))
@@ -130,7 +131,7 @@ class PODDeepONet(OperatorNet):
         self,
         u: Float[Tensor, "batch channel *space"],
         query: Float[Tensor, "point coordinate"],
-        condition: Float[Tensor, "batch scalar"] | None = None,
+        condition: Condition | None = None,
     ) -> Float[Tensor, "batch out point"]:
         self.check(u, query, condition)
         axes = [getattr(self, f"axis_{i}") for i in range(len(self.periodic))]

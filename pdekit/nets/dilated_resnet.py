@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pdekit.nets.base import GridNet
+from pdekit.nets.condition import Condition
 from pdekit.nets.conditioning import ConditionEmbedding, Modulation
 from pdekit.nets.convolution import Conv
 from pdekit.nets.layout import bounded_coordinates
@@ -76,7 +77,7 @@ class DilatedResNet(GridNet):
         self.projection = Conv(self.periodic, width, out_channels)
 
     def forward(
-        self, u: Float[Tensor, "batch channel *space"], condition: Float[Tensor, "batch scalar"] | None = None
+        self, u: Float[Tensor, "batch channel *space"], condition: Condition | None = None
     ) -> Float[Tensor, "batch out *space"]:
         self.check(u, condition)
         shape = tuple(u.shape[2:])
@@ -85,7 +86,7 @@ class DilatedResNet(GridNet):
                 f"expected at least {max(DILATIONS)} points along periodic axes, the longest dilation, got {shape}; "
                 "use a finer grid or another net"
             )
-        embedding = None if self.embedding is None else self.embedding(condition)
+        embedding = None if self.embedding is None else self.embedding(condition.scalars)
         u = self.lifting(bounded_coordinates(u, self.layout))
         for block in self.blocks:
             u = block(u, embedding)

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pdekit.nets.base import GridNet
+from pdekit.nets.condition import Condition
 from pdekit.nets.conditioning import ConditionEmbedding, Modulation
 from pdekit.nets.layout import bounded_coordinates, modes_of_axes
 from pdekit.nets.pointwise import Perceptron, affine, is_wide
@@ -112,12 +113,12 @@ class FNO(GridNet):
         self.projection = Perceptron(width, 2 * width, out_channels)
 
     def forward(
-        self, u: Float[Tensor, "batch channel *space"], condition: Float[Tensor, "batch scalar"] | None = None
+        self, u: Float[Tensor, "batch channel *space"], condition: Condition | None = None
     ) -> Float[Tensor, "batch out *space"]:
         self.check(u, condition)
         dtype, shape = self.lifting.weight_in.dtype, u.shape[2:]
         with torch.autocast(u.device.type, enabled=False):
-            embedding = None if self.embedding is None else self.embedding(condition.to(dtype))
+            embedding = None if self.embedding is None else self.embedding(condition.scalars.to(dtype))
             u = bounded_coordinates(u.to(dtype), self.layout)
             u = self.lifting(u.flatten(2)).unflatten(2, shape)
             series = bounded_series(shape, self.layout, 1 + self.padding, self.limit, u)

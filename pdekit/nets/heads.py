@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pdekit.nets.base import GridNet
+from pdekit.nets.condition import Condition
 from pdekit.nets.pointwise import Perceptron
 
 
@@ -48,7 +49,7 @@ class Headed(GridNet):
         self.heads = nn.ModuleList(Perceptron(features, hidden, 1) for _ in range(out_channels))
 
     def forward(
-        self, u: Float[Tensor, "batch channel *space"], condition: Float[Tensor, "batch scalar"] | None = None
+        self, u: Float[Tensor, "batch channel *space"], condition: Condition | None = None
     ) -> Float[Tensor, "batch out *space"]:
         shared = self.core(u, condition)
         flat = shared.flatten(2)

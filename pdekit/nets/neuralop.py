@@ -24,6 +24,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pdekit.nets.base import GridNet
+from pdekit.nets.condition import Condition
 from pdekit.nets.layout import bounded_coordinates, intervals, modes_of_axes
 from pdekit.nets.spectral import Bands, analyse, synthesise
 
@@ -112,7 +113,7 @@ class NeuralOperator(GridNet):
         self.register_state_dict_post_hook(_drop_metadata)
 
     def forward(
-        self, u: Float[Tensor, "batch channel *space"], condition: Float[Tensor, "batch scalar"] | None = None
+        self, u: Float[Tensor, "batch channel *space"], condition: Condition | None = None
     ) -> Float[Tensor, "batch out *space"]:
         self.check(u, condition)
         if u.dtype == torch.float64:
@@ -122,8 +123,8 @@ class NeuralOperator(GridNet):
             )
         with torch.autocast(u.device.type, enabled=False):
             u = u.float()
-            if condition is not None:
-                constants = condition.float().reshape(*condition.shape, *(1,) * self.ndim)
+            if self.n_conditions:
+                constants = condition.scalars.float()[(..., *(None,) * self.ndim)]
                 u = torch.cat((u, constants.expand(-1, -1, *u.shape[2:])), 1)
             u, shape = bounded_coordinates(u, self.layout), u.shape[2:]
             wanted = [

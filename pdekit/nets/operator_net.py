@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from pdekit.nets.condition import Condition, check_condition
 from pdekit.nets.layout import checked_layout
 
 
@@ -22,7 +23,7 @@ class OperatorNet(nn.Module, ABC):
         shape: points of the sensors' grid along each axis.
         in_channels: channels of the input.
         out_channels: channels of the output.
-        n_conditions: scalars that condition the net, each of order one.
+        n_conditions: scalars that condition the net, each of order one. Operator nets take no tokens and no fields.
         layout: layout of the sensors of each axis, "periodic", "cells", "nodes" or "half_open".
         in_time: whether queries have the time as one more coordinate, after those of space. Every coordinate runs over
             [0, 1].
@@ -74,11 +75,11 @@ class OperatorNet(nn.Module, ABC):
         self,
         u: Float[Tensor, "batch channel *space"],
         query: Float[Tensor, "point coordinate"],
-        condition: Float[Tensor, "batch scalar"] | None = None,
+        condition: Condition | None = None,
     ) -> Float[Tensor, "batch out point"]:
         """The fields at the points of ``query``, the same for all samples."""
 
-    def check(self, u: Tensor, query: Tensor, condition: Tensor | None) -> None:
+    def check(self, u: Tensor, query: Tensor, condition: Condition | None) -> None:
         """Raises ValueError if inputs do not fit the net."""
         if tuple(u.shape[1:]) != (self.in_channels, *self.shape):
             raise ValueError(
@@ -90,12 +91,7 @@ class OperatorNet(nn.Module, ABC):
                 f'expected queries "point coordinate" with {len(self.periodic)} coordinates, '
                 f"got {tuple(query.shape)}; correct them"
             )
-        found = 0 if condition is None else condition.shape[-1]
-        if found != self.n_conditions:
-            raise ValueError(
-                f"expected {self.n_conditions} conditions for each sample, got {found}; "
-                "n_conditions of the net is the number of scalars it is given"
-            )
+        check_condition(condition, len(u), self.n_conditions, token_width=0, n_fields=0)
 
 
 class Branch(nn.Module, ABC):
@@ -111,7 +107,7 @@ class Branch(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self, u: Float[Tensor, "batch channel *space"], condition: Float[Tensor, "batch scalar"] | None
+        self, u: Float[Tensor, "batch channel *space"], condition: Condition | None
     ) -> Float[Tensor, "batch feature"]: ...
 
 

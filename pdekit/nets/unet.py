@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pdekit.nets.base import GridNet
+from pdekit.nets.condition import Condition
 from pdekit.nets.conditioning import ConditionEmbedding, Modulation
 from pdekit.nets.convolution import CONVOLUTIONS, Conv, norm_groups
 from pdekit.nets.layout import bounded_coordinates, intervals
@@ -110,7 +111,7 @@ class UNet(GridNet):
         self.projection = Conv(self.periodic, channels[0], out_channels)
 
     def forward(
-        self, u: Float[Tensor, "batch channel *space"], condition: Float[Tensor, "batch scalar"] | None = None
+        self, u: Float[Tensor, "batch channel *space"], condition: Condition | None = None
     ) -> Float[Tensor, "batch out *space"]:
         self.check(u, condition)
         shape = tuple(u.shape[2:])
@@ -119,7 +120,7 @@ class UNet(GridNet):
                 f"expected a grid whose periodic sizes are multiples of {self.stride} (the U-Net halves it "
                 f"{len(self.coarsen)} times), got {shape}; use fewer multipliers or another grid"
             )
-        embedding = None if self.embedding is None else self.embedding(condition)
+        embedding = None if self.embedding is None else self.embedding(condition.scalars)
         u = bounded_coordinates(u, self.layout)
         missing = [-intervals(n, where) % self.stride for n, where in zip(shape, self.layout, strict=True)]
         if any(missing):

@@ -16,11 +16,11 @@ class PointwiseNet(nn.Module):
         self.in_channels, self.n_conditions, self.calls = in_channels, n_conditions, []
 
     def forward(self, u, condition=None):
-        self.calls.append((u.detach(), None if condition is None else condition.detach()))
+        self.calls.append((u.detach(), None if condition is None else condition.scalars.detach()))
         out = self.mix(u.movedim(1, -1)).movedim(-1, 1)
         if self.offset is None:
             return out
-        return out + self.offset(condition).reshape(*out.shape[:2], *[1] * (out.ndim - 2))
+        return out + self.offset(condition.scalars).reshape(*out.shape[:2], *[1] * (out.ndim - 2))
 
 
 def make_problem(**changes) -> Problem:
@@ -51,11 +51,11 @@ def make_batch(problem: Problem, n: int = 3, seed: int = 0) -> Trajectory:
 
 
 class FunctionNet(nn.Module):
-    """A net made of a function (u, condition)."""
+    """A net made of a function (u, scalars of the condition)."""
 
     def __init__(self, function):
         super().__init__()
         self.function = function
 
     def forward(self, u, condition=None):
-        return self.function(u, condition)
+        return self.function(u, None if condition is None else condition.scalars)

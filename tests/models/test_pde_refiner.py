@@ -176,7 +176,7 @@ def test_the_samplers_give_the_numbers_of_the_published_loops(problem, batch, va
 
     def step(frames, known, noise):
         def call(estimate, k):
-            return model.call(estimate, context, torch.full((len(estimate),), k), None)
+            return model.call(estimate, context, torch.full((len(estimate),), k), inside)
 
         with torch.no_grad():
             return published_loop(model, call, lambda k: noise(like, k), torch.zeros_like(like))

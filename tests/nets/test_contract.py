@@ -5,6 +5,7 @@ import io
 import pytest
 import torch
 
+from pdekit.nets.condition import Condition
 from pdekit.nets.dilated_resnet import DilatedResNet
 from pdekit.nets.fno import FNO
 from pdekit.nets.unet import UNet
@@ -29,7 +30,8 @@ def randomise(net):
 
 
 def batch(ndim=2, n_in=2, n_conditions=2):
-    return torch.randn(3, n_in, *SHAPES[ndim], dtype=torch.float64), torch.rand(3, n_conditions, dtype=torch.float64)
+    u = torch.randn(3, n_in, *SHAPES[ndim], dtype=torch.float64)
+    return u, Condition(torch.rand(3, n_conditions, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("ndim", [1, 2, 3])
@@ -46,22 +48,23 @@ def test_shapes_and_independence_of_samples(net, options, ndim):
 def test_a_new_net_ignores_its_condition_and_a_random_one_does_not(net, options):
     model = build(net, options)
     u, condition = batch()
-    assert torch.equal(model(u, condition), model(u, condition + 0.5))
+    assert torch.equal(model(u, condition), model(u, Condition(condition.scalars + 0.5)))
     y = randomise(model)(u, condition)
     for scalar in range(2):
-        moved = condition.clone()
+        moved = condition.scalars.clone()
         moved[:, scalar] += 0.5
-        assert (model(u, moved) - y).abs().amax((1, 2, 3)).min() > 1e-3
+        assert (model(u, Condition(moved)) - y).abs().amax((1, 2, 3)).min() > 1e-3
 
 
 @pytest.mark.parametrize("layout", [("periodic", "periodic"), ("periodic", "cells"), ("nodes", "nodes")])
 @pytest.mark.parametrize(("net", "options"), NETS)
 def test_a_gradient_reaches_every_parameter_and_the_inputs(net, options, layout):
     model = randomise(build(net, options, layout=layout))
-    u, condition = (t.requires_grad_() for t in batch())
+    u, condition = batch()
+    u.requires_grad_(), condition.scalars.requires_grad_()
     model(u, condition).square().sum().backward()
     assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().max() > 0] == []
-    assert (u.grad.abs() > 0).all() and (condition.grad.abs() > 0).all()
+    assert (u.grad.abs() > 0).all() and (condition.scalars.grad.abs() > 0).all()
 
 
 @pytest.mark.parametrize(("net", "options"), NETS)
@@ -106,7 +109,7 @@ def test_single_precision_is_close_to_double(net, options):
     model = build(net, options)
     u, condition = batch()
     double = model(u, condition)
-    single = model.float()(u.float(), condition.float())
+    single = model.float()(u.float(), condition.to(torch.float32))
     assert single.dtype == torch.float32
     assert (single - double).abs().max() < 1e-5 * double.abs().max()
 
@@ -130,7 +133,13 @@ def test_wrong_input_is_refused_with_what_was_expected(net, options):
     with pytest.raises(ValueError, match="expected 2 conditions for each sample, got 0"):
         model(u)
     with pytest.raises(ValueError, match="expected 2 conditions for each sample, got 3"):
-        model(u, torch.rand(3, 3, dtype=torch.float64))
+        model(u, Condition(torch.rand(3, 3, dtype=torch.float64)))
+    with pytest.raises(ValueError, match="a condition of 3 samples, as u has, got 2"):
+        model(u, condition[:2])
+    with pytest.raises(ValueError, match=r"tokens of width 0 \(0: none\), got 5; token_width of the net"):
+        model(u, Condition(condition.scalars, tokens=torch.rand(3, 4, 5, dtype=torch.float64)))
+    with pytest.raises(ValueError, match="got 1; n_condition_fields of the net"):
+        model(u, Condition(condition.scalars, fields=u[:, :1]))
     with pytest.raises(ValueError, match="expected ndim 1, 2 or 3, got 4"):
         net(4, 1, 1, **options)
     with pytest.raises(ValueError, match="expected layout with 2 entries"):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from pdekit.nets.branch import ConvolutionalBranch, PerceptronBranch
+from pdekit.nets.condition import Condition
 from pdekit.nets.deeponet import DeepONet, PODDeepONet
 
 DOUBLE = torch.float64
@@ -35,7 +36,7 @@ def test_shapes_and_independence_of_samples_and_of_queries(branch, shape, layout
     u, query, condition = (
         torch.randn(4, 2, *shape).to(DOUBLE),
         torch.rand(7, len(shape) + in_time).to(DOUBLE),
-        torch.rand(4, 2).to(DOUBLE),
+        Condition(torch.rand(4, 2).to(DOUBLE)),
     )
     y = net(u, query, condition)
     assert y.shape == (4, 3, 7)
@@ -45,7 +46,11 @@ def test_shapes_and_independence_of_samples_and_of_queries(branch, shape, layout
 
 def test_it_is_the_sum_of_products_of_branch_and_trunk():
     net = build()
-    u, query, condition = torch.randn(1, 2, 12, 10).to(DOUBLE), torch.rand(1, 2).to(DOUBLE), torch.rand(1, 2).to(DOUBLE)
+    u, query, condition = (
+        torch.randn(1, 2, 12, 10).to(DOUBLE),
+        torch.rand(1, 2).to(DOUBLE),
+        Condition(torch.rand(1, 2).to(DOUBLE)),
+    )
     coefficients, functions = net.branch(u, condition)[0].detach(), net.trunk(net.embedding(query))[0].detach()
     for channel in range(3):
         terms = [float(coefficients[5 * channel + k] * functions[5 * channel + k]) for k in range(5)]
@@ -55,7 +60,11 @@ def test_it_is_the_sum_of_products_of_branch_and_trunk():
 
 def test_periodic_coordinates_wrap_and_others_do_not():
     net = build()
-    u, query, condition = torch.randn(2, 2, 12, 10).to(DOUBLE), torch.rand(5, 2).to(DOUBLE), torch.rand(2, 2).to(DOUBLE)
+    u, query, condition = (
+        torch.randn(2, 2, 12, 10).to(DOUBLE),
+        torch.rand(5, 2).to(DOUBLE),
+        Condition(torch.rand(2, 2).to(DOUBLE)),
+    )
     y = net(u, query, condition)
     assert torch.allclose(net(u, query + torch.tensor([1.0, 0.0]), condition), y, atol=1e-11)
     assert (net(u, query + torch.tensor([0.0, 1.0]), condition) - y).abs().max() > 1e-2
@@ -64,7 +73,7 @@ def test_periodic_coordinates_wrap_and_others_do_not():
 @pytest.mark.parametrize("branch", BRANCHES)
 def test_a_gradient_reaches_every_parameter_and_the_sensors(branch):
     net = build(branch)
-    u, condition = torch.randn(3, 2, 12, 10).to(DOUBLE).requires_grad_(), torch.rand(3, 2).to(DOUBLE)
+    u, condition = torch.randn(3, 2, 12, 10).to(DOUBLE).requires_grad_(), Condition(torch.rand(3, 2).to(DOUBLE))
     net(u, torch.rand(6, 2).to(DOUBLE), condition).square().sum().backward()
     assert [name for name, p in net.named_parameters() if p.grad is None or not p.grad.abs().max() > 0] == []
     assert (u.grad.abs().amax((0, 1)) > 0).all()
@@ -72,7 +81,11 @@ def test_a_gradient_reaches_every_parameter_and_the_sensors(branch):
 
 def test_wrong_inputs_are_refused_with_a_sentence():
     net = build()
-    u, query, condition = torch.zeros(1, 2, 12, 10).to(DOUBLE), torch.rand(5, 2).to(DOUBLE), torch.rand(1, 2).to(DOUBLE)
+    u, query, condition = (
+        torch.zeros(1, 2, 12, 10).to(DOUBLE),
+        torch.rand(5, 2).to(DOUBLE),
+        Condition(torch.rand(1, 2).to(DOUBLE)),
+    )
     with pytest.raises(ValueError, match="bring it to the sensors"):
         net(u[..., :9], query, condition)
     with pytest.raises(ValueError, match="with 2 coordinates"):

@@ -6,6 +6,7 @@ import sys
 import pytest
 import torch
 
+from pdekit.nets.condition import Condition
 from pdekit.nets.fno import FNO, FourierLayer, limited
 from pdekit.nets.spectral import analyse, symmetric_bands
 
@@ -99,7 +100,7 @@ def test_modes_may_differ_between_axes():
 
 def test_autocast_is_left_aside():
     net = FNO(1, 1, 1, 1, modes=4, width=8)
-    u, condition = torch.randn(2, 1, 16), torch.rand(2, 1)
+    u, condition = torch.randn(2, 1, 16), Condition(torch.rand(2, 1))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         mixed = net(u, condition)
     assert mixed.dtype == torch.float32 and torch.equal(mixed, net(u, condition))
@@ -113,10 +114,11 @@ def test_options_out_of_range_say_what_was_expected(options):
 
 PROGRAM = """
 import torch
+from pdekit.nets.condition import Condition
 from pdekit.nets.fno import FNO
 torch.manual_seed(0)
 net = FNO(2, 1, 1, 1, layout=("periodic", "nodes"), modes=3, width=6, n_layers=2)
-u, condition = torch.randn(2, 1, 16, 15), torch.rand(2, 1)
+u, condition = torch.randn(2, 1, 16, 15), Condition(torch.rand(2, 1))
 results = []
 for f in (net, torch.compile(net, backend="aot_eager", fullgraph=True)):
     net.zero_grad()

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 
+from pdekit.nets.condition import Condition
 from pdekit.nets.dilated_resnet import DilatedResNet
 from pdekit.nets.fno import FNO
 from pdekit.nets.unet import UNet
@@ -25,7 +26,7 @@ def test_values_and_gradients_are_those_of_the_cpu(net, options, periodic):
     model = net(2, 2, 1, 1, periodic, **options).double()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
-    u, condition = torch.randn(3, 2, 32, 28, dtype=torch.float64), torch.rand(3, 1, dtype=torch.float64)
+    u, condition = torch.randn(3, 2, 32, 28, dtype=torch.float64), Condition(torch.rand(3, 1, dtype=torch.float64))
     results = []
     for device in ("cpu", "cuda"):
         moved = copy.deepcopy(model).to(device)

@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 import torch
 
+from pdekit.nets.condition import Condition
 from pdekit.nets.fno import FNO
 from pdekit.nets.heads import Headed
 
@@ -18,7 +19,7 @@ def build(n_out=3):
 
 def test_each_output_is_its_own_perceptron_of_the_shared_features():
     net = build()
-    u, condition = torch.randn(2, 2, 8, 7, dtype=torch.float64), torch.rand(2, 1, dtype=torch.float64)
+    u, condition = torch.randn(2, 2, 8, 7, dtype=torch.float64), Condition(torch.rand(2, 1, dtype=torch.float64))
     y, features = net(u, condition), net.core(u, condition)
     for channel, head in enumerate(net.heads):
         point = features[1, :, 3, 5]
@@ -28,7 +29,7 @@ def test_each_output_is_its_own_perceptron_of_the_shared_features():
 
 def test_a_field_trains_its_own_head_and_what_is_shared():
     net = build()
-    net(torch.randn(1, 2, 8, 7, dtype=torch.float64), torch.rand(1, 1, dtype=torch.float64))[
+    net(torch.randn(1, 2, 8, 7, dtype=torch.float64), Condition(torch.rand(1, 1, dtype=torch.float64)))[
         :, 1
     ].square().sum().backward()
     for channel, head in enumerate(net.heads):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from pdekit.nets.condition import Condition
 from pdekit.nets.neuralop import PADDING, MendedConv, NeuralOperator, tfno, uno
 from pdekit.nets.spectral import analyse, symmetric_bands
 
@@ -91,12 +92,12 @@ def test_the_library_fno_is_the_same_on_even_and_odd_grids():
 def test_shapes_conditions_and_gradients(build, shape):
     ndim = len(shape)
     net = build(ndim, 2, 3, n_conditions=2, layout=("periodic",) * (ndim - 1) + ("cells",), **SMALL)
-    u, condition = torch.randn(2, 2, *shape), torch.rand(2, 2)
+    u, condition = torch.randn(2, 2, *shape), Condition(torch.rand(2, 2))
     y = net(u, condition)
     assert y.shape == (2, 3, *shape)
     y.square().sum().backward()
     assert [name for name, p in net.named_parameters() if p.grad is None or not p.grad.abs().max() > 0] == []
-    assert (net(u, condition + 0.5) - y).abs().max() > 1e-5
+    assert (net(u, Condition(condition.scalars + 0.5)) - y).abs().max() > 1e-5
 
 
 @pytest.mark.parametrize("build", [fno, tfno])
