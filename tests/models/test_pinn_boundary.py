@@ -13,7 +13,7 @@ from pdekit.calculus.autodiff import Autodiff
 from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.models.pinn import PINN, Collocation, Form, SecondOrder, Weighting
 from pdekit.models.pinn.ansatz import Ansatz
-from pdekit.models.pinn.conditions import Condition, walls_of
+from pdekit.models.pinn.conditions import SideCondition, walls_of
 from pdekit.nets.mlp import MLP
 from pdekit.pdes.diffusion import Diffusion
 from pdekit.pdes.initial_states import Polynomial, Sum, Wave, Waves, sampled
@@ -88,14 +88,14 @@ class Exact(torch.nn.Module):
 @pytest.mark.parametrize(
     ("solution", "condition"),
     [
-        (exact_insulated, Condition(0, 0, 0.0, 1.0, 0.0)),
-        (exact_insulated, Condition(0, 1, 0.0, 1.0, 0.0)),
-        (exact_heated, Condition(0, 1, 0.0, 1.0, 2.0)),
-        (exact_cooled, Condition(0, 1, math.tan(1.0), 1.0, 0.0)),
+        (exact_insulated, SideCondition(0, 0, 0.0, 1.0, 0.0)),
+        (exact_insulated, SideCondition(0, 1, 0.0, 1.0, 0.0)),
+        (exact_heated, SideCondition(0, 1, 0.0, 1.0, 2.0)),
+        (exact_cooled, SideCondition(0, 1, math.tan(1.0), 1.0, 0.0)),
         # the outward normal of the lower end is -x
-        (exact_heated, Condition(0, 0, 0.0, 1.0, lambda t: -2 - PI / 2 * torch.exp(-NU * PI**2 / 4 * t))),
-        (exact_heated, Condition(0, 0, 3.0, 2.0, lambda t: 2 * (-2 - PI / 2 * torch.exp(-NU * PI**2 / 4 * t)))),
-        (exact_heated, Condition(0, 1, 1.0, 0.0, lambda t: 2 + torch.exp(-NU * PI**2 / 4 * t))),
+        (exact_heated, SideCondition(0, 0, 0.0, 1.0, lambda t: -2 - PI / 2 * torch.exp(-NU * PI**2 / 4 * t))),
+        (exact_heated, SideCondition(0, 0, 3.0, 2.0, lambda t: 2 * (-2 - PI / 2 * torch.exp(-NU * PI**2 / 4 * t)))),
+        (exact_heated, SideCondition(0, 1, 1.0, 0.0, lambda t: 2 + torch.exp(-NU * PI**2 / 4 * t))),
     ],
 )
 def test_a_condition_vanishes_for_its_exact_solution(solution, condition):
@@ -110,7 +110,7 @@ def test_a_condition_vanishes_for_its_exact_solution(solution, condition):
 
 
 def test_the_size_of_a_condition_is_that_of_its_terms():
-    found = Condition(0, 1, -2.0, 3.0, 0.0).size(torch.tensor([1.0, 10.0]), 0.5)
+    found = SideCondition(0, 1, -2.0, 3.0, 0.0).size(torch.tensor([1.0, 10.0]), 0.5)
     assert found.tolist() == [2 + 6, 20 + 60]
 
 
@@ -187,7 +187,7 @@ def test_only_the_ends_that_are_kept_keep_the_initial_value(kept, expected):
 
 def test_boundaries_are_sorted_into_kept_and_asked():
     walls = walls_of(rod(HEATED, "wall", "neumann 2"))
-    assert walls.kept == ((True, False),) and walls.asked == (Condition(0, 1, 0.0, 1.0, 2.0),)
+    assert walls.kept == ((True, False),) and walls.asked == (SideCondition(0, 1, 0.0, 1.0, 2.0),)
     plate = dataclasses.replace(
         ROD,
         grid=Grid((8, 8), (1.0, 1.0), layout=("periodic", "cells")),

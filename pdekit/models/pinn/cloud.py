@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pdekit.models.pinn.balancing import residual_weights
 from pdekit.models.pinn.causality import by_time, point_weights
 from pdekit.models.pinn.collocation import Collocation, columns_of
-from pdekit.models.pinn.conditions import Condition
+from pdekit.models.pinn.conditions import SideCondition
 from pdekit.models.pinn.weighting import Weighting
 
 
@@ -28,7 +28,9 @@ class Cloud(nn.Module):
         ValueError: if the points are not a multiple of the causal chunks, or no power for a grid.
     """
 
-    def __init__(self, collocation: Collocation, weighting: Weighting, asked: Sequence[Condition], n_coordinates: int):
+    def __init__(
+        self, collocation: Collocation, weighting: Weighting, asked: Sequence[SideCondition], n_coordinates: int
+    ):
         super().__init__()
         self.collocation, self.weighting, self.asked = collocation, weighting, tuple(asked)
         n, causality = collocation.n_points, weighting.causality

@@ -28,7 +28,7 @@ COEFFICIENTS: dict[type[Boundary], Callable[[Any], tuple[float, float]]] = {
 
 
 @dataclass(frozen=True)
-class Condition:
+class SideCondition:
     """alpha u + beta du/dn = g on one side of the box, n being the outward normal; for every field.
 
     Args:
@@ -84,7 +84,7 @@ class Walls:
     """
 
     kept: tuple[tuple[bool, bool], ...]
-    asked: tuple[Condition, ...]
+    asked: tuple[SideCondition, ...]
 
 
 def walls_of(problem: Problem) -> Walls:
@@ -114,7 +114,7 @@ def walls_of(problem: Problem) -> Walls:
     return Walls(tuple(kept), tuple(asked))
 
 
-def _condition(problem: Problem, axis: int, side: int) -> Condition | None:
+def _condition(problem: Problem, axis: int, side: int) -> SideCondition | None:
     """Return what the loss asks for on one side; None where fields keep their initial values."""
     end = problem.boundary[axis][side]
     if end == Wall():
@@ -128,7 +128,7 @@ def _condition(problem: Problem, axis: int, side: int) -> Condition | None:
     if isinstance(end, Dirichlet) and isinstance(end.value, float):
         _check_value(problem, axis, side, end.value)
         return None
-    return Condition(axis, side, *COEFFICIENTS[type(end)](end), end.given)
+    return SideCondition(axis, side, *COEFFICIENTS[type(end)](end), end.given)
 
 
 def _check_value(problem: Problem, axis: int, side: int, value: float) -> None:

@@ -16,7 +16,7 @@ from pdekit.calculus.taylor import Taylor, jet_derivatives, required
 from pdekit.fields import Problem
 from pdekit.models.pinn.ansatz import Ansatz
 from pdekit.models.pinn.causality import windows
-from pdekit.models.pinn.conditions import Condition, Walls, allowed_mismatch, initial_values
+from pdekit.models.pinn.conditions import SideCondition, Walls, allowed_mismatch, initial_values
 from pdekit.models.pinn.form import Form
 from pdekit.pdes.base import PDE
 from pdekit.pdes.initial_states import interpolated, sampled
@@ -169,7 +169,7 @@ class Solution(nn.Module):
             found.append(self._on_side(condition, own, window) / condition.size(self.scale, length).to(own))
         return found
 
-    def _on_side(self, condition: Condition, points: Tensor, window: int) -> Tensor:
+    def _on_side(self, condition: SideCondition, points: Tensor, window: int) -> Tensor:
         n, t = self.problem.n_channels, points[:, -1:]
         if self.form.derivatives == "taylor":
             order = tuple(int(axis == condition.axis) for axis in range(self.problem.ndim + 1))
