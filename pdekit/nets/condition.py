@@ -38,7 +38,7 @@ class Condition:
             raise ValueError("expected tokens next to a token_mask, got none; give both")
         if len({len(part) for part in self._parts().values()}) > 1:
             found = ", ".join(f"{len(part)} of {name}" for name, part in self._parts().items())
-            raise ValueError(f"expected the same number of samples in all parts of a condition, got {found}")
+            raise ValueError(f"expected the same number of samples in all parts of a condition, got {found}; cut them")
 
     @property
     def n_scalars(self) -> int:
@@ -104,4 +104,4 @@ def check_condition(condition: Condition | None, n_samples: int, n_scalars: int,
                 f"that of the condition: give another one, or use a net that takes {remedy}={found}"
             )
     if len(condition) not in (0, n_samples):
-        raise ValueError(f"expected a condition of {n_samples} samples, as u has, got {len(condition)}")
+        raise ValueError(f"expected a condition of {n_samples} samples, as u has, got {len(condition)}; repeat it")
