@@ -35,12 +35,15 @@ class Surrogate(nn.Module, ABC):
     ``stochastic`` is a fact of the method: whether its members differ, because a forecast draws random numbers. Of a
     method that is not, an evaluation makes one member.
 
+    ``forecasts`` is false of a method that makes no forecast, an autoencoder: its reconstructions are scored instead.
+
     ``requires`` names submodules that are surrogates and must be trained before this one, such as an autoencoder. They
     are trained first, into a folder of that name in the run, or take the weights of ``requires.<name>=RUN``. Their
     weights are stored with those of this method; its stages name the parameters that it trains itself.
     """
 
     stochastic: bool = False
+    forecasts: bool = True
     requires: tuple[str, ...] = ()
     arguments: tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -79,6 +82,11 @@ class Surrogate(nn.Module, ABC):
             members: size of the ensemble; members of a deterministic method are equal.
             generator: its initial seed fixes each (member, sample), whatever the batch size.
         """
+
+    def attempt(self, batch: Trajectory, generator: torch.Generator) -> Float[Tensor, "batch time channel *space"]:
+        """Return the frames that a validation compares with those after the history: by default one forecast."""
+        history = self.window[0]
+        return self.forecast(batch.known(history), batch.t[:, history:], generator=generator)[0]
 
     def stages(self, settings: Training) -> Sequence[Stage]:
         """Return the stages of training; an empty sequence if there is nothing to learn."""

@@ -105,8 +105,8 @@ class StageModule(LightningModule):
         _, numbers = self.model.loss(batch)
         history = self.model.window[0]
         generator = torch.Generator().manual_seed(seed)
-        u = self.model.forecast(batch.known(history), batch.t[:, history:], generator=generator)
-        error = nrmse(u[0].to(batch.u.dtype), batch.u[:, history:], self.model.problem, batch.mask)
+        u = self.model.attempt(batch, generator)
+        error = nrmse(u.to(batch.u.dtype), batch.u[:, history:], self.model.problem, batch.mask)
         self._log("valid", {**numbers, "nrmse": error.mean()}, len(batch))
 
     def _log(self, split: str, numbers: dict[str, Tensor], batch_size: int) -> None:

@@ -10,6 +10,7 @@ from pdekit.data.module import DataModule
 from pdekit.evaluation import run as scoring
 from pdekit.evaluation.checks import check_problem
 from pdekit.evaluation.folder import writing_to
+from pdekit.evaluation.reconstruction import score_reconstruction
 from pdekit.evaluation.request import check_request
 from pdekit.evaluation.settings import Evaluation
 from pdekit.plain import from_plain
@@ -64,10 +65,13 @@ def evaluate_run(
         else:
             check_problem(run.name, run.problem, recipe.problem("train"), settings.resolution is not None)
             n_trajectories = recipe.n_trajectories["test"]
-            check_request(settings, run.model.window[0], recipe.problem("test"), n_trajectories, recipe)
+            if run.model.forecasts:
+                check_request(settings, run.model.window[0], recipe.problem("test"), n_trajectories, recipe)
             data = DataModule.from_folder(generate(recipe, base), trust=trust)
     data.set_window(*run.model.window)
     into = Path(folder) if folder else path / name if other else path
     with writing_to(into):
+        if not run.model.forecasts:
+            return score_reconstruction(run.model, data, into, name, device)
         origin = scoring.Origin(name, path, recipe, base, tuple(trust))
         return scoring.evaluate_models({run.name: run.model}, data, into, settings, origin, device)

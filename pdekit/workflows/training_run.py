@@ -22,6 +22,7 @@ from pdekit.energy import Energy
 from pdekit.evaluation import run as scoring
 from pdekit.evaluation.checks import check_problem
 from pdekit.evaluation.folder import writing_to
+from pdekit.evaluation.reconstruction import score_reconstruction
 from pdekit.evaluation.request import check_request
 from pdekit.evaluation.settings import Evaluation
 from pdekit.models.base import Stepper, Surrogate
@@ -134,7 +135,7 @@ def plan_run(
         check_problem(config["choices"]["model"], model.problem, problems[0])
     if isinstance(model, Stepper):
         try_step(model)  # a net that does not take the grid says so before data are made
-    if config.get("evaluate", True):
+    if config.get("evaluate", True) and model.forecasts:
         n_test = data.sources["test"].n_trajectories if data else recipe.n_trajectories["test"]
         check_request(evaluation, model.window[0], problems[1], n_test, None if data else recipe)
     if config.get("measurements"):
@@ -276,10 +277,13 @@ def evaluate_plan(plan: Plan, run: Path) -> str:
         recipe, name = with_parameters(recipe, found), f"{name}-found"
         data = DataModule.from_folder(generate(recipe, plan.base), trust=plan.trust)
         data.set_window(*plan.model.window)
+    device = evaluation_device(plan.engine)
     source = scoring.Origin(name, run, recipe, plan.base, plan.trust)
     models = {plan.name: plan.model.eval()}
     with writing_to(run):
-        return scoring.evaluate_models(models, data, run, plan.evaluation, source, evaluation_device(plan.engine))
+        if not plan.model.forecasts:
+            return score_reconstruction(plan.model, data, run, name, device)
+        return scoring.evaluate_models(models, data, run, plan.evaluation, source, device)
 
 
 def shared_folder(worker: bool) -> Path | None:

@@ -1,0 +1,87 @@
+"""Scores of an autoencoder: the error of its reconstructions by field, time and shell of wavenumbers.
+
+reconstruction.nc    nrmse (sample, time, field), shell_error (sample, time, field, shell), compression
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray as xr
+
+from pdekit.data.module import DataModule
+from pdekit.evaluation.archive import Archive
+from pdekit.evaluation.checks import check_problem
+from pdekit.evaluation.forecasting import CPU
+from pdekit.metrics.spectra import wavenumbers
+from pdekit.metrics.sums import FieldSums, Sums
+from pdekit.models.autoencoder import Autoencoder
+
+FILE = "reconstruction.nc"
+BATCH = 8
+DIMS = ("sample", "time", "field")
+QUARTERS = 4  # into which the shells are divided in the lines that a person reads
+
+
+def score_reconstruction(
+    model: Autoencoder, data: DataModule, folder: Path, name: str = "", device: torch.device | str = CPU
+) -> str:
+    """Reconstruct the test trajectories and write ``reconstruction.nc``: sqrt(<e^2> / <u^2>) at the points of each
+    frame, and the same ratio of each shell of wavenumbers.
+
+    Args:
+        model: trained.
+        data: of its problem.
+        folder: where to write.
+        name: of the data.
+        device: where it runs.
+
+    Returns:
+        A few lines: medians by field, and by quarter of the shells.
+
+    Raises:
+        ValueError: if the data are of another problem.
+    """
+    source = data.sources["test"]
+    problem = source.problem
+    check_problem("autoencoder", model.problem, problem)
+    model.to(device).eval()
+    points, shells = [], []
+    for first in range(0, source.n_trajectories, BATCH):
+        batch = data.test.trajectories(range(first, min(first + BATCH, source.n_trajectories)))
+        mask = None if batch.mask is None else batch.mask.expand(-1, problem.n_channels, *batch.u.shape[3:])
+        found = FieldSums(model.reconstruct(batch.to(device)).cpu(), Sums(batch.u, problem, mask))
+        points.append((found.error.square / found.reference.square).sqrt().numpy())
+        if mask is None:
+            shells.append((found.error.power / found.reference.power).sqrt().numpy())
+    coords = {
+        "sample": np.arange(source.n_trajectories),
+        "time": np.arange(problem.n_frames) * float(problem.dt),
+        "field": np.array([field.name for field in problem.fields]),
+    }
+    attrs = {"data": name, "compression": model.compression}
+    with Archive(folder / FILE, coords, attrs) as archive:
+        archive.put("nrmse", DIMS, np.concatenate(points).astype("f4"))
+        if shells:
+            archive.coordinate("shell", wavenumbers(problem.grid).numpy())
+            archive.put("shell_error", (*DIMS, "shell"), np.concatenate(shells).astype("f4"))
+    with xr.open_dataset(folder / FILE, engine="h5netcdf") as scores:
+        return in_lines(scores) + f"\nscores: {folder / FILE}"
+
+
+def in_lines(scores: xr.Dataset) -> str:
+    """Return the compression, and medians over samples and times of the error of each field and quarter of shells."""
+    lines = [f"reconstruction of {scores.sizes['sample']} test trajectories, compression {scores.compression:.3g}"]
+    for name in scores.field.values:
+        error = float(scores.nrmse.sel(field=name).median())
+        line = f"  {name}: relative error {error:.3g}"
+        if "shell_error" in scores:
+            by_shell = scores.shell_error.sel(field=name).median(("sample", "time")).values[1:]
+            parts = ", ".join(
+                f"{np.median(part):.2g}" for part in np.array_split(by_shell, min(QUARTERS, len(by_shell)))
+            )
+            line += f"; shells from coarse to fine {parts}"
+        lines.append(line)
+    return "\n".join(lines)

@@ -1,0 +1,148 @@
+"""Autoencoder of trajectories: u -> z -> u, the space in which latent diffusion works (`pdekit.models.text2pde`).
+
+Source: Zhou et al. (2025), "Text2PDE" (ICLR), https://arxiv.org/abs/2410.01153; Rombach et al. (2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.models.base import Surrogate, mean_square
+from pdekit.models.inputs import normalised
+from pdekit.models.normaliser import Normaliser
+from pdekit.models.sharpness import gradient_error, spectrum_error
+
+LOG_VARIANCE = (-30.0, 20.0)  # beyond which exp() of it is nothing or overflows
+
+
+class Autoencoder(Surrogate):
+    """Compresses whole trajectories, and makes no forecast. The loss is
+
+        mean (D(z) - u)^2 + kl KL(q(z | u) || N(0, 1)) + gradient G + spectral S
+
+    in normalised units. With ``kl`` the encoder returns mean and log variance, training samples z = mean + exp(log
+    variance / 2) e, and the mean is used otherwise. Without it z is deterministic. G and S are `gradient_error` and
+    `spectrum_error`, which penalise lost small scales.
+
+    Differences from the paper: squares instead of absolute values; no adversarial term, which the released
+    checkpoints do not use either; factored convolutions; parameters do not enter.
+
+    Args:
+        problem: in time, on a uniform grid with one to three axes.
+        net: factory of an autoencoder of grids (`pdekit.nets.grid_autoencoder`), called with ndim, channels, layout and
+            moments.
+        kl: weight of the divergence per latent value; 0 for a deterministic encoder.
+        gradient: weight of G.
+        spectral: weight of S.
+
+    Raises:
+        ValueError: on a steady problem, one without a grid or space, a negative weight, or a grid that the net refuses.
+    """
+
+    configurable = True
+    forecasts = False
+
+    def __init__(
+        self,
+        problem: Problem,
+        net: Callable[..., nn.Module],
+        kl: float = 1e-5,
+        gradient: float = 0.0,
+        spectral: float = 0.0,
+    ):
+        check_trajectories(problem)
+        if min(kl, gradient, spectral) < 0:
+            raise ValueError(
+                f"expected weights kl, gradient and spectral >= 0, got {kl}, {gradient}, {spectral}; 0 leaves one out"
+            )
+        super().__init__(problem, (0, "all"))
+        self.kl, self.gradient, self.spectral = kl, gradient, spectral
+        self.normaliser = Normaliser(problem)
+        self.net = net(ndim=problem.ndim, channels=problem.n_channels, layout=problem.grid.layout, moments=kl > 0)
+        self.net.coarse(problem.n_frames, problem.grid.shape)  # refuses a grid before data are made
+
+    @property
+    def compression(self) -> float:
+        """Number of values of a trajectory for each latent value."""
+        latent = torch.Size(self.net.coarse(self.problem.n_frames, self.problem.grid.shape)).numel()
+        values = torch.Size(self.problem.grid.shape).numel() * self.problem.n_frames * self.problem.n_channels
+        return values / (latent * self.net.latent_channels)
+
+    def calibrate(self, batches: Iterable[Trajectory]) -> None:
+        self.normaliser.calibrate(batches)
+
+    def encode(self, u: Float[Tensor, "batch time channel *space"]) -> Float[Tensor, "batch latent *coarse"]:
+        """Return z of normalised frames: its mean, if the encoder returns a distribution."""
+        return self.net.encode(u).chunk(2, 1)[0] if self.kl else self.net.encode(u)
+
+    def decode(self, z: Float[Tensor, "batch latent *coarse"], n_frames: int) -> Tensor:
+        """Return so many normalised frames of z."""
+        return self.net.decode(z, n_frames, self.problem.grid.shape)
+
+    def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        inner = normalised(batch, self.normaliser)
+        z, divergence = self.net.encode(inner.u), torch.zeros(())
+        if self.kl:
+            mean, log_variance = z.chunk(2, 1)
+            log_variance = log_variance.clamp(*LOG_VARIANCE)
+            z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
+            divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
+        u = self.decode(z, inner.u.shape[1])
+        error = mean_square(u - inner.u, None if batch.mask is None else inner.mask[:, None])
+        numbers = {"error": error.detach()}
+        loss = error + self.kl * divergence
+        if self.kl:
+            numbers["kl"] = divergence.detach()
+        if self.gradient:
+            numbers["gradient"] = gradient_error(u, inner.u)
+            loss = loss + self.gradient * numbers["gradient"]
+        if self.spectral:
+            numbers["spectral"] = spectrum_error(u, inner.u)
+            loss = loss + self.spectral * numbers["spectral"]
+        return loss, {"loss": loss.detach(), **{name: value.detach() for name, value in numbers.items()}}
+
+    @torch.no_grad()
+    def reconstruct(self, batch: Trajectory) -> Float[Tensor, "batch time channel *space"]:
+        """Return D(E(u)) of the frames of a batch, in physical units."""
+        inner = normalised(batch, self.normaliser)
+        u = self.decode(self.encode(inner.u), inner.u.shape[1])
+        return self.normaliser.decode(u.to(torch.promote_types(u.dtype, batch.u.dtype)))
+
+    def attempt(self, batch: Trajectory, generator: torch.Generator) -> Float[Tensor, "batch time channel *space"]:
+        return self.reconstruct(batch)
+
+    def forecast(
+        self,
+        given: Trajectory,
+        t: Float[Tensor, "batch time"],
+        members: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "member batch time channel *space"]:
+        """Not defined.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(
+            "expected a method that forecasts, got an autoencoder, which only compresses trajectories; use "
+            "model.reconstruct(batch), or train model=text2pde requires.autoencoder=RUN"
+        )
+
+
+def check_trajectories(problem: Problem) -> None:
+    """Raises ValueError on problems that have no trajectories on a grid with space."""
+    if not isinstance(problem.grid, Grid) or not problem.ndim:
+        raise ValueError(
+            f"expected a problem on a uniform grid with axes, got {problem.grid}; trajectories are compressed in space "
+            "and time: use another model"
+        )
+    if problem.steady:
+        raise ValueError(
+            "expected a problem in time, got a steady one with a single frame; trajectories are compressed in space "
+            "and time: use another model (model=wdno, fno)"
+        )
