@@ -19,7 +19,7 @@ from torch import Tensor
 from pdekit.boundaries import Ends, check_inputs, sides_of
 
 AXES = ("x", "y", "z")
-DIMENSIONS = ("time", "time_of_sample", "sample", "member")  # names that stored arrays have besides those of fields
+DIMENSIONS = ("time", "time_of_sample", "sample", "member")  # names of stored arrays in addition to those of fields
 LAYOUTS = ("periodic", "cells", "nodes", "half_open")
 
 

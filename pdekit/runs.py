@@ -82,7 +82,7 @@ class Run:
             u0: the state at t = 0: a NumPy array, tensor or xarray object of shape "channel *space" or
                 "sample channel *space", or "sample history channel *space" for a method that sees several frames;
                 "*space" alone if there is one field. A Dataset has one variable for each field. None if steady. Names,
-                order and coordinates of xarray objects are honoured; a descending axis is turned round.
+                xarray objects are sorted by their names and coordinates; a descending axis is reversed.
             t: times wanted (one or a list of numbers), after t = 0, in the problem's unit.
             params: values of the problem's parameters, one number or one for each sample.
             coeffs: input fields, "*space" or "sample *space", by name.

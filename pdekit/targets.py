@@ -1,6 +1,6 @@
 """Objects that a configuration may name: ``_target_: pdekit.models.one_step.OneStep``.
 
-A configuration may come from a stranger: it lies in a run folder, in the header of weights and in data files. Of
+A configuration may come from an untrusted source: a run folder, the header of weights or a data file. Of
 pdekit it may name only classes and functions that carry the mark ``configurable = True`` themselves. They compute from
 numbers and from one another; none of them takes a path, a target or trust. Every object that a package of the user
 defines may be named once the person who types the command trusts that package.

@@ -1,4 +1,4 @@
-"""Lyapunov exponents beside published values, by a protocol that is fixed before anything is measured.
+"""Lyapunov exponents next to published values, by a protocol that is fixed before anything is measured.
 
     OMP_NUM_THREADS=1 python experiments/lyapunov/exponents.py SYSTEM [SYSTEM ...] [--seeds 1 2] [--set key=value ...]
 

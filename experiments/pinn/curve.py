@@ -3,7 +3,7 @@
     python experiments/pinn/curve.py PROBLEM SEED [budget=SECONDS] [name=VARIANT] [picture=PATH] [key=value ...]
 
 Trains one of problems.yaml (further key=value as on the command line of pdekit.train) and appends rows to
-results/curves.csv: the relative L2 error over all space and time beside a float64 reference on the grid of the data,
+results/curves.csv: the relative L2 error over all space and time against a float64 reference on the grid of the data,
 whose own error (half the step; finer grid) is printed and stored first; of an inverse problem also the largest relative
 error of the unknown parameters. The time of the evaluations is not counted.
 """

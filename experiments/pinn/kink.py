@@ -3,7 +3,7 @@
     python experiments/pinn/kink.py
 
 With u = u_0 exp(-a t) + t N, the kink of Allen-Cahn's usual start x^2 cos(pi x) at x = 1 (its slope jumps by J = 4
-there) stays in u with the share exp(-a t). Residuals can vanish at all points beside it, and u still solves
+there) stays in u with the share exp(-a t). Residuals can vanish at all points next to it, and u still solves
 
     u_t = D u_xx + R (u - u^3) - D J exp(-a t) delta(x - 1).
 
@@ -63,7 +63,7 @@ def start(decay: float, carried: bool) -> Tensor:
 
 
 def bend(true: Tensor, decay: float, carried: bool) -> float:
-    """The largest second derivative of t N beside the kink."""
+    """The largest second derivative of t N next to the kink."""
     tn = true - start(decay, carried)
     second = (tn.roll(1, 1) - 2 * tn + tn.roll(-1, 1)) * (N / 2) ** 2
     return float(torch.cat((second[1:, 1:NEAR], second[1:, 1 - NEAR :]), 1).abs().max())

@@ -1,4 +1,4 @@
-"""Cost beside accuracy of several steady problems, a panel each, and from how many forecasts on a surrogate pays.
+"""Cost against accuracy of several steady problems, and the number of forecasts after which a surrogate pays.
 
     python experiments/steady/chart.py CHART.png NAME='runs/multiphysics/mhd/*/*' [NAME=PATTERN ...]
 
@@ -33,17 +33,17 @@ def point(one: xr.Dataset) -> tuple[float, float]:
 
 
 def words(verdicts: list[Verdict], front: Front) -> tuple[str, str]:
-    """Milliseconds of a solver of equal error, and from how many forecasts on the surrogate pays; over seeds.
+    """Milliseconds of a solver of equal error, and the number of forecasts after which the surrogate pays; over seeds.
 
-    Where every solver is more accurate, one of equal error would be cheaper than the cheapest, so that the surrogate
-    pays later than beside that; where every solver is less accurate, it pays earlier than beside the dearest.
+    Where every solver is more accurate, a solver of equal error would be faster than the fastest one: the number for
+    that one is a lower bound. Where every solver is less accurate, the number for the slowest one is an upper bound.
     """
     equal = [1e3 * verdict.at_equal_error for verdict in verdicts if verdict.at_equal_error is not None]
     if equal:
         return spread(equal), spread([verdict.break_even for verdict in verdicts if verdict.break_even is not None])
     better = verdicts[0].less_accurate
-    beside = front.seconds[0 if better else -1]
-    after = [(one.training + one.data) / (beside - one.seconds) for one in verdicts]
+    compared = front.seconds[0 if better else -1]
+    after = [(one.training + one.data) / (compared - one.seconds) for one in verdicts]
     return ("none so bad", f"more than {spread(after)}") if better else ("none so good", f"less than {spread(after)}")
 
 
@@ -70,8 +70,8 @@ def panel(ax: Axes, name: str, pattern: str) -> None:
             for at, one in zip(points, several, strict=True)
         ]
         errors, times = [error for _, error in points], [1e3 * seconds for seconds, _ in points]
-        beside = words(verdicts, front) if max(errors) > floor else ("below the reference's own error", "not known")
-        print("| " + " | ".join((name, model, spread(errors), spread(times), *beside)) + " |")
+        cells = words(verdicts, front) if max(errors) > floor else ("below the reference's own error", "not known")
+        print("| " + " | ".join((name, model, spread(errors), spread(times), *cells)) + " |")
     ax.set(xscale="log", yscale="log", title=name.replace("_", " "), xlabel="seconds a forecast", ylabel="nRMSE")
     ax.grid(alpha=0.3, which="both", linewidth=0.4)
 

@@ -20,7 +20,7 @@ import xarray as xr
 from matplotlib.figure import SubFigure
 
 ACROSS = 6
-"""Fields beside one another."""
+"""Fields next to each other."""
 
 WIDTH = 2.2
 """Inches of a field."""
@@ -35,7 +35,7 @@ def scale(values: np.ndarray) -> dict:
 
 
 def block(part: SubFigure, kept: xr.Dataset, fields: list[str], model: str, sample: int) -> None:
-    """Some fields beside one another; under each the forecast and the error."""
+    """Some fields next to each other; under each the forecast and the error."""
     box = [float(edge) for edge in (kept.x[0], kept.x[-1], kept.y[0], kept.y[-1])]
     axes = part.subplots(3, len(fields), squeeze=False)
     for column, field in enumerate(fields):

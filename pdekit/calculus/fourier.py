@@ -1,7 +1,7 @@
 """The periodic calculus: u(x) = sum_k u_hat(k) exp(i k.x), derivatives multiply u_hat by i k.
 
-A `FourierField` is lazy. It holds its samples, its spectrum, or a linear combination of spectra that nobody has
-needed yet; a derivative or a sum only notes a multiplier, a product multiplies samples, and a transform runs when
+A `FourierField` is lazy. It holds its samples, its spectrum, or a linear combination of spectra that has not been
+evaluated yet. A derivative or a sum only records a multiplier, a product multiplies samples, and a transform runs when
 a form is missing. Multipliers that apply to the same spectrum merge into one that is computed once per calculus,
 so that an equation written verb by verb costs what a hand-written step does (benchmarks/written_once.py).
 """

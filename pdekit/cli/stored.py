@@ -1,4 +1,4 @@
-"""Read the stored configuration of a run, which may come from a stranger: no interpolation, bounded, one sentence.
+"""Read the stored configuration of a run, which may be untrusted: no interpolation, bounded size, short errors.
 
 The environment, files and functions that a text such as ``${oc.env:NAME}`` names are never looked up: a configuration
 is stored with all its values.

@@ -1,4 +1,4 @@
-"""A dataset of a user's own arrays: what they state of themselves is honoured, or contradicted with a sentence."""
+"""Make a dataset of a user's own arrays; an option that contradicts their names, units or coordinates is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The grid and the time step of coordinates, which are honoured or contradicted."""
+"""Grid and time step of coordinates; an option that contradicts them is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The arrays of one split from an xarray object: dimensions, names, units, coordinates and inputs are honoured."""
+"""Read one split from an xarray object: fields with names and units, coordinates and inputs."""
 
 from __future__ import annotations
 

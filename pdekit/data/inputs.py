@@ -52,7 +52,7 @@ def unit_of(value: Any) -> str:
 
 
 def column(name: str, value: Any, shape: tuple[int, ...], grid: Grid | None = None) -> torch.Tensor:
-    """One input of shape ``shape``, finite; axes and coordinates of an xarray object are honoured.
+    """One input of shape ``shape``, finite; an xarray object is checked by its dims and coordinates.
 
     Raises:
         ValueError: on another shape, other coordinates, masked values, NaN or Inf.

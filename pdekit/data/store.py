@@ -1,4 +1,4 @@
-"""Reading one split of a dataset, lazily: only the frames asked for, from a file opened once in each process."""
+"""Reading one split of a dataset, lazily: only the requested frames, from a file opened once in each process."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Split:
     def read(self, trajectory: int, frames: slice = slice(None)) -> Trajectory:
         """Some frames of one trajectory: a batch of one, fields as they are stored (float32 or float64), times float64.
 
-        Only the frames asked for are read; coeffs, mask and points are read whole. Params are float32 where that loses
+        Only the requested frames are read; coeffs, mask and points are read whole. Params are float32 where that loses
         nothing of their variation (see `narrowed`), else float64.
         """
         problem, opened = self.problem, self.opened

@@ -184,7 +184,7 @@ class Contender:
                 more = [next(stream) for stream in streams]
                 held = [torch.cat(pair, 1) for pair in zip(held, more, strict=True)] if held else more
             block, held = [u[:, :wanted] for u in held], [u[:, wanted:] for u in held]
-            if start + wanted == n:  # before the last block, after which nobody asks
+            if start + wanted == n:  # before the last block, which needs no state after it
                 self.timings.append(
                     Timing(len(given), cost.seconds / (len(given) * self.members), cost.calls // self.members)
                 )

@@ -47,12 +47,12 @@ def merge(runs: Sequence[Path], folder: Path, configs: Mapping[Path, Any] | None
         _surrogates(one, names[run])[sorted(shared & own)] for run, one, own in zip(runs, scores, scored, strict=True)
     ]
     most = max(range(len(scores)), key=lambda i: int((scores[i].kind != "surrogate").sum()))
-    beside = scores[most]
-    others = beside.isel(model=np.flatnonzero(beside.kind.values != "surrogate"))[sorted(shared & scored[most])]
+    solvers = scores[most]
+    others = solvers.isel(model=np.flatnonzero(solvers.kind.values != "surrogate"))[sorted(shared & scored[most])]
     whole = xr.concat([*columns, others], "model", join="outer", coords="minimal", compat="override")
     rest = [name for name in scores[0].data_vars if "model" not in scores[0][name].dims]
     whole = whole.assign(scores[0][rest]).assign_attrs(scores[0].attrs)
-    whole.attrs["absent"] = beside.attrs.get("absent", "{}")
+    whole.attrs["absent"] = solvers.attrs.get("absent", "{}")
     settings = [one.attrs for one, _ in found.values()]
     differing = [key for key in SETTINGS if len({str(attrs.get(key)) for attrs in settings}) > 1]
     if differing:

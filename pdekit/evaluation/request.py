@@ -1,4 +1,4 @@
-"""Check what an evaluation is asked for, before data are generated or a model is trained for it."""
+"""Check the request of an evaluation before data are generated or a model is trained for it."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Evaluation:
         judges: families of scores, names in pdekit.evaluation.judges.catalogue; null for all. Errors and costs are
             always there. A judge of your own is named by its entry point or, with trust, by its dotted path.
         sections: sections of your own for the report, named in the same way.
-        coupling: whether to tell how much the coupling of the fields matters, and how much of that each model has
+        coupling: whether to measure the effect of the coupling of the fields, and the share of it that each model has
             captured; the test samples are solved once more with the coupling cut.
         error: the measure on the first axis of the cost chart: one of the catalogue that is 0 for a perfect forecast,
             or "correlation_time"; null for "correlation_time" of chaotic problems and "nrmse" of others.

@@ -78,7 +78,7 @@ def sliced_wasserstein(
 ) -> Float[Tensor, "batch"]:
     """Distance of the invariant measures of x and of a reference y, relative to the size of the latter.
 
-    Both are looked at in the `LEADING` principal coordinates of y. With a(theta) the states of x along a direction
+    Both are projected on the `LEADING` principal coordinates of y. With a(theta) the states of x along a direction
     theta among them and b(theta) those of y, less the mean of y,
 
         sum over theta of W_1(a, b) / sum over theta of <|b|>,

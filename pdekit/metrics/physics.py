@@ -67,13 +67,13 @@ def residual(
     params: Float[Tensor, "batch param"] | None = None,
     mask: Float[Tensor, "batch field *space"] | None = None,
 ) -> Residual:
-    """Norms of what the equation leaves of a forecast; +inf where one of the neighbouring frames has diverged.
+    """Norms of the residual of the equation for a forecast; +inf where one of the neighbouring frames has diverged.
 
     Args:
         u: at least three neighbouring frames.
         params: params of the samples, in the order of `Problem.params`.
-        mask: 1 where all is as the equation says. Outside of it the field counts as zero (no slip, nothing there), and
-            is in no norm; what that says of the interface, the residual of the reference there tells.
+        mask: 1 where the equation holds. Outside, the field counts as zero and is in no norm. The residual of the
+            reference next to the mask shows the error of this assumption.
 
     Returns:
         In the unit of the fields per unit of time.

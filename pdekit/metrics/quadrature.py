@@ -23,7 +23,7 @@ def space_dims(problem: Problem) -> tuple[int, ...]:
 
 
 def average(values: Tensor, problem: Problem, mask: Tensor | None = None) -> Tensor:
-    """Mean over space of "... batch time channel *space"; points outside the mask are never looked at.
+    """Mean over space of "... batch time channel *space"; points outside the mask are never read.
 
     Exact for band-limited fields on periodic axes, second order on cells and nodes.
 
@@ -86,7 +86,7 @@ def joint(values: Tensor, problem: Problem, dim: int = -1) -> Tensor:
 def ratio(error: Tensor, scale: Tensor) -> Tensor:
     """error / scale, where 0/0 is 0 (nothing was to be predicted, and nothing was) and e/0 is +inf.
 
-    A scale that has overflowed tells nothing, and makes no error small: +inf.
+    A scale that has overflowed gives +inf, so that it makes no error small.
     """
     return torch.where(error == 0, 0.0, torch.where(scale == math.inf, math.inf, error / scale))
 

@@ -99,6 +99,6 @@ def shells_of(problem: Problem, mask: Tensor | None = None) -> Shells:
     if not whole or (mask is not None and not bool((mask > 0).all())):
         raise ValueError(
             "expected a field on a whole box for a spectrum, found a mesh, a mask or a problem without space; "
-            "leave the spectral measures out (Measure.suits tells)"
+            "leave the spectral measures out (see Measure.suits)"
         )
     return shells(problem.grid)

@@ -36,7 +36,7 @@ class Sums:
     Args:
         u: the field.
         problem: its problem.
-        mask: "batch field *space" or None; points outside are never looked at.
+        mask: "batch field *space" or None; points outside are never read.
         eps: the rounding of its values, that of their type if None.
     """
 

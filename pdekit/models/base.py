@@ -21,7 +21,7 @@ from pdekit.settings import Training
 
 # a time may differ from a multiple of dt by this share of dt: rounding of float32 times
 TIME_TOLERANCE = 1e-2
-# integer times, in which noise is keyed, are sixteenths of a step: any phase of the first frame is told apart
+# integer times, in which noise is keyed, are sixteenths of a step: any phase of the first frame is distinguished
 TICKS = 16
 
 
@@ -95,7 +95,7 @@ class Surrogate(nn.Module, ABC):
     def before_step(self, stage: Stage, step: int) -> None:
         """Called before each optimiser step of a stage, after the random seed of that step has been set.
 
-        Change here what the loss depends on besides batch and parameters (collocation points, loss weights):
+        Change here what the loss depends on in addition to batch and parameters (collocation points, loss weights):
         an optimiser may evaluate the loss several times within a step, and it must not change under it. What changes
         belongs into buffers, so that a resumed run goes on from the same state. By default nothing.
         """

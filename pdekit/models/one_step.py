@@ -28,7 +28,7 @@ class OneStep(Stepper):
         target: "change": the net predicts the change from the last frame in units of its standard deviation;
             "state": it predicts the frame itself. A steady problem has no last frame and takes "state".
         unroll: steps of the training loss, each from the frame before it.
-        pushforward: with unroll > 1: only the last step counts and carries gradients, the ones before it merely
+        pushforward: with unroll > 1: only the last step counts and carries gradients, the ones before it only
             make its input (Brandstetter et al., 2022). Otherwise the mean over all steps, with full gradients.
         normalisation: method for fields and coeffs: "deviation", "quantile" for heavy tails, or one of them for each
             name, see `Normaliser`.

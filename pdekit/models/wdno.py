@@ -155,7 +155,7 @@ class WDNO(Surrogate):
     def call(
         self, z: Tensor, context: Tensor, k: Float[Tensor, "batch"], given: Trajectory
     ) -> Float[Tensor, "batch channel *coarse"]:
-        """Return the net's output; it is told the level as a share of the range of ln k."""
+        """Return the net's output; its condition has the level as a share of the range of ln k."""
         return self.net(torch.cat((z, context), 1), self.channels.condition(given, self.levels.share(k).to(z)))
 
     def denoiser(self, context: Tensor, given: Trajectory) -> Denoise:

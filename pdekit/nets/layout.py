@@ -2,7 +2,7 @@
 
 Nodes include both ends of a bounded axis; a half-open axis is bounded, too, and includes its lower end only.
 
-The words are those of `pdekit.fields.Grid`. A net is told one for each axis, and never a number of points: whatever
+The words are those of `pdekit.fields.Grid`. A net gets one for each axis, and never a number of points: whatever
 depends on the place or on a length is then the same on every grid of a box.
 """
 

@@ -3,7 +3,7 @@
 Four defects of its release 2.0.0 are repaired here, on the instances that are built here and nowhere else:
 
 - its spectral convolution undoes `fftshift` with `fftshift`, which displaces the spectrum of every axis of odd size
-  but the last, and it does not resize the spectrum where a layer changes the resolution (UNO). `MendedConv` keeps
+  but the last, and it does not resize the spectrum where a layer changes the resolution (UNO). `CorrectedConv` keeps
   the library's weights and contraction and does the transforms with `pdekit.nets.spectral`;
 - its models write an entry ``_metadata`` that is not a tensor into the state of whatever contains them, which then
   does not load. A hook removes it;
@@ -32,7 +32,7 @@ PADDING = 0.25
 """Length that TFNO and UNO add to each bounded axis, as a share of it; half of it is the library's domain_padding."""
 
 
-class MendedConv(nn.Module):
+class CorrectedConv(nn.Module):
     """A spectral convolution of the library, right on grids of any size, even or odd, in and out.
 
     Along a leading axis with M = n_modes it keeps -M/2 ... M/2 - 1 as the library does (less where a grid does not
@@ -108,7 +108,7 @@ class NeuralOperator(GridNet):
         self.padding = padding
         for module in list(core.modules()):
             if type(module).__name__ == "FNOBlocks":
-                module.convs = nn.ModuleList([MendedConv(conv) for conv in module.convs])
+                module.convs = nn.ModuleList([CorrectedConv(conv) for conv in module.convs])
         self.core = core
         self.register_state_dict_post_hook(_drop_metadata)
 

@@ -68,7 +68,7 @@ def bounded_series(
         shape, layout: points of each axis and where they lie.
         period: P, the same for all axes in shares of their lengths.
         modes: highest wavenumber of each axis; where the points do not resolve it there are fewer modes.
-        like: tells precision and device.
+        like: tensor with the precision and device of the result.
     """
     if all(where == "periodic" for where in layout):
         return None

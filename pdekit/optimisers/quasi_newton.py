@@ -63,7 +63,7 @@ class QuasiNewton(Optimizer):
         if wrong:
             raise ValueError(
                 f"expected parameters in float64, found {sorted(map(str, wrong))}; the differences of gradients that "
-                "quasi-Newton updates live on drown in float32: call model.double()"
+                "quasi-Newton updates need are lost to rounding in float32: call model.double()"
             )
 
     @abstractmethod

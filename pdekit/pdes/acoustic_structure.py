@@ -50,7 +50,7 @@ class AcousticStructure(SteadyPDE):
         young, poisson_ratio, solid_density: material of the disc [Pa, 1, kg/m^3] (aluminium).
         coupling: factor on the disc's motion as the fluid feels it.
         density_floor, density_peak, density_x, density_y, density_width: rho is the floor plus a Gaussian: peak
-            [kg/m^3], centre and standard deviation [m]; said in the caption, the field itself is the coefficient.
+            [kg/m^3], centre and standard deviation [m]; named in the caption; the field itself is the coefficient.
     """
 
     configurable = True

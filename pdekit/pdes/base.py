@@ -1,6 +1,6 @@
 """Equations: a frozen dataclass of parameters, with its mathematics written against a calculus `d`.
 
-Shared by all equations (said once, here):
+Shared by all equations:
 
 - `d` is any calculus of pdekit.calculus; a field has the channels of `fields`, in this order.
 - parameters are numbers, or tensors shaped "batch 1 *1" where they vary over a batch (`Problem.at`).

@@ -42,7 +42,7 @@ class Elder(PDE):
         gravity: g [m/s^2].
         coupling: factor on the contrast; at 0 salt does not move the water.
         source_peak, source_x, source_y, source_width: source S: peak [1/year of 365 days], centre and standard
-            deviation [m]; said in the caption, the field itself is the coefficient.
+            deviation [m]; named in the caption; the field itself is the coefficient.
     """
 
     configurable = True

@@ -26,7 +26,7 @@ class ElectroThermal(SteadyPDE):
         -div(kappa grad theta) = sigma |E|^2 / 2                            heat
 
     with sigma = 1.602 Sigma exp(-gap / (k_B T)) and eps = 11.7 in silicon, sigma = 1e-7 S/m and eps = 1 in alumina.
-    The coefficients are Sigma (0 in alumina, which tells the materials apart) and kappa. The wave meets
+    The coefficients are Sigma (0 in alumina, which distinguishes the materials) and kappa. The wave meets
     sigma_w = coupling * sigma in silicon and sigma in alumina.
 
     Behaviour: silicon is a strong dielectric scatterer with narrow resonances. It conducts 15 % better for each kelvin:

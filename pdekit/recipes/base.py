@@ -40,7 +40,7 @@ class BaseRecipe(ABC):
         chunk: trajectories that are made together, and that are lost when a run is interrupted.
 
     Raises:
-        ValueError: on an unknown split, numbers that cannot be, or what the simulator refuses.
+        ValueError: on an unknown split, invalid numbers, or what the simulator refuses.
     """
 
     name: str

@@ -41,8 +41,8 @@ class SolvedRecipe(BaseRecipe):
             for kind, items in (("coefficient", self.case.pde.coeffs), ("field", self.case.pde.fields)):
                 if name in [item.name for item in items]:
                     raise ValueError(
-                        f"expected one name for one thing, got a parameter and a {kind} {name!r} of "
-                        f"{type(self.case).__name__}: an equation could not tell them apart; rename the parameter"
+                        f"expected different names, got a parameter and a {kind} {name!r} of "
+                        f"{type(self.case).__name__}: an equation could not distinguish them; rename the parameter"
                     )
 
     @property

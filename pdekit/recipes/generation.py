@@ -59,7 +59,7 @@ def generate(
         workers: processes, each with one thread. The numbers do not depend on it.
         device: "cpu" or "cuda"; numbers of different devices agree until predictability ends.
         progress: whether to show a bar with the time left.
-        say: told in a sentence what happens.
+        say: called with a sentence at each stage.
 
     Returns:
         The folder, for `DataModule.from_folder`.

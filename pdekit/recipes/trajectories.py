@@ -37,7 +37,7 @@ class Uniform:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(BaseRecipe):
-    """Recipe of a dataset of trajectories; see `BaseRecipe` and `Stepping` for what is not said here.
+    """Recipe of a dataset of trajectories; see `BaseRecipe` and `Stepping` for the other arguments.
 
     Args:
         pde, initial, solver, dt, substeps, warmup, params, dtype: arguments of the simulator. Frames are stored

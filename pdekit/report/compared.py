@@ -79,7 +79,7 @@ def why_compared(scores: xr.Dataset) -> str:
     if asked == USEFUL:
         return f"the last time at which the surrogate's median correlation exceeds {CORRELATION}"
     if asked is not None:
-        return "the time that was asked for"
+        return "the requested time"
     return (
         f"the last time at which the better of surrogate and solver still forecasts (nRMSE below {ERROR} or "
         f"correlation above {CORRELATION})"

@@ -1,6 +1,6 @@
 """Cost next to accuracy: the front of the solvers, what a solver of equal error takes, and when a surrogate pays.
 
-"Faster" is only said at equal error: the solver's time at the surrogate's error is interpolated on the front, in the
+"Faster" is only used at equal error: the solver's time at the surrogate's error is interpolated on the front, in the
 logarithms of time and error, and never extrapolated (McGreivy and Hakim 2024, rule 1).
 """
 
@@ -18,7 +18,7 @@ SMALLEST = 1e-300
 
 @dataclass(frozen=True)
 class Front:
-    """The solvers that no other one beats in both respects: from cheap and inaccurate to dear and accurate.
+    """The solvers that no other one beats in both respects, from fast and inaccurate to slow and accurate.
 
     Args:
         seconds: times of one forecast, increasing.

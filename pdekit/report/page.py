@@ -123,7 +123,7 @@ def page_of(scores: xr.Dataset, kept: xr.Dataset, folder: Path) -> Page:
 
 
 def shortened(names: list[str], data: str) -> dict[str, str]:
-    """Names of runs without what all of them have: the model and the data set, if they are told apart by the rest.
+    """Names of runs without their common parts (model and dataset), if the rest still distinguishes them.
 
     >>> list(shortened(["fno (2026-01-02-030405-fno-ks)", "fno (2026-01-02-030405-fno-ks-2)", "mean"], "ks").values())
     ['fno (2026-01-02-030405)', 'fno (2026-01-02-030405-2)', 'mean']

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cell:
-    """One entry of a table: the number, what is said under it in small, and whether it is the best of its row."""
+    """One entry of a table: the number, the small text under it, and whether it is the best of its row."""
 
     text: str
     small: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class Table:
 
     Args:
         caption: description of its contents, for screen readers.
-        heads: (title, what is said under it in small) of each column, that of the labels first.
+        heads: (title, small text under it) of each column, the column of labels first.
         lines: its lines.
     """
 

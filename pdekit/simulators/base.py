@@ -67,7 +67,7 @@ class Draw:
 
 @dataclass(frozen=True)
 class Frame:
-    """One time of several samples on the grid asked for; zero where a field does not exist.
+    """One time of several samples on the requested grid; zero where a field does not exist.
 
     Args:
         u: "sample channel *space".

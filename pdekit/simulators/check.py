@@ -75,7 +75,7 @@ def self_convergence(
 
 
 def check_work(simulator: Simulator, grid: Grid, n_frames: int, n_samples: int) -> int:
-    """Units of work that `self_convergence` tells its ``tick`` in all."""
+    """Total units of work that `self_convergence` reports to its ``tick``."""
     warmup = simulator.work(1) - simulator.work(1, started=True)
     refinements = dict.fromkeys(one for pair in simulator.checks(grid).values() for one in pair)
     return n_samples * (warmup + sum(simulator.work(n_frames, one, started=True) for one in refinements))

@@ -1,4 +1,4 @@
-"""An equation in time: random parameters and starts, warm-up, steps of a solver, frames on the grid asked for."""
+"""An equation in time: random parameters and starts, warm-up, steps of a solver, frames on the requested grid."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Stepping:
         dtype: the precision of the solver, float64 or float32.
 
     Raises:
-        ValueError: on an unknown parameter or precision, numbers that cannot be, or parameters at which the equation is
+        ValueError: on an unknown parameter or precision, invalid numbers, or parameters at which the equation is
             ill-posed (`PDE.check`).
     """
 
@@ -171,7 +171,7 @@ class Stepping:
         """The solver's step for the parameters of some samples.
 
         Raises:
-            ValueError: if the solver does not honour the grid's layout or the boundary.
+            ValueError: if the solver does not support the grid's layout or the boundary.
         """
         problem = self.problem(grid, 1)
         pde, box, dt = problem.at(None if params is None else params.to(device))

@@ -21,7 +21,7 @@ GHOSTS = 2  # outside each end: a linear reconstruction sees two cells
 
 
 def check_ends(pde: ConservationLaw, grid: Grid, sides: Sides) -> None:
-    """Raise ValueError on an end that ghost cells of this equation do not honour."""
+    """Raise ValueError on an end that has no ghost cells for this equation."""
     for axis, ends in enumerate(sides):
         letter, layout, n = grid.axes[axis], grid.layout[axis], grid.shape[axis]
         if layout != "periodic" and (layout != "cells" or n < GHOSTS):

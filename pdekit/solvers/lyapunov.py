@@ -147,7 +147,7 @@ def _check_sizes(u: Tensor, n: int, n_steps: int, every: int, transient: int, bl
             f"n_steps = {n_steps}, transient = {transient}, every = {every}; round them"
         )
     if u.dtype != torch.float64:
-        raise ValueError(f"expected float64 states, got {u.dtype}; small differences drown in rounding otherwise")
+        raise ValueError(f"expected float64 states, got {u.dtype}; small differences are lost to rounding otherwise")
 
 
 def still_changing(

@@ -71,7 +71,7 @@ runge_kutta.configurable = True
 
 
 def weighted_sum(start: Tensor, weights: Sequence[float], terms: Sequence[Tensor | None]) -> Tensor:
-    """start + sum_i weights_i terms_i; None is a term that nobody weighs."""
+    """start + sum_i weights_i terms_i; None is a term whose weights are all zero."""
     for weight, term in zip(weights, terms, strict=True):
         if weight and term is not None:
             start = torch.add(start, term, alpha=weight)

@@ -244,7 +244,7 @@ def test_a_plate_that_runs_away_is_drawn_again():
     case = ElectroThermalCase()
     proposed = case.propose(np.random.default_rng(12))
     assert not case.settles(proposed)
-    with pytest.raises(ValueError, match="heats more than it loses"):
+    with pytest.raises(ValueError, match="more heating than cooling"):
         case.solve(Draw(proposed), GRID)
     drawn = case.draw(np.random.default_rng(12))
     assert drawn.params != proposed and drawn == ElectroThermalCase(coupling="strong").draw(np.random.default_rng(12))

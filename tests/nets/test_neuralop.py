@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pdekit.nets.condition import Condition
-from pdekit.nets.neuralop import PADDING, MendedConv, NeuralOperator, tfno, uno
+from pdekit.nets.neuralop import PADDING, CorrectedConv, NeuralOperator, tfno, uno
 from pdekit.nets.spectral import analyse, symmetric_bands
 
 library = pytest.importorskip("neuralop.models")
@@ -38,7 +38,7 @@ def test_the_mended_convolution_agrees_with_the_library_on_even_grids(shape, mod
     conv = SpectralConv(2, 3, (2 * modes,) * len(shape))
     u = torch.randn(2, 2, *shape)
     expected = conv(u)
-    assert (MendedConv(conv)(u) - expected).norm() < 5e-7 * expected.norm()
+    assert (CorrectedConv(conv)(u) - expected).norm() < 5e-7 * expected.norm()
 
 
 @pytest.mark.parametrize("factorisation", [None, "Tucker", "CP", "TT"])
@@ -46,7 +46,7 @@ def test_the_mended_convolution_keeps_factorised_weights(factorisation):
     conv = SpectralConv(4, 4, (8, 8), factorization=factorisation, rank=0.5, implementation="factorized")
     u = torch.randn(2, 4, 16, 16)
     expected = conv(u)
-    assert (MendedConv(conv)(u) - expected).norm() < 5e-7 * expected.norm()
+    assert (CorrectedConv(conv)(u) - expected).norm() < 5e-7 * expected.norm()
 
 
 @pytest.mark.parametrize("shape", [(33, 33), (33, 32), (49, 48), (13, 15, 11)])
@@ -55,7 +55,7 @@ def test_unit_weights_are_the_identity_on_odd_grids_too(shape):
     with torch.no_grad():
         conv.weight.to_tensor().fill_(1.0)
     u = waves(shape)
-    assert (MendedConv(conv)(u) - u).abs().max() < 2e-6
+    assert (CorrectedConv(conv)(u) - u).abs().max() < 2e-6
     assert (conv(u) - u).norm() > 0.5 * u.norm(), "the library is right now: the mend is not needed any more"
 
 
@@ -66,7 +66,7 @@ def test_unit_weights_resample_exactly(shape, output_shape):
     conv = SpectralConv(1, 1, (12,) * len(shape), bias=False)
     with torch.no_grad():
         conv.weight.to_tensor().fill_(1.0)
-    found = MendedConv(conv)(waves(shape), output_shape=list(output_shape))
+    found = CorrectedConv(conv)(waves(shape), output_shape=list(output_shape))
     assert (found - waves(output_shape)).abs().max() < 2e-6
 
 

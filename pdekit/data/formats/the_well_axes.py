@@ -104,7 +104,7 @@ def _layout(file: h5py.File, key: str, row: np.ndarray, step: float, ends: tuple
         raise fault(
             file,
             key,
-            f"coordinates that tell nodes from cells for the boundary {shown}",
+            f"coordinates that distinguish nodes from cells for the boundary {shown}",
             f"points from {first:.6g} to {last:.6g} in steps of {step:.6g}",
             "set the attribute 'layout' of this dataset to 'nodes', 'cells' or 'half_open'",
         )

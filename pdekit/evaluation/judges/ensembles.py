@@ -1,4 +1,4 @@
-"""Scores of ensembles: what can only be said of all members together."""
+"""Scores of ensembles, which need all members together."""
 
 from __future__ import annotations
 

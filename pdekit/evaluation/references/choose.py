@@ -41,8 +41,8 @@ def reference_for(
 
     Stored frames serve as far as they go. On a coarser grid they are restricted. On a finer one they are interpolated,
     band-limited, if the solver that made them knew no more (its own grid is the stored one, or not known); else the
-    recipe's solver runs again and its frames are brought to the grid asked for. Samples of a case are solved on the
-    grid asked for. A solver also runs where more frames are wanted than are stored. All of these are the same
+    recipe's solver runs again and its frames are brought to the requested grid. Samples of a case are solved on the
+    requested grid. A solver also runs where more frames are wanted than are stored. All of these are the same
     trajectories: errors on different grids are errors against one function, seen at more or fewer points.
 
     Args:

@@ -1,4 +1,4 @@
-"""Points at which a PINN's equation is imposed, with their weights: the state of its training besides the net."""
+"""Points at which a PINN's equation is imposed, and their weights: state of its training next to the net."""
 
 from __future__ import annotations
 

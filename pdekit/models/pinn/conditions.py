@@ -94,8 +94,8 @@ def walls_of(problem: Problem) -> Walls:
     construction. Neumann and Robin conditions, and Dirichlet conditions with a signal in time, are terms of the loss.
 
     Raises:
-        ValueError: on a condition that a PINN does not honour, a Dirichlet value that is not that of the initial state,
-            or an equation with an auxiliary unknown, for which no condition is known at an end.
+        ValueError: on a condition that a PINN does not support, a Dirichlet value other than that of the initial
+            state, or an equation with an auxiliary unknown, for which no condition is known at an end.
     """
     kept, asked = [], []
     for axis, ends in enumerate(problem.boundary):
@@ -122,7 +122,7 @@ def _condition(problem: Problem, axis: int, side: int) -> SideCondition | None:
     if type(end) not in COEFFICIENTS or isinstance(end.given, str):
         raise ValueError(
             "expected a boundary among dirichlet, neumann and robin, with a number or a signal in time, and wall on "
-            f"the axis {problem.grid.axes[axis]}, got '{end}'; a PINN honours no other: use a periodic grid, or "
+            f"the axis {problem.grid.axes[axis]}, got '{end}'; a PINN supports no other: use a periodic grid, or "
             "another method"
         )
     if isinstance(end, Dirichlet) and isinstance(end.value, float):

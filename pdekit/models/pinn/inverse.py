@@ -32,7 +32,7 @@ class Inverse:
             for all; null: it is estimated from the misfit.
 
     Raises:
-        ValueError: without a first guess, for one that lies outside its bounds, or numbers that cannot be.
+        ValueError: without a first guess, for one that lies outside its bounds, or invalid numbers.
     """
 
     configurable = True

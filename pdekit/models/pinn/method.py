@@ -53,7 +53,7 @@ class PINN(Surrogate):
 
     Raises:
         ValueError: for a problem without equation or instance, with varying params, or with a boundary that is not
-            honoured; for options that do not fit together.
+            supported; for options that do not fit together.
 
     Source: Raissi, Perdikaris and Karniadakis (2019); causal weights of Wang, Sankaran and Perdikaris (2022).
     """

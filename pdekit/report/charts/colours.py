@@ -17,7 +17,7 @@ import numpy as np
 ANCHORS = ((0.30, 0.10, 262), (0.64, 0.125, 250), (0.985, 0.004, 90), (0.64, 0.15, 38), (0.30, 0.10, 22))
 
 LEVELS = 120
-"""Colours of a map: as many as the eye tells apart, and few enough for lossless pictures to be small."""
+"""Colours of a map: as many as the eye distinguishes, and few enough for lossless pictures to be small."""
 
 DIVERGED = np.uint8(128)
 """Red, green and blue of a value that is not finite."""

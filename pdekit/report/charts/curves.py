@@ -47,11 +47,11 @@ class Panel:
     """One chart.
 
     Args:
-        title: said in words for those who cannot see it.
+        title: title for screen readers.
         x, y: labels of the axes.
         log: logarithmic axes, "", "x", "y" or "xy"; values that are not positive are not drawn on them.
         size: width and height.
-        mark: written into the upper right corner: what tells the chart from its neighbours.
+        mark: text in the upper right corner, which distinguishes the chart from its neighbours.
     """
 
     def __init__(

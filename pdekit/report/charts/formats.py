@@ -21,7 +21,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def between(lower: float, upper: float) -> str:
-    """Two ends, with as many digits as tell them apart, four at most.
+    """Two ends, with as many digits as distinguish them, four at most.
 
     >>> between(0.123, 0.456), between(0.9981, 0.9992), between(-2.0, -1.0)
     ('0.12 – 0.46', '0.998 – 0.999', '−2 to −1')

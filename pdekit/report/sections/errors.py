@@ -15,7 +15,7 @@ from pdekit.report.variables import Variable, fields_of, of_field, quartiles, re
 MEAN = "mean over fields"
 FLOOR = Line(0, DOTTED)
 MOST_POINTS = 150
-"""Points of a curve: more cannot be told apart at its size."""
+"""Largest number of points of a curve; more are not visible at its size."""
 
 
 def lead_label(scores: xr.Dataset) -> str:
