@@ -12,8 +12,9 @@ the command line that trains on it.
 
     python -m pdekit.inspect PATH [trust=PACKAGE]
 
-PATH is a published file or folder (The Well, PDEBench, PDEArena, neuraloperator, FNO papers, NumPy, NetCDF, Zarr), or a
-folder with data/train, data/valid and data/test. trust=PACKAGE allows a format or an equation of that package of yours.
+PATH is a published file or folder (The Well, PDEBench, PDEArena, Poseidon, APEBench, WDNO, Text2PDE, MeshGraphNets,
+TSM, neuraloperator, FNO papers, NumPy, NetCDF, Zarr), or a folder with data/train, data/valid and data/test.
+trust=PACKAGE allows a format or an equation of that package of yours.
 Values of at most 32 trajectories of each split are read."""
 
 

@@ -1,4 +1,4 @@
-"""Program that reads the metadata of an HDF5 file: ``python -P hdf5_walk.py FILE``.
+"""Program that reads the metadata of an HDF5 file: ``python -P hdf5_walk.py FILE...``.
 
 It visits every object once. It reads each attribute, each short text and where each dataset is stored, and writes one
 byte for each object, so that its parent sees progress. On damaged files libhdf5 can loop or crash in these calls;
@@ -34,8 +34,15 @@ def visit(item: h5py.Group | h5py.Dataset) -> None:
 
 
 def main() -> None:
-    """Visit every object of the file that the command line names; exit without an error if all can be read."""
-    with h5py.File(sys.argv[1], "r") as file:
+    """Visit every object of the files that the command line names; exit without an error if all can be read."""
+    for path in sys.argv[1:]:
+        with contextlib.suppress(Exception):
+            walk(path)
+
+
+def walk(path: str) -> None:
+    """Visit every object of one file."""
+    with h5py.File(path, "r") as file:
         visit(file)
 
         def each(name: str) -> None:
@@ -48,5 +55,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(Exception):
-        main()
+    main()

@@ -2,7 +2,8 @@
 
 libhdf5 can loop forever, or crash, while it reads damaged metadata, for example a string attribute whose heap is
 damaged. A child process that reads the same things (`pdekit.data.hdf5_walk`) either ends, and then they can be read
-here, too; or it makes no progress, and the file is refused. It takes about 0.2 s for each file, once for each content.
+here, too; or it makes no progress, and the file is refused. It takes about 0.2 s, once for each content; the files of
+one dataset share a child process.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from pdekit.data.hdf5 import FileFault
 
 SECONDS = 10.0  # without progress
 LONGEST = 600.0
+TOGETHER = 256  # files for one child process
 
 
 def check_readable(path: Path) -> None:
@@ -37,10 +40,28 @@ def check_readable(path: Path) -> None:
         raise FileFault(f"expected readable metadata in {path}, but libhdf5 {found}; fetch the damaged file again")
 
 
+def check_all_readable(paths: Sequence[Path]) -> None:
+    """Check that the metadata of several files can be read, as `check_readable` does, with few child processes.
+
+    Raises:
+        FileNotFoundError, FileFault: as `check_readable`, for the first file at fault.
+    """
+    for first in range(0, len(paths), TOGETHER):
+        some = [str(Path(path).resolve()) for path in paths[first : first + TOGETHER]]
+        if len(some) == 1 or _walked(some):
+            for path in paths[first : first + TOGETHER]:
+                check_readable(path)
+
+
 @lru_cache(maxsize=4096)
 def _outcome(path: str, size: int, changed: int) -> str:
     """Return what goes wrong in the child process, "" if nothing; a changed file is looked at again."""
-    command = [sys.executable, "-P", hdf5_walk.__file__, path]
+    return _walked([path])
+
+
+def _walked(paths: Sequence[str]) -> str:
+    """Return what goes wrong in a child process that reads the metadata of some files, "" if nothing."""
+    command = [sys.executable, "-P", hdf5_walk.__file__, *paths]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     end = time.monotonic() + LONGEST
     try:

@@ -55,3 +55,15 @@ def test_a_hang_and_a_crash_are_one_sentence(file, monkeypatch):
 def test_no_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="correct the path"):
         check_readable(tmp_path / "none.hdf5")
+
+
+def test_files_of_one_dataset_share_a_process(file, tmp_path, monkeypatch):
+    other, started = tmp_path / "b.hdf5", []
+    other.write_bytes(file.read_bytes())
+    popen = subprocess.Popen
+    monkeypatch.setattr(probe.subprocess, "Popen", lambda *given, **named: started.append(1) or popen(*given, **named))
+    probe.check_all_readable([file, other, file])
+    assert started == [1]
+    monkeypatch.setattr(probe, "_walked", lambda paths: "crashed" if str(other) in paths else "")
+    with pytest.raises(FileFault, match=r"b\.hdf5, but libhdf5 crashed"):
+        probe.check_all_readable([file, other])

@@ -6,7 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from pdekit.data.formats import matlab_files, named_files, numpy_files, pdearena, pdebench, torch_files
+from pdekit.data.formats import (
+    apebench,
+    matlab_files,
+    mesh_flows,
+    named_files,
+    numpy_files,
+    pdearena,
+    pdearena_weather,
+    pdebench,
+    poseidon,
+    staggered_flow,
+    torch_files,
+    wdno_smoke,
+)
 from pdekit.data.formats.contract import WHOLE, Format, all_splits, root_names
 from pdekit.data.formats.the_well import TheWell, fit_together, is_the_well
 from pdekit.data.hdf5 import names, open_hdf5
@@ -29,6 +42,12 @@ FORMATS: tuple[Format, ...] = (
     Format("pdekit or The Well", _ours_or_the_well, lambda path: {WHOLE: open_source([path])}),
     *pdebench.FORMATS,
     *pdearena.FORMATS,
+    *pdearena_weather.FORMATS,
+    *wdno_smoke.FORMATS,
+    *mesh_flows.FORMATS,
+    *poseidon.FORMATS,
+    *staggered_flow.FORMATS,
+    *apebench.FORMATS,
     *torch_files.FORMATS,
     *matlab_files.FORMATS,
     *numpy_files.FORMATS,

@@ -1,7 +1,8 @@
 """Trajectories in arrays whose axes stand in any order: read by slices, and put into the order of pdekit.
 
 Most published layouts are a few arrays of all trajectories. A `Block` states the key of one array, the order of its
-axes in letters, and the fields that it holds; `Blocked` reads it. Letters: s sample, t time, c channel, x, y, z space.
+axes in letters, and the fields that it holds; `Blocked` reads it. Letters: s sample, t time, c channel, x, y, z space,
+0 an axis of which the first entry is read.
 """
 
 from __future__ import annotations
@@ -31,11 +32,15 @@ class Block:
         key: key of the array; "{sample}" in it stands for the name of the trajectory.
         axes: a letter for each axis, in stored order, e.g. "stxyc".
         fields: fields of its channels; one field if there is no axis c.
+        first: number of the first channel that is read; None if all channels are.
+        flipped: letters of the axes of space that are stored from their upper end to their lower one.
     """
 
     key: str
     axes: str
     fields: tuple[Field, ...]
+    first: int | None = None
+    flipped: str = ""
 
     def sizes(self, shape: Sequence[int]) -> dict[str, int]:
         """Return the size of each axis by its letter.
@@ -44,7 +49,9 @@ class Block:
             ValueError: if the array has another number of axes or channels; the message names the key.
         """
         sizes = dict(zip(self.axes, shape, strict=False))
-        if len(shape) != len(self.axes) or sizes.get("c", 1) != len(self.fields) or 0 in sizes.values():
+        channels, wanted = sizes.get("c", 1), len(self.fields)
+        fits = channels == wanted if self.first is None else channels >= self.first + wanted
+        if len(shape) != len(self.axes) or not fits or 0 in sizes.values():
             raise ValueError(
                 f"expected {self.key} with the axes {' '.join(self.axes)} and {len(self.fields)} channel(s), found the "
                 f"shape {tuple(shape)}; correct the axes"
@@ -54,19 +61,25 @@ class Block:
     def read(self, array: Any, trajectory: int, frames: slice) -> np.ndarray:
         """Return "time channel *space", or "channel *space" if the array does not vary in time."""
         order, missing, picked = self._order
-        where = {"s": trajectory, "t": frames, " ": _ALL}
+        where = {"s": trajectory, "t": frames, " ": _ALL, "0": 0}
+        if self.first is not None:
+            where["c"] = slice(self.first, self.first + len(self.fields))
         values = np.asarray(array[tuple([where[letter] for letter in picked])])
         if order is not None:
             values = values.transpose(order)
+        if self.flipped:
+            space = [letter for letter in "xyz" if letter in self.axes]
+            values = np.flip(values, [space.index(letter) - len(space) for letter in self.flipped])
         return values if missing is None else values[(_ALL,) * missing + (None,)]
 
     @cached_property
     def _order(self) -> tuple[tuple[int, ...] | None, int | None, str]:
         """The permutation of the axes that are read, if there is one; the place of a missing axis of channels; the axes
         up to the last that is indexed, with blanks for those that are read whole."""
-        left = self.axes.replace("s", "")
+        left = self.axes.replace("s", "").replace("0", "")
         order = tuple(left.index(letter) for letter in "tcxyz" if letter in left)
-        picked = "".join(letter if letter in "st" else " " for letter in self.axes).rstrip()
+        indexed = "st0" if self.first is None else "st0c"
+        picked = "".join(letter if letter in indexed else " " for letter in self.axes).rstrip()
         return order if list(order) != sorted(order) else None, None if "c" in left else int("t" in left), picked
 
 
@@ -176,11 +189,11 @@ class Blocked:
         try:
             sizes = block.sizes(shape)
         except ValueError as error:
-            raise ValueError(f"{error} in {key} of {self.store.path}; fetch the file again") from None
+            raise FileFault(f"{error} in {key} of {self.store.path}; fetch the file again") from None
         wanted = dict(zip("xyz", problem.grid.shape, strict=False))
         found = {letter: sizes.get(letter) for letter in wanted}
         if found != wanted or sizes.get("t", problem.n_frames) < problem.n_frames:
-            raise ValueError(
+            raise FileFault(
                 f"expected {key} of {self.store.path} with the axes {' '.join(block.axes)}, {wanted} and at least "
                 f"{problem.n_frames} frames, found the shape {shape}; fetch the file again"
             )
@@ -204,7 +217,7 @@ class Blocked:
         parts = [self._read(block, trajectory, frames, lead) for block in blocks]
         wide = any(part.dtype == np.float64 for part in parts)
         if len(parts) == 1:
-            return torch.from_numpy(np.ascontiguousarray(parts[0], np.float64 if wide else np.float32))[None]
+            return torch.from_numpy(np.require(parts[0], np.float64 if wide else np.float32, ("C", "W")))[None]
         shape = (*lead, sum(len(block.fields) for block in blocks), *self.problem.grid.shape)
         whole, first, before = np.empty(shape, np.float64 if wide else np.float32), 0, (_ALL,) * len(lead)
         for block, part in zip(blocks, parts, strict=True):

@@ -58,6 +58,30 @@ class Selected:
         return dataclasses.replace(batch, index=torch.tensor([trajectory]))
 
 
+class Captioned:
+    """Trajectories of a source with a text each.
+
+    Args:
+        source: source of the trajectories.
+        texts: captions, one for each trajectory.
+
+    Raises:
+        ValueError: if there is not one for each.
+    """
+
+    def __init__(self, source: Source, texts: Sequence[str]):
+        if len(texts) != source.n_trajectories:
+            raise ValueError(
+                f"expected {source.n_trajectories} texts, one for each, found {len(texts)}; add or remove some"
+            )
+        self.source, self.texts, self.n_trajectories = source, tuple(texts), source.n_trajectories
+        self.problem: Problem = dataclasses.replace(source.problem, has_text=True)
+
+    def read(self, trajectory: int, frames: slice = slice(None)) -> Trajectory:
+        """Return some frames of one trajectory, as a batch of one."""
+        return dataclasses.replace(self.source.read(trajectory, frames), text=(self.texts[trajectory],))
+
+
 class Joined:
     """The trajectories of several files, one file after the other.
 

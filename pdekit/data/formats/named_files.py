@@ -38,20 +38,21 @@ class NamedStore:
 
     Args:
         path: the file or folder.
+        decode_times: whether dates are decoded.
     """
 
-    def __init__(self, path: Path):
-        self.path = Path(path)
+    def __init__(self, path: Path, decode_times: bool = True):
+        self.path, self.decode_times = Path(path), decode_times
         self._process, self._data = -1, None
 
     def __getstate__(self) -> dict:
-        return {"path": self.path, "_process": -1, "_data": None}
+        return {**self.__dict__, "_process": -1, "_data": None}
 
     @property
     def data(self) -> xr.Dataset:
         """The open dataset; nothing of it is loaded."""
         if self._process != os.getpid():
-            self._process, self._data = os.getpid(), _opened(self.path)
+            self._process, self._data = os.getpid(), _opened(self.path, self.decode_times)
         return self._data
 
     def array(self, key: str) -> xr.Variable:
@@ -59,7 +60,7 @@ class NamedStore:
         return self.data[key].variable
 
 
-def _opened(path: Path) -> xr.Dataset:
+def _opened(path: Path, decode_times: bool) -> xr.Dataset:
     """Open a file or folder lazily.
 
     Raises:
@@ -67,7 +68,7 @@ def _opened(path: Path) -> xr.Dataset:
     """
     engine = "zarr" if path.is_dir() else "h5netcdf" if is_hdf5(path) else "scipy"
     try:
-        return xr.open_dataset(path, engine=engine, chunks=None, cache=False)
+        return xr.open_dataset(path, engine=engine, chunks=None, cache=False, decode_times=decode_times)
     except (*FAULTS, ImportError, AttributeError) as error:
         said = " ".join(str(error).split())[:160]
         raise ValueError(

@@ -9,8 +9,9 @@ from scipy.io import savemat
 from .published_pdebench import counted
 
 
-def smoke(path, mode="train", n=4, frames=5, shape=(8, 6), lift=0.3):
-    """PDEArena, 2-D smoke: float64, one group for the split, one row of coordinates for each trajectory."""
+def smoke(path, mode="train", n=4, frames=5, shape=(8, 6), lift=0.3, texts=()):
+    """PDEArena, 2-D smoke: float64, one group for the split, one row of coordinates for each trajectory; with a text
+    for each trajectory as Text2PDE has them."""
     with h5py.File(path, "w") as file:
         group = file.create_group(mode)
         for number, key in enumerate(("u", "vx", "vy")):
@@ -20,6 +21,49 @@ def smoke(path, mode="train", n=4, frames=5, shape=(8, 6), lift=0.3):
             group[letter] = np.tile(np.linspace(0, 32, size), (n, 1))
             group[f"d{letter}"] = np.full(n, 32 / (size - 1))
         group["dt"], group["buo_y"] = np.full(n, 6.0), np.full(n, lift)
+        for i, text in enumerate(texts):
+            group[f"text_labels/{i}"] = text
+    return path
+
+
+def maxwell(path, mode="train", n=4, frames=5, shape=(6, 5, 4)):
+    """PDEArena, 3-D Maxwell: two float64 arrays with the components last, and nothing else."""
+    with h5py.File(path, "w") as file:
+        for number, key in enumerate(("d_field", "h_field")):
+            file[f"{mode}/{key}"] = counted(n, frames, *shape, 3, dtype="f8") + 1e4 * number
+    return path
+
+
+def weather(frames=5, shape=(8, 6), shift=0.0) -> xr.Dataset:
+    """PDEArena, shallow water: a run of SpeedyWeather; latitudes are Gaussian, from north to south."""
+    lat = np.rad2deg(np.arcsin(np.polynomial.legendre.leggauss(shape[1])[0]))[::-1]
+    dims = ("time", "lev", "lat", "lon")
+    values = counted(frames, 1, *shape[::-1]) + shift
+    fields = {
+        key: (dims, values + 1e4 * number, {"missing_value": -999999.0}) for number, key in enumerate(("u", "v", "vor"))
+    }
+    fields["pres"] = (("time", "lat", "lon"), values[:, 0] + 5e4, {"units": "Pa"})
+    coords = {
+        "time": ("time", 6 * np.arange(frames), {"units": "hours", "long_name": "time"}),
+        "lev": ("lev", np.array([1.0])),
+        "lat": ("lat", lat, {"units": "\u02daN"}),
+        "lon": ("lon", np.arange(shape[0]) * 360 / shape[0], {"units": "\u02daE"}),
+    }
+    return xr.Dataset(fields, coords)
+
+
+def weather_runs(folder, n=4, **options):
+    """Runs in the folders in which the generator leaves them."""
+    for i in range(n):
+        place = folder / f"seed={i // 2}" / f"run{i % 2 + 1:04d}"
+        place.mkdir(parents=True)
+        weather(shift=100.0 * i, **options).to_netcdf(place / "output.nc", engine="h5netcdf")
+    return folder
+
+
+def weather_zarr(path, n=4, zarr_format=2):
+    """The runs after each other in one Zarr folder, as the published data are."""
+    xr.concat([weather(shift=100.0 * i) for i in range(n)], "b").to_zarr(path, zarr_format=zarr_format)
     return path
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pdekit.boundaries import Dirichlet, Wall
+from pdekit.boundaries import Dirichlet, Outflow, Wall
 from pdekit.data.formats import open_path, recognised
 from pdekit.data.module import DataModule
 from pdekit.fields import Field, Grid
@@ -38,6 +38,24 @@ class TestPDEArena:
         splits = open_path(tmp_path)
         assert DataModule(splits["train"], splits["valid"], splits["test"]).problem == source.problem
 
+    def test_captions_of_text2pde(self, tmp_path):
+        texts = [f"1 plume,\ncircular, number {i}" for i in range(4)]
+        source = opened(published.smoke(tmp_path / "smoke.h5", texts=texts))["train"]
+        assert source.problem.has_text and source.read(2, slice(1)).text == ("1 plume, circular, number 2",)
+        with pytest.raises(ValueError, match=r"expected a dataset or group in train/text_labels/3 of .*short\.h5"):
+            opened(published.smoke(tmp_path / "short.h5", texts=texts[:3]))
+
+    def test_maxwell(self, tmp_path):
+        source = opened(published.maxwell(tmp_path / "Maxwell3D_train_42_4.h5"))["train"]
+        problem = source.problem
+        assert problem.grid.shape == (6, 5, 4) and problem.grid.extent == pytest.approx((3e-6, 2.5e-6, 2e-6))
+        assert problem.boundary == ((Outflow(), Outflow()),) * 3
+        assert problem.dt == pytest.approx(2.383e-14, rel=1e-3)  # 25 steps of 0.99 / sqrt(3) * 0.5 um / c
+        batch = source.read(3, slice(1, 3))
+        expected = np.moveaxis(counted(4, 5, 6, 5, 4, 3, dtype="f8")[3, 1:3], -1, 1)
+        assert np.array_equal(batch.u[0], np.concatenate([expected, expected + 1e4], 1))
+        assert batch.t[0, 0] == pytest.approx((250 + 50) / 25 * problem.dt)
+
     def test_kuramoto_sivashinsky(self, tmp_path):
         for seed, mode in enumerate(("train", "valid", "test")):
             published.kuramoto_sivashinsky(tmp_path / f"KS_{mode}.h5", mode, seed=seed)
@@ -58,6 +76,41 @@ class TestPDEArena:
         published.smoke(tmp_path / "a.h5")
         published.smoke(tmp_path / "b.h5", shape=(8, 4))
         with pytest.raises(ValueError, match="expected files of one problem"):
+            opened(tmp_path)
+
+
+class TestWeather:
+    def check(self, source, number):
+        problem = source.problem
+        assert problem.grid == Grid((8, 6), (360.0, 180.0), (0.0, -90.0), ("periodic", "cells"))
+        assert [field.name for field in problem.fields] == ["pressure", "velocity_x", "velocity_y"]
+        assert (problem.dt, problem.n_frames) == (21600.0, 5)
+        batch = source.read(number, slice(1, 3))
+        south_up = np.swapaxes(counted(5, 6, 8)[1:3, ::-1], 1, 2) + 100 * number
+        assert np.array_equal(batch.u[0], np.stack([south_up + 5e4, south_up, south_up + 1e4], 1))
+        assert batch.t.tolist() == [[21600.0, 43200.0]]
+
+    def test_runs(self, tmp_path):
+        for mode, n in (("train", 3), ("test", 2)):
+            published.weather_runs(tmp_path / mode, n)
+        found = opened(tmp_path)
+        assert {mode: source.n_trajectories for mode, source in found.items()} == {"train": 3, "test": 2}
+        self.check(found["train"], 2)
+        self.check(opened(tmp_path / "train")["all"], 1)
+
+    @pytest.mark.parametrize("version", [2, 3])
+    def test_zarr(self, tmp_path, version):
+        for mode in ("train", "valid", "test"):
+            published.weather_zarr(tmp_path / f"{mode}.zarr", zarr_format=version)
+        found = opened(tmp_path)
+        assert recognised(tmp_path / "train.zarr").name == recognised(tmp_path).name == "PDEArena (shallow water)"
+        self.check(pickle.loads(pickle.dumps(found["valid"])), 3)
+
+    def test_other_latitudes_and_levels_are_refused(self, tmp_path):
+        place = published.weather_runs(tmp_path, 1) / "seed=0" / "run0001" / "output.nc"
+        other = published.weather().assign_coords(lat=np.linspace(80, -80, 6))
+        other.to_netcdf(place, engine="h5netcdf")
+        with pytest.raises(ValueError, match=r"expected 6 Gaussian latitudes in lat of .*output\.nc"):
             opened(tmp_path)
 
 

@@ -1,0 +1,121 @@
+"""Arrays of APEBench (Koehler et al. 2024), as its scraper saves them:
+
+    NAME.json        {"name": ..., "info": {num_spatial_dims, num_points, num_channels, ...}}
+    NAME_train.npy   (sample, time, channel, *space), float32
+    NAME_test.npy    the same, with more frames
+
+Boxes are periodic. Scenarios that state their box and step (domain_extent and dt, "phy") have these; the others are
+without dimensions: the box has length 1 and the step is 1. Linear scenarios of one order j ("diff_adv", "diff_diff")
+have u_t = a sum_i d^j u / dx_i^j with a = gamma_j / (N^j 2^(j-1) D) for N points and D dimensions, which pdekit knows.
+Source: https://github.com/Ceyron/apebench (apebench/_scraper.py, apebench/_base_scenario.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pdekit.data.formats.array_files import ArrayFiles
+from pdekit.data.formats.blocks import Block, Blocked
+from pdekit.data.formats.contract import Format
+from pdekit.data.hdf5 import FileFault
+from pdekit.fields import Field, Grid, Problem
+from pdekit.pdes.advection import Advection
+from pdekit.pdes.diffusion import Diffusion
+
+LARGEST = 1 << 20  # bytes of a description
+LINEAR = ("diff_adv", "diff_diff", "diff_linear_1", "diff_linear_2")
+SIZES = {"num_spatial_dims", "num_points"}
+
+
+def _description(path: Path) -> Mapping[str, Any] | None:
+    """Return the content of a JSON file that describes a scenario; None for another file."""
+    if not path.is_file() or path.stat().st_size > LARGEST:
+        return None
+    try:
+        with open(path, "rb") as file:
+            if file.read(1) != b"{":
+                return None
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    info = found.get("info")
+    return info if isinstance(found.get("name"), str) and isinstance(info, dict) and set(info) >= SIZES else None
+
+
+def _file(path: Path) -> Path | None:
+    """Return the description of a scenario: the file itself, or the only one in a folder."""
+    if not path.is_dir():
+        return path if _description(path) else None
+    found = [file for file in sorted(path.glob("*.json")) if _description(file)]
+    return found[0] if len(found) == 1 else None
+
+
+def _recognises(path: Path) -> bool:
+    return _file(path) is not None
+
+
+def _number(path: Path, info: Mapping[str, Any], key: str, default: float | None = None) -> float:
+    value = info.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+        raise FileFault(f"expected a positive number for info.{key} in {path}, found {value!r}; fetch it again")
+    return float(value)
+
+
+def _open_scenario(path: Path) -> dict[str, Blocked]:
+    """Open the arrays of a scenario.
+
+    Raises:
+        ValueError: if a file is missing or damaged, or the shapes are not those of the description.
+    """
+    description = _file(path)
+    if description is None:
+        raise FileFault(
+            f"expected the description of one scenario of APEBench at {path}, found none; name its JSON file"
+        )
+    info = _description(description) or {}
+    return {split: _split(description, info, split) for split in ("train", "test")}
+
+
+def _split(path: Path, info: Mapping[str, Any], split: str) -> Blocked:
+    ndim, points = (int(_number(path, info, key)) for key in ("num_spatial_dims", "num_points"))
+    channels = int(_number(path, info, "num_channels", 1))
+    if ndim > 3:
+        raise FileFault(f"expected at most 3 for info.num_spatial_dims in {path}, found {ndim}; fetch it again")
+    dt, extent = _number(path, info, "dt", 1.0), _number(path, info, "domain_extent", 1.0)
+    store, key = ArrayFiles(path.parent), f"{path.stem}_{split}"
+    shape = store.array(key).shape
+    if len(shape) != ndim + 3 or shape[1] < 2:
+        raise FileFault(
+            f"expected sample, time, channel and {ndim} axes of space in {path.parent}/{key}.npy, found {shape}; "
+            "fetch it again"
+        )
+    fields = (Field("u"),) if channels == 1 else tuple(Field(f"u_{i}") for i in range(channels))
+    grid = Grid((points,) * ndim, (extent,) * ndim)
+    problem = Problem(grid, fields, dt, shape[1], pde=_equation(path, info))
+    block = Block(key, "stc" + "xyz"[:ndim], fields)
+    return Blocked(store, problem, (block,), dt * np.arange(shape[1]))
+
+
+def _equation(path: Path, info: Mapping[str, Any]) -> Advection | Diffusion | None:
+    """Return the equation of a linear scenario of one order; None for others."""
+    ndim, points = int(info["num_spatial_dims"]), int(info["num_points"])
+    if path.stem.partition("__")[0] not in [f"{ndim}d_{name}" for name in LINEAR]:
+        return None
+    gammas = info.get("gammas")
+    if not isinstance(gammas, list) or not all(isinstance(gamma, (int, float)) for gamma in gammas):
+        return None
+    orders = [order for order, gamma in enumerate(gammas) if gamma]
+    if orders == [1]:
+        speed = -gammas[1] / (points * ndim)
+        return Advection(**{f"velocity_{letter}": speed for letter in "xyz"[:ndim]})
+    if orders == [2]:
+        return Diffusion(gammas[2] / (points**2 * 2 * ndim))
+    return None
+
+
+FORMATS = (Format("APEBench", _recognises, _open_scenario),)
