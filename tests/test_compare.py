@@ -111,6 +111,7 @@ def test_two_runs(runs, tmp_path, monkeypatch, capsys):
     assert "report: " in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_glob_and_names_that_differ(tmp_path):
     scored(tmp_path / "x1", 1.1)
     scored(tmp_path / "x2", 1.2, name="unet_1")
@@ -122,12 +123,14 @@ def test_a_glob_and_names_that_differ(tmp_path):
         assert r"unet\_1 &" in latex(summarise(scores))
 
 
+@pytest.mark.slow
 def test_times_that_do_not_compare_are_said_to(tmp_path):
     merge([scored(tmp_path / "a", 1.1), scored(tmp_path / "b", 1.2, batch_size=1)], tmp_path / "out")
     with xr.open_dataset(tmp_path / "out" / "scores.nc", engine="h5netcdf") as scores:
         assert "different batch_size: their times do not compare" in scores.attrs["caution"]
 
 
+@pytest.mark.slow
 def test_seeds_of_one_configuration_are_one_method(tmp_path, monkeypatch, capsys):
     runs = [scored(tmp_path / name, factor) for name, factor in (("a", 1.1), ("b", 1.2), ("c", 1.4))]
     for seed, run in enumerate(runs):
@@ -142,6 +145,7 @@ def test_seeds_of_one_configuration_are_one_method(tmp_path, monkeypatch, capsys
     assert "fno (a), 2 seeds (median, best and worst seed) | 0.15 [0.1, 0.2]" in table
 
 
+@pytest.mark.slow
 def test_a_diverged_seed_counts(tmp_path, monkeypatch):
     """The median of three is finite, the worst is not, and a third of the forecasts has diverged."""
     runs = [scored(tmp_path / name, factor) for name, factor in (("a", 1.1), ("b", 1.2), ("c", 1e30))]
@@ -155,6 +159,7 @@ def test_a_diverged_seed_counts(tmp_path, monkeypatch):
     assert "fno, 3 seeds (median, best and worst seed)" in (tmp_path / "out" / "table.md").read_text()
 
 
+@pytest.mark.slow
 def test_what_is_known_of_one_run_only(tmp_path):
     """Joules that one machine counts; statistics of a horizon that another run does not have."""
     spent = {"fno": Spent(5.0, 70.0, "")}
@@ -175,6 +180,7 @@ def test_what_is_known_of_one_run_only(tmp_path):
 
 
 @pytest.mark.filterwarnings("error::FutureWarning")
+@pytest.mark.slow
 def test_solvers_that_one_run_was_scored_beside(tmp_path, monkeypatch, capsys):
     """A later run may have the sweep: its baselines, its solvers and what it says of those that are absent."""
     few = scored(tmp_path / "a", 1.1, absent={"solver": "left out"})
@@ -188,6 +194,7 @@ def test_solvers_that_one_run_was_scored_beside(tmp_path, monkeypatch, capsys):
         assert {"reference", "fno (a)", "fno (b)", "solver 16"} <= set(kept.model.values.tolist())
 
 
+@pytest.mark.slow
 def test_a_run_that_does_not_fit_is_named_and_the_rest_goes_on(runs, tmp_path, monkeypatch, capsys):
     other = scored(tmp_path / "other", 1.1, waves(seed=1), horizon=2)
     (tmp_path / "empty").mkdir()
@@ -223,6 +230,7 @@ def test_scores_of_a_whole_horizon(dims, kind, whole):
     assert of_whole_horizon(xr.DataArray(np.zeros((1,) * len(dims), kind), dims=dims)) == whole
 
 
+@pytest.mark.slow
 def test_flags_of_a_longer_horizon_are_left_out(runs, tmp_path):
     with xr.open_dataset(runs[0] / "scores.nc", engine="h5netcdf") as scores:
         assert {"correlation_time_censored", "blow_up_time_censored"} <= set(scores.data_vars)

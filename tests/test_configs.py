@@ -82,6 +82,7 @@ def test_the_demonstration_data_suit_every_method(models, recipes, model):
 
 
 @pytest.mark.parametrize("model", FORECASTERS)
+@pytest.mark.slow
 def test_what_is_trained_is_what_is_loaded(models, tmp_path, model):
     """After a few steps every method forecasts the same from its file; the checkpoint needs no pickle."""
     torch.manual_seed(0)

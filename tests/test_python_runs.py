@@ -67,6 +67,7 @@ def test_objects_leave_the_folder_of_the_command_line(run):
     assert run.forecast(u0, t=[0.1]).height.shape == (1, 1, 1, 16)
 
 
+@pytest.mark.slow
 def test_it_is_evaluated_again_with_the_data(run, tmp_path):
     options = ["measures=[rmse]", "timing_batches=[1]", "progress=false", "horizon=2"]
     closing = pdekit.evaluate(run.path, waves(), [*options, f"folder={tmp_path}"])
@@ -77,6 +78,7 @@ def test_it_is_evaluated_again_with_the_data(run, tmp_path):
         pdekit.evaluate(run)
 
 
+@pytest.mark.slow
 def test_it_is_resumed_with_the_same_objects(tmp_path):
     """A run that is continued from its checkpoint at step 2 has the weights of one that was not."""
     data = waves()
@@ -189,6 +191,7 @@ class TestFit:
         assert run.name == "one_step" and run.config["model"]["net"]["modes"] == 3
         assert_same(weights(run), model.state_dict())
 
+    @pytest.mark.slow
     def test_it_leaves_a_run_that_is_evaluated_and_reported(self, tmp_path):
         self.trained(tmp_path)
         record = json.loads((tmp_path / "provenance.json").read_text())

@@ -195,6 +195,7 @@ def test_a_run_goes_on_where_it_was(monkeypatch, unevaluated, tmp_path, small_ru
         assert [int(row["step"]) for row in csv.DictReader(lines) if row["name"] == "valid/loss"] == [5, 11]
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_evaluated_again_when_resumed(monkeypatch, tmp_path, small_run):
     run = shutil.copytree(small_run[0], tmp_path / "copy")
     for name in ("weights.safetensors", "scores.nc", "report.html"):
@@ -346,6 +347,7 @@ def test_a_file_cannot_trust_itself(monkeypatch, own_code):
 
 
 @pytest.mark.parametrize("model", ["mean", "persistence", "solver"])
+@pytest.mark.slow
 def test_a_baseline_can_be_run_by_itself(monkeypatch, tmp_path, model):
     command(monkeypatch, tmp_path, *SMALL, f"model={model}")
     run = load(only_run(tmp_path))

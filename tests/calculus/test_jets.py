@@ -138,6 +138,7 @@ def test_residuals_and_their_gradients_are_those_of_nested_differentiation(pde: 
         assert_same(one, other)
 
 
+@pytest.mark.slow
 def test_the_hand_written_backward_pass_is_right():
     values = torch.randn(len(FOURTH_ORDER), 3, 2, dtype=torch.float64, requires_grad=True)
     for f in (Tanh(), Sin(), Gelu()):

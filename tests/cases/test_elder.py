@@ -161,6 +161,7 @@ def sample():
     return ElderCase(dt=2 * YEAR, n_frames=11, cells=48).solve(DRAWN, grid(24, 24))
 
 
+@pytest.mark.slow
 def test_fingers_sink_first_below_the_edge_of_the_lake(sample):
     _, v, c = sample.u.transpose(1, 0, 2, 3)
     x, y = centres((24, 24))

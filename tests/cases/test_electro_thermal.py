@@ -55,6 +55,7 @@ def scattered_by_a_cylinder(x, y, radius, permittivity, k, direction):
 
 
 @pytest.mark.parametrize(("coupling", "order", "tolerance"), [(0.0, 3, 3e-3), (0.0, 5, 3e-5), (2e6, 4, 1e-4)])
+@pytest.mark.slow
 def test_the_field_of_a_cylinder_is_that_of_the_series(coupling, order, tolerance):
     """Without loss, and with the loss of silicon at one temperature: what warms it does not conduct heat here."""
     # the plate stays at the ambient temperature
@@ -115,6 +116,7 @@ def samples(plates):
 
 
 @pytest.mark.parametrize("coupling", ["published", "strong"])
+@pytest.mark.slow
 def test_the_sides_give_away_what_the_plate_absorbs(plates, coupling):
     plate = plates[coupling]
     assert abs(plate.power(plate.sigma) - plate.cooled()) < 1e-8 * plate.cooled()
@@ -172,6 +174,7 @@ def test_a_finer_mesh_changes_little(samples):
 
 
 @pytest.mark.parametrize(("corner", "side"), [((-0.006, -0.006), 0.012), ((0.02, -0.05), 0.03)])
+@pytest.mark.slow
 def test_residuals_vanish_at_the_order_of_the_differences(corner, side):
     """In the silicon, and in the alumina."""
     case = ElectroThermalCase(order=5)
@@ -239,6 +242,7 @@ def test_draws_are_those_of_the_publication():
     assert "silicon" in case.pde.describe(draws[0])
 
 
+@pytest.mark.slow
 def test_a_plate_that_runs_away_is_drawn_again():
     """The number 12 is nearly round and in resonance; what takes its place is the same whatever the coupling."""
     case = ElectroThermalCase()

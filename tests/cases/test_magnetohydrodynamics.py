@@ -66,6 +66,7 @@ def test_friction_is_smooth_where_its_series_ends():
 
 
 @pytest.mark.parametrize("b", [0.0, 0.05])
+@pytest.mark.slow
 def test_duct_in_a_uniform_field_has_hartmanns_profile_and_no_current(b):
     """The closed form of `developed` with its pressure drop; the potential is the integral of u b."""
     duct = Duct(duct_mesh(15), PDE, ng.CF(b), SPEED, 0.0, 6, upstream=b)
@@ -97,6 +98,7 @@ def line(duct, function, x=None, y=None):
     return np.asarray(function(points)).mean() * length
 
 
+@pytest.mark.slow
 def test_charge_and_volume_pass_every_section(duct):
     total = -CURRENT * ELECTRODE
     for y in (-0.01, 0.0, 0.007):
@@ -142,6 +144,7 @@ def sample():
     return MagnetohydrodynamicsCase(order=4).solve(DRAWN, grid(48, 24))
 
 
+@pytest.mark.slow
 def test_metal_flows_around_the_magnet(sample):
     _, _, u, v, p = sample.u[0]
     b = sample.coeffs[0]
@@ -185,6 +188,7 @@ def test_without_coupling_the_flow_and_the_currents_know_nothing_of_the_magnet()
     np.testing.assert_allclose(jx, -jx[::-1], atol=1e-6 * np.abs(jy).max())
 
 
+@pytest.mark.slow
 def test_mirrored_magnet_gives_the_mirrored_flow(sample):
     """y -> -y with B and the current of the electrodes as they are: signs +, -, +, -, + after charges are mirrored."""
     mirrored = MagnetohydrodynamicsCase(order=4).solve(Draw({**DRAWN.params, "field_y": -0.004}), grid(48, 24)).u[0]
@@ -207,6 +211,7 @@ def test_finer_mesh_changes_little():
     assert (error < 1e-3).all() and error[2] < 1e-4, error
 
 
+@pytest.mark.slow
 def test_residual_falls_with_the_grid(sample):
     found = []
     for shape in ((48, 24), (96, 48)):

@@ -39,6 +39,7 @@ def unit_air(rayleigh, prandtl=0.71):
 
 
 @pytest.mark.parametrize(("rayleigh", "nusselt", "size"), [(1e4, 2.2448, 0.16), (1e5, 4.5216, 0.11)])
+@pytest.mark.slow
 def test_nusselt_number_of_the_cavity_of_de_vahl_davis(rayleigh, nusselt, size):
     """Benchmark of de Vahl Davis (1983); the digits are those of later high-order solutions (Le Quere 1991)."""
     flow = Convection(cavity(size), unit_air(rayleigh), ng.CF(0.0), {"left": 1.0, "right": 0.0}, 4)
@@ -70,6 +71,7 @@ def test_hot_disc_without_coupling_conducts_as_a_line_source():
     assert near - far == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_heat_of_the_disc_leaves_through_the_cold_sides():
     case = ThermoFluidCase()
     mesh = square_mesh(LENGTH, DISC, 0.1 * LENGTH, case.order, 0.05 * LENGTH)
@@ -90,6 +92,7 @@ def sample():
     return ThermoFluidCase().solve(DRAWN, grid(32))
 
 
+@pytest.mark.slow
 def test_plume_rises_above_the_disc(sample):
     u, v, rise, _ = sample.u[0]
     x, y = (axis.numpy() for axis in grid(32).mesh())
@@ -117,6 +120,7 @@ def test_masks_and_values_are_those_of_the_case(sample):
     assert np.ptp(sample.u[0, 2][inside]) < 1e-3  # copper
 
 
+@pytest.mark.slow
 def test_mirrored_disc_gives_the_mirrored_flow(sample):
     """The meshes differ, so to their error; and the source grows a little with x."""
     mirrored = ThermoFluidCase().solve(Draw({**DRAWN.params, "disc_x": 0.008, "heat": 80 * np.exp(-0.016)}), grid(32))
@@ -127,6 +131,7 @@ def test_mirrored_disc_gives_the_mirrored_flow(sample):
 
 
 @pytest.mark.parametrize("coupling", ["off", "weak", "strong"])
+@pytest.mark.slow
 def test_coupling_makes_the_air_move_and_cools_the_disc(sample, coupling):
     solved = ThermoFluidCase(coupling, order=3).solve(DRAWN, grid(16))
     speed, hottest = np.hypot(*solved.u[0, :2]).max(), solved.u[0, 2].max()
@@ -153,6 +158,7 @@ def test_finer_mesh_changes_little(sample):
     assert (error < 3e-3).all() and error[2] < 5e-4, error
 
 
+@pytest.mark.slow
 def test_residual_falls_with_the_grid(sample):
     """By finite differences, away from walls and from the edge of the disc, of the size of each equation's terms."""
     found = []

@@ -204,6 +204,7 @@ class TestMistakes:
             array_in(tmp_path / "a.mat")
 
 
+@pytest.mark.slow
 def test_a_published_problem_is_trained_on_and_evaluated_like_a_generated_one(tmp_path, monkeypatch):
     import json
 

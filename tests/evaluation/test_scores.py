@@ -50,6 +50,7 @@ def test_scores_are_those_of_the_measure(tmp_path):
         np.testing.assert_allclose(scores.nrmse[0, 0, 4], expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_long_horizons_in_stretches_are_the_same_as_at_once(tmp_path, monkeypatch):
     def noisy_scores(name, **options):
         with run(tmp_path / name, {"noisy": Shift(PROBLEM, noise=0.1, history=2)}, members=3, **options) as scores:
@@ -151,6 +152,7 @@ def test_a_step_that_draws_noise_must_declare_it():
         Undeclared(PROBLEM).forecast(Waves().read(0, slice(0, 1)), wanted.t)
 
 
+@pytest.mark.slow
 def test_ensembles_are_scored_together(tmp_path):
     noisy = Shift(PROBLEM, noise=0.1)
     models = {"exact": Shift(PROBLEM), "noisy": noisy}
@@ -172,6 +174,7 @@ def test_ensembles_are_scored_together(tmp_path):
         assert "crps" not in scores and "rank" not in scores.dims
 
 
+@pytest.mark.slow
 def test_residuals_and_integrals_in_stretches_beside_the_floor(tmp_path, monkeypatch):
     problem = Problem(Grid((16,), (2 * math.pi,)), Advection().fields, dt=0.01, n_frames=9, pde=Advection())
     x, t = problem.grid.coordinates(0), 0.01 * torch.arange(9.0, dtype=torch.float64)
@@ -228,6 +231,7 @@ def test_the_floor_is_interpolated_to_the_lead_times(tmp_path):
         np.testing.assert_allclose(scores.nrmse_floor, 0.2 * scores.time, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_no_floor_is_made_up_beyond_its_check(tmp_path):
     with run(tmp_path, {"exact": Shift(PROBLEM)}, floor=([0.3, 0.6], [0.06, 0.12])) as scores:
         expected = np.where((scores.time > 0.29) & (scores.time < 0.61), 0.2 * scores.time, np.nan)

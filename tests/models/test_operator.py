@@ -52,6 +52,7 @@ def test_loss_is_that_of_the_forecast(net, changes):
     assert float(loss.detach()) == pytest.approx(float((error.square() * inside).sum() / inside.sum()), rel=1e-10)
 
 
+@pytest.mark.slow
 def test_some_points_estimate_the_loss_at_all_of_them():
     problem = make_problem()
     model, batch = calibrated(problem)

@@ -294,6 +294,7 @@ def fitted(folder, resume_after=None):
     return model
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_and_resumed_is_the_same(tmp_path):
     whole = fitted(tmp_path / "whole").state_dict()
     for place in (6, 14):  # in the middle of each stage

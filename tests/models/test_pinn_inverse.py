@@ -158,6 +158,7 @@ def test_rows_of_a_jacobian_are_gradients():
     assert torch.allclose(value, matrix @ w.detach()) and torch.equal(rows, matrix)
 
 
+@pytest.mark.slow
 def test_what_is_said_of_a_misfit_that_is_no_noise():
     model = PINN(ROD, NET, collocation=SMALL, inverse=Inverse({"diffusivity": 1.0}, deviation=0.01)).double()
     model.before_step(model.stages(Training(steps=2))[0], 0)

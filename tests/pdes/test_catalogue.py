@@ -195,6 +195,7 @@ def test_declared_galilean_boosts_commute_with_the_step(name):
 
 @pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("name", NONLINEAR)
+@pytest.mark.slow
 def test_every_order_of_etdrk_is_reached(name):
     """Slope and absolute error on the last halving of the step."""
     case = CASES[name]

@@ -68,6 +68,7 @@ def test_a_recipe_generates_two_trajectories_that_differ_and_move(name):
 
 
 @pytest.mark.parametrize("name", SOLVED)
+@pytest.mark.slow
 def test_a_case_gives_two_samples_that_differ_and_obey_its_equation(name):
     """Values are zero outside the mask; the equation finds all that it needs, and some number everywhere."""
     recipe = compose(name)

@@ -145,6 +145,7 @@ def test_energy_at_the_smallest_scales_is_announced():
     )
 
 
+@pytest.mark.slow
 def test_a_front_that_keeps_its_energy_has_a_tail():
     """Without viscosity to speak of, truncated Burgers conserves energy, where the shock should dissipate it."""
     long = {"train": 2, "valid": 2, "test": 30}
@@ -196,6 +197,7 @@ def test_an_interruption_at_any_chunk_changes_nothing(tmp_path, monkeypatch):
         assert contents(make(SMALL, tmp_path / str(stop))) == whole
 
 
+@pytest.mark.slow
 def test_an_interruption_while_merging_changes_nothing(tmp_path, monkeypatch):
     whole = contents(make(SMALL, tmp_path / "whole"))
     for stop in range(5):

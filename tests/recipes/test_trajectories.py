@@ -247,6 +247,7 @@ def test_averages_over_cells_centred_at_points():
 # How far the reference can be trusted
 
 
+@pytest.mark.slow
 def test_the_check_sees_the_error_of_step_and_space():
     """Chaos: errors grow from rounding size by e^(0.09 t), and a coarser solver disagrees sooner."""
     made = recipe(

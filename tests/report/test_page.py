@@ -39,6 +39,7 @@ def seen(pages, tmp_path_factory):
     "name, pictures, canvases",
     [("flow", 4 * (1 + 2 * 2), 4), ("line", 3, 3), ("block", 3 * 3 * 3, 3 * 3), ("plate", 2 * 4, 4), ("disc", 3, 3)],
 )
+@pytest.mark.slow
 def test_in_a_browser(seen, name, pictures, canvases):
     found, console = seen(name)
     assert console == []
@@ -114,6 +115,7 @@ def test_a_hole_is_blank_and_what_diverged_is_grey(seen):
 
 @needs_browser
 @pytest.mark.parametrize("name", ["flow", "block", "plate"])
+@pytest.mark.slow
 def test_on_a_phone(seen, name):
     found, console = seen(name, phone=True)
     assert console == [] and found["width"] == 390

@@ -155,6 +155,7 @@ def test_burgers_keeps_its_energy_but_for_what_viscosity_takes():
 
 
 @pytest.mark.parametrize("name", ["ks", "vorticity"])
+@pytest.mark.slow
 def test_single_precision_stays_within_its_stated_floor(name, smooth):
     """1e-5 after a turnover time, as `etdrk` says; and not below 1e-7, or the test would not have run in float32."""
     if name == "ks":
@@ -170,6 +171,7 @@ def test_single_precision_stays_within_its_stated_floor(name, smooth):
 
 
 @pytest.mark.parametrize("make", [etdrk, imex, runge_kutta], ids=["etdrk", "imex", "explicit"])
+@pytest.mark.slow
 def test_gradients_through_ten_steps_equal_finite_differences(make, smooth):
     grid = Grid((16, 16), SQUARE)
     start, direction = smooth(grid, 2), smooth(grid, 2)
@@ -192,6 +194,7 @@ def test_gradients_through_ten_steps_equal_finite_differences(make, smooth):
     assert float(by_viscosity) == pytest.approx(float(nu_slope), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_recorded_step_gives_the_same_numbers_for_each_shape(smooth, sound_waves):
     problems = (
         (NavierStokes2D(forcing=1.0), Grid((12, 10), SQUARE), 1),

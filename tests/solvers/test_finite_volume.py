@@ -114,6 +114,7 @@ def test_a_radial_dam_break_stays_radial():
     assert max(float(ring.std() / ring.mean()) for ring in rings) < 0.02
 
 
+@pytest.mark.slow
 def test_a_radial_dam_break_agrees_with_the_equation_in_the_radius():
     """h_t + (h u)_r = -h u / r and so on, solved on 1500 cells with splitting of the geometric source."""
     pde, (grid, u, r) = ShallowWater(), radial_dam(96)

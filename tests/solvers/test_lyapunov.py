@@ -42,6 +42,7 @@ def test_a_linear_map_has_the_logarithms_of_its_eigenvalues():
     assert found.lyapunov_time == pytest.approx(0.5 / log(3.0))
 
 
+@pytest.mark.slow
 def test_lorenz_63_has_its_known_spectrum():
     """0.9056, 0, -14.5723 (Sprott 2003, p. 431); the sum is the divergence -(10 + 1 + 8/3), dimension 2.062."""
     u = torch.randn(40, 3, dtype=torch.float64) + torch.tensor([0.0, 0.0, 25.0])
@@ -70,6 +71,7 @@ def on_a_line(length, n, batch, dt=0.1, settle=1000):
     return step, integrate(step, torch.randn(batch, 1, n, dtype=torch.float64), 2, settle)[:, -1]
 
 
+@pytest.mark.slow
 def test_kuramoto_sivashinsky_is_chaotic_at_the_known_rate():
     step, u = on_a_line(64.0, 96, batch=16)
     found = lyapunov_exponents(step, u, 0.1, 2000, every=10, transient=500)
@@ -102,6 +104,7 @@ def test_kuramoto_sivashinsky_at_length_22_has_its_known_exponent():
     assert error < 1e-3 and 0.043 - 2 * error < float(found.exponents[0]) < 0.048 + 2 * error
 
 
+@pytest.mark.slow
 def test_growth_is_that_of_the_tangent_map():
     """Differences of states against the exact derivative of the steps, along the same trajectories."""
     step, u = on_a_line(22.0, 32, batch=3, settle=300)
@@ -117,6 +120,7 @@ def test_growth_is_that_of_the_tangent_map():
 
 
 @pytest.mark.parametrize(("every", "size"), [(1, 1e-6), (50, 1e-6), (10, 1e-4), (10, 1e-8)])
+@pytest.mark.slow
 def test_neither_the_interval_nor_the_size_of_perturbations_matters(every, size):
     u = torch.randn(4, 3, dtype=torch.float64) + torch.tensor([0.0, 0.0, 25.0])
     settings = {"n_steps": 1000, "transient": 500}

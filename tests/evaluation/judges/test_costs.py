@@ -196,6 +196,7 @@ def test_a_run_is_evaluated_where_it_was_trained(monkeypatch):
     assert evaluation_device(Engine(accelerator="cpu")) == torch.device("cpu")
 
 
+@pytest.mark.slow
 def test_precisions_and_compilation():
     flow = Problem(Grid((16,), (1.0,)), Advection().fields, dt=0.1, n_frames=3, pde=Advection())
     solver = forecasting.Contender("solver", Solver(flow, precision="float32"), "solver", 0, 1)

@@ -1,7 +1,10 @@
 """Evaluation and report of fields in any unit, of constants, zeros and offsets, and what counts as blown up."""
 
 import dataclasses
+import functools
 import json
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +18,13 @@ from tests.evaluation.waves import PROBLEM, Shift, Waves
 
 CHOSEN = [MEASURES[name] for name in ("rmse", "nrmse", "correlation", "energy_spectrum", "log_spectral_distance")]
 """Enough for the report."""
+
+UNITS = (
+    *((unit, dtype) for unit in (1e-22, 1e20) for dtype in (torch.float32, torch.float64)),
+    (1e-30, torch.float64),
+    (1e30, torch.float32),
+)
+"""Those that the fast tests leave out."""
 
 
 class Changed(Waves):
@@ -51,14 +61,26 @@ def scored(folder, source, model, report=False):
         return found.load(), row
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-@pytest.mark.parametrize("unit", [1e-30, 1e-22, 1e20, 1e30])
+@functools.cache
+def scored_in_unit_one(dtype):
+    """What `scored` gives of the waves as they are, made once for all units."""
+    with tempfile.TemporaryDirectory() as folder:
+        return scored(Path(folder) / "one", Changed((1.0, 1.0), dtype=dtype), Shift(PROBLEM, growth=0.02))
+
+
+@pytest.mark.parametrize(
+    ("unit", "dtype"),
+    [
+        (1e-30, torch.float32),
+        (1e30, torch.float64),
+        *(pytest.param(*pair, marks=pytest.mark.slow) for pair in UNITS),
+    ],
+    ids=str,
+)
 def test_a_unit_changes_no_score_without_one(unit, dtype, tmp_path):
     unit = 2.0 ** round(np.log2(unit))
-    (one, row), (found, other) = (
-        scored(tmp_path / str(u), Changed((u, u), dtype=dtype), Shift(PROBLEM, growth=0.02), report=u != 1)
-        for u in (1.0, unit)
-    )
+    one, row = scored_in_unit_one(dtype)
+    found, other = scored(tmp_path, Changed((unit, unit), dtype=dtype), Shift(PROBLEM, growth=0.02), report=True)
     for measure in CHOSEN:
         values, expected = (s[measure.name].values.astype(np.float64) for s in (found, one))
         size = np.nanmax(abs(expected)) if measure.name == "energy_spectrum" else 1.0
@@ -73,7 +95,7 @@ def test_a_unit_changes_no_score_without_one(unit, dtype, tmp_path):
      ((1.0, 1.0), (1e8, 1e8))],
     ids=["zero channel", "constant channel", "all zero", "all constant", "offset"],
 )  # fmt: skip
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.float64, marks=pytest.mark.slow)], ids=str)
 def test_constants_and_offsets_have_a_report(factors, offsets, dtype, tmp_path):
     _, row = scored(tmp_path, Changed(factors, offsets, dtype), Shift(PROBLEM, growth=0.01), report=True)
     assert row.diverged == 0 and (tmp_path / "report.html").exists()
