@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pdekit.cli.command_line import HELP, callable_module, listing, take
 from pdekit.cli.compose import composed, jobs, read_arguments, schema, shown
+from pdekit.cli.scored_files import USAGE as OF_FILES
+from pdekit.cli.scored_files import asks_for_files, score_files
 from pdekit.cli.sentences import sentences
 from pdekit.cli.sweep import Sweep
 
@@ -62,7 +64,8 @@ evaluations, whose settings can still be changed:
 
 datasets, each with the CPU time that generates it on first use:
 {data}
-"""
+
+{files}"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -74,9 +77,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     with sentences():
         if not arguments or HELP & set(arguments):
-            print(USAGE.format(data=listing("data"), evaluation=listing("evaluation")))
+            print(USAGE.format(data=listing("data"), evaluation=listing("evaluation"), files=OF_FILES))
             return
-        trust, typed = take(arguments, "trust"), read_arguments(preset_at_top(arguments))
+        trust = take(arguments, "trust")
+        if asks_for_files(arguments):
+            print(score_files(arguments, trust))
+            return
+        typed = read_arguments(preset_at_top(arguments))
         sweep = Sweep(typed.several)
         for overrides in jobs(typed):
             with sweep.job(overrides) as job:

@@ -59,7 +59,7 @@ LAYERS = {
     "metrics": {"boundaries", "fields", "calculus"},
     "report": {"fields", "metrics"},
     "evaluation": {"machine", "data", "recipes", "cases", "models", "metrics", "report", "labelled", "plain"}
-    | {"provenance", "targets"}
+    | {"provenance", "settings", "targets"}
     | EQUATIONS,
     "training": {"provenance", "runs", "settings", "fields", "data", "models", "metrics", "optimisers"},
     "given": {"fields"},
@@ -79,6 +79,7 @@ LAYERS = {
     }
     | {"plain"},
     "simulate": {"given", "data", "recipes", "cases", "labelled", "plain"} | EQUATIONS,
+    "scoring": {"data", "evaluation", "fields", "report", "simulate"},
 }
 
 # modules that import nothing but the standard library

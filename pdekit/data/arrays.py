@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,10 @@ class Arrays:
 
     def read(self, trajectory: int, frames: slice = slice(None)) -> Trajectory:
         return self._batch.samples(slice(trajectory, trajectory + 1)).frames(frames)
+
+    def later(self, time: float) -> Arrays:
+        """Return the same trajectories with times that are later by so much."""
+        return Arrays(self.problem, dataclasses.replace(self._batch, t=self._batch.t + time))
 
 
 def from_arrays(

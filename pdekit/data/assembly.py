@@ -18,12 +18,15 @@ from pdekit.data.inputs import by_split, column, mask_of, narrowed, unit_of
 from pdekit.fields import Field, Grid, Problem, Trajectory
 
 
-def batches_of(data: Mapping[str, Any], about: Description) -> dict[str, tuple[Problem, Trajectory]]:
+def batches_of(
+    data: Mapping[str, Any], about: Description, exact: bool = False
+) -> dict[str, tuple[Problem, Trajectory]]:
     """Return problem and trajectories of each split.
 
     Args:
         data: arrays, paths or xarray objects by split; "train" is one of them.
         about: description of what the data do not state themselves.
+        exact: whether float64 fields stay in float64 even where float32 would do.
 
     Raises:
         ValueError: on shapes, names, coordinates, masks or inputs that do not fit.
@@ -31,7 +34,7 @@ def batches_of(data: Mapping[str, Any], about: Description) -> dict[str, tuple[P
     found = {split: _read(part) for split, part in data.items()}
     splits = list(found)
     channels = _channels(found["train"], about.fields)
-    found = {split: _in_order(split, given, channels) for split, given in found.items()}
+    found = {split: in_order(f"the {split} split", given, channels) for split, given in found.items()}
     grid = _grid(found, about)
     inputs, scalars = by_split("coeffs", about.coeffs, splits), by_split("params", about.params, splits)
     masks = dict(about.mask) if isinstance(about.mask, Mapping) else dict.fromkeys(splits, about.mask)
@@ -40,7 +43,7 @@ def batches_of(data: Mapping[str, Any], about: Description) -> dict[str, tuple[P
     found = {
         split: _with_inputs(given, inputs[split], scalars[split], masks.get(split)) for split, given in found.items()
     }
-    return _batches(found, grid, channels, about)
+    return _batches(found, grid, channels, about, exact)
 
 
 def _read(data: Any) -> Given:
@@ -62,20 +65,18 @@ def _channels(train: Given, fields: Sequence[str | Field] | None) -> tuple[Field
     return tuple(chosen)
 
 
-def _in_order(split: str, given: Given, channels: Sequence[Field]) -> Given:
+def in_order(where: str, given: Given, channels: Sequence[Field]) -> Given:
     """The split with its channels in the order of ``channels``; without names they are believed to be."""
     if given.fields is None:
         return given
     found, wanted = [item.name for item in given.fields], [item.name for item in channels]
     if sorted(found) != sorted(wanted):
-        raise ValueError(
-            f"expected the fields {wanted} in the {split} split, found {found}; rename, add or remove some"
-        )
+        raise ValueError(f"expected the fields {wanted} in {where}, found {found}; rename, add or remove some")
     units = {item.name: item.unit for item in given.fields}
     for item in channels:
         if units[item.name] not in ("1", item.unit):
             raise ValueError(
-                f"expected {item.name} in {item.unit!r} in the {split} split, found {units[item.name]!r}; convert it"
+                f"expected {item.name} in {item.unit!r} in {where}, found {units[item.name]!r}; convert it"
             )
     order = [found.index(name) for name in wanted]
     return dataclasses.replace(
@@ -126,6 +127,7 @@ def _batches(
     grid: Grid,
     channels: tuple[Field, ...],
     about: Description,
+    exact: bool,
 ) -> dict[str, tuple[Problem, Trajectory]]:
     """Problem and trajectories of each split."""
     times = {split: times_of(given, about.dt) for split, given in found.items()}
@@ -162,7 +164,7 @@ def _batches(
         scalars = {key: scalars[key] for key in order}
         inputs = {key: given.coeffs[key] for key in found["train"].coeffs}
         given = dataclasses.replace(given, coeffs=inputs, params=scalars)
-        batches[split] = (problem, _to_batch(given, grid, times[split][1], masked))
+        batches[split] = (problem, _to_batch(given, grid, times[split][1], masked, exact))
     return batches
 
 
@@ -190,7 +192,7 @@ def _coeff_fields(found: Mapping[str, Given]) -> tuple[Field, ...]:
     return tuple(Field(key, unit) for key, unit in units["train"].items())
 
 
-def _to_batch(given: Given, grid: Grid, times: np.ndarray, masked: bool) -> Trajectory:
+def _to_batch(given: Given, grid: Grid, times: np.ndarray, masked: bool, exact: bool) -> Trajectory:
     n, space = len(given.values), given.values.shape[3:]
     stack = [column(f"coeffs[{key!r}]", value, (n, *space), grid) for key, value in given.coeffs.items()]
     columns = [column(f"params[{key!r}]", value, (n,)) for key, value in given.params.items()]
@@ -199,7 +201,7 @@ def _to_batch(given: Given, grid: Grid, times: np.ndarray, masked: bool) -> Traj
         shape = (n, *given.values.shape[2:])
         mask = torch.from_numpy(np.broadcast_to(1 if given.mask is None else given.mask, shape).astype(np.float32))
     return Trajectory(
-        u=torch.from_numpy(np.ascontiguousarray(narrowed(given.values))),
+        u=torch.from_numpy(np.ascontiguousarray(given.values if exact else narrowed(given.values))),
         t=torch.from_numpy(np.array(times, dtype=np.float64)),
         coeffs=_stacked(stack),
         mask=mask,

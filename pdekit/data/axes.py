@@ -58,7 +58,7 @@ def grid_of(
     sides_of(boundary, chosen, AXES)
     if given.axes is None or min(shape, default=0) < 2:
         if extent is None:
-            raise ValueError("expected the lengths of the box, got none; give from_arrays(extent=(Lx, ...))")
+            raise ValueError("expected the lengths of the box, got none; give extent=(Lx, ...)")
         return Grid(shape, tuple(extent), tuple(origin), chosen)
     lengths, ends = [], []
     for name, values, entry in zip(AXES, given.axes, chosen, strict=False):

@@ -13,13 +13,17 @@ from pdekit.fields import AXES, Field
 CHANNEL = ("field", "channel")
 
 
-def read_xarray(data: xr.Dataset | xr.DataArray) -> Given:
+def read_xarray(data: xr.Dataset | xr.DataArray, gaps: bool = False) -> Given:
     """The split in an xarray object.
 
     A Dataset has one variable for each field, dims (sample, time, x, y, z). Variables (sample, x, y, z) next to fields
     with a time axis are coefficients, and variables (sample) parameters. A DataArray has a dimension "field", or is one
     field. Points that are NaN in all frames are outside the mask; a warning says so. Dates become seconds after the
     first one.
+
+    Args:
+        data: the object.
+        gaps: whether NaN is a value like others, that of a forecast that has diverged, and says nothing of a mask.
 
     Raises:
         ValueError: on other dimensions, duplicate names, or NaN that comes and goes.
@@ -55,7 +59,7 @@ def read_xarray(data: xr.Dataset | xr.DataArray) -> Given:
             fields = None
     known = all(axis in data.coords for axis in space)
     return Given(
-        *_masked(values),
+        *((values, None) if gaps else _masked(values)),
         fields=fields,
         times=times_in(data),
         axes=tuple(real(data.coords[axis].values, axis) for axis in space) if known and space else None,

@@ -70,6 +70,19 @@ def read_arrays(data: Any) -> Given:
     return Given(np.where(absent, 0, values.data), mask=None if not absent.any() else steady_mask(~absent))
 
 
+def is_numpy_file(path: str | Path) -> bool:
+    """Return whether a file is a ``.npy`` array, or an archive of such arrays without coordinates."""
+    try:
+        with open(path, "rb") as file:
+            if file.read(6) == b"\x93NUMPY":
+                return True
+        with zipfile.ZipFile(path) as archive:
+            found = archive.namelist()
+    except (*FAULTS, *ZIP_FAULTS):
+        return False
+    return bool(found) and all(name.endswith(".npy") for name in found) and "x.npy" not in found
+
+
 def load(path: str | Path) -> Any:
     """The content of a ``.npy`` file, or the arrays of a ``.npz`` file by name; pickled objects are refused."""
     try:

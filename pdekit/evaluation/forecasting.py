@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pdekit.evaluation.memory import peak_bytes
+from pdekit.evaluation.stored_forecasts import StoredForecasts
 from pdekit.fields import Problem, Trajectory, n_values
 from pdekit.models.base import Stepper, Surrogate
 from pdekit.models.baselines.simulator import SimulatorBaseline
@@ -65,7 +66,7 @@ class Contender:
         kind: "surrogate", "baseline" or "solver".
         seed: with the number of the member, the seed of its forecasts.
         members: ensemble members of a stochastic surrogate; a surrogate that does not declare itself `stochastic`,
-            a baseline and a solver make one.
+            a baseline and a solver make one. Stored forecasts have as many as are stored, but no more than these.
         device: device of the forecasts.
     """
 
@@ -81,6 +82,9 @@ class Contender:
         self.name, self.kind, self.device = name, kind, device
         self.model = model.to(device).eval()
         self.members = members if kind == "surrogate" and model.stochastic else 1
+        self.measured = True  # False of forecasts that were made elsewhere: reading them is not what they cost
+        if isinstance(model, StoredForecasts):
+            self.members, self.measured = min(members, model.members), False
         self.generators = [torch.Generator().manual_seed(derived_seed(seed, m)) for m in range(self.members)]
         self.history = model.window[0]
         self.parameters = sum(p.numel() for p in model.parameters())
@@ -112,8 +116,10 @@ class Contender:
     def warm_up(self, given: Trajectory, t: Tensor, forcing: Forcing = unforced) -> None:
         """Short forecasts that leave no timing: the first call compiles, plans and fills caches.
 
-        One more frame of one sample shows how much memory a forecast takes.
+        One more frame of one sample shows how much memory a forecast takes. Nothing is made of stored forecasts.
         """
+        if not self.measured:
+            return
         kept = list(self.timings)
         next(self.forecast(given, t[:, :1], forcing, 1))
         one = slice(0, 1)
@@ -128,8 +134,10 @@ class Contender:
     def seconds_per_forecast(self, size: int) -> float:
         """Median seconds of one member of one sample, over the forecasts that were made of ``size`` samples together.
 
-        Batches of another size (the last one, if samples are left over) are not counted.
+        Batches of another size (the last one, if samples are left over) are not counted. NaN of stored forecasts.
         """
+        if not self.measured:
+            return float("nan")
         return float(np.median([timing.seconds for timing in self.timings if timing.samples == size]))
 
     def seconds_with(self, size: int, given: Trajectory, t: Tensor, forcing: Forcing = unforced) -> float:
@@ -137,8 +145,10 @@ class Contender:
 
         Of a long forecast only the beginning is made: m of its N stretches (frames, for a stepper), and one alone. All
         further ones cost the same, so that it takes T(m) + (N - m) (T(m) - T(1)) / (m - 1). Each T is the median of
-        `REPEATS`.
+        `REPEATS`. NaN of stored forecasts.
         """
+        if not self.measured:
+            return float("nan")
         which = torch.arange(size) % len(given)
         several, block = given.samples(which), block_size(self.model.problem, size)
         stretch = self.stretch(1)
@@ -176,7 +186,7 @@ class Contender:
         n = t.shape[1]
         size = size or n
         given, t, cost = given.to(self.device), t.to(self.device), _Cost()
-        streams = [self._timed(self._stretches(given, t, forcing, size, g), cost) for g in self.generators]
+        streams = [self._timed(self._stretches(given, t, forcing, size, m), cost) for m in range(self.members)]
         held: list[Tensor] = []
         for start in range(0, n, size):
             wanted = min(size, n - start)
@@ -190,11 +200,12 @@ class Contender:
                 )
             yield block
 
-    def _stretches(
-        self, given: Trajectory, t: Tensor, forcing: Forcing, size: int, generator: torch.Generator
-    ) -> Iterator[Tensor]:
+    def _stretches(self, given: Trajectory, t: Tensor, forcing: Forcing, size: int, member: int) -> Iterator[Tensor]:
         """One member's frames, as many at once as the model makes."""
-        state, stretch = _last(given, self.history), self.stretch(size)
+        if isinstance(self.model, StoredForecasts):
+            yield from self.model.replay(member, given.index.tolist(), t, size)
+            return
+        state, stretch, generator = _last(given, self.history), self.stretch(size), self.generators[member]
         if isinstance(self.model, SimulatorBaseline):  # never stopped: its own grid and precision know more
             yield from self.model.march(state, t, stretch)
             return

@@ -21,6 +21,8 @@ from pdekit.simulators.base import Refinement
 from pdekit.simulators.stepping import Stepping
 
 BASELINES: dict[str, Callable[[Problem], Surrogate]] = {"persistence": Persistence, "mean": Mean}
+LEARNT = ("mean", "nearest neighbour", "POD regression")
+"""Those that are calibrated on training data."""
 OF_STEADY: dict[str, Callable[[Problem], Surrogate]] = {"nearest neighbour": Nearest, "POD regression": PODRegression}
 """Further ones, of steady problems."""
 
@@ -29,23 +31,25 @@ SMALLEST = 8
 
 
 def baselines(
-    problem: Problem, training: Callable[[], Iterable[Trajectory]]
+    problem: Problem, training: Callable[[], Iterable[Trajectory]] | None
 ) -> tuple[dict[str, Surrogate], dict[str, str]]:
     """Baselines by name, calibrated on the training split; and the reason for each that is not defined.
 
     Args:
         problem: problem to forecast.
-        training: gives batches of the training split, once each time it is called.
+        training: gives batches of the training split, once each time it is called; None if there are none.
     """
     defined: dict[str, Surrogate] = {}
     absent: dict[str, str] = {}
     for name, make in (BASELINES | (OF_STEADY if problem.steady else {})).items():
         try:
             model = make(problem)
+            if training is None and name in LEARNT:
+                raise ValueError("no training data were given to calibrate it; give train=")
         except ValueError as reason:
             absent[name] = str(reason)
             continue
-        model.calibrate(training())
+        model.calibrate(() if training is None else training())
         defined[name] = model
     return defined, absent
 

@@ -125,7 +125,7 @@ def evaluate_models(
 def with_opponents(
     models: Mapping[str, Surrogate],
     problem: Problem,
-    calibration: Callable[[], Iterator[Trajectory]],
+    calibration: Callable[[], Iterator[Trajectory]] | None,
     settings: Evaluation,
     recipe: BaseRecipe | None,
     spent: Mapping[str, Spent],

@@ -73,6 +73,11 @@ class Row:
     verdict: Verdict | None = None
     seeds: tuple[str, ...] = ()
 
+    @property
+    def priced(self) -> bool:
+        """False of forecasts that were made elsewhere, whose cost is not known."""
+        return self.seconds == self.seconds
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -121,7 +126,7 @@ def summarise(scores: xr.Dataset) -> Summary:
     solvers = tuple(row for row in rows.values() if row.kind == "solver")
     floor = floor_at(scores, compared)
     front = Front.of(((s.seconds, s.errors[at].median) for s in solvers if s.forecasting[at]), floor)
-    for name in surrogates if solvers else ():
+    for name in [name for name in surrogates if solvers and rows[name].priced]:
         rows[name] = _judged(scores, rows[name], at, front, floor)
     chosen: tuple[Row, ...] = ()
     if solvers:
@@ -130,7 +135,9 @@ def summarise(scores: xr.Dataset) -> Summary:
     missing = tuple(Row(name, "absent", reason) for name, reason in json.loads(scores.attrs["absent"]).items())
     ordinary = tuple(row for row in rows.values() if row.kind != "solver")
     times = tuple(float(t) for t in scores.time.values[list(frames)])
-    seeds = tuple(_judged(scores, row, at, front, floor) if solvers else row for row in _seeds(scores, ordinary))
+    seeds = tuple(
+        _judged(scores, row, at, front, floor) if solvers and row.priced else row for row in _seeds(scores, ordinary)
+    )
     steady = n == 1 and not scores.attrs.get("history")
     return Summary(seeds + ordinary + chosen + missing, solvers, frames, times, at, front, steady)
 
@@ -234,17 +241,19 @@ def _thinned(frames: tuple[int, ...], needed: set[int]) -> tuple[int, ...]:
 def _chosen_solvers(surrogate: Row, solvers: tuple[Row, ...], at: int) -> tuple[Row, ...]:
     """The most accurate solver that is not more expensive, and the cheapest that is not worse; a row says if none is.
 
-    Solvers that have failed by then are left out, unless all have: their errors are alike and say nothing.
+    Solvers that have failed by then are left out, unless all have: their errors are alike and say nothing. Next to
+    forecasts of unknown cost, the most accurate of all is shown.
     """
     error = surrogate.errors[at].median
     left = [s for s in solvers if s.forecasting[at]] or solvers
-    not_dearer = [s for s in left if s.seconds <= surrogate.seconds]
+    not_dearer = [s for s in left if not s.seconds > surrogate.seconds]
+    most = "most accurate not more expensive" if surrogate.priced else "most accurate"
     not_worse = [s for s in left if s.errors[at].median <= error]
     accurate = min(not_dearer, key=lambda s: (s.errors[at].median, s.seconds), default=None)
     cheapest = min(not_worse, key=lambda s: s.seconds, default=None)
     if accurate is not None and accurate is cheapest:
-        return (_noted(accurate, "most accurate not more expensive, cheapest not worse"),)
-    first = _noted(accurate, "most accurate not more expensive") if accurate else None
+        return (_noted(accurate, f"{most}, cheapest not worse"),)
+    first = _noted(accurate, most) if accurate else None
     second = _noted(cheapest, "cheapest not worse") if cheapest else None
     return (
         first or Row("solver, not more expensive", "absent", "every solver of the sweep takes longer"),
@@ -281,6 +290,7 @@ def sentence(summary: Summary, scores: xr.Dataset) -> str:
     text += "."
     if row.diverged:
         text += f" {row.diverged:.0%} of its forecasts diverge."
+    text += "" if row.priced else " What it costs is not known."
     return text + _verdict(summary, row) + _compared(summary, row, scores) + _warning(scores)
 
 

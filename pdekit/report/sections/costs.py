@@ -163,6 +163,9 @@ def _verdict(scores: xr.Dataset, row: Row, accuracy: Accuracy, front: Front, bou
     training = training_seconds(scores, row)
     data = float(scores.attrs.get("data_seconds", math.nan))
     error, bounded = accuracy.error(row.name), accuracy.values[row.name][1]
+    if not row.priced:
+        equal = None if bounded else front.seconds_at(max(error, accuracy.floor))
+        return Verdict(row.name, row.seconds, equal, False, False, False, training, data, unknown=True)
     if bounded:
         return Verdict(row.name, row.seconds, None, False, False, False, training, data, unknown=True)
     beyond = bounds if bounds != front else None
@@ -185,12 +188,12 @@ def cost_chart(summary: Summary, accuracy: Accuracy, front: Front, shown: dict[s
     written = sum(row.kind == "surrogate" for row in summary.rows) <= 2
     for row in summary.rows:
         value = accuracy.values.get(row.name, (math.nan, False))[0]
-        if row.kind == "surrogate":
+        if row.kind == "surrogate" and row.priced:
             panel.points(
                 np.array([1000 * row.seconds]), np.array([value]), shown[row.name], [row.name], diamond=True,
                 written=written, size=6,
             )  # fmt: skip
-        elif row.kind == "baseline":
+        elif row.kind in ("surrogate", "baseline"):
             panel.level(value, shown[row.name], 1.2, f"{row.name}: {number(value)}")
     return panel.svg()
 
@@ -215,6 +218,8 @@ def _table(summary: Summary, accuracy: Accuracy, verdicts: list[Verdict]) -> Tab
 
 def said(verdict: Verdict) -> str:
     """Words for the result of a surrogate compared with the solvers."""
+    if verdict.seconds != verdict.seconds:
+        return "its cost is not known"
     if verdict.dominated:
         return "dominated"
     if verdict.failed and verdict.more_accurate:
