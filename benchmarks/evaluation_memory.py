@@ -22,7 +22,7 @@ machine.prepare()
 
 import torch  # noqa: E402
 
-from pdekit.evaluation.loop import evaluate  # noqa: E402
+from pdekit.evaluation.loop import judge_models  # noqa: E402
 from pdekit.evaluation.references.choose import reference_for  # noqa: E402
 from pdekit.evaluation.setup import Context, Models, Sampling, Scoring  # noqa: E402
 from pdekit.fields import Grid, Trajectory  # noqa: E402
@@ -78,7 +78,7 @@ def measure(trajectories: int, frames: int, points: int) -> None:
         solver = {"solver": Solver(source.problem, points // 2, 0.06)}
         rows = Models({"fno": fno}, {"persistence": Persistence(source.problem), "mean": mean}, solver)
         reference, sampling = reference_for(source, recipe, frames + 1), Sampling(horizon=frames)
-        evaluate(rows, reference, folder, sampling, Scoring(), Context(), progress=False).close()
+        judge_models(rows, reference, folder, sampling, Scoring(), Context(), progress=False).close()
         written = (Path(folder) / "scores.nc").stat().st_size / 2**20
     print(
         f"{trajectories} trajectories, {frames} frames, {points} x {points}: {before:.0f} MiB before, "

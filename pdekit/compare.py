@@ -76,7 +76,7 @@ def compare(runs: list[Path], folder: Path) -> str:
     from pdekit.report.summary import closing_lines, summarise
     from pdekit.report.tables import latex, markdown
 
-    left_out = merge(runs, folder, {run: configuration(run) for run in runs})
+    left_out = merge(runs, folder, {run: compared_configuration(run) for run in runs})
     with xr.open_dataset(folder / "scores.nc", engine="h5netcdf") as scores:
         table = summarise(scores)
         (folder / "table.md").write_text(markdown(table), encoding="utf-8")
@@ -85,7 +85,7 @@ def compare(runs: list[Path], folder: Path) -> str:
         return "\n".join([*lines, closing_lines(table, scores), f"report: {write_report(folder)}"])
 
 
-def configuration(run: Path) -> dict[str, Any] | None:
+def compared_configuration(run: Path) -> dict[str, Any] | None:
     """Return the configuration of a run without its seeds and folders; None if the run stores none."""
     path = run / "config.yaml"
     if not path.is_file():

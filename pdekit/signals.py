@@ -1,7 +1,7 @@
 """Numbers that vary in time: values of boundary conditions.
 
     Harmonic(mean, amplitude, frequency, phase)   mean + amplitude sin(2 pi frequency t + phase)
-    Table(times, values)                          straight lines between given values
+    TableSignal(times, values)                          straight lines between given values
 
 Each has a short text, which configurations use: "harmonic 20 5 0.5", "table 0:20 1:25 4:22".
 """
@@ -68,16 +68,16 @@ class Harmonic(Signal):
 
 
 @dataclass(frozen=True)
-class Table(Signal):
+class TableSignal(Signal):
     """Straight lines between values at given times; constant before the first time and after the last.
 
     Args:
         times: increasing.
         values: one for each time.
 
-    >>> Table((0, 1, 4), (20, 26, 20))(torch.tensor([-1.0, 0.5, 2.0, 9.0]))
+    >>> TableSignal((0, 1, 4), (20, 26, 20))(torch.tensor([-1.0, 0.5, 2.0, 9.0]))
     tensor([20., 23., 24., 20.])
-    >>> str(Table((0, 1), (20, 25.5)))
+    >>> str(TableSignal((0, 1), (20, 25.5)))
     'table 0:20 1:25.5'
     """
 
@@ -111,7 +111,7 @@ class Table(Signal):
 
 def is_signal(text: str) -> bool:
     """Return whether a text begins like that of a signal."""
-    return text.split(" ")[0] in (Harmonic.word, Table.word)
+    return text.split(" ")[0] in (Harmonic.word, TableSignal.word)
 
 
 def signal_of(text: str) -> Signal:
@@ -121,14 +121,14 @@ def signal_of(text: str) -> Signal:
         ValueError: if there is none of that text.
 
     >>> signal_of("table 0:20 1:25.5")
-    Table(times=(0.0, 1.0), values=(20.0, 25.5))
+    TableSignal(times=(0.0, 1.0), values=(20.0, 25.5))
     """
     word, *parts = text.split()
     if word == Harmonic.word and len(parts) in (3, 4):
         return Harmonic(*(_finite(part, word) for part in parts))
-    if word == Table.word and parts and all(part.count(":") == 1 for part in parts):
+    if word == TableSignal.word and parts and all(part.count(":") == 1 for part in parts):
         times, values = zip(*([_finite(one, word) for one in part.split(":")] for part in parts), strict=True)
-        return Table(times, values)
+        return TableSignal(times, values)
     raise ValueError(
         f"expected 'harmonic MEAN AMPLITUDE FREQUENCY [PHASE]' or 'table TIME:VALUE TIME:VALUE ...', got {text!r}; "
         "correct the value"

@@ -18,22 +18,4 @@ MANY_ARGUMENTS = {
 CYCLES = []
 
 # public functions and classes that share their name, and in how many files
-DUPLICATE_NAMES = {
-    "Axis": 2,
-    "Channels": 2,
-    "Operator": 2,
-    "Stored": 2,
-    "Table": 2,
-    "Wave": 2,
-    "analyse": 2,
-    "check_problem": 2,
-    "configuration": 2,
-    "evaluate": 3,
-    "interpolated": 2,
-    "load": 2,
-    "mask_of": 2,
-    "member": 2,
-    "read_arrays": 2,
-    "rounded": 2,
-    "synthesise": 3,
-}
+DUPLICATE_NAMES: dict[str, int] = {}

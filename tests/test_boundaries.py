@@ -13,7 +13,7 @@ from pdekit.data.layout import problem_from_plain, problem_to_plain
 from pdekit.data.writer import write_split
 from pdekit.fields import Field, Grid, Points, Problem, Trajectory
 from pdekit.plain import from_plain, to_plain
-from pdekit.signals import Harmonic, Table
+from pdekit.signals import Harmonic, TableSignal
 
 ALL = (
     Periodic(),
@@ -24,8 +24,8 @@ ALL = (
     Neumann(Harmonic(0.0, 2.5, 0.5, 1e-3)),
     Robin(2.0, 0.5, 40.0),
     Robin(-1.5e-7, 1.0),
-    Robin(0.0, 0.6, Table((0.0, 1.5), (20.0, -3e-5))),
-    Dirichlet(Table((0.0, 1.0, 2.0), (0.0, 1.0, 0.0))),
+    Robin(0.0, 0.6, TableSignal((0.0, 1.5), (20.0, -3e-5))),
+    Dirichlet(TableSignal((0.0, 1.0, 2.0), (0.0, 1.0, 0.0))),
     Wall(),
     Wall("no_slip"),
     Wall("free_slip"),

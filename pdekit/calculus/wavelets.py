@@ -81,7 +81,7 @@ def _synthesis(n: int, taps: Sequence[float], mode: str) -> np.ndarray:
     return matrix
 
 
-def analyse(
+def wavelet_bands(
     u: Float[Tensor, "batch channel *axes"], name: str, modes: Sequence[str]
 ) -> Float[Tensor, "batch band channel *coarse"]:
     """Return the 2^d bands of u; band b has bit d - 1 - i set where axis i was high-pass filtered.
@@ -94,7 +94,7 @@ def analyse(
     Raises:
         ValueError: on an unknown wavelet or mode, or an odd number of points on a periodized axis.
 
-    >>> [round(c, 3) for c in analyse(torch.ones(1, 1, 4), "haar", ("periodized",)).flatten().tolist()]
+    >>> [round(c, 3) for c in wavelet_bands(torch.ones(1, 1, 4), "haar", ("periodized",)).flatten().tolist()]
     [1.414, 1.414, 0.0, 0.0]
     """
     bands = [u]
@@ -104,13 +104,13 @@ def analyse(
     return torch.stack(bands, 1)
 
 
-def synthesise(
+def from_wavelet_bands(
     bands: Float[Tensor, "batch band channel *coarse"], name: str, modes: Sequence[str], shape: Sequence[int]
 ) -> Float[Tensor, "batch channel *axes"]:
-    """Return the fields of given bands, the inverse of `analyse`.
+    """Return the fields of given bands, the inverse of `wavelet_bands`.
 
     Args:
-        bands: bands in the order of `analyse`.
+        bands: bands in the order of `wavelet_bands`.
         name: name of the wavelet.
         modes: boundary mode of each axis.
         shape: points of each axis.

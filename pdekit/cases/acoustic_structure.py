@@ -13,10 +13,10 @@ import numpy as np
 from pdekit.cases.base import Case, Draw, Solved, coupling_strength
 from pdekit.cases.finite_elements import (
     Ellipse,
-    evaluate,
     real_and_imaginary,
     require_ngsolve,
     square_mesh,
+    values_on_grid,
 )
 from pdekit.fields import Grid
 from pdekit.pdes.acoustic_structure import AcousticStructure
@@ -125,9 +125,9 @@ class Sound:
 
     def sample(self, grid: Grid) -> Solved:
         """The fields and the density at the points of a grid, each zero outside of its material."""
-        pressure, water = evaluate([self.pressure], self.mesh, grid, ["outside"])
-        density, _ = evaluate([self.density], self.mesh, grid, ["outside"])
-        solid, disc = evaluate([*self.stress, self.load], self.mesh, grid, ["inside"])
+        pressure, water = values_on_grid([self.pressure], self.mesh, grid, ["outside"])
+        density, _ = values_on_grid([self.density], self.mesh, grid, ["outside"])
+        solid, disc = values_on_grid([*self.stress, self.load], self.mesh, grid, ["inside"])
         mask = np.stack([water] * 2 + [disc] * 10)
         return Solved(real_and_imaginary(np.concatenate((pressure, solid)))[None], density, mask)
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pdekit.cases.base import Case, Draw, Solved, coupling_strength
-from pdekit.cases.finite_elements import Ellipse, evaluate, require_ngsolve, square_mesh
+from pdekit.cases.finite_elements import Ellipse, require_ngsolve, square_mesh, values_on_grid
 from pdekit.fields import Grid
 from pdekit.pdes.electro_osmosis import ElectroOsmosis
 
@@ -94,7 +94,7 @@ class Plate:
 
     def sample(self, grid: Grid) -> Solved:
         """The fields and the conductivity at the points of a grid, zero in the hole."""
-        u, mask = evaluate([self.potential, self.velocity, self.conductivity], self.mesh, grid)
+        u, mask = values_on_grid([self.potential, self.velocity, self.conductivity], self.mesh, grid)
         return Solved(u[None, :3], u[3:], np.broadcast_to(mask, (3, *grid.shape)))
 
     def _diffusion(self, diffusivity: Any, sides: dict[str, float], flux: Any, order: int) -> Any:

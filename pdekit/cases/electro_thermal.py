@@ -12,10 +12,10 @@ import numpy as np
 from pdekit.cases.base import Case, Draw, Solved, coupling_strength
 from pdekit.cases.finite_elements import (
     Ellipse,
-    evaluate,
     real_and_imaginary,
     require_ngsolve,
     square_mesh,
+    values_on_grid,
 )
 from pdekit.fields import Grid
 from pdekit.pdes.electro_thermal import VACUUM_PERMITTIVITY, ElectroThermal
@@ -150,9 +150,9 @@ class WarmPlate:
 
     def sample(self, grid: Grid) -> Solved:
         """The fields and the coefficients at the points of a grid on the plate."""
-        field, _ = evaluate([self.total], self.mesh, grid, self.parts, LENGTH / 2)
+        field, _ = values_on_grid([self.total], self.mesh, grid, self.parts, LENGTH / 2)
         rest = [self.rise, self.prefactor, self.conduction]
-        others, _ = evaluate(rest, self.mesh, grid, self.parts, LENGTH / 2)
+        others, _ = values_on_grid(rest, self.mesh, grid, self.parts, LENGTH / 2)
         return Solved(np.concatenate((real_and_imaginary(field), others[:1]))[None], others[1:])
 
     def _iterate(self) -> None:

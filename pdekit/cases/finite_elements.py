@@ -143,7 +143,7 @@ ON_SIDE = 1e-9
 """Share of a length within which a point is on a side."""
 
 
-def evaluate(
+def values_on_grid(
     functions: Sequence[Any],
     mesh: Any,
     grid: Grid,

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from pdekit.cases.base import Case, Draw, Solved, coupling_strength
-from pdekit.cases.finite_elements import evaluate, require_ngsolve
+from pdekit.cases.finite_elements import require_ngsolve, values_on_grid
 from pdekit.cases.newton import CLOSE, continuation, newton
 from pdekit.fields import Grid
 from pdekit.pdes.magnetohydrodynamics import SMALL, Magnetohydrodynamics
@@ -75,7 +75,7 @@ class MagnetohydrodynamicsCase(Case):
         r2 = (ng.x - pde.field_x) ** 2 + (ng.y - pde.field_y) ** 2
         field = pde.field_peak * ng.exp(-r2 / (2 * pde.field_width**2))
         duct = Duct(mesh, pde, field, self.speed, self.current, self.order)
-        values, inside = evaluate([duct.current, duct.velocity, duct.pressure, field], mesh, grid)
+        values, inside = values_on_grid([duct.current, duct.velocity, duct.pressure, field], mesh, grid)
         if not inside.all():
             raise ValueError(
                 f"expected a grid within the duct, {EXTENT} m about the origin, got {grid}; correct the grid"

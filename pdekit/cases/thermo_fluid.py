@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pdekit.cases.base import Case, Draw, Solved, coupling_strength
-from pdekit.cases.finite_elements import Ellipse, evaluate, require_ngsolve, square_mesh
+from pdekit.cases.finite_elements import Ellipse, require_ngsolve, square_mesh, values_on_grid
 from pdekit.cases.newton import CLOSE, TOLERANCE, continuation, newton
 from pdekit.fields import Grid
 from pdekit.pdes.thermo_fluid import ThermoFluid
@@ -67,8 +67,8 @@ class ThermoFluidCase(Case):
         ng = require_ngsolve()
         source = mesh.MaterialCF({"inside": pde.heat * ng.exp(ng.x + ng.y)}, default=0.0)
         flow = Convection(mesh, pde, source, {"left": 0.0, "right": 0.0}, self.order)
-        velocity, in_air = evaluate([flow.velocity, flow.pressure], mesh, grid, ["outside"])
-        warmth, everywhere = evaluate([flow.rise, source], mesh, grid)
+        velocity, in_air = values_on_grid([flow.velocity, flow.pressure], mesh, grid, ["outside"])
+        warmth, everywhere = values_on_grid([flow.rise, source], mesh, grid)
         u = np.stack((velocity[0], velocity[1], warmth[0], velocity[2]))
         return Solved(u[None], warmth[1:], np.stack((in_air, in_air, everywhere, in_air)))
 

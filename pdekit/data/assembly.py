@@ -13,8 +13,8 @@ import xarray as xr
 from pdekit.data.axes import check_points, grid_of, times_of
 from pdekit.data.description import Description
 from pdekit.data.from_xarray import read_xarray
-from pdekit.data.given import Given, read_arrays
-from pdekit.data.inputs import by_split, column, mask_of, narrowed, unit_of
+from pdekit.data.given import Given, read_split
+from pdekit.data.inputs import by_split, column, mask_array, narrowed, unit_of
 from pdekit.fields import Field, Grid, Problem, Trajectory
 
 
@@ -47,7 +47,7 @@ def batches_of(
 
 
 def _read(data: Any) -> Given:
-    return read_xarray(data) if isinstance(data, (xr.Dataset, xr.DataArray)) else read_arrays(data)
+    return read_xarray(data) if isinstance(data, (xr.Dataset, xr.DataArray)) else read_split(data)
 
 
 def _channels(train: Given, fields: Sequence[str | Field] | None) -> tuple[Field, ...]:
@@ -118,7 +118,7 @@ def _with_inputs(given: Given, coeffs: Mapping[str, Any], params: Mapping[str, A
     if mask is None:
         return given
     n, _, *rest = given.values.shape
-    there = mask_of(mask, (n, *rest))
+    there = mask_array(mask, (n, *rest))
     return dataclasses.replace(given, mask=there, values=np.where(there[:, None], given.values, 0))
 
 

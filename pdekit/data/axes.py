@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pdekit.boundaries import Ends, sides_of
-from pdekit.data.ends import JUMP, jump, layout_of, rounded
+from pdekit.data.ends import JUMP, jump, layout_of, short_decimal
 from pdekit.data.given import Given
 from pdekit.fields import AXES, LAYOUTS, Grid
 
@@ -64,8 +64,9 @@ def grid_of(
     for name, values, entry in zip(AXES, given.axes, chosen, strict=False):
         h = spacing(values, name)
         rounding = 4 * float(np.finfo(values.dtype).eps * abs(values).max())
-        lower = rounded(float(values[0]) - (h / 2 if entry == "cells" else 0.0), rounding)
-        lengths.append(rounded(h * (len(values) - 1 if entry == "nodes" else len(values)), len(values) * rounding))
+        lower = short_decimal(float(values[0]) - (h / 2 if entry == "cells" else 0.0), rounding)
+        n = len(values) - 1 if entry == "nodes" else len(values)
+        lengths.append(short_decimal(h * n, len(values) * rounding))
         ends.append(lower)
     found = Grid(shape, tuple(lengths), tuple(ends), chosen)
     if extent is None and not origin:

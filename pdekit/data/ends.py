@@ -46,10 +46,10 @@ def readings(first: float, last: float, step: float) -> dict[str, int]:
     }
 
 
-def rounded(value: float, tolerance: float) -> float:
+def short_decimal(value: float, tolerance: float) -> float:
     """Return the short decimal, or short multiple of pi, that a coordinate was rounded from; else the value itself.
 
-    >>> rounded(0.99999994, 1e-6), rounded(6.2831855, 1e-6) == 2 * pi, rounded(1 / 3, 1e-9) == 1 / 3
+    >>> short_decimal(0.99999994, 1e-6), short_decimal(6.2831855, 1e-6) == 2 * pi, short_decimal(1 / 3, 1e-9) == 1 / 3
     (1.0, True, True)
     """
     for form in (0.0, float(f"{value:.6g}"), float(f"{value / pi:.3g}") * pi):

@@ -43,14 +43,14 @@ class Given:
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_arrays(data: Any) -> Given:
+def read_split(data: Any) -> Given:
     """The split in an array, a tensor, or a ``.npy`` or ``.npz`` file (several arrays of an archive are the fields).
 
     Raises:
         ValueError: if the values are not real numbers, have too few axes, or a mask changes in time.
     """
     if isinstance(data, (str, Path)):
-        data = load(data)
+        data = load_numpy(data)
         if isinstance(data, dict) and len(data) == 1:
             (data,) = data.values()
         elif isinstance(data, dict):
@@ -83,7 +83,7 @@ def is_numpy_file(path: str | Path) -> bool:
     return bool(found) and all(name.endswith(".npy") for name in found) and "x.npy" not in found
 
 
-def load(path: str | Path) -> Any:
+def load_numpy(path: str | Path) -> Any:
     """The content of a ``.npy`` file, or the arrays of a ``.npz`` file by name; pickled objects are refused."""
     try:
         loaded = np.load(path, allow_pickle=False)
@@ -100,7 +100,7 @@ def load(path: str | Path) -> Any:
 def real(data: Any, name: str = "the array") -> np.ndarray:
     """An array of real numbers, masked if it was; integers become float64, bfloat16 becomes float32."""
     if isinstance(data, (str, Path)):
-        data = load(data)
+        data = load_numpy(data)
     if isinstance(data, torch.Tensor):
         data = data.detach().cpu()
         data = (data.float() if data.dtype == torch.bfloat16 else data).numpy()

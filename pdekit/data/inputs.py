@@ -92,7 +92,7 @@ def _ordered(name: str, value: xr.DataArray, grid: Grid | None) -> np.ndarray:
     return value.transpose(*dims).values
 
 
-def mask_of(value: Any, shape: tuple[int, ...]) -> np.ndarray:
+def mask_array(value: Any, shape: tuple[int, ...]) -> np.ndarray:
     """A mask "*space", "sample *space" or "sample channel *space" as truth values of shape ``shape``.
 
     Raises:

@@ -34,7 +34,7 @@ ROUNDED = 1e-3
 """Share by which a stored time of the reference's check may differ from the true one."""
 
 
-def evaluate(
+def judge_models(
     models: Models,
     reference: Reference,
     folder: Path | str,
@@ -53,7 +53,7 @@ def evaluate(
 
     Args:
         models: the rows of the table.
-        reference: the reference: `Stored` frames of a source, or a `Continued` reference.
+        reference: the reference: a `StoredReference`, or a `Continued` reference.
         folder: folder of the files, which appear whole or not at all.
         sampling: choice of the forecasts.
         scoring: choice of the scores, and of the forecasts to keep.

@@ -21,7 +21,7 @@ from pdekit.evaluation.judges.base import Judge, Setup
 from pdekit.evaluation.judges.catalogue import JUDGES
 from pdekit.evaluation.judges.catalogue import NEEDED as NEEDED_JUDGES
 from pdekit.evaluation.judges.coupling import uncoupled_test
-from pdekit.evaluation.loop import evaluate
+from pdekit.evaluation.loop import judge_models
 from pdekit.evaluation.opponents import baselines, solver_rows
 from pdekit.evaluation.references.choose import on_grid, reference_for
 from pdekit.evaluation.request import check_request
@@ -115,7 +115,7 @@ def evaluate_models(
         table=table,
         uncoupled=uncoupled_test(recipe, origin.base) if settings.coupling else None,
     )
-    with evaluate(
+    with judge_models(
         rows, reference, folder, sampling_of(settings), scoring, context, device, settings.progress
     ) as scores:
         report = write_report(folder, sections)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pdekit.calculus.wavelet_filters import wavelet as filters
-from pdekit.calculus.wavelets import analyse, coefficients, synthesise
+from pdekit.calculus.wavelets import coefficients, from_wavelet_bands, wavelet_bands
 from pdekit.fields import Grid
 
 SMALLEST = 1e-6  # of the largest scale: a band below it is rounding
@@ -86,12 +86,12 @@ class Bands(nn.Module):
         """Return the frames of scaled bands."""
         bands = (bands * self._scales(bands)).unflatten(1, (self.n_bands, -1))
         shape = (n_times,) * self.in_time + tuple(space)
-        u = bands[:, 0] if self.wavelet is None else synthesise(bands, self.wavelet, self.modes, shape)
+        u = bands[:, 0] if self.wavelet is None else from_wavelet_bands(bands, self.wavelet, self.modes, shape)
         return u.movedim(2, 1) if self.in_time else u[:, None]
 
     def _analyse(self, u: Tensor) -> Tensor:
         u = u.movedim(1, 2) if self.in_time else u[:, 0]
-        return u if self.wavelet is None else analyse(u, self.wavelet, self.modes).flatten(1, 2)
+        return u if self.wavelet is None else wavelet_bands(u, self.wavelet, self.modes).flatten(1, 2)
 
     def _scales(self, bands: Tensor) -> Tensor:
         return self.scale.to(bands).reshape((-1,) + (1,) * (bands.ndim - 2))

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from pdekit.fields import Grid, Problem, Trajectory
-from pdekit.models.inputs import Channels, forcing_of, from_frame, normalised
+from pdekit.models.inputs import InputChannels, forcing_of, from_frame, normalised
 from pdekit.models.noise import Noise
 from pdekit.models.normaliser import Normaliser
 from pdekit.models.stages import Stage, adam_stage
@@ -144,7 +144,7 @@ class Stepper(Surrogate):
             raise ValueError("expected a problem with a mask for distance=true, got none; set model.distance=false")
         super().__init__(problem, (history, target))
         self.history = history
-        self.channels = Channels(problem, history, history + 1, distance)
+        self.channels = InputChannels(problem, history, history + 1, distance)
         self.normaliser = Normaliser(problem, normalisation)
         self.n_context = self.channels.count
         self.n_params = len(problem.params)
@@ -177,7 +177,7 @@ class Stepper(Surrogate):
         return normalised(batch, self.normaliser)
 
     def context(self, frames: Tensor, given: Trajectory) -> Float[Tensor, "batch channel *space"]:
-        """The channels that a net sees, see `Channels`."""
+        """The channels that a net sees, see `InputChannels`."""
         return self.channels.assembled(frames, given)
 
     @torch.no_grad()

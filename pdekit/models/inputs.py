@@ -19,7 +19,7 @@ from pdekit.nets.condition import Condition
 
 
 @dataclass(frozen=True)
-class Channels:
+class InputChannels:
     """The input channels of a net.
 
     Args:

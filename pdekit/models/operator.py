@@ -17,7 +17,7 @@ from pdekit.calculus.fourier import Fourier
 from pdekit.calculus.resample import resample
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.base import Surrogate, mean_square
-from pdekit.models.inputs import Channels, forcing_of, normalised
+from pdekit.models.inputs import InputChannels, forcing_of, normalised
 from pdekit.models.normaliser import Normaliser
 from pdekit.nets.condition import Condition
 from pdekit.nets.interpolation import interpolate
@@ -82,7 +82,7 @@ class Operator(Surrogate):
             )
         super().__init__(problem, (history, 1 if problem.steady else "all"))
         self.history, self.n_points, self.shifts = history, n_points, shifts
-        self.channels = Channels(problem, history, problem.n_frames)
+        self.channels = InputChannels(problem, history, problem.n_frames)
         self.sensors = problem.grid.resized(sensors or problem.grid.shape)
         self.span = 0.0 if problem.steady else (problem.n_frames - history) * problem.dt
         self.normaliser = Normaliser(problem)
@@ -163,7 +163,7 @@ class Operator(Surrogate):
         return u.expand(members, *u.shape)
 
     def inputs(self, batch: Trajectory) -> tuple[Tensor, Condition | None]:
-        """Return the input channels of the branch at the sensors, and the condition of the net, see `Channels`."""
+        """Return the input channels of the branch at the sensors, and the condition of the net, see `InputChannels`."""
         if self.problem.forcing:
             batch = dataclasses.replace(batch, forcing=held(batch, self.problem.n_frames))
         known = normalised(batch, self.normaliser)

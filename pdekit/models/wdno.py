@@ -22,7 +22,7 @@ from pdekit.diffusion.samplers.exponential import Exponential
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.bands import Bands
 from pdekit.models.base import TICKS, Surrogate, mean_square, repeat, steps_to, time_steps
-from pdekit.models.inputs import Channels, forcing_of, from_frame, normalised
+from pdekit.models.inputs import InputChannels, forcing_of, from_frame, normalised
 from pdekit.models.noise import Noise
 from pdekit.models.normaliser import Normaliser
 
@@ -96,7 +96,7 @@ class WDNO(Surrogate):
         self.path, self.parametrisation = PATHS[path]
         self.sampler = sampler or Exponential("clean", 2)
         self.normaliser = Normaliser(problem)
-        self.channels = Channels(dataclasses.replace(problem, forcing=()), history, 0)
+        self.channels = InputChannels(dataclasses.replace(problem, forcing=()), history, 0)
         self.frames = Bands(problem.grid, wavelet, problem.n_channels, in_time=not problem.steady)
         self.known = Bands(problem.grid, wavelet, self.channels.count, in_time=False)
         self.forcing = Bands(problem.grid, wavelet, len(problem.forcing), in_time=not problem.steady)

@@ -120,7 +120,7 @@ def _bracket(search: _Search, start: Trial, first_step: float) -> tuple[Trial, T
 def _narrow(search: _Search, low: Trial, high: Trial, rounding: float) -> tuple[Trial, Trial | None]:
     """Return (low, accepted): the lowest trial, and an acceptable step if one is found (algorithm 3.6)."""
     while search.may_go_on() and not abs(high.step - low.step) * abs(low.slope) <= rounding:
-        trial = search.at(interpolated(low, high))
+        trial = search.at(cubic_minimum(low, high))
         if not search.enough(trial) or trial.value >= low.value:
             high = trial
             continue
@@ -132,7 +132,7 @@ def _narrow(search: _Search, low: Trial, high: Trial, rounding: float) -> tuple[
     return low, None
 
 
-def interpolated(low: Trial, high: Trial) -> float:
+def cubic_minimum(low: Trial, high: Trial) -> float:
     """The minimum of the cubic through both trials, kept away from the ends; the middle if there is none."""
     middle = 0.5 * (low.step + high.step)
     if not high.finite:

@@ -25,11 +25,11 @@ class SelfScaledBroyden(QuasiNewton):
     """
 
     def coefficients(self, r: float, q: float, b: float) -> Update:
-        phi, tau = member(h=r * q, b=b, n=self.n)
+        phi, tau = family_parameters(h=r * q, b=b, n=self.n)
         return 1 / tau, (r + phi * q * r * r / tau, -phi * r / tau, (phi - 1) / (q * tau))
 
 
-def member(h: float, b: float, n: int) -> tuple[float, float]:
+def family_parameters(h: float, b: float, n: int) -> tuple[float, float]:
     """(phi, tau) of the update; (1, 1), which is BFGS, where the formulas degenerate.
 
     Args:
@@ -37,7 +37,7 @@ def member(h: float, b: float, n: int) -> tuple[float, float]:
         b: s.Bs / y.s with B the inverse of H.
         n: number of parameters.
 
-    >>> member(h=1.0, b=1.0, n=10)
+    >>> family_parameters(h=1.0, b=1.0, n=10)
     (1.0, 1.0)
     """
     c = h * b - 1  # not negative, by Cauchy and Schwarz

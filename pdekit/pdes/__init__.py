@@ -23,7 +23,7 @@ from pdekit.pdes.shallow_water import ShallowWater
 from pdekit.pdes.sine_gordon import SineGordon
 from pdekit.pdes.swift_hohenberg import SwiftHohenberg
 from pdekit.pdes.thermo_fluid import ThermoFluid
-from pdekit.pdes.wave import Wave
+from pdekit.pdes.wave import WaveEquation
 
 __all__ = [
     "PDE",
@@ -53,5 +53,5 @@ __all__ = [
     "SteadyPDE",
     "SwiftHohenberg",
     "ThermoFluid",
-    "Wave",
+    "WaveEquation",
 ]

@@ -15,7 +15,7 @@ from pdekit.pdes.base import Coordinates, ExactSolution, SemilinearPDE, integral
 
 
 @dataclass(frozen=True)
-class Wave(SemilinearPDE):
+class WaveEquation(SemilinearPDE):
     """Waves: small vibrations of a string, a membrane or a gas.
 
     u_t = v, v_t = c^2 laplacian(u) on a periodic box of 1 to 3 dimensions, with displacement u and velocity v. The

@@ -18,7 +18,7 @@ import xarray as xr
 from pdekit.report.charts.colours import LEVELS, Scale, diverging, scales, sequential
 from pdekit.report.charts.curves import Line, Panel
 from pdekit.report.charts.formats import with_unit
-from pdekit.report.charts.scene import PIXELS, Axis, Plane, Scene
+from pdekit.report.charts.scene import PIXELS, Plane, Scene, SceneAxis
 
 STEPS = 4093
 HOLE, DIVERGED, FIRST = 0, 1, 2
@@ -58,8 +58,8 @@ class Viewer:
     inputs: tuple[str, ...]
     data: str
     first: int = 0
-    x: Axis | None = None
-    t: Axis | None = None
+    x: SceneAxis | None = None
+    t: SceneAxis | None = None
     profiles: tuple[tuple[str, str], ...] = ()
 
 
@@ -113,7 +113,7 @@ def viewer(kept: xr.Dataset, scene: Scene, models: list[str]) -> Viewer | None:
     x = scene.axis("x") if kind == "line" else None
     half = (times[-1] - times[0]) / max(1, len(times) - 1) / 2
     label = with_unit("lead time", str(kept.time.attrs.get("units", "1")))
-    t = Axis.of(label, float(times[0] - half), float(times[-1] + half), 6) if kind == "line" else None
+    t = SceneAxis.of(label, float(times[0] - half), float(times[-1] + half), 6) if kind == "line" else None
     return Viewer(
         kind, tuple(scene.fields), tuple(size.models), tuple(range(size.samples)), members, tuple(times.tolist()),
         planes if kind == "map" else (), tuple(scene.inputs) if kind == "map" else (),
@@ -122,7 +122,7 @@ def viewer(kept: xr.Dataset, scene: Scene, models: list[str]) -> Viewer | None:
     )  # fmt: skip
 
 
-def _profile(scene: Scene, field: dict[str, Any], x: Axis) -> tuple[str, str]:
+def _profile(scene: Scene, field: dict[str, Any], x: SceneAxis) -> tuple[str, str]:
     """An empty chart of a field against x, and the ends of its axes, for the script."""
     low, high = field["value"]["low"], field["value"]["high"]
     room = 0.1 * (high - low)

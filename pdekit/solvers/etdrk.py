@@ -14,7 +14,7 @@ from pdekit.pdes.base import SemilinearPDE
 from pdekit.solvers.phi import phi_matrix, phi_scalar
 from pdekit.solvers.spectral import (
     Apply,
-    Operator,
+    ModeOperator,
     SpectralForm,
     diagonal,
     keep_real,
@@ -27,7 +27,7 @@ from pdekit.solvers.traced import traced
 
 VERSION = 3
 Exact = Callable[[Tensor], Apply]
-Weighted = Callable[[Tensor], Operator]
+Weighted = Callable[[Tensor], ModeOperator]
 
 
 def etdrk(

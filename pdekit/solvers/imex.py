@@ -11,7 +11,15 @@ from torch import Tensor
 from pdekit.fields import Grid
 from pdekit.pdes.base import SemilinearPDE
 from pdekit.solvers.runge_kutta import weighted_sum
-from pdekit.solvers.spectral import Operator, SpectralForm, diagonal, keep_real, mode_operator, spectral_form, step_size
+from pdekit.solvers.spectral import (
+    ModeOperator,
+    SpectralForm,
+    diagonal,
+    keep_real,
+    mode_operator,
+    spectral_form,
+    step_size,
+)
 from pdekit.solvers.step import Step
 from pdekit.solvers.tableaux import IMEX
 from pdekit.solvers.traced import traced
@@ -79,7 +87,7 @@ def _used(rows: Sequence[Sequence[float]], weights: Sequence[float]) -> list[boo
     return [bool(b) or any(row[j] for row in rows[j + 1 :]) for j, b in enumerate(weights)]
 
 
-def _solve(form: SpectralForm, weight: float, dt: Any) -> Operator:
+def _solve(form: SpectralForm, weight: float, dt: Any) -> ModeOperator:
     """The inverse of 1 - weight dt L."""
     scaled = form.linear * (weight * (dt.unsqueeze(1) if isinstance(dt, Tensor) else dt))
     n = scaled.shape[1]

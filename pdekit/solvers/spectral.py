@@ -119,7 +119,7 @@ def _source(pde: SemilinearPDE, fourier: Fourier) -> Tensor | None:
 
 
 @dataclass(frozen=True)
-class Operator:
+class ModeOperator:
     """A linear operator on spectra, mode by mode; zero on the modes that are not kept.
 
     Args:
@@ -140,7 +140,7 @@ class Operator:
         return torch.addcmul(plus, u_hat, self.values, value=sign)
 
 
-def mode_operator(form: SpectralForm, values: Tensor, times: Any = 1.0) -> Operator:
+def mode_operator(form: SpectralForm, values: Tensor, times: Any = 1.0) -> ModeOperator:
     """An operator in the precision of the state from values in complex128.
 
     Args:
@@ -149,7 +149,7 @@ def mode_operator(form: SpectralForm, values: Tensor, times: Any = 1.0) -> Opera
     """
     if isinstance(times, Tensor) and form.coupled:
         times = times.unsqueeze(1)
-    return Operator((values * (form.mask * times)).to(form.fourier.complex_dtype).contiguous(), form.coupled)
+    return ModeOperator((values * (form.mask * times)).to(form.fourier.complex_dtype).contiguous(), form.coupled)
 
 
 def diagonal(form: SpectralForm, matrices: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ from pdekit.pdes.korteweg_de_vries import KortewegDeVries
 from pdekit.pdes.kuramoto_sivashinsky import KuramotoSivashinsky
 from pdekit.pdes.navier_stokes_2d import NavierStokes2D
 from pdekit.pdes.nonlinear_schroedinger import NonlinearSchroedinger
-from pdekit.pdes.wave import Wave
+from pdekit.pdes.wave import WaveEquation
 
 TOLERANCE = 1e-12
 NETS = (MLP, ModifiedMLP, PirateNet, Separable)
@@ -37,7 +37,7 @@ EQUATIONS = (
     (KortewegDeVries(), 1),
     (KuramotoSivashinsky(), 1),
     (NonlinearSchroedinger(), 1),
-    (Wave(), 2),
+    (WaveEquation(), 2),
     (NavierStokes2D(viscosity=0.1, forcing=1.0, drag=0.1), 2),
 )
 FOURTH_ORDER = closure([(4, 0), (2, 2), (1, 3), (0, 4)])

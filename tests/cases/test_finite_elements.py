@@ -9,10 +9,10 @@ import pytest
 from pdekit.cases.base import COUPLING, coupling_strength
 from pdekit.cases.finite_elements import (
     Ellipse,
-    evaluate,
     real_and_imaginary,
     require_ngsolve,
     square_mesh,
+    values_on_grid,
 )
 from pdekit.fields import Grid
 
@@ -67,7 +67,7 @@ def test_normals_point_out_of_the_square_and_out_of_the_ellipse(hole):
 def test_values_stand_at_their_points_and_the_mask_is_the_geometry(hole):
     ng = pytest.importorskip("ngsolve")
     mesh = square_mesh(2.0, ELLIPSE, 0.4, 4, ellipse_size=0.1, hole=hole)
-    values, mask = evaluate([ng.x * ng.x, ng.CF((ng.y, 1j * ng.x))], mesh, CELLS, ["outside"])
+    values, mask = values_on_grid([ng.x * ng.x, ng.CF((ng.y, 1j * ng.x))], mesh, CELLS, ["outside"])
     x, y = (column.numpy() for column in CELLS.mesh())
     expected = ELLIPSE.level(x, y) > 1
     assert (mask == expected).all() and 0 < expected.mean() < 1
@@ -93,11 +93,11 @@ def test_no_element_of_the_ring_crosses_the_lines_of_the_square():
 def test_points_outside_of_the_mesh_have_no_value():
     ng = pytest.importorskip("ngsolve")
     mesh = square_mesh(1.0, Ellipse((0.2, 0.2)), 0.4, 2)
-    values, mask = evaluate([ng.CF(3.0)], mesh, CELLS)
+    values, mask = values_on_grid([ng.CF(3.0)], mesh, CELLS)
     x, y = (column.numpy() for column in CELLS.mesh())
     assert (mask == ((abs(x) < 0.5) & (abs(y) < 0.5))).all() and (values[0] == 3 * mask).all()
     far = Grid((3, 4), (1.0, 1.0), (5.0, 5.0), ("cells", "cells"))
-    values, mask = evaluate([ng.CF((1.0, 2.0))], mesh, far)
+    values, mask = values_on_grid([ng.CF((1.0, 2.0))], mesh, far)
     assert values.shape == (2, 3, 4) and not values.any() and not mask.any()
 
 

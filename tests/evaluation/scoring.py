@@ -1,10 +1,10 @@
-"""Evaluations in tests: the settings of `pdekit.evaluation.loop.evaluate` as plain keywords."""
+"""Evaluations in tests: the settings of `pdekit.evaluation.loop.judge_models` as plain keywords."""
 
 import dataclasses
 
 from pdekit.evaluation.judges.catalogue import JUDGES
-from pdekit.evaluation.loop import evaluate as in_groups
-from pdekit.evaluation.references.stored import Stored
+from pdekit.evaluation.loop import judge_models
+from pdekit.evaluation.references.stored import StoredReference
 from pdekit.evaluation.setup import Context, Models, Sampling, Scoring
 
 
@@ -20,4 +20,6 @@ def evaluate(models, source, folder, *, reference=None, judges=None, device=None
     groups = group(Models, surrogates=models), group(Sampling), group(Scoring), group(Context)
     assert not options, f"no such options: {options}"
     rows, sampling, scoring, context = groups
-    return in_groups(rows, reference or Stored(source), folder, sampling, scoring, context, device, progress)
+    return judge_models(
+        rows, reference or StoredReference(source), folder, sampling, scoring, context, device, progress
+    )

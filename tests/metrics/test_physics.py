@@ -11,7 +11,7 @@ from pdekit.fields import Field, Grid, Problem
 from pdekit.metrics.physics import has_residual, kept_integrals, near, places_of, residual
 from pdekit.pdes import Advection, Diffusion, KuramotoSivashinsky, NavierStokes2D
 from pdekit.pdes.burgers import Burgers
-from pdekit.pdes.wave import Wave
+from pdekit.pdes.wave import WaveEquation
 from pdekit.solvers import etdrk
 
 
@@ -175,6 +175,6 @@ def test_every_equation_can_be_asked(equation, ndim):
 
 def test_the_norm_of_two_equations_is_the_root_of_their_mean_square():
     """u = 0 and v = 2 at all times leave u_t - v = -2 of the first equation, and nothing of the second."""
-    problem = problem_of(Wave(speed=1.0), Grid((16,), (2 * math.pi,)), 0.1)
+    problem = problem_of(WaveEquation(speed=1.0), Grid((16,), (2 * math.pi,)), 0.1)
     u = torch.tensor([0.0, 2.0], dtype=torch.float64)[:, None].expand(1, 3, 2, 16)
     assert residual(u, problem).norm.item() == pytest.approx(math.sqrt(2), rel=1e-12)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pdekit.fields import Field, Grid, Problem, Trajectory
-from pdekit.models.inputs import Channels, from_frame, normalised
+from pdekit.models.inputs import InputChannels, from_frame, normalised
 from pdekit.models.normaliser import Normaliser
 from pdekit.models.one_step import OneStep
 from pdekit.models.operator import Operator
@@ -22,7 +22,7 @@ FORCED = dict(forcing=(Field("f"), Field("g")))
 def test_channels_come_in_one_order():
     problem = make_problem(**FORCED, coeffs=(Field("c"),), has_mask=True)
     batch = make_batch(problem)
-    channels = Channels(problem, history=2, forced=3, distance=True)
+    channels = InputChannels(problem, history=2, forced=3, distance=True)
     seen = channels.assembled(batch.u[:, :2], batch)
     assert seen.shape[1] == channels.count == 2 * 2 + 1 + 3 * 2 + 2 + 2
     mask = batch.mask.expand(-1, 2, -1)

@@ -19,7 +19,7 @@ from pdekit.pdes.diffusion import Diffusion
 from pdekit.pdes.initial_states import Polynomial, Sum, Wave, Waves, sampled
 from pdekit.pdes.navier_stokes_2d import NavierStokes2D
 from pdekit.settings import Engine, Training
-from pdekit.signals import Harmonic, Table
+from pdekit.signals import Harmonic, TableSignal
 from pdekit.training.module import fit
 
 PI, NU = math.pi, 0.3
@@ -202,7 +202,7 @@ def test_boundaries_are_sorted_into_kept_and_asked():
 
 
 def test_values_may_vary_in_time():
-    ends = (Dirichlet(Harmonic(1.8, 2.0, 0.25)), Robin(3.0, 0.5, Table((0.0, 1.0), (4.0, 8.0))))
+    ends = (Dirichlet(Harmonic(1.8, 2.0, 0.25)), Robin(3.0, 0.5, TableSignal((0.0, 1.0), (4.0, 8.0))))
     walls = walls_of(rod(INSULATED, *ends))
     assert walls.kept == ((False, False),)
     t = torch.tensor([[0.0], [1.0]], dtype=torch.float64)

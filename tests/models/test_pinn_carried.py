@@ -22,7 +22,7 @@ from pdekit.pdes.kuramoto_sivashinsky import KuramotoSivashinsky
 from pdekit.pdes.navier_stokes_2d import NavierStokes2D
 from pdekit.pdes.nonlinear_schroedinger import NonlinearSchroedinger
 from pdekit.pdes.shallow_water import ShallowWater
-from pdekit.pdes.wave import Wave as WaveEquation
+from pdekit.pdes.wave import WaveEquation
 from pdekit.settings import Training
 from pdekit.solvers import etdrk
 

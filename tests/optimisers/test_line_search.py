@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pdekit.optimisers.line_search import Trial, interpolated, strong_wolfe
+from pdekit.optimisers.line_search import Trial, cubic_minimum, strong_wolfe
 
 DIRECTION = torch.ones(1, dtype=torch.float64)
 FUNCTIONS = {
@@ -62,7 +62,7 @@ def test_interpolation_finds_the_minimum_of_a_cubic(a, b, minimum):
         return a * (z - minimum) ** 3 + (1 + abs(b)) * (z - minimum) ** 2
 
     low, high = trial(cubic, 0.0), trial(cubic, 1.0)
-    found = interpolated(low, high)
+    found = cubic_minimum(low, high)
     assert 0.1 <= found <= 0.9
     if 0.11 < minimum < 0.89 and abs(a) < 0.3:
         assert found == pytest.approx(minimum, abs=1e-6)

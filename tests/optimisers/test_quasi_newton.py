@@ -8,7 +8,7 @@ import scipy.optimize
 import torch
 
 from pdekit.optimisers import BFGS, SelfScaledBroyden
-from pdekit.optimisers.self_scaled_broyden import member
+from pdekit.optimisers.self_scaled_broyden import family_parameters
 
 METHODS = (BFGS, SelfScaledBroyden)
 
@@ -106,8 +106,8 @@ def test_an_update_satisfies_the_secant_equation(method):
 
 
 def test_the_family_degenerates_to_bfgs_where_the_curvature_is_known():
-    assert member(h=1.0, b=1.0, n=10) == (1.0, 1.0)
-    phi, tau = member(h=5.0, b=0.8, n=10)
+    assert family_parameters(h=1.0, b=1.0, n=10) == (1.0, 1.0)
+    phi, tau = family_parameters(h=5.0, b=0.8, n=10)
     assert tau != 1 and phi > 0
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pdekit.calculus.wavelet_filters import wavelet
-from pdekit.calculus.wavelets import analyse, synthesise
+from pdekit.calculus.wavelets import from_wavelet_bands, wavelet_bands
 
 pywt = pytest.importorskip("pywt")
 pytestmark = pytest.mark.oracle
@@ -44,17 +44,17 @@ def test_filters(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_coefficients(name, mode, shape):
     u = np.random.default_rng(0).standard_normal(shape)
-    found = analyse(torch.from_numpy(u)[None, None], name, (mode,) * len(shape))[0, :, 0].numpy()
+    found = wavelet_bands(torch.from_numpy(u)[None, None], name, (mode,) * len(shape))[0, :, 0].numpy()
     expected = pywt.dwtn(u, name, THEIRS[mode])
     for band, key in zip(found, itertools.product("ad", repeat=len(shape)), strict=True):
         np.testing.assert_allclose(band, expected["".join(key)], rtol=0, atol=1e-9)
-    back = synthesise(torch.from_numpy(found)[None, :, None], name, (mode,) * len(shape), shape)
+    back = from_wavelet_bands(torch.from_numpy(found)[None, :, None], name, (mode,) * len(shape), shape)
     np.testing.assert_allclose(back[0, 0].numpy(), pywt.idwtn(expected, name, THEIRS[mode]), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["haar", "db3", "bior2.4"])
 def test_an_odd_number_of_points(name):
     u = np.random.default_rng(1).standard_normal(21)
-    found = analyse(torch.from_numpy(u)[None, None], name, ("zero",))[0, :, 0].numpy()
+    found = wavelet_bands(torch.from_numpy(u)[None, None], name, ("zero",))[0, :, 0].numpy()
     for ours, theirs in zip(found, pywt.dwt(u, name, "zero"), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10)

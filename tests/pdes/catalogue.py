@@ -94,7 +94,7 @@ CASES = {
         follows={f"decaying modes in {n}-D": ((16,) * n, 0.25, 1e-13) for n in (1, 2, 3)},
     ),
     "wave": Case(
-        pdes.Wave(1.5),
+        pdes.WaveEquation(1.5),
         (16, 12),
         (TURN, 3.0),
         0.05,

@@ -141,5 +141,5 @@ RIGHT_HAND_SIDES = {
     pdes.ShallowWater: shallow_water,
     pdes.SineGordon: sine_gordon,
     pdes.SwiftHohenberg: swift_hohenberg,
-    pdes.Wave: wave,
+    pdes.WaveEquation: wave,
 }

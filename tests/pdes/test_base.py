@@ -5,7 +5,7 @@ import torch
 
 from pdekit.calculus import FiniteDifference, Fourier
 from pdekit.fields import Grid
-from pdekit.pdes import Burgers, Diffusion, GrayScott, Lorenz96, NavierStokes2D, NonlinearSchroedinger, Wave
+from pdekit.pdes import Burgers, Diffusion, GrayScott, Lorenz96, NavierStokes2D, NonlinearSchroedinger, WaveEquation
 from pdekit.pdes.base import integral
 from pdekit.pdes.jacobi import elliptic_sine, quarter_period
 from pdekit.solvers import etdrk, integrate
@@ -60,7 +60,7 @@ def test_a_linear_equation_has_no_nonlinear_part():
 def test_a_mean_velocity_carries_the_displacement_away():
     """The mode 0 of the wave equation is a Jordan block: u grows in proportion to t."""
     u = torch.cat((torch.zeros(1, 1, 8), torch.ones(1, 1, 8)), dim=1).double()
-    end = etdrk(Wave(), Grid((8,), (1.0,)), 0.5)(u)
+    end = etdrk(WaveEquation(), Grid((8,), (1.0,)), 0.5)(u)
     assert end[0, 0].tolist() == pytest.approx([0.5] * 8) and end[0, 1].tolist() == pytest.approx([1.0] * 8)
 
 

@@ -9,7 +9,7 @@ from pdekit.fields import Field, Grid
 from pdekit.pdes import KortewegDeVries, NavierStokes2D, NonlinearSchroedinger
 from pdekit.recipes import initial
 from pdekit.recipes.initial.gaussian_bumps import periodic_gaussian
-from pdekit.recipes.initial.modes import half_lattice, synthesise
+from pdekit.recipes.initial.modes import half_lattice, sum_of_modes
 from pdekit.solvers import etdrk, integrate
 
 U, V, W = Field("u"), Field("v"), Field("w")
@@ -75,7 +75,7 @@ def test_periodic(sampler, ndim, fields):
 def test_modes_are_the_sum_they_say():
     modes = np.array([[1, -2], [3, 0]])
     grid = Grid((9, 12), (2.0, 5.0), (0.3, -1.0), ("periodic", "cells"))
-    u = synthesise(grid, modes, np.array([0.5, -1.0]), np.array([2.0, 0.25]))
+    u = sum_of_modes(grid, modes, np.array([0.5, -1.0]), np.array([2.0, 0.25]))
     x, y = (axis - o for axis, o in zip(grid.mesh(), grid.origin, strict=True))
     first, second = 2 * torch.pi * (x / 2 - 2 * y / 5), 2 * torch.pi * 3 * x / 2
     expected = 0.5 * first.cos() + 2 * first.sin() - second.cos() + 0.25 * second.sin()

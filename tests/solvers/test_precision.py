@@ -13,7 +13,7 @@ from pdekit.pdes import (
     KuramotoSivashinsky,
     NavierStokes2D,
     ShallowWater,
-    Wave,
+    WaveEquation,
 )
 from pdekit.solvers import etdrk, finite_volume, imex, runge_kutta
 
@@ -46,7 +46,7 @@ EQUATIONS = {
     "allen_cahn": (2, AllenCahn, {"reaction": varying(2, 1.0, 2.0)}),
     "gray_scott": (2, GrayScott, {"feed": varying(2, 0.03, 0.04), "kill": varying(2, 0.06, 0.062)}),
     "navier_stokes": (2, NavierStokes2D, {"viscosity": varying(2, 1e-2, 2e-2), "forcing": varying(2, 0.5, 1.0)}),
-    "wave": (1, Wave, {"speed": varying(1, 1.0, 2.0)}),
+    "wave": (1, WaveEquation, {"speed": varying(1, 1.0, 2.0)}),
 }
 
 

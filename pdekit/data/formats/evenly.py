@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pdekit.data.ends import EVEN, readings, rounded
+from pdekit.data.ends import EVEN, readings, short_decimal
 from pdekit.fields import Grid
 
 
@@ -34,7 +34,7 @@ def step_of(what: str, values: np.ndarray) -> float:
             f"expected finite, increasing, evenly spaced numbers in {what}, found steps {steps[:3]} to {steps[-1:]}; "
             "resample the data"
         )
-    return rounded(step, 4 * float(np.finfo(np.float32).eps) * float(np.abs(exact).max()))
+    return short_decimal(step, 4 * float(np.finfo(np.float32).eps) * float(np.abs(exact).max()))
 
 
 def grid_from(file: str, axes: Mapping[str, np.ndarray], layout: Sequence[str | None]) -> Grid:
@@ -62,7 +62,7 @@ def grid_from(file: str, axes: Mapping[str, np.ndarray], layout: Sequence[str | 
                 )
             where = "nodes" if digits["nodes"] < digits["cells"] else "cells"
         tolerance = EVEN * h
-        lengths.append(rounded(h * (len(points) - 1 if where == "nodes" else len(points)), tolerance))
-        origins.append(rounded(first - (h / 2 if where == "cells" else 0.0), tolerance))
+        lengths.append(short_decimal(h * (len(points) - 1 if where == "nodes" else len(points)), tolerance))
+        origins.append(short_decimal(first - (h / 2 if where == "cells" else 0.0), tolerance))
         layouts.append(where)
     return Grid(tuple(len(points) for points in axes.values()), tuple(lengths), tuple(origins), tuple(layouts))

@@ -19,7 +19,7 @@ from pdekit.data.ends import layout_of
 from pdekit.data.formats.blocks import ArrayStore, Block, Blocked
 from pdekit.data.formats.contract import WHOLE, Format
 from pdekit.data.formats.evenly import grid_from, step_of
-from pdekit.data.given import ZIP_FAULTS, load
+from pdekit.data.given import ZIP_FAULTS, load_numpy
 from pdekit.data.hdf5 import FAULTS
 from pdekit.fields import Field, Problem
 
@@ -42,7 +42,7 @@ def _open_file(path: Path) -> dict[str, Blocked]:
     Raises:
         ValueError: if it is damaged, or an array fits none of the shapes above.
     """
-    arrays = load(path)
+    arrays = load_numpy(path)
     axes = {letter: arrays.pop(letter) for letter in "xyz" if letter in arrays}
     times = next((arrays.pop(name) for name in TIMES if name in arrays), None)
     shape = tuple(len(np.atleast_1d(points)) for points in axes.values())

@@ -10,7 +10,7 @@ from pdekit.data.windows import Source
 from pdekit.evaluation.references.continued import Continued
 from pdekit.evaluation.references.resampled import Resampled
 from pdekit.evaluation.references.solved_again import SolvedAgain
-from pdekit.evaluation.references.stored import Reference, Stored
+from pdekit.evaluation.references.stored import Reference, StoredReference
 from pdekit.recipes.base import BaseRecipe
 
 
@@ -61,7 +61,7 @@ def reference_for(
     finer = shape is not None and any(m > n for m, n in zip(shape, grid.shape, strict=True))
     knows_more = finer and goes_on and recipe.simulator.shape_at(grid) != grid.shape
     if n_frames <= stored and not knows_more:
-        return Stored(on_grid(source, shape, recipe))
+        return StoredReference(on_grid(source, shape, recipe))
     if goes_on:
         return Continued(recipe, source, max(n_frames, stored), shape, device)
     raise ValueError(

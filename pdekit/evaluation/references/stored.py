@@ -49,7 +49,7 @@ class Span:
 
 @runtime_checkable
 class Reference(Protocol):
-    """Frames that forecasts are compared with: `Stored`, or `continued.Continued` beyond the stored frames.
+    """Frames that forecasts are compared with: `StoredReference`, or `continued.Continued` beyond the stored frames.
 
     ``frames`` yields the given frames, then block after block; ``times`` are those of all of them, "batch time";
     ``forcing`` is that of some frames, counted from the first given one. ``tick`` is called with ``work`` done.
@@ -68,7 +68,7 @@ class Reference(Protocol):
     def forcing(self, span: Span, frames: slice) -> Tensor | None: ...
 
 
-class Stored:
+class StoredReference:
     """The reference is read from a source, block by block.
 
     Frames of a batch that fit into `HELD` values are read once, and held until the next batch; of longer ones the times

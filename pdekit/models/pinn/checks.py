@@ -15,7 +15,7 @@ from pdekit.pdes.initial_states import sampled
 MISMATCH = 1e-3  # relative distance of a given state from the instance's
 
 
-def check_problem(problem: Problem) -> None:
+def check_one_instance(problem: Problem) -> None:
     """Refuse problems that are not one instance of an equation in time on a uniform grid.
 
     Raises:

@@ -16,7 +16,7 @@ from pdekit.fields import Problem, Trajectory
 from pdekit.measurements import Measurements
 from pdekit.models.base import Surrogate
 from pdekit.models.pinn.balancing import gradient_norm_weights
-from pdekit.models.pinn.checks import check_given, check_options, check_problem
+from pdekit.models.pinn.checks import check_given, check_one_instance, check_options
 from pdekit.models.pinn.cloud import Cloud
 from pdekit.models.pinn.collocation import Collocation
 from pdekit.models.pinn.conditions import walls_of
@@ -70,7 +70,7 @@ class PINN(Surrogate):
         second: SecondOrder | None = None,
         inverse: Inverse | None = None,
     ):
-        check_problem(problem)
+        check_one_instance(problem)
         super().__init__(problem, (1, "all"))
         form, walls = form or Form(), walls_of(problem)
         self.weighting, self.second = weighting or Weighting(), second or SecondOrder()

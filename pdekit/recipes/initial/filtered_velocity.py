@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pdekit.fields import Field, Grid
-from pdekit.recipes.initial.modes import half_lattice, synthesise, waves_per_length
+from pdekit.recipes.initial.modes import half_lattice, sum_of_modes, waves_per_length
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ class FilteredVelocity:
         wave = modes * (2 * np.pi / np.array(grid.extent))
         along = np.einsum("mi,mip->mp", wave, drawn) / (wave**2).sum(-1)[:, None]
         drawn = drawn - wave[:, :, None] * along[:, None]
-        fine = synthesise(Grid((4 * self.max_mode,) * ndim, grid.extent), modes, drawn[..., 0].T, drawn[..., 1].T)
+        fine = sum_of_modes(Grid((4 * self.max_mode,) * ndim, grid.extent), modes, drawn[..., 0].T, drawn[..., 1].T)
         drawn = drawn * (self.max_velocity / float(torch.linalg.vector_norm(fine, dim=0).max()))
         cosine, sine = drawn[..., 0].T, drawn[..., 1].T
         if len(fields) > 1:
-            return synthesise(grid, modes, cosine, sine)
+            return sum_of_modes(grid, modes, cosine, sine)
         # d/dx of a cos + b sin is k_x (b cos - a sin)
         kx, ky = wave.T
-        return synthesise(grid, modes, kx * sine[1] - ky * sine[0], ky * cosine[0] - kx * cosine[1])[None]
+        return sum_of_modes(grid, modes, kx * sine[1] - ky * sine[0], ky * cosine[0] - kx * cosine[1])[None]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pdekit.fields import Field, Grid
-from pdekit.recipes.initial.modes import synthesise
+from pdekit.recipes.initial.modes import sum_of_modes
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class RandomFourierSeries:
                 amplitude = generator.uniform(-self.amplitude, self.amplitude)
                 phase = generator.uniform(0, 2 * np.pi)
                 mode = self._mode(grid.ndim, generator)
-                total = total + synthesise(
+                total = total + sum_of_modes(
                     grid, mode[None], np.array([amplitude * np.sin(phase)]), np.array([amplitude * np.cos(phase)])
                 )
             channels.append(total)

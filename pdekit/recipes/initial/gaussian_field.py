@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from pdekit.fields import Field, Grid
-from pdekit.recipes.initial.modes import half_lattice, synthesise, waves_per_length
+from pdekit.recipes.initial.modes import half_lattice, sum_of_modes, waves_per_length
 
 
 @dataclass(frozen=True)
@@ -44,4 +44,4 @@ class GaussianRandomField:
         spread *= self.std / np.sqrt((spread**2).sum())
         # "mode channel part": a higher max_mode continues the same stream of numbers.
         drawn = generator.standard_normal((len(modes), len(fields), 2)) * spread[:, None, None]
-        return self.mean + synthesise(grid, modes, drawn[..., 0].T, drawn[..., 1].T)
+        return self.mean + sum_of_modes(grid, modes, drawn[..., 0].T, drawn[..., 1].T)

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from pdekit.fields import Field, Grid
-from pdekit.recipes.initial.modes import half_lattice, synthesise, waves_per_length
+from pdekit.recipes.initial.modes import half_lattice, sum_of_modes, waves_per_length
 
 
 @dataclass(frozen=True)
@@ -50,4 +50,4 @@ class McWilliams:
         # <u^2 + v^2> of a cos + b sin is k^2 (a^2 + b^2) / 2
         found = 0.25 * (squares[:, None] * psi**2).sum()
         vorticity = psi * squares[:, None] * np.sqrt(self.energy / found)
-        return synthesise(grid, modes, vorticity[:, 0], vorticity[:, 1])[None]
+        return sum_of_modes(grid, modes, vorticity[:, 0], vorticity[:, 1])[None]

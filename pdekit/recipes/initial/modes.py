@@ -37,7 +37,7 @@ def waves_per_length(modes: np.ndarray, grid: Grid) -> np.ndarray:
     return np.sqrt(((modes * scale) ** 2).sum(-1))
 
 
-def synthesise(grid: Grid, modes: np.ndarray, cosine: np.ndarray, sine: np.ndarray) -> Tensor:
+def sum_of_modes(grid: Grid, modes: np.ndarray, cosine: np.ndarray, sine: np.ndarray) -> Tensor:
     """The sum above on a grid of periodic or cell axes, shape (*lead, *grid.shape), float64.
 
     Args:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pdekit.fields import Field, Grid
-from pdekit.recipes.initial.modes import half_lattice, synthesise
+from pdekit.recipes.initial.modes import half_lattice, sum_of_modes
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Seeds:
             inside = torch.maximum(inside, square)
         modes = half_lattice(self.max_mode, grid.ndim)
         drawn = generator.standard_normal((2, len(modes))) * (self.noise / np.sqrt(len(modes)))
-        inside = inside * (1 + synthesise(grid, modes, *drawn))
+        inside = inside * (1 + sum_of_modes(grid, modes, *drawn))
         low = torch.tensor(self.background, dtype=torch.float64).reshape(-1, *[1] * grid.ndim)
         high = torch.tensor(self.seed, dtype=torch.float64).reshape(-1, *[1] * grid.ndim)
         return low + (high - low) * inside

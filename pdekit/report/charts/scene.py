@@ -30,7 +30,7 @@ WIDEST = 4.0
 
 
 @dataclass(frozen=True)
-class Axis:
+class SceneAxis:
     """An axis of a picture: its label, its ends, and its marks with their places in percent.
 
     Marks of very small and very large coordinates are in a power of 1000, which the label names.
@@ -42,7 +42,7 @@ class Axis:
     marks: tuple[tuple[str, float], ...]
 
     @classmethod
-    def of(cls, label: str, low: float, high: float, n: int = 3) -> Axis:
+    def of(cls, label: str, low: float, high: float, n: int = 3) -> SceneAxis:
         span = high - low if high > low else 1.0
         most = max(abs(low), abs(high))
         power = 3 * math.floor(math.log10(most) / 3) if most and not 0.01 <= most < 1e4 else 0
@@ -56,8 +56,8 @@ class Plane:
     """One picture's place: its title (empty if there is only one), its axes, and which of them are periodic."""
 
     title: str
-    across: Axis
-    up: Axis
+    across: SceneAxis
+    up: SceneAxis
     periodic: tuple[bool, bool]
     dims: tuple[str, str] = ("x", "y")
     cut: tuple[tuple[str, int], ...] = ()
@@ -164,11 +164,11 @@ class Scene:
             there = there.isel(dict(plane.cut)).transpose(*plane.dims)
         return np.isnan(there.values.astype(np.float64))
 
-    def axis(self, dim: str) -> Axis:
+    def axis(self, dim: str) -> SceneAxis:
         """Through the middles of the outermost squares, and half a square on."""
         at = self.kept[dim].values.astype(np.float64)
         half = (at[1] - at[0]) / 2 if len(at) > 1 else 0.5
-        return Axis.of(with_unit(dim, str(self.kept[dim].attrs.get("units", "1"))), at[0] - half, at[-1] + half)
+        return SceneAxis.of(with_unit(dim, str(self.kept[dim].attrs.get("units", "1"))), at[0] - half, at[-1] + half)
 
     @property
     def _pairs(self) -> tuple[tuple[int, int], ...]:
@@ -178,7 +178,7 @@ class Scene:
         there = np.concatenate([self._points(sample) for sample in range(self.kept.sizes["sample"])])
         names = "xyz"
         low, high = there.min(0), there.max(0)
-        axes = [Axis.of(names[i], low[i], high[i]) for i in pair]
+        axes = [SceneAxis.of(names[i], low[i], high[i]) for i in pair]
         title = "" if len(self._pairs) == 1 else f"middle slab in {names[3 - sum(pair)]}"
         return Plane(title, *axes, (False, False), (names[pair[0]], names[pair[1]]))
 

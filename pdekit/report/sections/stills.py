@@ -11,7 +11,7 @@ from pdekit.report.charts import pictures
 from pdekit.report.charts.colours import Scale, scales
 from pdekit.report.charts.curves import Line, Panel
 from pdekit.report.charts.formats import number, with_unit
-from pdekit.report.charts.scene import Axis, Plane, Scene
+from pdekit.report.charts.scene import Plane, Scene, SceneAxis
 from pdekit.report.sections.base import Page
 from pdekit.report.viewer import viewer
 
@@ -53,8 +53,8 @@ class View:
     heads: tuple[str, ...]
     rows: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     bars: tuple[Bar, ...]
-    across: Axis
-    up: Axis
+    across: SceneAxis
+    up: SceneAxis
     aspect: float = 1.0
 
 
@@ -109,7 +109,8 @@ def space_times(scene: Scene, models: list[str], sample: int = 0) -> list[View]:
         views.append(
             View(
                 (name,), f"{name}, sample {sample}", (), lanes,
-                colour_bars(scale, error_scale, name, scene.unit(name)), Axis.of(label, t[0] - half, t[-1] + half, 6),
+                colour_bars(scale, error_scale, name, scene.unit(name)),
+                SceneAxis.of(label, t[0] - half, t[-1] + half, 6),
                 scene.axis("x"),
             )
         )  # fmt: skip

@@ -9,7 +9,7 @@ import torch
 from pdekit.calculus.resample import resample
 from pdekit.evaluation.references.choose import can_go_on, reference_for
 from pdekit.evaluation.references.continued import Continued
-from pdekit.evaluation.references.stored import Span, Stored
+from pdekit.evaluation.references.stored import Span, StoredReference
 from pdekit.fields import Grid
 from pdekit.pdes import Burgers, KuramotoSivashinsky, Lorenz96, ShallowWater
 from pdekit.recipes.base import SPLITS
@@ -96,7 +96,7 @@ def test_it_is_the_same_trajectory_with_more_frames(changes):
     stored, long = Made(made), Made(made, 20)
     for trajectories, starts, size in (((0, 3), (0, 0), 4), ((4,), (2,), 1), ((1, 1, 2), (0, 5, 3), 50)):
         span = Span(trajectories, starts, 2, 12, size)
-        expected = Stored(long)
+        expected = StoredReference(long)
         reference = reference_for(stored, made, 20)
         assert isinstance(reference, Continued) and reference.problem.n_frames == 20
         assert torch.equal(frames_of(reference, span), frames_of(expected, span))
@@ -118,8 +118,8 @@ def test_work_is_told_as_it_is_done():
 def test_stored_frames_serve_as_far_as_they_go():
     made = recipe()
     stored = Made(made)
-    assert isinstance(reference_for(stored, made, 6), Stored)
-    assert isinstance(reference_for(stored), Stored)
+    assert isinstance(reference_for(stored, made, 6), StoredReference)
+    assert isinstance(reference_for(stored), StoredReference)
     assert can_go_on(made) and not can_go_on(None)
     with pytest.raises(
         ValueError, match="at most the 6 frames that each trajectory has, 7 are needed: these data have no"
@@ -137,10 +137,12 @@ def test_finer_than_the_solver_is_interpolated_and_finer_than_stored_is_made_aga
     u = frames_of(fine, span)
     torch.testing.assert_close(frames_of(finer, span)[..., ::2], u, rtol=1e-5, atol=1e-5)
     coarse = resample(u.flatten(0, 1), (12,)).unflatten(0, u.shape[:2])
-    torch.testing.assert_close(coarse, frames_of(Stored(stored), span), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(coarse, frames_of(StoredReference(stored), span), rtol=1e-5, atol=1e-5)
     interpolated = reference_for(stored, None, shape=(64,))
-    assert isinstance(interpolated, Stored) and (frames_of(interpolated, span) - u).abs().max() > 1e-2, "modes are lost"
-    assert isinstance(reference_for(Made(recipe()), recipe(), shape=(64,)), Stored), "the solver knew no more"
+    assert isinstance(interpolated, StoredReference) and (frames_of(interpolated, span) - u).abs().max() > 1e-2, (
+        "modes are lost"
+    )
+    assert isinstance(reference_for(Made(recipe()), recipe(), shape=(64,)), StoredReference), "the solver knew no more"
 
 
 def test_a_grid_that_does_not_fit_is_refused_before_the_wait():

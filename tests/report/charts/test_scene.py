@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pdekit.report.charts.scene import PIXELS, Axis, Scene, triangles
+from pdekit.report.charts.scene import PIXELS, Scene, SceneAxis, triangles
 
 RNG = np.random.default_rng(0)
 
@@ -38,7 +38,7 @@ def test_a_square_has_one_plane_whose_axes_end_half_a_square_out():
     ],
 )
 def test_very_small_and_large_coordinates_are_in_powers_of_a_thousand(low, high, label, marks):
-    axis = Axis.of("x", low, high)
+    axis = SceneAxis.of("x", low, high)
     assert (axis.low, axis.high, axis.label) == (low, high, label)
     assert [text for text, _ in axis.marks] == marks
     assert [place for _, place in axis.marks if place == pytest.approx(50)] or low == 0
