@@ -17,7 +17,7 @@ from pdekit.data.axes import check_points
 from pdekit.data.formats import named_files, open_source, recognised
 from pdekit.data.formats.contract import WHOLE
 from pdekit.data.from_xarray import read_xarray
-from pdekit.data.given import Given, is_numpy_file, read_arrays, real
+from pdekit.data.given import Given, is_numpy_file, read_split, real
 from pdekit.data.windows import Source
 from pdekit.fields import Grid, Problem, Trajectory
 
@@ -102,7 +102,7 @@ def _read(data: Any, reference: Source, trust: Sequence[str]) -> Forecast:
 def _members_of(data: Any, problem: Problem) -> list[Given]:
     """The members of an array; masked values become NaN."""
     if isinstance(data, (str, Path)):
-        return [read_arrays(data)]
+        return [read_split(data)]
     array = real(data)
     if np.ma.isMaskedArray(array):
         array = array.filled(np.nan)

@@ -13,8 +13,8 @@ from pdekit.data.forecasts import Forecast
 from pdekit.data.windows import Source
 from pdekit.evaluation.background import data_seconds, trust_in
 from pdekit.evaluation.folder import writing_to
-from pdekit.evaluation.loop import evaluate
-from pdekit.evaluation.references.stored import Stored
+from pdekit.evaluation.loop import judge_models
+from pdekit.evaluation.references.stored import StoredReference
 from pdekit.evaluation.run import Origin, chosen_sections, known_of, sampling_of, scoring_of, with_opponents
 from pdekit.evaluation.settings import Evaluation
 from pdekit.evaluation.setup import Context, Models
@@ -78,8 +78,8 @@ def score_forecasts(
     )
     with (
         writing_to(folder),
-        evaluate(
-            _known_enough(rows, given), Stored(reference), folder, sampling_of(settings), scoring, context,
+        judge_models(
+            _known_enough(rows, given), StoredReference(reference), folder, sampling_of(settings), scoring, context,
             progress=settings.progress,
         ) as scores,
     ):  # fmt: skip
