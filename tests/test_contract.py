@@ -28,6 +28,7 @@ SMALL = {
     "autoencoder": ["model.net.widths=[4,4]", "model.net.latent_channels=2"],
     "deeponet": ["model.net.branch.width=4", "model.net.n_products=6", "model.net.width=8", "model.net.depth=2"],
     "dilated_resnet": ["model.net.width=4", "model.net.blocks=1"],
+    "diffusion_pde": ["model.net.width=4", "model.net.multipliers=[1,2]", "model.levels.n=3"],
     "fno": ["model.net.width=4", "model.net.modes=3", "model.net.n_layers=1"],
     "fno_heads": ["model.net.net.width=4", "model.net.net.modes=3", "model.net.features=4", "model.net.hidden=4"],
     "pde_refiner": ["model.net.width=4", "model.net.multipliers=[1,2]", "model.n_refinements=1"],
@@ -95,6 +96,7 @@ ACCEPTED = {
         ("deeponet", "pod_deeponet", "fno", "fno_heads", "unet", "dilated_resnet", "tfno", "uno", "pde_refiner"),
         IN_SPACE,
     ),
+    "diffusion_pde": IN_SPACE,
     "wdno": IN_SPACE - {"volume"},  # time is an axis of its net
     "autoencoder": IN_SPACE - STEADY,
     "mean": set(KINDS),

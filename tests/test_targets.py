@@ -20,8 +20,8 @@ from tests.test_runs import CONFIG, ks_problem, saved
 
 # parameters of these names would let a configuration choose code or files
 FORBIDDEN = {"trust", "path", "paths", "folder", "file", "files", "module", "command", "url"}
-# the noise path of a diffusion, one of a few names; tests/models/test_wdno.py shows that others are refused
-NOT_FILES = {"pdekit.models.wdno.WDNO": {"path"}}
+# the noise path of a diffusion, one of a few names; the models' own tests show that others are refused
+NOT_FILES = {"pdekit.models.wdno.WDNO": {"path"}, "pdekit.models.diffusion_pde.DiffusionPDE": {"path"}}
 
 
 @cache

@@ -1,0 +1,288 @@
+"""Joint prior of coefficients and solution: forward problem, inverse problem and everything between from one net.
+
+Source: Huang et al. (2024), "DiffusionPDE" (NeurIPS), https://arxiv.org/abs/2406.17763.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from pdekit.diffusion.denoiser import Denoise, NetDenoiser
+from pdekit.diffusion.levels import LogLevels
+from pdekit.diffusion.observations import Observation, masked
+from pdekit.diffusion.posterior import MMPS, Guide
+from pdekit.diffusion.samplers.base import Sampler
+from pdekit.diffusion.samplers.exponential import Exponential
+from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.models.base import TICKS, Surrogate, mean_square, repeat, steps_to, time_steps
+from pdekit.models.inputs import Channels, from_frame, normalised
+from pdekit.models.noise import Noise
+from pdekit.models.normaliser import Normaliser
+from pdekit.models.wdno import PATHS
+
+SHARES = (0.01, 0.3)  # of the points that are known when a mask of training is sparse
+
+
+class DiffusionPDE(Surrogate):
+    """Samples x = (coeffs, u(t_1), ..., u(t_n)), normalised and stacked as channels, from a diffusion model.
+
+    The net sees z = signal x + sigma e, ln k, the params, and what is always known: the mask of the fields and the
+    forcing. ``path`` and training are those of `WDNO`: the mean square of v or e - x, with ln k uniform.
+
+    ``amortised``: the net also sees a mask of known values and the values, and learns p(x | known) directly. Each
+    training sample draws one of five masks with equal probability: nothing; all of what a forecast is given (coeffs and
+    history); 1 to 30 % of the points of that; 1 to 30 % of the points of the other frames; the same of everything.
+    Known values are not in the loss. With nothing known it is the prior, which guidance takes for other observations.
+
+    A forecast samples the posterior given coeffs and history: by the amortised net, or by `MMPS` without it. A longer
+    one begins again from the last frames of the one before.
+
+    Differences from the paper: an amortised net next to guidance; `MMPS` instead of DPS; tens of levels instead of
+    2000; the residual of the equation enters as a term of its own, see `pdekit.workflows.inference`.
+
+    Limits: frames are channels of one net, so that joints of more than about 16 frames are costly. Known values are
+    taken as exact by the amortised net: for noisy ones use guidance. It never saw masks of another kind.
+
+    Args:
+        problem: on a uniform grid with axes.
+        net: factory of a grid net, called with ndim, in_channels, out_channels, n_conditions and layout.
+        n_frames: frames of the joint distribution, the first of which is the history of a forecast; 1 if steady.
+        amortised: see above.
+        path: "diffusion" or "flow".
+        levels: of training and sampling, in units of the deviation of each channel; 16 from 20 to 0.02 if None.
+        sampler: one of `pdekit.diffusion.samplers`; DPM-Solver++ of order 2 if None.
+        guide: of forecasts without the amortised net; `MMPS` with 10 iterations if None.
+
+    Raises:
+        ValueError: on a problem without a grid or space, an unknown path, or n_frames outside of 2 to the frames of a
+            trajectory.
+    """
+
+    configurable = True
+    stochastic = True
+
+    def __init__(
+        self,
+        problem: Problem,
+        net: Callable[..., nn.Module],
+        n_frames: int = 2,
+        amortised: bool = True,
+        path: str = "flow",
+        levels: LogLevels | None = None,
+        sampler: Sampler | None = None,
+        guide: Guide | None = None,
+    ):
+        check_joint(problem, n_frames)
+        if path not in PATHS:
+            raise ValueError(f"expected a path among {tuple(PATHS)}, got {path!r}; set model.path")
+        frames, history = (1, 0) if problem.steady else (n_frames, 1)
+        super().__init__(problem, (history, frames - history))
+        self.n_frames, self.history, self.amortised = frames, history, amortised
+        self.levels = levels or LogLevels(16)
+        self.path, self.parametrisation = PATHS[path]
+        self.sampler, self.guide = sampler or Exponential("clean", 2), guide or MMPS(10)
+        self.normaliser = Normaliser(problem)
+        self.n_given = len(problem.coeffs) + history * problem.n_channels
+        self.n_joint = len(problem.coeffs) + self.n_frames * problem.n_channels
+        self.channels = Channels(dataclasses.replace(problem, coeffs=()), 0, self.n_frames)
+        self.net = net(
+            ndim=problem.ndim,
+            in_channels=self.n_joint * (3 if amortised else 1) + self.channels.count,
+            out_channels=self.n_joint,
+            n_conditions=1 + len(problem.params),
+            layout=problem.grid.layout,
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the joint's channels: coefficients, then fields, with the number of the frame if there are several.
+
+        A field that has the name of a coefficient is told apart by that number only.
+        """
+        fields = [field.name for field in self.problem.fields]
+        frames = [f"{name}[{n}]" for n in range(self.n_frames) for name in fields]
+        return (*(field.name for field in self.problem.coeffs), *(fields if self.problem.steady else frames))
+
+    @property
+    def mean(self) -> Float[Tensor, "joint *one"]:
+        """Mean of each channel of the joint in physical units, shaped to broadcast over "batch joint *space"."""
+        return self._of_channels(self.normaliser.coeffs_mean, self.normaliser.mean)
+
+    @property
+    def scale(self) -> Float[Tensor, "joint *one"]:
+        """Deviation of each channel of the joint in physical units, shaped as the mean."""
+        return self._of_channels(self.normaliser.coeffs_scale, self.normaliser.scale)
+
+    def _of_channels(self, coeffs: Tensor, fields: Tensor) -> Tensor:
+        return torch.cat((coeffs, fields.repeat(self.n_frames))).reshape(-1, *(1,) * self.problem.ndim)
+
+    def calibrate(self, batches: Iterable[Trajectory]) -> None:
+        self.normaliser.calibrate(batches)
+
+    def joint(self, batch: Trajectory) -> Float[Tensor, "batch joint *space"]:
+        """Return coeffs and frames of a batch as channels, in the units of the batch."""
+        frames = batch.u.flatten(1, 2)
+        return frames if batch.coeffs is None else torch.cat((batch.coeffs, frames), 1)
+
+    def split(
+        self, joint: Float[Tensor, "batch joint *space"]
+    ) -> tuple[Float[Tensor, "batch coeff *space"], Float[Tensor, "batch time channel *space"]]:
+        """Return (coeffs, frames) of the joint."""
+        n = len(self.problem.coeffs)
+        return joint[:, :n], joint[:, n:].unflatten(1, (self.n_frames, self.problem.n_channels))
+
+    def inside(self, batch: Trajectory) -> Tensor | None:
+        """Return the mask of the joint, 1 where a channel exists; None if all do everywhere."""
+        if batch.mask is None:
+            return None
+        fields = batch.mask.expand(-1, self.problem.n_channels, *batch.mask.shape[2:])
+        somewhere = fields.amax(1, keepdim=True).expand(-1, len(self.problem.coeffs), *fields.shape[2:])
+        return torch.cat((somewhere, *(fields,) * self.n_frames), 1)
+
+    def random_known(self, clean: Float[Tensor, "batch joint *space"]) -> Float[Tensor, "batch joint *space"]:
+        """Draw the mask of known values of each sample, see `DiffusionPDE`; from torch's global generator."""
+        like, ones = {"dtype": clean.dtype, "device": clean.device}, (1,) * (clean.ndim - 1)
+        kind = torch.randint(5, (len(clean), *ones), device=clean.device)
+        low, high = (math.log(share) for share in SHARES)
+        share = torch.exp(low + (high - low) * torch.rand(len(clean), *ones, **like))
+        points = (torch.rand(len(clean), 1, *clean.shape[2:], **like) < share).to(clean)
+        first = (torch.arange(self.n_joint, device=clean.device) < self.n_given).to(clean).reshape(1, -1, *ones[1:])
+        sparse = torch.where(kind == 2, first * points, torch.where(kind == 3, (1 - first) * points, points))
+        return torch.where(kind == 0, torch.zeros_like(points), torch.where(kind == 1, first, sparse))
+
+    def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        loss = self.loss_at(batch, self.levels.random(len(batch)))
+        return loss, {"loss": loss.detach()}
+
+    def loss_at(self, batch: Trajectory, k: Float[Tensor, "batch"]) -> Float[Tensor, ""]:
+        """Return the mean square error of the net's output at given levels, over what is not known.
+
+        Args:
+            batch: in physical units.
+            k: level of each sample.
+        """
+        batch = normalised(batch, self.normaliser)
+        clean, inside = self.joint(batch), self.inside(batch)
+        shape = (-1,) + (1,) * (clean.ndim - 1)
+        signal, sigma = (part.to(clean).reshape(shape) for part in (self.path.signal(k), self.path.sigma(k)))
+        noise = torch.randn_like(clean)
+        known = self.random_known(clean) if self.amortised else torch.zeros_like(clean)
+        wanted = self.parametrisation.output(clean, noise, signal, sigma)
+        context = self.context(batch, known * clean, known)
+        error = self.call(signal * clean + sigma * noise, context, k, batch) - wanted
+        return mean_square(error, 1 - known if inside is None else (1 - known) * inside)
+
+    def context(self, given: Trajectory, values: Tensor, known: Tensor) -> Float[Tensor, "batch channel *space"]:
+        """Return the clean channels next to z.
+
+        Args:
+            given: normalised; its mask and the forcing of the joint's frames.
+            values: known values of the joint, normalised, 0 where they are not known.
+            known: their mask.
+        """
+        always = self.channels.assembled(given.u[:, :0], given) if self.channels.count else values[:, :0]
+        return torch.cat((values, known, always), 1) if self.amortised else always
+
+    def call(
+        self, z: Tensor, context: Tensor, k: Float[Tensor, "batch"], given: Trajectory
+    ) -> Float[Tensor, "batch joint *space"]:
+        """Return the net's output; its condition has the level as a share of the range of ln k."""
+        return self.net(torch.cat((z, context), 1), self.channels.condition(given, self.levels.share(k).to(z)))
+
+    def denoiser(self, context: Tensor, given: Trajectory) -> Denoise:
+        """Return D(y, k) of the normalised joint, given the clean channels and the params."""
+
+        def net(z: Tensor, k: float) -> Tensor:
+            return self.call(z, context, torch.full((len(z),), k, dtype=torch.float64, device=z.device), given)
+
+        return NetDenoiser(net, self.path, self.parametrisation)
+
+    def sample(
+        self,
+        given: Trajectory,
+        values: Float[Tensor, "batch joint *space"],
+        known: Float[Tensor, "batch joint *space"],
+        draws: Callable[[Tensor, int], Tensor],
+        guide: Callable[[Denoise], Denoise] = lambda denoise: denoise,
+    ) -> Float[Tensor, "batch joint *space"]:
+        """Return a sample of the normalised joint.
+
+        Args:
+            given: normalised; params, mask, and the forcing of the joint's frames.
+            values: known values for the amortised net, normalised.
+            known: their mask; zero for the prior.
+            draws: ``draws(like, call)``, unit normal numbers.
+            guide: what else is known.
+        """
+        context = self.context(given, values * known, known)
+        denoise = guide(self.denoiser(context, given))
+        start = self.levels.k_max * draws(values, 0)
+        return self.sampler(denoise, start, self.levels.grid(), lambda i: draws(values, i + 1))
+
+    @torch.no_grad()
+    def forecast(
+        self,
+        given: Trajectory,
+        t: Float[Tensor, "batch time"],
+        members: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "member batch time channel *space"]:
+        """Sample the frames at times ``t``, multiples of the time step after the last frame given.
+
+        Raises:
+            ValueError: if they are not, the frames given are not ``history`` many, or forcing is missing.
+        """
+        if given.u.shape[1] != self.history:
+            raise ValueError(f"expected {self.history} history frames, got {given.u.shape[1]}; cut given.u")
+        steps, ticks = torch.ones(1, dtype=torch.long), torch.zeros(len(given), dtype=torch.long)
+        if not self.problem.steady:
+            steps, ticks = steps_to(t, given.t[:, -1], time_steps(self.problem, given))
+        source = Noise(generator, members, given.index, len(given))
+        known = repeat(normalised(given, self.normaliser), members)
+        frames = known.u
+        while frames.shape[1] - self.history < int(steps[-1]):
+            made = frames.shape[1] - self.history
+            now = dataclasses.replace(from_frame(known, made), u=frames[:, made : made + self.history])
+            frames = torch.cat((frames, self._next_frames(now, source, ticks + made * TICKS)), 1)
+        out = frames[:, self.history :][:, (steps - 1).to(frames.device)]
+        out = self.normaliser.decode(out.to(torch.promote_types(out.dtype, given.u.dtype)))
+        return out.unflatten(0, (members, len(given)))
+
+    def _next_frames(self, given: Trajectory, source: Noise, ticks: Int[Tensor, "sample"]) -> Tensor:
+        """Return the joint's frames after the history, given coeffs and history, all normalised."""
+        first = self.joint(given)
+        values = torch.cat((first, first.new_zeros(len(first), self.n_joint - self.n_given, *first.shape[2:])), 1)
+        known = torch.zeros_like(values)
+        known[:, : self.n_given] = 1
+
+        def draws(like: Tensor, call: int) -> Tensor:
+            return source.draw(like, ticks, call)
+
+        if self.amortised:
+            joint = self.sample(given, values, known, draws)
+        else:
+            observation = Observation(masked(known), values, self.levels.k_min)
+            joint = self.sample(
+                given, values, known, draws, lambda denoise: self.guide(denoise, observation, self.levels.grid())
+            )
+        return self.split(joint)[1][:, self.history :]
+
+
+def check_joint(problem: Problem, n_frames: int) -> None:
+    """Raises ValueError on problems without a joint distribution on a grid, and numbers of frames that do not fit."""
+    if not isinstance(problem.grid, Grid) or not problem.ndim:
+        raise ValueError(
+            f"expected a problem on a uniform grid with axes, got {problem.grid}; grid nets need them: use another "
+            "model"
+        )
+    if not problem.steady and not 2 <= n_frames <= problem.n_frames:
+        raise ValueError(
+            f"expected 2 <= n_frames <= {problem.n_frames}, the frames of a trajectory, got {n_frames}; set "
+            "model.n_frames=2"
+        )
