@@ -18,7 +18,8 @@ USAGE = """Generate a dataset, or complete one that was interrupted (the same co
     python -m pdekit.generate data=NAME [workers=2] [device=cuda] [data_dir=PATH] [data.KEY=VALUE ...]
 
 Files go to $PDEKIT_DATA, else to datasets/ under the working directory, in a folder named by the hash of the recipe:
-a changed recipe is another folder. trust=PACKAGE allows a recipe to name classes of that package of yours;
+a changed recipe is another folder. Start the command several times, also on machines that share the folder, and they
+share the work. trust=PACKAGE allows a recipe to name classes of that package of yours;
 --config-dir=FOLDER adds recipes of yours in FOLDER/data/. --cfg job shows the recipe.
 
 Recipes, each with the CPU time of one core that generates it:

@@ -16,6 +16,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import h5py
 import numpy as np
@@ -43,7 +44,7 @@ def replacing(path: Path) -> Iterator[Path]:
         OSError: with a sentence, if the disk is full; nothing is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
         yield temporary
         with open(temporary, "rb+") as file:
@@ -52,12 +53,17 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, (OSError, RuntimeError)) and disk_full(error):
-            raise OSError(
-                errno.ENOSPC,
-                f"expected room for {path}, but the disk is full; free some space, or set PDEKIT_DATA to a folder on "
-                "another disk, and run the same command again (finished chunks are kept)",
-            ) from error
+            raise out_of_room(path) from error
         raise
+
+
+def out_of_room(path: Path) -> OSError:
+    """The error for a file that a full disk cannot take."""
+    return OSError(
+        errno.ENOSPC,
+        f"expected room for {path}, but the disk is full; free some space, or set PDEKIT_DATA to a folder on another "
+        "disk, and run the same command again (finished chunks are kept)",
+    )
 
 
 def disk_full(error: BaseException) -> bool:

@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 
-import filelock
 import h5py
 import numpy as np
 import pytest
@@ -20,10 +19,9 @@ from pdekit.data.validate import faults
 from pdekit.fields import Grid
 from pdekit.pdes import Burgers, Diffusion, KuramotoSivashinsky
 from pdekit.plain import to_plain
-from pdekit.recipes import generation, workers
+from pdekit.recipes import claims, generation, workers
 from pdekit.recipes.generation import chunks, data_dir, folder_of, generate
 from pdekit.recipes.initial import RandomFourierSeries
-from pdekit.recipes.resolved import TAIL, unresolved
 from pdekit.recipes.trajectories import Recipe, Uniform
 from tests.recipes.test_trajectories import recipe
 
@@ -69,7 +67,7 @@ def test_a_dataset_is_whole_and_sound(tmp_path):
     made = recipe(params={"viscosity": Uniform(0.05, 0.2)}, text=True)
     folder = make(made, tmp_path)
     assert folder == tmp_path / "line" / made.hash
-    assert sorted(path.name for path in folder.iterdir()) == [".lock", "data"]
+    assert [path.name for path in folder.iterdir()] == ["data"]
     for split in SPLITS:
         assert faults(folder / "data" / split / "line.hdf5") == []
     data = DataModule.from_folder(folder)
@@ -104,66 +102,6 @@ def test_a_reference_that_is_not_resolved_is_said_to_be_each_time(tmp_path):
     assert len(said) == 1
 
 
-@pytest.mark.parametrize(
-    ("step", "space", "exponent", "said"),
-    [
-        ([0.0, 0.01, 0.05], [0.0, 0.02, 0.09], None, ""),
-        (
-            [0.0, 0.2, 1.3],
-            [0.0, 0.01, 0.2],
-            None,
-            "half the step changes it by up to 130 %, and by more than 10 % from",
-        ),
-        ([0.0, 0.0, 0.2], [0.0, 0.2, 1.15], None, "a finer grid changes it by up to 115 %, and by more than 10 % from"),
-        ([0.0, 0.05, 0.2], [0.0, 0.01, 1.15], 0.5, ""),  # chaotic, and in agreement for a Lyapunov time of 2
-        ([0.0, 0.05, 0.2], [0.0, 0.2, 1.15], 0.5, "from t = 1.5 on"),  # chaotic, but too soon
-        ([0.0, 0.05, float("nan")], [0.0, 0.2, 0.3], None, "half the step changes it"),
-    ],
-)
-def test_which_reference_is_not_resolved(step, space, exponent, said):
-    check = {"time": [0.0, 1.5, 3.0], "error_step": [step] * 3, "error_space": [space] * 3}
-    found = unresolved(check, "front", exponent)
-    assert said in found and bool(found) == bool(said)
-
-
-def test_the_remedy_fits_the_equation_and_the_solver():
-    check = {"time": [0.0, 1.0], "error_space": [[0.0, 0.5]], "solver_shape": [64]}
-    assert unresolved(check, "kdv").endswith("choose a finer solver_shape or grid, or do not use times beyond")
-    assert "or a larger viscosity, or do not" in unresolved(check, "front", smoothing=Burgers.smoothing)
-    solved = {"time": [0.0], "error_space": [[0.5]], "refinement": 1.0}
-    assert unresolved(solved, "plate").endswith("choose a finer mesh of the case")
-
-
-def test_energy_at_the_smallest_scales_is_announced():
-    check = {"time": [0.0, 1.5], "error_step": [[0.0, 0.01]], "error_space": [[0.0, 0.01]]}
-    assert not unresolved({**check, "spectrum_tail": [[1e-6, 0.019]]}, "front")
-    found = unresolved({**check, "spectrum_tail": [[1e-6, 0.31]]}, "front", 5.0, ("viscosity",))
-    assert found == (
-        "the reference of front is not resolved: from t = 1.5 on, up to 31 % of its energy lies at the smallest scales "
-        "of the solver's grid (expected less than 2 %); choose a finer solver_shape or grid, or a larger viscosity, or "
-        "do not use times beyond"
-    )
-
-
-@pytest.mark.slow
-def test_a_front_that_keeps_its_energy_has_a_tail():
-    """Without viscosity to speak of, truncated Burgers conserves energy, where the shock should dissipate it."""
-    long = {"train": 2, "valid": 2, "test": 30}
-    front = recipe(pde=Burgers(viscosity=1e-5), substeps=10, n_frames=long)
-    batch = front.simulate("test", [0])
-    energy = batch.u.double().square().mean((2, 3))[0]
-    assert float(energy[-1] / energy[0]) > 0.9
-    thick = dataclasses.replace(front, pde=Burgers(viscosity=0.1))
-    tails = [np.max(made.check()["spectrum_tail"]) for made in (front, thick)]
-    assert tails[0] > 10 * TAIL and tails[1] < TAIL
-    assert "smallest scales" in unresolved({"time": [0.0], "error_space": [[0.0]], "spectrum_tail": [[tails[0]]]}, "a")
-
-
-def test_a_steady_reference_has_no_time():
-    found = unresolved({"time": [0.0], "error_space": [[0.1], [0.3], [0.2]]}, "darcy")
-    assert found.startswith("the reference of darcy is not resolved: a finer grid changes it by up to 20 %; choose ")
-
-
 def test_chunks_are_fixed_by_the_recipe():
     assert chunks(recipe()) == [
         ("train", range(0, 2)),
@@ -177,8 +115,13 @@ def test_chunks_are_fixed_by_the_recipe():
 SMALL = recipe(pde=Diffusion())  # the least work
 
 
-def test_an_interruption_at_any_chunk_changes_nothing(tmp_path, monkeypatch):
-    whole = contents(make(SMALL, tmp_path / "whole"))
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The contents of the small dataset, made by one process in one go."""
+    return contents(make(SMALL, tmp_path_factory.mktemp("whole")))
+
+
+def test_an_interruption_at_any_chunk_changes_nothing(tmp_path, monkeypatch, whole):
     original = generation.make_chunk
     for stop in range(5):
         count = iter(range(99))
@@ -198,8 +141,7 @@ def test_an_interruption_at_any_chunk_changes_nothing(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_an_interruption_while_merging_changes_nothing(tmp_path, monkeypatch):
-    whole = contents(make(SMALL, tmp_path / "whole"))
+def test_an_interruption_while_merging_changes_nothing(tmp_path, monkeypatch, whole):
     for stop in range(5):
         count = iter(range(99))
         original = generation.SplitWriter.put
@@ -229,7 +171,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-def test_kill_9_leaves_nothing_corrupt_or_twice_and_workers_do_not_matter(tmp_path):
+def test_kill_9_leaves_nothing_corrupt_or_twice_and_workers_do_not_matter(tmp_path, monkeypatch):
     made = recipe(
         pde=KuramotoSivashinsky(),
         grid=Grid((256,), (64.0,)),
@@ -246,18 +188,24 @@ def test_kill_9_leaves_nothing_corrupt_or_twice_and_workers_do_not_matter(tmp_pa
     while not list(folder.glob("work/*.npz")):
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.01)
-    workers = children(process.pid)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert workers and not (folder / "data").exists()
-    while any(alive(worker) for worker in workers):  # they end with the process that started them
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    n_before = len(list(folder.glob("work/*.npz")))
-    assert 1 <= n_before < 9
-    resumed = make(made, tmp_path / "killed")
-    assert contents(resumed) == contents(make(made, tmp_path / "whole"))
-    first = [batch.u[0, 0, 0, 0].item() for batch in DataModule.from_folder(resumed).train.with_window(1, "all")]
+    workers, before, original = children(process.pid), len(list(folder.glob("work/*.npz"))), generation.make_chunk
+    held = list(folder.glob("work/*.claim-0"))
+
+    def killing(recipe, split, numbers, *rest):
+        if process.poll() is None:  # this process shares the work now
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            while any(alive(worker) for worker in workers):  # they end with the process that started them
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        original(recipe, split, numbers, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(generation, "make_chunk", killing)
+        shared = make(made, tmp_path / "killed")
+    assert workers and held and 1 <= before < 9
+    assert contents(shared) == contents(make(made, tmp_path / "whole"))
+    first = [batch.u[0, 0, 0, 0].item() for batch in DataModule.from_folder(shared).train.with_window(1, "all")]
     assert len(set(first)) == 14  # none twice
 
 
@@ -271,34 +219,77 @@ def alive(pid):
     return bool(state) and not state.startswith("Z")
 
 
-def test_two_processes_do_not_make_one_dataset(tmp_path):
-    folder = folder_of(recipe(), tmp_path)
-    folder.mkdir(parents=True)
-    held, release = threading.Event(), threading.Event()
+def test_two_processes_share_the_chunks_and_make_none_twice(tmp_path, monkeypatch, whole):
+    made, together, said = [], threading.Barrier(2, timeout=60), []
+    original = generation.make_chunk
 
-    def other():
-        with filelock.FileLock(folder / ".lock"):
-            held.set()
-            release.wait()
+    def noted(recipe, split, numbers, *rest):
+        if len(made) < 2:
+            together.wait()  # both have a chunk at the same time
+        made.append((split, numbers))
+        original(recipe, split, numbers, *rest)
 
-    thread = threading.Thread(target=other)
-    thread.start()
-    held.wait()
-    said = []
+    monkeypatch.setattr(generation, "make_chunk", noted)
+    threads = [
+        threading.Thread(target=generate, args=(SMALL, tmp_path / "shared"), kwargs={"progress": False, "say": say})
+        for say in (said.append, said.append)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    folder = folder_of(SMALL, tmp_path / "shared")
+    assert sorted(map(str, made)) == sorted(map(str, chunks(SMALL)))
+    assert contents(folder) == whole and [path.name for path in folder.iterdir()] == ["data"]
+    assert sum("generated line" in sentence for sentence in said) == 2
+    assert sum("completed by another process" in sentence for sentence in said) == 1
 
-    def say(sentence):
-        said.append(sentence)
-        release.set()  # the other one has finished, or was killed
 
-    generate(recipe(), tmp_path, progress=False, say=say)
-    thread.join()
-    assert "another process generates line" in said[0] and "generated line" in said[1]
-    with filelock.FileLock(folder / ".lock").acquire(timeout=0):
-        pass  # the lock is free again
+def test_the_time_of_all_processes_is_recorded(tmp_path, monkeypatch):
+    """Also of those that were interrupted, while they made chunks or merged them."""
+    clock = iter(range(10**6))
+    monkeypatch.setattr(generation.time, "monotonic", lambda: float(next(clock)))
+    count, original = iter(range(99)), generation.SplitWriter.put
+
+    def interrupted(self, batch, first):
+        if next(count) == 3:  # after the chunks of the training split are gone
+            raise KeyboardInterrupt
+        original(self, batch, first)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(generation.SplitWriter, "put", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            make(SMALL, tmp_path)
+    folder = make(SMALL, tmp_path)
+    for split in SPLITS:
+        with h5py.File(folder / "data" / split / "line.hdf5") as file:
+            assert json.loads(file["pdekit/provenance"].asstr()[()])["seconds"] == len(chunks(SMALL)) + 1
 
 
-def test_a_full_disk_keeps_finished_chunks(tmp_path, monkeypatch):
-    whole = contents(make(SMALL, tmp_path / "whole"))
+def test_what_a_killed_merge_left_does_not_reach_the_dataset(tmp_path, whole):
+    left = folder_of(SMALL, tmp_path) / "work" / "data" / "train" / ".line.hdf5.0.part"
+    left.parent.mkdir(parents=True)
+    left.write_text("half of it")
+    assert contents(make(SMALL, tmp_path)) == whole
+
+
+def test_a_merge_that_was_suspended_gives_way(tmp_path, monkeypatch, whole):
+    monkeypatch.setattr(claims, "STALE", 0.0)
+    original, said = generation.SplitWriter.put, []
+
+    def suspended(self, batch, first):
+        if not said:
+            said.append("the other one begins")
+            generate(SMALL, tmp_path, progress=False, say=said.append)
+        original(self, batch, first)
+
+    monkeypatch.setattr(generation.SplitWriter, "put", suspended)
+    folder = generate(SMALL, tmp_path, progress=False, say=said.append)
+    assert "completed by another" not in said[-2] and "completed by another process" in said[-1]
+    assert contents(folder) == whole
+
+
+def test_a_full_disk_keeps_finished_chunks(tmp_path, monkeypatch, whole):
     original, count = np.savez, iter(range(99))
 
     def full(file, **parts):
