@@ -16,7 +16,9 @@ from pdekit.evaluation.opponents import shape_text
 from pdekit.evaluation.references.choose import reference_for
 from pdekit.evaluation.references.stored import Span
 from pdekit.fields import Grid
+from pdekit.metrics.horizons import mean_where_defined
 from pdekit.metrics.pointwise import nrmse
+from pdekit.metrics.vanishing import vanished
 from pdekit.models.base import Surrogate
 from pdekit.models.resolution import at_resolution
 from pdekit.recipes.base import BaseRecipe
@@ -75,6 +77,8 @@ def across_resolutions(
             absent[shape_text(shape)] = dict.fromkeys(models, str(reason))
             continue
         given, wanted = reference.frames(span)
+        joined = torch.cat([given.u, wanted.u], 1)
+        gone = vanished(frame_rms(joined, reference.problem, wanted.mask))[:, -n:][:, picked]
         lead = (wanted.t[0] - (given.t[0, -1] if history else 0.0)).numpy()[picked]
         for row, (name, model) in enumerate(models.items()):
             try:
@@ -84,7 +88,7 @@ def across_resolutions(
                 continue
             (u,) = next(contender.forecast(given, wanted.t, functools.partial(reference.forcing, span)))
             error = nrmse(u[:, picked].cpu(), wanted.u[:, picked], reference.problem, wanted.mask)
-            found[row, column] = error.mean(-1).numpy()
+            found[row, column] = mean_where_defined(error.masked_fill(gone, torch.nan).numpy())
         if reasons:
             absent[shape_text(shape)] = reasons
     dims = ("model", "resolution", "resolution_sample", "resolution_time")

@@ -184,9 +184,9 @@ class Archive:
     def __contains__(self, name: str) -> bool:
         return name in self._file.variables
 
-    def read(self, name: str) -> np.ndarray:
-        """Return the values of a variable that have been written so far."""
-        return self._file[name][...]
+    def read(self, name: str, where: tuple[int | slice, ...] = ()) -> np.ndarray:
+        """Return the values of a variable that have been written so far, or a part of them, named as in `write`."""
+        return self._file[name][(*where, ...)]
 
     def finish(self) -> None:
         """Close, and move into place in one step; a file that cannot be completed is removed."""

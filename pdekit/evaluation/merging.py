@@ -145,7 +145,7 @@ def check_same(first_run: Path, first: xr.Dataset, run: Path, found: xr.Dataset)
         )
     for name in set(first.model.values[first.kind.values == "baseline"]) & set(found.model.values):
         ours, theirs = (one.nrmse.sel(model=name, member=0).values for one in (first, found))
-        if not np.allclose(ours, theirs, rtol=1e-3):
+        if not np.allclose(ours, theirs, rtol=1e-3, equal_nan=True):
             raise ValueError(
                 f"expected the same error of {name} in {first_run.name} and {run.name}, found others: they were scored "
                 "on different trajectories; evaluate both with data=NAME of one dataset"

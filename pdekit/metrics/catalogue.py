@@ -105,7 +105,7 @@ CATALOGUE = (
     Measure(energy_spectrum, perfect=None, unit_power=2, ten_percent=1.21 / 2, dims=SHELL, whole_box=True),
     Measure(spectral_nrmse, perfect=0.0, unit_power=0, ten_percent=0.1, dims=SHELL, whole_box=True),
     Measure(coherence, perfect=1.0, unit_power=0, ten_percent=1.0, dims=SHELL, worst=-math.inf, whole_box=True),
-    Measure(coherent_wavenumber, perfect=None, unit_power=0, ten_percent=None, worst=0.0, whole_box=True),
+    Measure(coherent_wavenumber, perfect=None, unit_power=0, ten_percent=None, worst=0.0, whole_box=True, spatial=True),
     Measure(rmse_low, perfect=0.0, unit_power=1, ten_percent=0.1, whole_box=True),
     Measure(rmse_middle, perfect=0.0, unit_power=1, ten_percent=0.0, whole_box=True),
     Measure(rmse_high, perfect=0.0, unit_power=1, ten_percent=0.0, whole_box=True),

@@ -7,7 +7,8 @@ With u the reference, u_0 the solution of the same problem with the coupling cut
     relative = ||v - u|| / ||u - u_0||                   1: no better than the uncoupled solution
 
 Norms are averages over space inside the mask; components of a vector and parts of a complex field count together.
-A field that the coupling does not touch has effect 0, and no value of the others (NaN).
+A field that the coupling does not touch has effect 0, and no value of the others (NaN). Effect and share are not
+defined (NaN) in frames in which u vanishes, see `pdekit.metrics.vanishing`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ same set of forecasts of the Kuramoto-Sivashinsky equation, so the definition is
 
 A first crossing is interpolated linearly between frames, from correlation 1 at lead time 0. A diverged frame (NaN
 or infinite) lies below every threshold, and the crossing is then at the last finite frame. A forecast that never
-falls is *censored*: all that is known is that its time is at least the horizon.
+falls is *censored*: all that is known is that its time is at least the horizon. In stored scores NaN is not a
+divergence but a frame in which the reference vanishes: `over_undefined` fills it before times are taken.
 """
 
 from __future__ import annotations
@@ -166,27 +167,55 @@ def in_largest(error: np.ndarray, scale: np.ndarray) -> np.ndarray:
         return np.where(np.isinf(error) | (largest == 0), error, error * (scale / largest))
 
 
-def mean_over_fields(values: np.ndarray) -> np.ndarray:
-    """Mean over the last axis of the fields where a value is defined; NaN if it is for none.
+def over_undefined(values: np.ndarray, t: np.ndarray, perfect: float) -> np.ndarray:
+    """Values "... time" with those that are not defined (NaN) replaced by the straight line between their neighbours.
 
-    >>> mean_over_fields(np.array([[1.0, 3.0], [1.0, np.nan], [np.nan, np.nan]])).tolist()
+    The line begins with the perfect value at lead time 0. After the last value that is defined it is constant. Next to
+    an infinity (a divergence) the earlier value is repeated. A row without any value stays NaN.
+
+    >>> over_undefined(np.array([[np.nan, 0.8, np.nan, np.inf]]), np.array([1.0, 2.0, 3.0, 4.0]), 1.0).tolist()
+    [[0.9, 0.8, 0.8, inf]]
+    """
+    values = np.array(values, dtype=np.float64)
+    t = np.broadcast_to(np.asarray(t, dtype=np.float64), values.shape)
+    known = ~np.isnan(values)
+    for row in zip(*(known.any(-1) & ~known.all(-1)).nonzero(), strict=True):
+        there = known[row]
+        lead, given = np.append(0.0, t[row][there]), np.append(perfect, values[row][there])
+        with np.errstate(invalid="ignore"):
+            line = np.interp(t[row][~there], lead, given)
+        earlier = given[np.searchsorted(lead, t[row][~there], "right") - 1]
+        values[row][~there] = np.where(np.isfinite(line), line, earlier)
+    return values
+
+
+def mean_where_defined(values: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Mean over an axis (the last one: fields) where a value is defined; NaN if it is nowhere.
+
+    >>> mean_where_defined(np.array([[1.0, 3.0], [1.0, np.nan], [np.nan, np.nan]])).tolist()
     [2.0, 1.0, nan]
     """
     there = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
-        return np.where(there, values, 0.0).sum(-1) / there.sum(-1)
+        return np.asarray(np.where(there, values, 0.0).sum(axis) / there.sum(axis))
 
 
 def quantile(values: np.ndarray, q: float, axis: int = 0) -> np.ndarray:
-    """Linear quantile in which an infinity counts as larger than everything and never turns into NaN.
+    """Linear quantile of the values that are defined (not NaN); NaN where none is.
 
-    >>> float(quantile(np.array([1.0, 2.0, np.inf, np.inf]), 0.5))
-    inf
+    An infinity counts as larger than everything and never turns into NaN.
+
+    >>> float(quantile(np.array([1.0, 2.0, np.inf, np.inf]), 0.5)), float(quantile(np.array([np.nan, 2.0, 1.0]), 0.5))
+    (inf, 1.5)
     """
-    low = np.quantile(values, q, axis=axis, method="lower")
-    high = np.quantile(values, q, axis=axis, method="higher")
-    position = q * (values.shape[axis] - 1)
+    ordered = np.sort(np.moveaxis(np.asarray(values, dtype=np.float64), axis, 0), axis=0)  # NaN comes last
+    if not len(ordered):
+        return np.full(ordered.shape[1:], np.nan)
+    position = q * (np.maximum((~np.isnan(ordered)).sum(0), 1) - 1)
     share = position - np.floor(position)
+    low, high = (
+        np.take_along_axis(ordered, np.asarray(edge(position), dtype=int)[None], 0)[0] for edge in (np.floor, np.ceil)
+    )
     between = np.isfinite(low) & np.isfinite(high)
     step = np.where(between, high, 0.0) - np.where(between, low, 0.0)
     blended = np.where(between, np.where(between, low, 0.0) + share * step, np.where(np.isfinite(low), high, low))

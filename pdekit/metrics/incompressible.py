@@ -12,6 +12,7 @@ from pdekit.calculus import FiniteDifference, Fourier
 from pdekit.fields import Grid, Problem
 from pdekit.metrics.physics import at_frames
 from pdekit.metrics.quadrature import average, diverged_as, ratio
+from pdekit.metrics.sums import rounding_of
 
 
 def vectors(problem: Problem) -> dict[str, list[int]]:
@@ -50,8 +51,11 @@ def divergence(
         derivatives = [_samples(d.along(field, letter)) for letter in grid.axes]
         total = sum(derivative[:, i : i + 1] for i, derivative in enumerate(derivatives))
         square = sum((derivative**2).sum(1, keepdim=True) for derivative in derivatives)
-        found.append([average(part.unsqueeze(1), problem)[:, 0, 0] for part in (total**2, square)])
-    values = torch.stack([ratio(a.sqrt(), b.sqrt()) for a, b in found], -1)
+        size = (flat[:, channels] ** 2).sum(1, keepdim=True)
+        a, b, c = (average(part.unsqueeze(1), problem)[:, 0, 0].sqrt() for part in (total**2, square, size))
+        uniform = b <= 16 * rounding_of(u) * math.pi / min(problem.grid.spacing) * c
+        found.append(torch.where(uniform, 0.0, ratio(a, b)))
+    values = torch.stack(found, -1)
     return diverged_as(math.inf, values.unflatten(0, u.shape[:2]))
 
 

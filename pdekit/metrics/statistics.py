@@ -151,15 +151,25 @@ def one_point_wasserstein(u: Window, reference: Window) -> Tensor:
 
 
 def frequency_spectral_distance(u: Window, reference: Window) -> Tensor:
-    """Log-spectral distance of the frequency spectra, in decades."""
-    empty = rounding_power((u.series**2).mean((-2, -1)), u.eps)
-    return decades(u.frequency_spectrum, reference.frequency_spectrum, empty=empty)
+    """Log-spectral distance of the frequency spectra, in decades.
+
+    Not defined (NaN) where the reference stands still, to the rounding of its values, and the forecast is finite.
+    """
+    empty, still = (rounding_power((window.series**2).mean((-2, -1)), window.eps) for window in (u, reference))
+    distance = decades(u.frequency_spectrum, reference.frequency_spectrum, empty=empty)
+    undefined = (reference.frequency_spectrum.sum(-1) <= still) & u.series.isfinite().all(-1).all(-1)
+    return torch.where(undefined, math.nan, distance)
 
 
 def invariant_measure_distance(u: Window, reference: Window) -> Tensor:
-    """`sliced_wasserstein` of the states, every channel divided by the reference's standard deviation."""
-    deviation = reference.series.std((2, 3), correction=0)
-    scale = torch.where(deviation > 0, 1 / deviation, torch.ones_like(deviation))
+    """`sliced_wasserstein` of the states, every channel divided by the reference's standard deviation.
+
+    A channel whose reference is constant, to the rounding of its values, has no scale: it is divided by its RMS, and
+    left as it is where that is zero.
+    """
+    deviation, size = reference.series.std((2, 3), correction=0), reference.series.square().mean((2, 3)).sqrt()
+    size = torch.where(deviation > 16 * reference.eps * size, deviation, size)
+    scale = torch.where(size > 0, 1 / size, torch.ones_like(size))
     scale = scale.repeat_interleave(reference.points.shape[-1], 1).unsqueeze(1)
     return sliced_wasserstein(u.states * scale, reference.states * scale)
 

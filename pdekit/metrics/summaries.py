@@ -1,12 +1,14 @@
 """Summaries of stored scores: numbers of other papers, and statistics of all trajectories together.
 
-Each says what it reduces, and in which order. NumPy in and out. An infinity (a diverged forecast) stays one; nothing
-is skipped.
+Each says what it reduces, and in which order. NumPy in and out. An infinity (a diverged forecast) stays one. Means of
+errors pass over values that are not defined (NaN), as where the reference vanishes.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+from pdekit.metrics.horizons import mean_where_defined
 
 
 def geometric_mean_of_mean(error: np.ndarray, first: int = 100) -> np.ndarray:
@@ -22,7 +24,8 @@ def geometric_mean_of_mean(error: np.ndarray, first: int = 100) -> np.ndarray:
     2.828427125
     """
     with np.errstate(divide="ignore"):
-        return np.asarray(np.exp(np.log(np.asarray(error, dtype=np.float64).mean(-2)[..., :first]).mean(-1)))
+        mean = mean_where_defined(np.asarray(error, dtype=np.float64), -2)[..., :first]
+        return np.asarray(np.exp(mean_where_defined(np.log(mean))))
 
 
 def window_mean(error: np.ndarray, first: int, end: int) -> np.ndarray:
@@ -39,7 +42,7 @@ def window_mean(error: np.ndarray, first: int, end: int) -> np.ndarray:
     n = np.shape(error)[-1]
     if not 0 <= first < end <= n:
         raise ValueError(f"expected a window within 0:{n}, got {first}:{end}; evaluate with horizon={end} or more")
-    return np.asarray(np.asarray(error, dtype=np.float64)[..., first:end].mean(-1))
+    return np.asarray(mean_where_defined(np.asarray(error, dtype=np.float64)[..., first:end]))
 
 
 def conserved_rmse(bias: np.ndarray) -> np.ndarray:

@@ -19,8 +19,12 @@ ROUNDED = 1e-3
 
 
 def still_forecasts(scores: xr.Dataset, name: str) -> np.ndarray:
-    """For each time, whether a model forecasts up to it; of a steady problem, whether its nRMSE is below `ERROR`."""
-    holds = quantile(values_of(scores.nrmse, name), 0.5) < ERROR
+    """For each time, whether a model forecasts up to it; of a steady problem, whether its nRMSE is below `ERROR`.
+
+    Times at which the nRMSE is not defined, because the reference vanishes, are passed over.
+    """
+    error = quantile(values_of(scores.nrmse, name), 0.5)
+    holds = (error < ERROR) | np.isnan(error)
     if "correlation" in scores and scores.sizes["time"] > 1:
         holds = holds | (quantile(values_of(scores.correlation, name), 0.5) > CORRELATION)
     return np.logical_and.accumulate(holds)
@@ -40,7 +44,8 @@ def useful_frame(scores: xr.Dataset, name: str) -> int:
     n = scores.sizes["time"]
     if "correlation" not in scores or n == 1:
         return n - 1
-    return last_frame(quantile(values_of(scores.correlation, name), 0.5) >= CORRELATION)
+    rho = quantile(values_of(scores.correlation, name), 0.5)
+    return last_frame((rho >= CORRELATION) | np.isnan(rho))
 
 
 def checked_frame(scores: xr.Dataset) -> int:
@@ -70,7 +75,13 @@ def compared_frame(scores: xr.Dataset, name: str) -> int:
     rivals = [solver for solver in solvers if seconds[solver] <= seconds[name]]
     rivals = rivals or sorted(solvers, key=seconds.__getitem__)[:1]
     longest = max(last_frame(still_forecasts(scores, model)) for model in (name, *rivals))
-    return min(longest, checked_frame(scores))
+    return last_defined(scores, name, min(longest, checked_frame(scores)))
+
+
+def last_defined(scores: xr.Dataset, name: str, frame: int) -> int:
+    """The last frame up to one at which the nRMSE of a model is defined; that frame if there is none."""
+    known = ~np.isnan(quantile(values_of(scores.nrmse, name), 0.5)[: frame + 1])
+    return int(known.nonzero()[0][-1]) if known.any() else frame
 
 
 def why_compared(scores: xr.Dataset) -> str:

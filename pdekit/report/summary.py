@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
-from pdekit.metrics.horizons import BLOW_UP, correlation_time_first_crossing, diverged, quantile
+from pdekit.metrics.horizons import BLOW_UP, correlation_time_first_crossing, diverged, over_undefined, quantile
 from pdekit.report.charts.formats import milliseconds, number, time_text
 from pdekit.report.compared import CORRELATION as THRESHOLD
 from pdekit.report.compared import compared_frame, still_forecasts, why_compared
@@ -156,6 +156,8 @@ def training_seconds(scores: xr.Dataset, row: Row) -> float:
 
 
 def _judged(scores: xr.Dataset, row: Row, at: int, front: Front, floor: float) -> Row:
+    if np.isnan(row.errors[at].median):
+        return row  # the reference vanishes: there is nothing to compare
     training = training_seconds(scores, row)
     data = float(scores.attrs.get("data_seconds", np.nan))
     verdict = judge(row.name, row.seconds, row.errors[at].median, front, floor, training, data)
@@ -200,8 +202,10 @@ def _row(scores: xr.Dataset, name: str, kind: str, frames: tuple[int, ...]) -> R
     holds = still_forecasts(scores, name)
     time, censored = None, 0.0
     if "correlation" in scores and scores.sizes["time"] > 1:
-        crossing = correlation_time_first_crossing(values_of(scores.correlation, name), _lead(scores, error))
-        time, censored = Spread.of(crossing.time), float(crossing.censored.mean())
+        rho = values_of(scores.correlation, name)
+        lead = _lead(scores, rho)
+        crossing = correlation_time_first_crossing(over_undefined(rho, lead, 1.0), lead)
+        time, censored = Spread.of(crossing.time), float(crossing.censored.mean()) if len(rho) else 0.0
     known = scores.sel(model=name)
     alone, fastest = np.nan, (float(known.seconds_per_forecast), int(scores.attrs.get("batch_size", 0)))
     if "seconds_by_batch" in scores:
@@ -219,9 +223,10 @@ def _row(scores: xr.Dataset, name: str, kind: str, frames: tuple[int, ...]) -> R
 def _blown_up(scores: xr.Dataset, name: str, error: np.ndarray) -> float:
     """Share of the forecasts that have blown up, as the horizons count it; by the nRMSE where there is no time."""
     if "blow_up_time_censored" not in scores:
-        return float(diverged(error, BLOW_UP).mean())
+        return float(diverged(error, BLOW_UP).mean()) if len(error) else 0.0
     flags = scores.blow_up_time_censored.sel(model=name).values
-    return float((flags[flags >= 0] == 0).mean())
+    known = flags[flags >= 0]
+    return float((known == 0).mean()) if known.size else 0.0
 
 
 def _lead(scores: xr.Dataset, error: np.ndarray) -> np.ndarray:
@@ -271,7 +276,7 @@ def sentence(summary: Summary, scores: xr.Dataset) -> str:
     n, horizon = scores.sizes["sample"], float(scores.time.values[-1])
     if row is None:
         text = f"Baselines and solvers on {n} trajectories of {horizon:.4g} time units; no surrogate took part."
-        return text + _warning(scores)
+        return text + _undefined(scores) + _warning(scores)
     baselines = [r for r in summary.rows if r.kind == "baseline"]
     best = min(baselines, key=lambda r: r.errors[0].median, default=None)
     longest = max(
@@ -291,7 +296,21 @@ def sentence(summary: Summary, scores: xr.Dataset) -> str:
     if row.diverged:
         text += f" {row.diverged:.0%} of its forecasts diverge."
     text += "" if row.priced else " What it costs is not known."
-    return text + _verdict(summary, row) + _compared(summary, row, scores) + _warning(scores)
+    return text + _verdict(summary, row) + _compared(summary, row, scores) + _undefined(scores) + _warning(scores)
+
+
+def _undefined(scores: xr.Dataset) -> str:
+    """The fields whose reference vanishes or is constant in space in some frames, and what is not defined there."""
+    found = json.loads(scores.attrs.get("undefined", "{}"))
+    reasons = (("zero", "errors", "the reference is zero to rounding"),
+               ("constant", "VRMSE and correlation", "the reference is constant in space"))  # fmt: skip
+    text = ""
+    for kind, measures, reason in reasons:
+        counts = {name: n for name, n in found.get(kind, {}).items() if n}
+        if counts:
+            named = ", ".join(f"{name} in {n} of {found['frames']} frames" for name, n in counts.items())
+            text += f" {reason[0].upper()}{reason[1:]} for {named}: relative {measures} are not defined there."
+    return text
 
 
 def _warning(scores: xr.Dataset) -> str:

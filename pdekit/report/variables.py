@@ -20,7 +20,7 @@ import numpy as np
 import xarray as xr
 
 from pdekit.metrics.catalogue import MEASURES
-from pdekit.metrics.horizons import mean_over_fields, quantile
+from pdekit.metrics.horizons import mean_where_defined, quantile
 from pdekit.report.charts.formats import words
 
 ORDINARY = {"model", "member", "sample", "time", "field"}
@@ -154,7 +154,7 @@ def values_of(data: xr.DataArray, model: str | None = None, field: str | None = 
     fields = ["field"] if "field" in data.dims else []
     values = data.transpose(*order, *fields).values.astype(np.float64)
     if fields:
-        values = mean_over_fields(values)
+        values = mean_where_defined(values)
     values = values.reshape(-1, *values.shape[len(forecast) :]) if forecast else values[None]
     there = ~np.isnan(values.reshape(len(values), -1)).all(1)
     return values[there]

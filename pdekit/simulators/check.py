@@ -89,7 +89,7 @@ def relative_error(u: Frames, reference: Frames, fields: Sequence[Field], mask: 
     worst = torch.zeros(u.shape[:2], dtype=torch.float64)
     for one, other, _ in _groups(u, reference, fields, mask):
         norm = torch.linalg.vector_norm(other, dim=-1)
-        scale = torch.maximum(norm, 1e-3 * norm.amax(1, keepdim=True)).clamp_min(TINY)
+        scale = _at_least_a_thousandth(norm)
         worst = torch.maximum(worst, torch.linalg.vector_norm(one - other, dim=-1) / scale)
     return worst
 
@@ -99,6 +99,7 @@ def errors_by_field(
 ) -> dict[str, tuple[Scores, Scores]]:
     """||u - reference|| of each field, divided by ||reference|| and by its deviation from its mean.
 
+    A norm that passes through zero counts as a thousandth of its largest value over time, as in `relative_error`.
     A norm of zero gives an error of zero if there is no difference.
     """
     alone = [Field(item.name) for item in fields]
@@ -106,20 +107,28 @@ def errors_by_field(
     for item, (one, other, inside) in zip(alone, _groups(u, reference, alone, mask), strict=True):
         error = torch.linalg.vector_norm(one - other, dim=-1)
         sizes = (torch.linalg.vector_norm(v, dim=-1) for v in (other, _deviation(other, inside)))
-        relative, of_deviation = (error / size.clamp_min(TINY) for size in sizes)
+        relative, of_deviation = (error / _at_least_a_thousandth(size) for size in sizes)
         found[item.name] = relative, of_deviation
     return found
 
 
 def lowest_correlation(u: Frames, reference: Frames, fields: Sequence[Field], mask: Mask = None) -> Scores:
-    """Pearson's correlation over space of the worst field or group at each time; 1 where the reference is uniform."""
+    """Pearson's correlation over space of the worst field or group at each time.
+
+    1 where the reference is uniform or zero, to 1e-10 of its largest norm over time.
+    """
     worst = torch.ones(u.shape[:2], dtype=torch.float64)
     for one, other, inside in _groups(u, reference, fields, mask):
         a, b = _deviation(one, inside), _deviation(other, inside)
         norms = torch.linalg.vector_norm(a, dim=-1) * torch.linalg.vector_norm(b, dim=-1)
-        varies = norms > 1e-20 * other.square().sum(-1)
+        varies = norms > 1e-20 * other.square().sum(-1).amax(1, keepdim=True)
         worst = torch.minimum(worst, torch.where(varies, (a * b).sum(-1) / norms.clamp_min(TINY), 1.0))
     return worst
+
+
+def _at_least_a_thousandth(norm: Scores) -> Scores:
+    """Norms "sample time", none smaller than a thousandth of the largest over time."""
+    return torch.maximum(norm, 1e-3 * norm.amax(1, keepdim=True)).clamp_min(TINY)
 
 
 def _groups(

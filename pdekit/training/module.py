@@ -22,6 +22,7 @@ from torch import Tensor
 
 from pdekit.fields import Trajectory
 from pdekit.metrics.pointwise import nrmse
+from pdekit.metrics.vanishing import frame_rms, vanished
 from pdekit.models.base import Surrogate
 from pdekit.models.noise import derived_seed
 from pdekit.models.stages import OwnStep, Stage
@@ -105,9 +106,12 @@ class StageModule(LightningModule):
         _, numbers = self.model.loss(batch)
         history = self.model.window[0]
         generator = torch.Generator().manual_seed(seed)
-        u = self.model.attempt(batch, generator)
-        error = nrmse(u.to(batch.u.dtype), batch.u[:, history:], self.model.problem, batch.mask)
-        self._log("valid", {**numbers, "nrmse": error.mean()}, len(batch))
+        u, problem = self.model.attempt(batch, generator), self.model.problem
+        error = nrmse(u.to(batch.u.dtype), batch.u[:, history:], problem, batch.mask)
+        gone = vanished(frame_rms(batch.u, problem, batch.mask))[:, history:] & error.isfinite()
+        self._log("valid", numbers, len(batch))
+        # a frame in which the reference vanishes has no relative error, and no weight
+        self._log("valid", {"nrmse": error[~gone].sum() / (~gone).sum().clamp_min(1)}, int((~gone).sum()))
 
     def _log(self, split: str, numbers: dict[str, Tensor], batch_size: int) -> None:
         named = {f"{split}/{name}": value for name, value in numbers.items()}

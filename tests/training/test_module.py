@@ -294,16 +294,19 @@ def test_a_validation_draws_by_its_batch_and_takes_the_mean_error():
     model.calibrate(data.calibration_batches())
     batch, logged = next(iter(data.val_dataloader())), []
     module = StageModule(model, adam_stage(SETTINGS), 0, seed=3, offset=0)
-    module._log = lambda split, numbers, size: logged.append(numbers)
-    for number in (0, 1, 0):
-        module.validation_step(batch, number)
-    first, second, again = logged
+    module._log = lambda split, numbers, size: logged.append((numbers, size))
+    quiet = dataclasses.replace(batch, u=torch.cat([batch.u[:, :1], 1e-13 * batch.u[:, 1:]], 1))
+    for number, given in ((0, batch), (1, batch), (0, batch), (0, quiet)):
+        module.validation_step(given, number)
+    (first, second, again, _), errors = ([numbers for numbers, _ in logged[::2]], logged[1::2])
     assert first["loss"] == again["loss"] != second["loss"], "noise is a function of seed and batch"
     torch.manual_seed(derived_seed(3, VALIDATION, 0))
     generator = torch.Generator().manual_seed(derived_seed(3, VALIDATION, 0))
     u = model.forecast(batch.known(1), batch.t[:, 1:], generator=generator)[0]
     error = nrmse(u.to(batch.u.dtype), batch.u[:, 1:], data.problem)
-    assert error.numel() > 1 and float(first["nrmse"]) == pytest.approx(float(error.mean()), rel=1e-6)
+    found, weight = errors[0]
+    assert weight == error.numel() > 1 and float(found["nrmse"]) == pytest.approx(float(error.mean()), rel=1e-6)
+    assert errors[-1] == ({"nrmse": 0.0}, 0), "no weight where the reference vanishes"
 
 
 def test_the_numbers_of_a_step_depend_on_seed_step_and_rank():

@@ -14,22 +14,25 @@ from pdekit.metrics.horizons import (
     blow_up_time,
     correlation_time_first_crossing,
     in_largest,
-    mean_over_fields,
+    mean_where_defined,
+    over_undefined,
     stable_steps,
     valid_time_first_crossing,
 )
 
 DIMS = ("model", "member", "sample")
-TIMES: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], CorrelationTime], str]] = {
-    "correlation_time": ("correlation", correlation_time_first_crossing, "correlation time (above 0.8)"),
-    "valid_time": ("nrmse", valid_time_first_crossing, "valid time (nRMSE below 0.4)"),
+TIMES: dict[str, tuple[str, float, Callable[[np.ndarray, np.ndarray], CorrelationTime], str]] = {
+    "correlation_time": ("correlation", 1.0, correlation_time_first_crossing, "correlation time (above 0.8)"),
+    "valid_time": ("nrmse", 0.0, valid_time_first_crossing, "valid time (nRMSE below 0.4)"),
     "blow_up_time": (
         "nrmse",
+        0.0,
         lambda error, t: blow_up_time(error, t, BLOW_UP),
         "time to blow-up (RMSE above 10 times the largest RMS of the reference)",
     ),
 }
-"""Name, the measure that it is taken of (a mean over the fields where it is defined), and what it says."""
+"""Name, the measure that it is taken of (a mean over the fields where it is defined) and its perfect value, the
+function, and what it says."""
 
 
 class Horizons(Judge):
@@ -55,20 +58,22 @@ def write_horizons(archive: Archive) -> None:
     1 where the horizon ends first (the time is then that of the horizon), 0 where it does not, -1 for members that a
     model does not have. ``stable_steps`` is the number of frames before the nRMSE first exceeds 0.1. Nothing is written
     of what was not scored, nor of a single frame. A blow-up is counted in the largest RMS of the reference over the
-    horizon (``rms_reference``), so that a reference that decays makes no forecast blow up.
+    horizon (``rms_reference``), so that a reference that decays makes no forecast blow up. Frames without a
+    value in any field are passed over.
     """
     t = archive.read("lead_time")
     if t.shape[-1] < 2:
         return
-    for name, (measure, find, words) in TIMES.items():
+    for name, (measure, perfect, find, words) in TIMES.items():
         if measure not in archive:
             continue
         scores = archive.read(measure).astype(np.float64)
         if name == "blow_up_time" and "rms_reference" in archive:
             rms = archive.read("rms_reference").astype(np.float64)
             scores = np.swapaxes(in_largest(np.swapaxes(scores, -1, -2), np.swapaxes(rms, -1, -2)), -1, -2)
-        scores = mean_over_fields(scores)
+        scores = mean_where_defined(scores)
         there = ~np.isnan(scores).all(-1)
+        scores = over_undefined(scores, t, perfect)
         found = find(scores, t)
         archive.put(
             name, DIMS, np.where(there, found.time, np.nan).astype(np.float32), {"long_name": words, "units": "time"}

@@ -10,7 +10,11 @@ def number(value: float, digits: int = 3) -> str:
 
     >>> number(0.01234), number(123.4), number(0.0000567, 2), number(float("inf")), number(-2.5), number(12345)
     ('0.0123', '123', '5.7e−5', 'diverged', '−2.5', '12300')
+    >>> number(float("nan"))  # not defined
+    '–'
     """
+    if value != value:
+        return "–"
     if not np.isfinite(value):
         return "diverged"
     if value and (abs(value) < 1e-3 or abs(value) >= 1e6):

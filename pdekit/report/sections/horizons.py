@@ -15,6 +15,7 @@ from pdekit.metrics.horizons import (
     correlation_time_first_crossing,
     correlation_time_mean_then_count,
     correlation_time_mean_then_first,
+    over_undefined,
     quantile,
     valid_time_first_crossing,
     valid_time_mean_then_count,
@@ -40,23 +41,25 @@ class Kind:
 
     Args:
         title, condition: title and condition as text; the condition has a placeholder for the threshold.
+        perfect: value of the measure for the reference itself.
         thresholds: thresholds to choose from.
         functions: functions of scores, lead times and threshold, in the order of `DEFINITIONS`.
     """
 
     title: str
     condition: str
+    perfect: float
     thresholds: tuple[float, ...]
     functions: tuple[Callable[..., CorrelationTime], ...]
 
 
 KINDS = {
     "correlation": Kind(
-        "correlation time", "correlation above {}", (0.8, 0.9, 0.95),
+        "correlation time", "correlation above {}", 1.0, (0.8, 0.9, 0.95),
         (correlation_time_first_crossing, correlation_time_mean_then_first, correlation_time_mean_then_count),
     ),
     "nrmse": Kind(
-        "valid time", "nRMSE below {}", (0.1, 0.4, 0.5),
+        "valid time", "nRMSE below {}", 0.0, (0.1, 0.4, 0.5),
         (valid_time_first_crossing, valid_time_mean_then_first, valid_time_mean_then_count),
     ),
 }  # fmt: skip
@@ -84,14 +87,18 @@ def _line(
 ) -> TableLine:
     values = values_of(scores[measure], name)
     t = np.tile(lead, (len(values) // len(lead), 1))
+    values = over_undefined(values, t, kind.perfect)
     step = float(np.median(lead[:, -1] - lead[:, 0])) / max(1, lead.shape[1] - 1)
     cells = []
-    for function in kind.functions:
+    for function in kind.functions if len(values) else ():
         found = function(values, t, threshold)
         middle, share = float(quantile(found.time.reshape(-1), 0.5)), float(np.mean(found.censored))
         spread = [float(quantile(found.time, q)) for q in (0.25, 0.75)] if found.time.ndim else None
         cells.append(time_cell(middle, share, step, exponent, spread))
+    cells += [Cell("–")] * (len(kind.functions) - len(cells))
     broken = _blow_up(scores, name, t)
+    if not broken.censored.size:
+        return TableLine(name, (*cells, Cell("–"), Cell("–")))
     cells.append(Cell(f"{100 * float(np.mean(broken.censored)):.0f} %"))
     first = float(broken.time.min()) if not broken.censored.all() else None
     cells.append(Cell("–" if first is None else f"t = {number(first)}"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from pdekit.metrics.horizons import quantile
+from pdekit.metrics.horizons import mean_where_defined, quantile
 from pdekit.metrics.summaries import conserved_rmse, geometric_mean_of_mean, window_mean
 from pdekit.report.charts.curves import Line
 from pdekit.report.charts.formats import with_unit
@@ -65,7 +65,7 @@ SUMMARIES = (
         for band, shells in (("low", "shells under 4"), ("mid", "shells 4 to 11"), ("high", "shells from 12"))
     ),
     Published("coherent wavenumber", "larger scales are forecast; mean over frames", "coherent_wavenumber",
-            lambda k: k.mean(-1), best=np.inf),
+            mean_where_defined, best=np.inf),
 )  # fmt: skip
 """In the order of the table. Means with a diverged forecast among them are infinite."""
 

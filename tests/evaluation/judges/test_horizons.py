@@ -25,7 +25,7 @@ def score(archive, measure, values, row=0, member=0):
     archive.write(measure, (row, member), np.stack([0.5 * values, 1.5 * values], -1).astype(np.float32))
 
 
-def test_crossings_are_of_the_mean_over_fields(archive):
+def test_crossings_are_of_the_mean_where_defined(archive):
     growing = np.stack([0.1 * T, 0.01 * T, 0.1 * T])
     score(archive, "nrmse", growing)
     score(archive, "correlation", 1 - growing)
