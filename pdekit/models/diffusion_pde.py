@@ -21,7 +21,7 @@ from pdekit.diffusion.samplers.base import Sampler
 from pdekit.diffusion.samplers.exponential import Exponential
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.base import TICKS, Surrogate, mean_square, repeat, steps_to, time_steps
-from pdekit.models.inputs import Channels, from_frame, normalised
+from pdekit.models.inputs import InputChannels, from_frame, normalised
 from pdekit.models.noise import Noise
 from pdekit.models.normaliser import Normaliser
 from pdekit.models.wdno import PATHS
@@ -90,7 +90,7 @@ class DiffusionPDE(Surrogate):
         self.normaliser = Normaliser(problem)
         self.n_given = len(problem.coeffs) + history * problem.n_channels
         self.n_joint = len(problem.coeffs) + self.n_frames * problem.n_channels
-        self.channels = Channels(dataclasses.replace(problem, coeffs=()), 0, self.n_frames)
+        self.channels = InputChannels(dataclasses.replace(problem, coeffs=()), 0, self.n_frames)
         self.net = net(
             ndim=problem.ndim,
             in_channels=self.n_joint * (3 if amortised else 1) + self.channels.count,
