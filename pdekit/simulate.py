@@ -18,6 +18,7 @@ from pdekit.labelled import to_dataset
 from pdekit.recipes.base import BaseRecipe, frame_times
 from pdekit.recipes.trajectories import recipe_from
 from pdekit.simulators.base import Frame, collected, parameters
+from pdekit.simulators.joint import JointParams
 
 RECIPES = Path(__file__).parent / "configs" / "data"
 
@@ -129,7 +130,8 @@ def _labelled(u: torch.Tensor, last: Frame, t: torch.Tensor, problem: Problem) -
 def _with_pde_params(
     recipe: BaseRecipe, params: dict[str, Any], shape: Sequence[int] | None
 ) -> tuple[BaseRecipe, dict[str, float]]:
-    """The recipe with other parameters of its equation, which do not vary then, on another grid."""
+    """The recipe with other parameters of its equation, which do not vary then, on another grid; and those that replace
+    what is drawn, where parameters are drawn together."""
     known = [item.name for item in dataclasses.fields(recipe.pde)]
     wrong = sorted(set(params) - set(known))
     if wrong:
@@ -137,17 +139,22 @@ def _with_pde_params(
             f"expected parameters of {type(recipe.pde).__name__} among {known}, got {wrong}; correct params"
         )
     changes: dict[str, Any] = {}
-    if params:
-        values = {
-            key: value if isinstance(value, int) else float(scalar(f"params[{key!r}]", value))
-            for key, value in params.items()
-        }
+    values = {
+        key: value if isinstance(value, int) else float(scalar(f"params[{key!r}]", value))
+        for key, value in params.items()
+    }
+    drawn: dict[str, float] = {}
+    if isinstance(recipe.params, JointParams):
+        drawn = {key: values.pop(key) for key in recipe.params if key in values}
+        recipe.pde.check(drawn)
+    if values:
         changes["pde"] = dataclasses.replace(recipe.pde, **values)
         changes["pde"].check()
-        changes["params"] = {key: draw for key, draw in recipe.params.items() if key not in params}
+        if not isinstance(recipe.params, JointParams):
+            changes["params"] = {key: draw for key, draw in recipe.params.items() if key not in params}
     if shape is not None:
         changes.update(grid=recipe.grid.resized(shape), solver_shape=None)
-    return dataclasses.replace(recipe, **changes), {}
+    return dataclasses.replace(recipe, **changes), drawn
 
 
 def _with_case_params(

@@ -4,6 +4,7 @@ from pdekit.pdes.acoustic_structure import AcousticStructure
 from pdekit.pdes.advection import Advection
 from pdekit.pdes.allen_cahn import AllenCahn
 from pdekit.pdes.base import PDE, ConservationLaw, ExactSolution, SemilinearPDE, SteadyPDE
+from pdekit.pdes.boussinesq import Boussinesq
 from pdekit.pdes.burgers import Burgers
 from pdekit.pdes.cahn_hilliard import CahnHilliard
 from pdekit.pdes.darcy import Darcy
@@ -30,6 +31,7 @@ __all__ = [
     "AcousticStructure",
     "Advection",
     "AllenCahn",
+    "Boussinesq",
     "Burgers",
     "CahnHilliard",
     "ConservationLaw",

@@ -15,6 +15,7 @@ from pdekit.pdes import PDE
 from pdekit.plain import from_plain
 from pdekit.recipes.base import BaseRecipe, check_counts
 from pdekit.recipes.initial.fixed import Fixed
+from pdekit.simulators.joint import JointParams
 from pdekit.simulators.stepping import Stepping, check_has_boundary
 
 
@@ -61,7 +62,7 @@ class Recipe(BaseRecipe):
     solver_shape: tuple[int, ...] | None = None
     substeps: int = 1
     warmup: float = 0.0
-    params: Mapping[str, Uniform] = field(default_factory=dict)
+    params: Mapping[str, Uniform] | JointParams = field(default_factory=dict)
     dtype: str = "float64"
 
     def __post_init__(self):

@@ -14,11 +14,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdekit.boundaries import Ends
+from pdekit.calculus.mirrored import resample_mirrored, signs_at_walls
 from pdekit.calculus.remap import remap
 from pdekit.calculus.resample import bring, resample
 from pdekit.fields import Grid, Problem
 from pdekit.pdes import PDE, ConservationLaw, SemilinearPDE
 from pdekit.simulators.base import SAME, Draw, Frame, Refinement, Tick, parameters, silent
+from pdekit.simulators.joint import JointParams
 from pdekit.solvers.step import Step
 
 DTYPES = ("float32", "float64")
@@ -48,7 +50,8 @@ class Stepping:
         shape: points of the solver's grid; those of the frames if None.
         substeps: steps of the solver between frames.
         warmup: time before the first frame, in units of the nominal dt where that varies.
-        params: varying numbers by name: parameters of the equation, and ``length_x|y|z`` and ``dt``.
+        params: varying numbers by name: parameters of the equation, and ``length_x|y|z`` and ``dt``. Each has a draw
+            of its own, or all are drawn together (`JointParams`).
         boundary: (lower, upper) condition of each axis; that of the grid's layout if empty.
         dtype: the precision of the solver, float64 or float32.
 
@@ -117,6 +120,8 @@ class Stepping:
         def start(grid: Grid) -> Tensor:
             return self.initial(grid, self.pde.fields, np.random.default_rng(seed))
 
+        if isinstance(self.params, JointParams):
+            return Draw(self.params.draw(of_params), start=start)
         return Draw({name: draw(of_params) for name, draw in self.params.items()}, start=start)
 
     # Resolution
@@ -200,7 +205,7 @@ class Stepping:
         while True:
             with torch.no_grad():
                 own = ready.step.decode(state)
-                u = bring(own, ready.grid, grid.shape, self.averages)
+                u = self.stored(own, ready.grid, grid.shape)
             yield Frame(u, own=own)
             with torch.no_grad():
                 for _ in range(ready.substeps):
@@ -223,8 +228,22 @@ class Stepping:
         return self.first_state(draws, grid, device, tick)
 
     def brought(self, u: State, grid: Grid, shape: Sequence[int]) -> Float[Tensor, "sample channel *new"]:
-        """A state on another number of points of the box: averages remapped, samples interpolated trigonometrically."""
-        return remap(u, shape, grid.layout) if self.averages else resample(u, shape)
+        """A state on another number of points of the box: averages remapped, samples interpolated trigonometrically.
+
+        Samples on cells are continued across the ends as at free-slip walls, the only walls that a solver of them has.
+        """
+        if self.averages:
+            return remap(u, shape, grid.layout)
+        return resample(u, shape) if grid.periodic else self._resampled_between_walls(u, shape)
+
+    def stored(self, own: State, grid: Grid, shape: Sequence[int]) -> Float[Tensor, "sample channel *new"]:
+        """A frame of the solver's grid on the points of the data: see `bring`, and `brought` for samples on cells."""
+        if self.averages or grid.periodic:
+            return bring(own, grid, shape, self.averages)
+        return self._resampled_between_walls(own, shape)
+
+    def _resampled_between_walls(self, u: State, shape: Sequence[int]) -> Float[Tensor, "sample channel *new"]:
+        return resample_mirrored(u, shape, signs_at_walls(self.pde.fields, len(shape)))
 
     def _warmed(self, draws: Sequence[Draw], ready: Prepared, device: Any, tick: Tick) -> State:
         state = ready.step.encode(_sampled(draws, ready.grid).to(device))

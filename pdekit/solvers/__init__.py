@@ -4,6 +4,7 @@ from pdekit.solvers.etdrk import etdrk
 from pdekit.solvers.finite_volume import finite_volume, stable_dt
 from pdekit.solvers.imex import imex
 from pdekit.solvers.lyapunov import LyapunovSpectrum, lyapunov_exponents, still_changing
+from pdekit.solvers.mirrored_box import mirrored_box
 from pdekit.solvers.runge_kutta import runge_kutta
 from pdekit.solvers.step import Step, integrate
 
@@ -15,6 +16,7 @@ __all__ = [
     "imex",
     "integrate",
     "lyapunov_exponents",
+    "mirrored_box",
     "runge_kutta",
     "stable_dt",
     "still_changing",

@@ -5,6 +5,7 @@ the same state. ``generator`` is NumPy's and holds the whole randomness; ``versi
 the numbers. Axes are periodic or cells.
 """
 
+from pdekit.recipes.initial.ambient_flow import AmbientFlow
 from pdekit.recipes.initial.channels import Channels, Constant, RandomConstant
 from pdekit.recipes.initial.filtered_velocity import FilteredVelocity
 from pdekit.recipes.initial.fourier_series import RandomFourierSeries
@@ -16,6 +17,7 @@ from pdekit.recipes.initial.seeds import Seeds
 from pdekit.recipes.initial.solitons import KdVSolitons, SchroedingerSolitons
 
 __all__ = [
+    "AmbientFlow",
     "Channels",
     "Constant",
     "FilteredVelocity",
