@@ -112,7 +112,7 @@ class Mirrored(Calculus):
 
     @property
     def time(self) -> Tensor:
-        raise ValueError("expected an equation that does not depend on time explicitly between mirrors")
+        raise ValueError("expected an equation without explicit time between mirrors, got d.time; use another calculus")
 
 
 class MirroredField:

@@ -52,7 +52,7 @@ def mirrored_box(
     Limits: explicit: with rk4, dt below about 1.3 spacings over the speed and 0.28 spacings squared over the viscosity.
     """
     if scheme not in EXPLICIT:
-        raise ValueError(f"expected a scheme among {sorted(EXPLICIT)}, got {scheme!r}")
+        raise ValueError(f"expected a scheme among {sorted(EXPLICIT)}, got {scheme!r}; choose one of these")
     _check_walls(grid, boundary)
     d, pde = Mirrored(grid, dtype, device), rounded(pde, dtype, device)
     dt, signs = step_size(dt, device), signs_at_walls(pde.fields, 2)
