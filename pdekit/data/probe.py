@@ -61,8 +61,12 @@ def _outcome(path: str, size: int, changed: int) -> str:
 
 def _walked(paths: Sequence[str]) -> str:
     """Return what goes wrong in a child process that reads the metadata of some files, "" if nothing."""
-    command = [sys.executable, "-P", hdf5_walk.__file__, *paths]
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-S", "-P", hdf5_walk.__file__, *paths]
+    # without site, whose hooks take as long as the walk itself; packages come from the same places as here
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"}
+    child = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     end = time.monotonic() + LONGEST
     try:
         while time.monotonic() < end:

@@ -15,6 +15,7 @@ from pdekit.data.formats import (
     pdearena,
     pdearena_weather,
     pdebench,
+    pdebench_folder,
     poseidon,
     staggered_flow,
     torch_files,
@@ -41,6 +42,7 @@ def _ours_or_the_well(path: Path) -> bool:
 FORMATS: tuple[Format, ...] = (
     Format("pdekit or The Well", _ours_or_the_well, lambda path: {WHOLE: open_source([path])}),
     *pdebench.FORMATS,
+    *pdebench_folder.FORMATS,
     *pdearena.FORMATS,
     *pdearena_weather.FORMATS,
     *wdno_smoke.FORMATS,
@@ -63,7 +65,7 @@ def formats(trust: Sequence[str] = ()) -> Iterator[Format]:
         trust: packages whose entry points may be loaded, which runs their code.
     """
     yield from FORMATS
-    for point in entry_points(group=GROUP):
+    for point in entry_points(group=GROUP) if trust else ():
         if point.value.partition(":")[0].split(".")[0] in trust:
             yield point.load()
 

@@ -14,14 +14,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import h5py
 import numpy as np
 import torch
 
+from pdekit.data.contiguous import ContiguousArray, first_byte
 from pdekit.data.hdf5 import FAULTS, FileFault, dataset, open_hdf5
 from pdekit.fields import Field, Problem, Trajectory
 
 _ALL = slice(None)
+SINGLE_AND_DOUBLE = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 @dataclass(frozen=True)
@@ -106,12 +107,15 @@ class Hdf5Store:
     def __getstate__(self) -> dict:
         return {"path": self.path, "_process": -1, "_file": None, "_found": {}}
 
-    def array(self, key: str) -> h5py.Dataset:
-        """Return a dataset, checked once: its values are numbers and stored in the file."""
+    def array(self, key: str) -> Any:
+        """Return a dataset, checked once: its values are numbers and stored in the file. Windows of values that are one
+        run of bytes are read without the library (`ContiguousArray`)."""
         if self._process != os.getpid():
             self._process, self._file, self._found = os.getpid(), open_hdf5(self.path), {}
         if key not in self._found:
-            self._found[key] = dataset(self._file, key)
+            column = dataset(self._file, key)
+            place = first_byte(column)
+            self._found[key] = column if place is None else ContiguousArray(column, place, self.path)
         return self._found[key]
 
 
@@ -161,10 +165,11 @@ class Blocked:
         self.store, self.problem = store, problem
         self._u, self._coeffs, self._forcing, self._samples = (tuple(part) for part in (u, coeffs, forcing, samples))
         self._known: set[str] = set()  # keys whose shape was checked
-        self._t = np.atleast_2d(np.asarray(t, dtype=np.float64))
+        self._t = torch.from_numpy(np.atleast_2d(np.array(t, dtype=np.float64)))
         self._params = None if params is None else torch.from_numpy(np.ascontiguousarray(params)).float()
         self.n_trajectories = n = len(samples) or self._count()
-        shapes = {"times": (self._t.shape, ((1, problem.n_frames), (n, problem.n_frames)))}
+        self._index = torch.arange(n)
+        shapes = {"times": (tuple(self._t.shape), ((1, problem.n_frames), (n, problem.n_frames)))}
         if params is not None:
             shapes["params"] = (np.shape(params), ((n, len(problem.params)),))
         for what, (found, expected) in shapes.items():
@@ -202,22 +207,23 @@ class Blocked:
     def read(self, trajectory: int, frames: slice = _ALL) -> Trajectory:
         """Return some frames of one trajectory, as a batch of one; float64 where it is stored so, else float32."""
         frames = slice(*frames.indices(self.problem.n_frames))
-        row = self._t[trajectory if len(self._t) > 1 else 0, frames]
+        first = trajectory if self._t.shape[0] > 1 else 0
+        lead = (len(range(frames.start, frames.stop, frames.step)),)
         return Trajectory(
-            u=self._joined(self._u, trajectory, frames, (len(row),)),
-            t=torch.from_numpy(row.copy())[None],
+            u=self._joined(self._u, trajectory, frames, lead),
+            t=self._t[first : first + 1, frames],
             coeffs=self._joined(self._coeffs, trajectory, frames, ()) if self._coeffs else None,
-            forcing=self._joined(self._forcing, trajectory, frames, (len(row),)) if self._forcing else None,
+            forcing=self._joined(self._forcing, trajectory, frames, lead) if self._forcing else None,
             params=None if self._params is None else self._params[trajectory : trajectory + 1],
-            index=torch.tensor([trajectory]),
+            index=self._index[trajectory : trajectory + 1],
         )
 
     def _joined(self, blocks: Sequence[Block], trajectory: int, frames: slice, lead: tuple[int, ...]) -> torch.Tensor:
         """Channels of some blocks, "1 time channel *space", or "1 channel *space" if ``lead`` is empty."""
         parts = [self._read(block, trajectory, frames, lead) for block in blocks]
-        wide = any(part.dtype == np.float64 for part in parts)
         if len(parts) == 1:
-            return torch.from_numpy(np.require(parts[0], np.float64 if wide else np.float32, ("C", "W")))[None]
+            return torch.from_numpy(_plain(parts[0])[None])
+        wide = any(part.dtype == np.float64 for part in parts)
         shape = (*lead, sum(len(block.fields) for block in blocks), *self.problem.grid.shape)
         whole, first, before = np.empty(shape, np.float64 if wide else np.float32), 0, (_ALL,) * len(lead)
         for block, part in zip(blocks, parts, strict=True):
@@ -250,3 +256,10 @@ class Blocked:
                 f"expected the shape {expected} from {key} of {self.store.path}, found {values.shape}; fetch it again"
             )
         return values
+
+
+def _plain(values: np.ndarray) -> np.ndarray:
+    """Return values in float64 if they are so, else in float32, in the order of their axes, and not read-only."""
+    if values.dtype in SINGLE_AND_DOUBLE and values.flags.c_contiguous and values.flags.writeable:
+        return values
+    return np.require(values, np.float64 if values.dtype == np.float64 else np.float32, ("C", "W"))

@@ -6,7 +6,8 @@
     C  0000/data (time, x[, y], channel), 0000/grid/x, ...         one group for each seed
     D  velocity, particles (batch, time, x, y, channel), force     incompressible flow
 
-``t-coordinate`` is one longer than the arrays. Points are cell centres. Burgers is u_t + u u_x = (Nu / pi) u_xx.
+``t-coordinate`` is one longer than the arrays. Points are cell centres. Burgers is u_t + u u_x = (Nu / pi) u_xx,
+Darcy flow -div(nu grad tensor) = beta.
 Source: the generators in https://github.com/pdebench/PDEBench (pdebench/data_gen).
 """
 
@@ -28,6 +29,7 @@ from pdekit.data.probe import check_readable
 from pdekit.fields import Field, Grid, Problem
 from pdekit.pdes.advection import Advection
 from pdekit.pdes.burgers import Burgers
+from pdekit.pdes.darcy import Darcy
 
 AXES = ("x", "y", "z")
 SEED = re.compile(r"\d{4,}")
@@ -145,9 +147,9 @@ def _is_periodic(path: Path) -> bool:
 def _darcy(path: Path, file: h5py.File) -> Blocked:
     axes = {f"{letter}-coordinate": values(file, f"{letter}-coordinate") for letter in "xy"}
     grid = grid_from(str(path), axes, ["cells", "cells"])
-    permeability = Field("permeability")
-    ends = (Dirichlet(), Dirichlet())
-    problem = Problem(grid, (Field("pressure"),), coeffs=(permeability,), boundary=(ends, ends))
+    permeability, source = Field("permeability"), _number(file, "beta")
+    ends, pde = (Dirichlet(), Dirichlet()), None if source is None else Darcy(source)
+    problem = Problem(grid, (Field("pressure"),), coeffs=(permeability,), boundary=(ends, ends), pde=pde)
     blocks = (Block("tensor", "stxy", problem.fields),)
     return Blocked(Hdf5Store(path), problem, blocks, np.zeros(1), (Block("nu", "sxy", (permeability,)),))
 

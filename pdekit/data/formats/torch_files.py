@@ -1,7 +1,8 @@
 """Files of `torch.save`: those of neuraloperator, {"x": inputs, "y": outputs[, "visc"]}, and Burgers of WDNO:
 
     x (sample, x, y), y (sample, x, y)    Darcy flow (x is bool), or a forcing and its vorticity (name begins with "ns")
-    x (sample, x), y (sample, time, x)    Burgers: y are the frames from 0 to 1, the first of which is x
+    x (sample, x), y (sample, time, x)    Burgers: y are the frames from 0 to 1, the first of which is x; visc is the
+                                          viscosity
     u (sample, time, x), f (sample, time - 1, x)    WDNO: controlled Burgers with u = 0 at both ends, viscosity 0.01,
                                                     times 0 to 8; f drives the step after each frame; the
                                                     points are taken as cell centres, which no file states
@@ -26,6 +27,7 @@ import torch
 from pdekit.boundaries import Dirichlet
 from pdekit.data.formats.blocks import ArrayStore, Block, Blocked
 from pdekit.data.formats.contract import WHOLE, Format
+from pdekit.data.formats.matlab_files import burgers_of
 from pdekit.data.given import ZIP_FAULTS
 from pdekit.data.hdf5 import FAULTS
 from pdekit.fields import Field, Grid, Problem
@@ -97,7 +99,11 @@ def _opened(path: Path) -> Blocked:
         return Blocked(ArrayStore(path, arrays), problem, (Block("y", "sxy", (found,)),), np.zeros(1), coeffs)
     if x.ndim == 2 and y.ndim == 3 and (len(y), y.shape[2]) == (n, points[0]) and y.shape[1] > 1:
         dt, frames = 1.0 / (y.shape[1] - 1), y.shape[1]
-        problem = Problem(Grid(points, (1.0,)), (Field("u"),), dt, frames)
+        viscosity = content.get("visc")
+        numbers = (
+            np.atleast_1d(np.asarray(viscosity, dtype=np.float64)) if isinstance(viscosity, (int, float)) else None
+        )
+        problem = Problem(Grid(points, (1.0,)), (Field("u"),), dt, frames, pde=burgers_of(numbers))
         return Blocked(ArrayStore(path, arrays), problem, (Block("y", "stx", problem.fields),), dt * np.arange(frames))
     raise ValueError(
         f"expected x and y of a published dataset in {path} ('sample x y', or 'sample x' and 'sample time x'), found "

@@ -114,6 +114,34 @@ def test_the_published_splits(tmp_path, write, test):
     assert next(iter(data.train_dataloader())).u.shape[1:3] == (2, data.problem.n_channels)
 
 
+class TestFolder:
+    def test_speeds_become_a_parameter(self, tmp_path):
+        for beta in (0.1, 0.4, 2.0):
+            published.tensor(tmp_path / f"1D_Advection_Sols_beta{beta}.hdf5", beta=beta)
+        splits = open_path(tmp_path)
+        assert {name: source.n_trajectories for name, source in splits.items()} == {"test": 6, "train": 51, "valid": 3}
+        problem = splits["train"].problem
+        assert problem.params == ("velocity_x",) and problem == splits["test"].problem
+        batch = splits["test"].read(3, slice(1, 3))  # the second trajectory of the second file
+        assert batch.params.tolist() == [[pytest.approx(0.4)]] and batch.index.tolist() == [3]
+        assert torch.equal(batch.u[0, :, 0], torch.from_numpy(published.counted(20, 5, 16)[1, 1:3]))
+        assert float(problem.at(batch.params)[0].velocity_x) == pytest.approx(0.4)
+
+    def test_parts_of_one_flow_have_the_frames_of_the_shortest(self, tmp_path):
+        for number, written in enumerate((5, 3, 4)):
+            published.incompressible(tmp_path / f"ns_incom_inhom_2d_512-{number}.h5", n=2, written=written)
+        splits = open_path(tmp_path)
+        assert sum(source.n_trajectories for source in splits.values()) == 6
+        assert {source.problem.n_frames for source in splits.values()} == {3}
+        assert splits["train"].read(0).u.shape[1] == splits["train"].read(0).t.shape[1] == 3
+
+    def test_other_grids_are_refused(self, tmp_path):
+        published.tensor(tmp_path / "a.hdf5", beta=0.1)
+        published.tensor(tmp_path / "b.hdf5", beta=0.1, points=8)
+        with pytest.raises(ValueError, match="expected files of one problem"):
+            open_path(tmp_path)
+
+
 def test_the_equation_of_a_file_solves_its_trajectories(tmp_path):
     """A wave in the published layout: its frames are what pdekit's advection makes of the first one."""
     path = published.tensor(tmp_path / "1D_Advection_Sols_beta0.4.hdf5", n=3, points=64, beta=0.4)
