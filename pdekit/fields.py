@@ -25,7 +25,16 @@ LAYOUTS = ("periodic", "cells", "nodes", "half_open")
 
 @runtime_checkable
 class Equation(Protocol):
-    """An equation as the vocabulary knows it: a frozen dataclass that can describe itself."""
+    """An equation as the vocabulary knows it: a frozen dataclass that can describe itself.
+
+    ``dims`` are the numbers of axes for which it is defined, and ``fields`` its unknowns.
+    """
+
+    @property
+    def dims(self) -> tuple[int, ...]: ...
+
+    @property
+    def fields(self) -> tuple[Field, ...]: ...
 
     def describe(self, params: dict[str, float]) -> str: ...
 

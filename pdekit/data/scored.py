@@ -17,8 +17,7 @@ from pdekit.data.forecasts import opened_file
 from pdekit.data.given import is_numpy_file
 from pdekit.data.module import DataModule
 from pdekit.data.windows import Source
-from pdekit.fields import AXES, Grid, Problem
-from pdekit.pdes.base import PDE
+from pdekit.fields import AXES, Equation, Grid, Problem
 
 OF_FILES = ("boundary", "pde")
 """Parts of a description that a file may lack."""
@@ -50,7 +49,7 @@ def read_reference(data: Any, known: Any, about: Description, trust: Sequence[st
         FileNotFoundError, ValueError: if the data do not fit the description, or state more than one thing.
     """
     pde = known.pde if isinstance(known, Problem) else known
-    if pde is not None and not isinstance(pde, PDE):
+    if pde is not None and not isinstance(pde, Equation):
         raise ValueError(
             f"expected an equation of pdekit.pdes, the name of a dataset or a Problem, got {pde!r}; correct problem="
         )
@@ -111,7 +110,7 @@ def _with_equation(source: Source, about: Description) -> Source:
 def _check_equation(problem: Problem) -> None:
     """Raise ValueError if an equation has other unknowns or dimensions than the data."""
     pde = problem.pde
-    if not isinstance(pde, PDE):
+    if not isinstance(pde, Equation):
         return
     if len(pde.fields) != problem.n_channels or problem.ndim not in pde.dims:
         raise ValueError(

@@ -22,10 +22,9 @@ import numpy as np
 from pdekit.data.formats.array_files import ArrayFiles
 from pdekit.data.formats.blocks import Block, Blocked
 from pdekit.data.formats.contract import Format
+from pdekit.data.formats.equations import equation
 from pdekit.data.hdf5 import FileFault
-from pdekit.fields import Field, Grid, Problem
-from pdekit.pdes.advection import Advection
-from pdekit.pdes.diffusion import Diffusion
+from pdekit.fields import Equation, Field, Grid, Problem
 
 LARGEST = 1 << 20  # bytes of a description
 LINEAR = ("diff_adv", "diff_diff", "diff_linear_1", "diff_linear_2")
@@ -101,7 +100,7 @@ def _split(path: Path, info: Mapping[str, Any], split: str) -> Blocked:
     return Blocked(store, problem, (block,), dt * np.arange(shape[1]))
 
 
-def _equation(path: Path, info: Mapping[str, Any]) -> Advection | Diffusion | None:
+def _equation(path: Path, info: Mapping[str, Any]) -> Equation | None:
     """Return the equation of a linear scenario of one order; None for others."""
     ndim, points = int(info["num_spatial_dims"]), int(info["num_points"])
     if path.stem.partition("__")[0] not in [f"{ndim}d_{name}" for name in LINEAR]:
@@ -112,9 +111,9 @@ def _equation(path: Path, info: Mapping[str, Any]) -> Advection | Diffusion | No
     orders = [order for order, gamma in enumerate(gammas) if gamma]
     if orders == [1]:
         speed = -gammas[1] / (points * ndim)
-        return Advection(**{f"velocity_{letter}": speed for letter in "xyz"[:ndim]})
+        return equation("Advection", **{f"velocity_{letter}": speed for letter in "xyz"[:ndim]})
     if orders == [2]:
-        return Diffusion(gammas[2] / (points**2 * 2 * ndim))
+        return equation("Diffusion", diffusivity=gammas[2] / (points**2 * 2 * ndim))
     return None
 
 

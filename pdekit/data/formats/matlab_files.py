@@ -20,13 +20,12 @@ import numpy as np
 from pdekit.boundaries import Dirichlet
 from pdekit.data.formats.blocks import ArrayStore, Block, Blocked, Hdf5Store
 from pdekit.data.formats.contract import WHOLE, Format, is_hdf5, root_names
+from pdekit.data.formats.equations import equation
 from pdekit.data.formats.evenly import step_of
 from pdekit.data.formats.mat5 import read_arrays
 from pdekit.data.hdf5 import FAULTS, dataset, open_hdf5, values
 from pdekit.data.probe import check_readable
-from pdekit.fields import Field, Grid, Problem
-from pdekit.pdes.burgers import Burgers
-from pdekit.pdes.darcy import Darcy
+from pdekit.fields import Equation, Field, Grid, Problem
 
 KINDS = ({"coeff", "sol"}, {"input", "output"}, {"a", "u"}, {"u"})
 
@@ -87,7 +86,7 @@ def _source(
         given, found = Field("permeability"), Field("pressure")
         grid = Grid(shapes["sol"][1:], (1.0, 1.0), layout=("nodes", "nodes"))
         ends = (Dirichlet(), Dirichlet())
-        problem = Problem(grid, (found,), coeffs=(given,), boundary=(ends, ends), pde=Darcy(1.0))
+        problem = Problem(grid, (found,), coeffs=(given,), boundary=(ends, ends), pde=equation("Darcy", source=1.0))
         return Blocked(store, problem, [block("sol", "sxy", found)], np.zeros(1), [block("coeff", "sxy", given)])
     if {"input", "output"} <= set(shapes):
         frames, u = shapes["output"][1], Field("u")
@@ -111,11 +110,11 @@ def _source(
     )
 
 
-def burgers_of(viscosity: np.ndarray | None) -> Burgers | None:
+def burgers_of(viscosity: np.ndarray | None) -> Equation | None:
     """Return Burgers' equation with the viscosity of a file, u_t + u u_x = visc u_xx; None without one number > 0."""
     if viscosity is None or viscosity.shape != (1,) or not 0 < viscosity[0] < np.inf:
         return None
-    return Burgers(float(viscosity[0]))
+    return equation("Burgers", viscosity=float(viscosity[0]))
 
 
 FORMATS = (Format("FNO (.mat)", _recognises, _open_file),)

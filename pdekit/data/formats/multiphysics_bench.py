@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pdekit.data.formats.equations import equation
 from pdekit.data.formats.matlab import SUFFIXES, array_in
 from pdekit.data.formats.multiphysics_layouts import LAYOUTS, Layout
 from pdekit.fields import Grid, Problem, Trajectory
@@ -46,14 +47,15 @@ class MultiphysicsBench:
         )
         has_mask = layout.mask is not None and (self._has_geometry or not layout.mask_of_geometry)
         params = tuple(name for name, _ in layout.geometry[1]) if self._has_geometry else ()
+        known = equation(layout.equation) if layout.equation else None
         self.problem = Problem(
             self.grid,
-            layout.fields,
+            known.fields if known else layout.fields,
             layout.dt,
             layout.n_frames,
-            coeffs=layout.coeffs,
+            coeffs=known.coeffs if known else layout.coeffs,
             params=params,
-            pde=layout.equation,
+            pde=known,
             has_mask=has_mask,
         )
 
@@ -83,13 +85,13 @@ class MultiphysicsBench:
         )
 
     def _frame(self, index: int, frame: int) -> np.ndarray:
-        """All fields at one time, "channel x y", in the order of the layout's fields."""
+        """All fields at one time, "channel x y", in the order of the problem's fields."""
         found = {}
         for stored in self.layout.channels:
             array = self._array(stored.folder, index, frame) - stored.offset
             parts = (array.real, array.imag) if len(stored.names) == 2 else (array.real,)
             found |= dict(zip(stored.names, parts, strict=True))
-        return np.stack([found[field.name] for field in self.layout.fields])
+        return np.stack([found[field.name] for field in self.problem.fields])
 
     def _array(self, quantity: str, index: int, frame: int) -> np.ndarray:
         """One array with its axes in the order x, y, both rising."""

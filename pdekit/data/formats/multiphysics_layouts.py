@@ -14,11 +14,6 @@ from types import MappingProxyType
 import numpy as np
 
 from pdekit.fields import Field
-from pdekit.pdes.acoustic_structure import AcousticStructure
-from pdekit.pdes.base import PDE
-from pdekit.pdes.elder import Elder
-from pdekit.pdes.electro_osmosis import ElectroOsmosis
-from pdekit.pdes.electro_thermal import ElectroThermal
 
 Arrays = Mapping[str, np.ndarray]
 Places = tuple[np.ndarray, np.ndarray]  # x and y of the points, "x y"
@@ -53,10 +48,10 @@ class Layout:
         folder: under ``training`` and ``testing``.
         extent: lengths of the box [m].
         channels: channels of the output, in the published order.
-        fields: the same as `Field`s, in ours.
         inputs: folders of the inputs.
-        coeffs: fields of these channels.
-        equation: None where the published fields are not those of an equation of ours.
+        equation: class of `pdekit.pdes`, whose fields and coefficients these are; "" if there is none.
+        fields: the channels as `Field`s, in the order of pdekit, where there is no equation.
+        coeffs: the inputs as `Field`s, where there is no equation.
         to_coeffs: inputs -> coefficients.
         rows: the axis along which the first index of an array runs, "x" or "y".
         reversed_x: whether x falls along its index.
@@ -69,10 +64,10 @@ class Layout:
     folder: str
     extent: tuple[float, float]
     channels: tuple[Stored, ...]
-    fields: tuple[Field, ...]
     inputs: tuple[str, ...]
-    coeffs: tuple[Field, ...]
-    equation: PDE | None = None
+    equation: str = ""
+    fields: tuple[Field, ...] = ()
+    coeffs: tuple[Field, ...] = ()
     to_coeffs: Callable[[Arrays], tuple[np.ndarray, ...]] = same
     rows: str = "y"
     reversed_x: bool = False
@@ -126,10 +121,8 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
             folder="TE_heat",
             extent=(0.128, 0.128),
             channels=(Stored("Ez", _pairs("electric_field")), Stored("T", ("temperature_rise",), 293.15)),
-            fields=ElectroThermal.fields,
             inputs=("mater",),
-            coeffs=ElectroThermal.coeffs,
-            equation=ElectroThermal(),
+            equation="ElectroThermal",
             to_coeffs=split_materials,
             rows="x",
             geometry=(
@@ -160,10 +153,8 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
                 Stored("u_flow", ("velocity_x",)),
                 Stored("v_flow", ("velocity_y",)),
             ),
-            fields=ElectroOsmosis.fields,
             inputs=("kappa",),
-            coeffs=ElectroOsmosis.coeffs,
-            equation=ElectroOsmosis(),
+            equation="ElectroOsmosis",
             geometry=(
                 "ellipticcsv",
                 (("hole_x", MILLI), ("hole_y", MILLI), ("hole_a", MILLI), ("hole_b", MILLI)),
@@ -204,10 +195,8 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
                     ("x_v", "load_y"),
                 )
             ),
-            fields=AcousticStructure.fields,
             inputs=("rho_water",),
-            coeffs=AcousticStructure.coeffs,
-            equation=AcousticStructure(),
+            equation="AcousticStructure",
             mask=fluid_and_disc,
         ),
         "elder": Layout(
@@ -218,10 +207,8 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
                 Stored("u_v", ("velocity_y",)),
                 Stored("c_flow", ("concentration",)),
             ),
-            fields=Elder.fields,
             inputs=("S_c",),
-            coeffs=Elder.coeffs,
-            equation=Elder(),
+            equation="Elder",
             dt=2 * YEAR,
             n_frames=11,
         ),

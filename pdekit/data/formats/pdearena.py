@@ -29,12 +29,12 @@ import numpy as np
 from pdekit.boundaries import Outflow, Wall
 from pdekit.data.formats.blocks import Block, Blocked, Hdf5Store
 from pdekit.data.formats.contract import Captioned, Format, Joined, is_hdf5, root_names
+from pdekit.data.formats.equations import equation
 from pdekit.data.formats.evenly import step_of
 from pdekit.data.hdf5 import FAULTS, dataset, fault, names, open_hdf5, text, values
 from pdekit.data.probe import check_all_readable
 from pdekit.data.windows import Source
 from pdekit.fields import Field, Grid, Problem
-from pdekit.pdes.kuramoto_sivashinsky import KuramotoSivashinsky
 
 MODES = ("train", "valid", "test")
 SMOKE = {"u", "vx", "vy", "t", "x", "y"}
@@ -174,7 +174,7 @@ def _ks(path: Path, mode: str) -> Blocked:
         columns["viscosity"] = viscosity
     if {len(column) for column in columns.values()} != {shape[0]}:
         raise ValueError(f"expected {shape[0]} numbers in {mode}/v of {path}, found {len(viscosity)}; fetch it again")
-    grid, pde = Grid(shape[2:], (float(columns["length_x"].mean()),)), KuramotoSivashinsky()
+    grid, pde = Grid(shape[2:], (float(columns["length_x"].mean()),)), equation("KuramotoSivashinsky")
     problem = Problem(grid, (Field("u"),), float(columns["dt"].mean()), shape[1], params=tuple(columns), pde=pde)
     return Blocked(Hdf5Store(path), problem, [Block(key, "stx", problem.fields)], times, params=_stacked(columns))
 

@@ -23,13 +23,11 @@ import numpy as np
 from pdekit.boundaries import Dirichlet, Neumann, Outflow, Periodic, Wall
 from pdekit.data.formats.blocks import Block, Blocked, Hdf5Store
 from pdekit.data.formats.contract import WHOLE, Format, is_group, root_names
+from pdekit.data.formats.equations import equation
 from pdekit.data.formats.evenly import grid_from, step_of
 from pdekit.data.hdf5 import attribute, dataset, fault, names, open_hdf5, reading, values, whole_number
 from pdekit.data.probe import check_readable
-from pdekit.fields import Field, Grid, Problem
-from pdekit.pdes.advection import Advection
-from pdekit.pdes.burgers import Burgers
-from pdekit.pdes.darcy import Darcy
+from pdekit.fields import Equation, Field, Grid, Problem
 
 AXES = ("x", "y", "z")
 SEED = re.compile(r"\d{4,}")
@@ -119,13 +117,13 @@ def _number(file: h5py.File, name: str) -> float | None:
     return float(found.ravel()[0])
 
 
-def _equation(file: h5py.File) -> Advection | Burgers | None:
+def _equation(file: h5py.File) -> Equation | None:
     """The equation that the attributes name; reaction-diffusion is none of pdekit's."""
     speed, diffusion, reaction = (_number(file, name) for name in ("beta", "Nu", "rho"))
     if speed is not None:
-        return Advection(velocity_x=speed)
+        return equation("Advection", velocity_x=speed)
     if diffusion is not None and reaction is None:
-        return Burgers(viscosity=diffusion / pi)
+        return equation("Burgers", viscosity=diffusion / pi)
     return None
 
 
@@ -148,7 +146,7 @@ def _darcy(path: Path, file: h5py.File) -> Blocked:
     axes = {f"{letter}-coordinate": values(file, f"{letter}-coordinate") for letter in "xy"}
     grid = grid_from(str(path), axes, ["cells", "cells"])
     permeability, source = Field("permeability"), _number(file, "beta")
-    ends, pde = (Dirichlet(), Dirichlet()), None if source is None else Darcy(source)
+    ends, pde = (Dirichlet(), Dirichlet()), None if source is None else equation("Darcy", source=source)
     problem = Problem(grid, (Field("pressure"),), coeffs=(permeability,), boundary=(ends, ends), pde=pde)
     blocks = (Block("tensor", "stxy", problem.fields),)
     return Blocked(Hdf5Store(path), problem, blocks, np.zeros(1), (Block("nu", "sxy", (permeability,)),))
