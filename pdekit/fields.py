@@ -10,13 +10,13 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pdekit.boundaries import Ends, check_inputs, sides_of
+from pdekit.boundaries import Ends, Sides, check_inputs, sides_of
 
 AXES = ("x", "y", "z")
 DIMENSIONS = ("time", "time_of_sample", "sample", "member")  # names of stored arrays in addition to those of fields
@@ -35,6 +35,8 @@ class Equation(Protocol):
 
     @property
     def fields(self) -> tuple[Field, ...]: ...
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def describe(self, params: dict[str, float]) -> str: ...
 
@@ -257,9 +259,8 @@ class Problem:
                 )
         if self.n_frames > 1 and not self.dt:
             raise ValueError(f"expected dt > 0 for a problem of {self.n_frames} frames, got {self.dt}; set dt")
-        layout = self.grid.layout if isinstance(self.grid, Grid) else ()
-        object.__setattr__(self, "boundary", sides_of(self.boundary, layout, AXES))
-        check_inputs(self.boundary, [item.name for item in (*self.coeffs, *self.forcing)])
+        object.__setattr__(self, "boundary", self.sides)
+        check_inputs(self.sides, [item.name for item in (*self.coeffs, *self.forcing)])
 
     @property
     def steady(self) -> bool:
@@ -268,6 +269,25 @@ class Problem:
     @property
     def ndim(self) -> int:
         return self.grid.ndim
+
+    @property
+    def box(self) -> Grid:
+        """The grid of a problem on a uniform box; raises ValueError for a problem on points."""
+        if not isinstance(self.grid, Grid):
+            raise ValueError(f"expected a problem on a uniform grid, got {self.grid}; use fields on a grid")
+        return self.grid
+
+    @property
+    def step(self) -> float:
+        """Nominal time between frames; raises ValueError for a steady problem without one."""
+        if self.dt is None:
+            raise ValueError("expected a problem in time, got a steady one; use trajectories")
+        return self.dt
+
+    @property
+    def sides(self) -> Sides:
+        """(lower, upper) condition of each axis, as values; none for points."""
+        return sides_of(self.boundary, self.grid.layout if isinstance(self.grid, Grid) else (), AXES)
 
     @property
     def n_channels(self) -> int:

@@ -184,7 +184,7 @@ def _check_times(data: xr.Dataset | xr.DataArray, problem: Problem) -> None:
     if "time" not in data.coords or data["time"].ndim != 1 or "dt" in problem.params:
         return
     steps = np.diff(real_numbers("time of u0", data["time"].values).numpy())
-    if not np.allclose(steps, problem.dt, rtol=TOLERANCE):
+    if not np.allclose(steps, problem.step, rtol=TOLERANCE):
         raise ValueError(
             f"expected frames of u0 at steps of dt = {problem.dt:g} in time, found steps {steps[:4].tolist()}; give "
             "neighbouring frames, the last one last"

@@ -16,6 +16,7 @@ from pdekit.fields import Problem
 from pdekit.given import scalar, state
 from pdekit.labelled import to_dataset
 from pdekit.recipes.base import BaseRecipe, frame_times
+from pdekit.recipes.cases import SolvedRecipe
 from pdekit.recipes.trajectories import recipe_from
 from pdekit.simulators.base import Frame, collected, parameters
 from pdekit.simulators.joint import JointParams
@@ -86,8 +87,7 @@ def solve(
     simulator = recipe.simulator
     if not simulator.steps and (u0 is not None or n_frames is not None):
         raise ValueError(f"expected no u0 and no n_frames for {name}, which is solved as a whole; leave them out")
-    change = _with_pde_params if simulator.steps else _with_case_params
-    recipe, given = change(recipe, dict(params or {}), shape)
+    recipe, given = _with_params(recipe, dict(params or {}), shape)
     if seed is not None:
         recipe = dataclasses.replace(recipe, seed=seed)
     problem = recipe.problem("test")
@@ -121,10 +121,19 @@ def _labelled(u: torch.Tensor, last: Frame, t: torch.Tensor, problem: Problem) -
     if last.mask is not None:
         u = torch.where(last.mask[:, None] > 0, u, torch.nan)
     data = to_dataset(u, t, problem)
-    for i, coeff in enumerate(problem.coeffs):
-        values = last.coeffs[:, i].numpy()
-        data[coeff.name] = (("sample", *problem.grid.axes), values, {"units": coeff.unit, "long_name": coeff.name})
+    for coeff, values in zip(problem.coeffs, () if last.coeffs is None else last.coeffs.unbind(1), strict=True):
+        about = {"units": coeff.unit, "long_name": coeff.name}
+        data[coeff.name] = (("sample", *problem.grid.axes), values.numpy(), about)
     return data
+
+
+def _with_params(
+    recipe: BaseRecipe, params: dict[str, Any], shape: Sequence[int] | None
+) -> tuple[BaseRecipe, dict[str, float]]:
+    """The recipe with other numbers on another grid, and those that replace what is drawn."""
+    if isinstance(recipe, SolvedRecipe):
+        return _with_case_params(recipe, params, shape)
+    return _with_pde_params(recipe, params, shape)
 
 
 def _with_pde_params(
@@ -158,7 +167,7 @@ def _with_pde_params(
 
 
 def _with_case_params(
-    recipe: BaseRecipe, params: dict[str, Any], shape: Sequence[int] | None
+    recipe: SolvedRecipe, params: dict[str, Any], shape: Sequence[int] | None
 ) -> tuple[BaseRecipe, dict[str, float]]:
     """The recipe with other numbers of its case on another grid, and those that replace what is drawn."""
     case = recipe.case

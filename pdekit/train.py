@@ -240,9 +240,9 @@ def in_python(
     refuse_options_of(objects, overrides)
     absent = [f"~{key}" for key in given if key in objects or (key == "data" and data is None)]
     config, chosen = composed("train", [*groups, *absent, *overrides], {"name": name} if name else {})
-    if "model" in objects:
+    if model is not None and not isinstance(model, str):
         chosen["model"], config["model"] = method_name(model), configuration_or_none(model)
-    if "data" in objects:
+    if data is not None and not isinstance(data, str):
         folder = data.folder
         config["name"] = config["name"] or (folder.name if folder else IN_MEMORY)
         check_name(config["name"])

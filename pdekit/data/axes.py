@@ -49,9 +49,10 @@ def grid_of(
                 f"give {len(shape)} entries"
             )
     stated = [entry for entry in given.layout if entry is not None]
-    chosen = tuple(layout) or (given.layout if len(stated) == len(shape) else _layout(given, boundary))
-    if len(stated) == len(shape) and chosen != given.layout:
-        raise ValueError(f"expected the layout {given.layout} that the coordinates state, got {chosen}; leave one out")
+    taken = tuple(layout) or (given.layout if len(stated) == len(shape) else _layout(given, boundary))
+    if len(stated) == len(shape) and taken != given.layout:
+        raise ValueError(f"expected the layout {given.layout} that the coordinates state, got {taken}; leave one out")
+    chosen = tuple(str(entry) for entry in taken)
     for entry in chosen:
         if entry not in LAYOUTS:
             raise ValueError(f"expected a layout among {LAYOUTS}, got {entry!r}; correct layout=")

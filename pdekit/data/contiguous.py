@@ -54,7 +54,7 @@ class ContiguousArray:
         if values.nbytes > LARGEST:
             return self._column[where]
         self._file.seek(place)
-        if values.nbytes and self._file.readinto(values) != values.nbytes:
+        if values.nbytes and self._file.readinto(values.data) != values.nbytes:
             raise OSError(f"expected {values.nbytes} bytes at {place}, the file became shorter")
         return values
 

@@ -45,14 +45,14 @@ def read_xarray(data: xr.Dataset | xr.DataArray, gaps: bool = False) -> Given:
                 f"expected variables (sample, time, {', '.join(space)}), found none in {list(data.data_vars)}; "
                 "rename the dimensions"
             )
-        fields = tuple(_field(item) for item in parts)
+        fields: tuple[Field, ...] | None = tuple(_field(item) for item in parts)
         values = np.stack([real(item.values, str(item.name)) for item in parts], 2)
     else:
         channel = next((name for name in CHANNEL if name in data.dims), None)
         ordered = _ordered(data, space, channel)
         values = real(ordered.values)
         if channel is None:
-            values, fields = values[:, :, None], (_field(data),) if data.name is not None else None
+            values, fields = values[:, :, None], None if data.name is None else (_field(data),)
         elif channel in data.coords:
             fields = tuple(Field(str(value)) for value in data.coords[channel].values)
         else:

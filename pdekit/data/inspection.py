@@ -128,7 +128,7 @@ def _values(splits: Mapping[str, Source]) -> tuple[tuple[Range, ...], list[str],
     """Ranges of all channels, what is doubtful about them, and how many trajectories were read."""
     problem = splits["train"].problem
     channels = (*problem.fields, *problem.coeffs)
-    columns: list[list[np.ndarray]] = [[] for _ in channels]
+    columns: list[list[tuple[float, ...]]] = [[] for _ in channels]
     faults, count = [], 0
     for split, source in splits.items():
         for i in np.unique(np.linspace(0, source.n_trajectories - 1, LOOKED_AT).astype(int)).tolist():

@@ -118,7 +118,7 @@ def _same_problem(name: str, found: Problem, expected: Problem) -> None:
     parts = ("params", "has_text", "has_mask", "dt")
     pairs = [(part, getattr(found, part), getattr(expected, part)) for part in parts]
     kinds = (type(found.grid), type(expected.grid))
-    pairs.append(("kind of grid", *(kind.__name__ for kind in kinds)))
+    pairs.append(("kind of grid", kinds[0].__name__, kinds[1].__name__))
     if kinds == (Grid, Grid):
         of_grid = ("shape", "extent", "origin", "layout")
         pairs += [(f"{part} of the grid", getattr(found.grid, part), getattr(expected.grid, part)) for part in of_grid]

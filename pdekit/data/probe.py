@@ -67,17 +67,18 @@ def _walked(paths: Sequence[str]) -> str:
     child = subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
-    end = time.monotonic() + LONGEST
+    output, end = child.stdout, time.monotonic() + LONGEST
+    assert output is not None  # a pipe
     try:
         while time.monotonic() < end:
-            ready, _, _ = select.select([child.stdout], [], [], SECONDS)
+            ready, _, _ = select.select([output], [], [], SECONDS)
             if not ready:
                 return f"made no progress for {SECONDS:g} s"
-            if not child.stdout.read1(1 << 16):
+            if not output.read1(1 << 16):
                 code = child.wait(SECONDS)
                 return "" if code >= 0 else f"crashed (signal {-code})"
         return f"was not through after {LONGEST:g} s"
     finally:
         child.kill()
         child.wait()
-        child.stdout.close()
+        output.close()

@@ -144,11 +144,12 @@ class SplitWriter:
             for place in places:
                 self.file[place.path][here] = _pack(place, values)
         self._times[here] = batch.t.numpy(force=True)
-        for i, param in enumerate(self.problem.params):
-            self.file["scalars"][param][here] = batch.params[:, i].numpy(force=True)
+        columns = () if batch.params is None else batch.params.unbind(1)
+        for param, column in zip(self.problem.params, columns, strict=True):
+            self.file["scalars"][param][here] = column.numpy(force=True)
         self._put_coordinates(batch, here)
         group = self.file[OURS]
-        if self.problem.has_text:
+        if batch.text is not None:
             group["text"][here] = list(batch.text)
         for part in OPTIONAL:
             values = getattr(batch, part)
@@ -200,7 +201,7 @@ class SplitWriter:
             column.attrs["time_varying"] = False
 
         group = file.create_group("boundary_conditions")
-        for axis, ends in enumerate(problem.boundary):
+        for axis, ends in enumerate(problem.sides):
             _write_boundary(group, dims[axis], problem.grid.shape[axis], ends)
 
         group = file.create_group("scalars")
@@ -217,8 +218,8 @@ class SplitWriter:
             places = [place for place in self._datasets.all if place.group == f"t{order}_fields"]
             group.attrs.create("field_names", [place.name for place in places], dtype=TEXT)
             for place in places:
-                shape = (n, problem.n_frames) if place.time_varying else (n,)
-                shape += problem.grid.shape + ((len(place.channels),) if order else ())
+                lead = (n, problem.n_frames) if place.time_varying else (n,)
+                shape = (*lead, *problem.grid.shape, *((len(place.channels),) if order else ()))
                 column = _flags(
                     group.create_dataset(place.name, shape, self.dtype), sample=True, time=place.time_varying
                 )

@@ -48,7 +48,7 @@ def known_ends(problem: Problem) -> dict[tuple[int, int], tuple[int, float]]:
     if not isinstance(problem.grid, Grid) or problem.has_mask:
         return {}
     found = {}
-    for axis, ends in enumerate(problem.boundary):
+    for axis, ends in enumerate(problem.sides):
         for side, end in zip((0, -1), ends, strict=True):
             if type(end) in ORDERS and isinstance(end.given, float) and problem.grid.shape[axis] >= 3:
                 found[axis, side] = ORDERS[type(end)], end.given

@@ -120,7 +120,7 @@ def points_of_places(problem: Problem, mask: Tensor | None, like: Tensor) -> dic
     if mask is not None:
         inside = (mask > 0).all(1)
     boundary = inside & (edge(problem, like) > 0)
-    interface = inside & near(~inside, problem.grid, REACH) & ~boundary
+    interface = inside & near(~inside, problem.box, REACH) & ~boundary
     found = {"interior": inside & ~boundary & ~interface, "boundary": boundary, "interface": interface}
     return {name: found[name] for name in names}
 

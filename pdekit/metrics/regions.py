@@ -115,7 +115,7 @@ def zones_of(problem: Problem, coeffs: Tensor | None, mask: Tensor | None, like:
     Interfaces are the points within reach of the differences from a mask's edge or a coefficient's jump; the boundary
     is what lies next to an end of a bounded axis, else.
     """
-    grid = problem.grid
+    grid = problem.box
     inside = torch.ones(1, *grid.shape, dtype=torch.bool, device=like.device)
     interface = torch.zeros_like(inside)
     if mask is not None:

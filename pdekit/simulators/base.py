@@ -166,7 +166,7 @@ def collected(
         n_frames: number of frames to take.
         watch: called with each frame.
     """
-    made, frame = [], None
+    made = []
     with torch.no_grad():
         for frame in itertools.islice(marching, n_frames):
             made.append(frame.u)

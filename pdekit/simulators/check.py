@@ -39,15 +39,16 @@ def self_convergence(
     problem, checks = simulator.problem(grid, n_frames), simulator.checks(grid)
     start = simulator.settled(draws, grid, device, tick)
     spectra: list[tuple[Tensor, Tensor]] = []
+    degree = simulator.spectral_degree
 
     def watch(frame: Frame) -> None:
-        spectra.append(energies(frame.own, simulator.spectral_degree))
+        if degree is not None:
+            spectra.append(energies(frame.own, degree))
 
     made = {}
     for refinement in dict.fromkeys(one for pair in checks.values() for one in pair):
         marching = simulator.march(draws, grid, refinement, start, device, tick)
-        judged = refinement == SAME and grid.ndim > 0 and simulator.spectral_degree is not None
-        made[refinement] = collected(marching, n_frames, watch if judged else None)
+        made[refinement] = collected(marching, n_frames, watch if refinement == SAME and grid.ndim > 0 else None)
     time = torch.arange(n_frames, dtype=torch.float64) * (problem.dt or 0.0)
     finest = list(checks.values())[-1][1]
     found: dict[str, Any] = {

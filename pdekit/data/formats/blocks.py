@@ -70,7 +70,7 @@ class Block:
             values = values.transpose(order)
         if self.flipped:
             space = [letter for letter in "xyz" if letter in self.axes]
-            values = np.flip(values, [space.index(letter) - len(space) for letter in self.flipped])
+            values = np.flip(values, tuple(space.index(letter) - len(space) for letter in self.flipped))
         return values if missing is None else values[(_ALL,) * missing + (None,)]
 
     @cached_property
@@ -102,7 +102,8 @@ class Hdf5Store:
 
     def __init__(self, path: Path):
         self.path = Path(path)
-        self._process, self._file, self._found = -1, None, {}
+        self._process, self._file = -1, None
+        self._found: dict[str, Any] = {}
 
     def __getstate__(self) -> dict:
         return {"path": self.path, "_process": -1, "_file": None, "_found": {}}
@@ -163,15 +164,16 @@ class Blocked:
         forcing: Sequence[Block] = (),
     ):
         self.store, self.problem = store, problem
-        self._u, self._coeffs, self._forcing, self._samples = (tuple(part) for part in (u, coeffs, forcing, samples))
+        self._u, self._coeffs, self._forcing = tuple(u), tuple(coeffs), tuple(forcing)
+        self._samples = tuple(samples)
         self._known: set[str] = set()  # keys whose shape was checked
         self._t = torch.from_numpy(np.atleast_2d(np.array(t, dtype=np.float64)))
         self._params = None if params is None else torch.from_numpy(np.ascontiguousarray(params)).float()
         self.n_trajectories = n = len(samples) or self._count()
         self._index = torch.arange(n)
-        shapes = {"times": (tuple(self._t.shape), ((1, problem.n_frames), (n, problem.n_frames)))}
+        shapes = {"times": (tuple(self._t.shape), [(1, problem.n_frames), (n, problem.n_frames)])}
         if params is not None:
-            shapes["params"] = (np.shape(params), ((n, len(problem.params)),))
+            shapes["params"] = (np.shape(params), [(n, len(problem.params))])
         for what, (found, expected) in shapes.items():
             if found not in expected:
                 raise FileFault(

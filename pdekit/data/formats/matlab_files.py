@@ -63,7 +63,7 @@ def _open_file(path: Path) -> dict[str, Blocked]:
         with open_hdf5(path) as file:
             keys = [key for key in ("coeff", "sol", "input", "output", "a", "u", "t", "visc") if key in file]
             shapes = {key: dataset(file, key).shape[::-1] for key in keys}
-            numbers = {key: values(file, key).ravel() for key in ("t", "visc") if key in keys}
+            numbers: dict[str, np.ndarray] = {key: values(file, key).ravel() for key in ("t", "visc") if key in keys}
         return {WHOLE: _source(Hdf5Store(path), shapes, numbers, reversed_axes=True)}
     try:
         arrays = {name: array for name, array in read_arrays(path).items() if array is not None}
@@ -96,8 +96,8 @@ def _source(
         return Blocked(store, problem, [block("output", "stx", u)], t)
     if len(shapes["u"]) == 4:
         frames, w = shapes["u"][3], Field("vorticity")
-        times = numbers.get("t", ())
-        t = np.arange(1.0, frames + 1) if len(times) != frames else times
+        times = numbers.get("t", np.zeros(0))
+        t = np.asarray(range(1, frames + 1), dtype=np.float64) if len(times) != frames else times
         problem = Problem(Grid(shapes["u"][1:3], (1.0, 1.0)), (w,), step_of(f"t of {store.path}", t), frames)
         return Blocked(store, problem, [block("u", "sxyt", w)], t)
     if len(shapes["u"]) == 2 and shapes.get("a") == shapes["u"]:

@@ -46,7 +46,7 @@ class MultiphysicsBench:
             _file(folder / layout.geometry[0], index) is not None for index in (self.indices[0], self.indices[-1])
         )
         has_mask = layout.mask is not None and (self._has_geometry or not layout.mask_of_geometry)
-        params = tuple(name for name, _ in layout.geometry[1]) if self._has_geometry else ()
+        params = tuple(name for name, _ in layout.geometry[1]) if layout.geometry and self._has_geometry else ()
         known = equation(layout.equation) if layout.equation else None
         self.problem = Problem(
             self.grid,
@@ -86,7 +86,7 @@ class MultiphysicsBench:
 
     def _frame(self, index: int, frame: int) -> np.ndarray:
         """All fields at one time, "channel x y", in the order of the problem's fields."""
-        found = {}
+        found: dict[str, np.ndarray] = {}
         for stored in self.layout.channels:
             array = self._array(stored.folder, index, frame) - stored.offset
             parts = (array.real, array.imag) if len(stored.names) == 2 else (array.real,)

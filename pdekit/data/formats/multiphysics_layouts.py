@@ -111,7 +111,7 @@ MILLI = 1e-3
 VELOCITY = (Field("velocity_x", "m/s", vector="velocity"), Field("velocity_y", "m/s", vector="velocity"))
 
 
-def _pairs(*names: str) -> tuple[str, str]:
+def _pairs(*names: str) -> tuple[str, ...]:
     return tuple(f"{name}_{part}" for name in names for part in ("real", "imag"))
 
 

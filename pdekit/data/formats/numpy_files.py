@@ -68,7 +68,7 @@ def _open_file(path: Path) -> dict[str, Blocked]:
             )
     if not u:
         u, coeffs, times = coeffs, [], np.zeros(1)
-    if not u or not axes:
+    if times is None or not u or not axes:
         raise ValueError(f"expected arrays of fields and the coordinate x in {path}, found {sorted(arrays)}; add them")
     layout = []
     for letter, points in axes.items():

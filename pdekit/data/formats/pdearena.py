@@ -95,7 +95,7 @@ def _open_files(path: Path) -> dict[str, Joined]:
     base = next(splits[mode][0].problem for mode in MODES if mode in splits)
     for part in (part for parts in splits.values() for part in parts):
         if "dt" in part.problem.params:  # step and box are nominal: one for all splits
-            grid = dataclasses.replace(part.problem.grid, extent=base.grid.extent)
+            grid = dataclasses.replace(part.problem.box, extent=base.grid.extent)
             part.problem = dataclasses.replace(part.problem, dt=base.dt, grid=grid)
     return {mode: Joined(parts) for mode, parts in splits.items()}
 

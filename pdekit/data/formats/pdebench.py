@@ -77,7 +77,8 @@ def _open_tensors(path: Path) -> dict[str, Blocked]:
             if len(shape) != 3:
                 raise fault(file, "tensor", "the axes sample, time, x", f"the shape {shape}")
             fields, pde = (Field("u"),), _equation(file)
-            blocks, periodic, frames = (Block("tensor", "stx", fields),), True, shape[1]
+            periodic, frames = True, shape[1]
+            blocks: tuple[Block, ...] = (Block("tensor", "stx", fields),)
         else:
             keys = [key for key in FLOW if key in found]
             ndim, pde = len(keys) - 2, None

@@ -101,7 +101,7 @@ class _Opened:
         lead = () if count is None else (count,)
         channels = sum(len(column.fields) for column, _ in pairs)
         out = np.empty((*lead, channels, *self.space), dtype=np.float32)
-        first, before = 0, (slice(None),) * len(lead)
+        first = 0
         for column, stored in pairs:
             where = (sample,) * column.sample_varying + ((frames,) if column.time_varying else ())
             try:
@@ -114,7 +114,8 @@ class _Opened:
             parts = len(column.fields)
             values = values.reshape(*lead, *column.space, parts)
             for part in range(parts):
-                out[(*before, first + part)] = values[..., part]
+                channel = out[:, first + part] if lead else out[first + part]
+                channel[:] = values[..., part]
             first += parts
         return torch.from_numpy(out)[None]
 
@@ -173,7 +174,7 @@ def _table(headers: Sequence[Header]) -> dict[str, np.ndarray]:
                 f"expected scalars/{name} of {headers[0].path} to be what dimensions say, found {stated[0]:.6g} and "
                 f"{found[0]:.6g}; rename the scalar"
             )
-        table[name] = stated if agrees else found
+        table[name] = found if stated is None or not agrees else stated
     return table
 
 
