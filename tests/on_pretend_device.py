@@ -17,7 +17,7 @@ from pdekit.models.pde_refiner import PDERefiner
 from pdekit.pdes import KuramotoSivashinsky, NavierStokes2D, ShallowWater
 from pdekit.runs import build_model
 from pdekit.settings import Engine
-from pdekit.solvers import etdrk, finite_volume, imex, integrate, lyapunov_exponents, runge_kutta
+from pdekit.solvers import Copies, etdrk, finite_volume, imex, integrate, lyapunov_exponents, runge_kutta
 from pdekit.training import module as engine
 from tests.evaluation.scoring import evaluate
 from tests.evaluation.waves import PROBLEM, Shift, Waves
@@ -146,7 +146,7 @@ def test_finite_volumes_run_there():
 def test_lyapunov_exponents_run_there():
     grid = Grid((32,), (22.0,))
     u = torch.randn(1, 1, 32, dtype=torch.float64)
-    options = {"n": 2, "n_steps": 20, "every": 2}
+    options = {"n_steps": 20, "copies": Copies(2, every=2)}
     draw = torch.Generator().manual_seed
     expected = lyapunov_exponents(etdrk(KuramotoSivashinsky(), grid, 0.25), u, 0.25, generator=draw(0), **options)
     with pretend() as device:

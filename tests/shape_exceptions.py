@@ -10,8 +10,6 @@ MANY_ARGUMENTS = {
     "pdekit/nets/deeponet.py:DeepONet.__init__": 11,
     "pdekit/nets/fno.py:FNO.__init__": 9,
     "pdekit/nets/neuralop.py:tfno": 9,
-    "pdekit/nets/spectral_conv.py:_synthesise_into": 10,
-    "pdekit/solvers/lyapunov.py:lyapunov_exponents": 10,
 }
 
 # imports that close a cycle: (module, what it imports)

@@ -23,7 +23,7 @@ from pdekit import machine
 from pdekit.fields import Grid
 from pdekit.pdes import KuramotoSivashinsky, Lorenz96, NavierStokes2D
 from pdekit.recipes.initial import FilteredVelocity
-from pdekit.solvers import etdrk, lyapunov_exponents, still_changing
+from pdekit.solvers import Copies, etdrk, lyapunov_exponents, still_changing
 
 
 @dataclass(frozen=True)
@@ -151,10 +151,8 @@ def measure(system: System, protocol: Protocol, seed: int) -> list[str]:
     with torch.no_grad():
         for _ in range(steps["settle"]):
             u = step(u)
-    found = lyapunov_exponents(
-        step, u, protocol.dt, steps["average"], protocol.exponents, protocol.every, steps["align"], protocol.size,
-        generator=generator,
-    )  # fmt: skip
+    copies = Copies(protocol.exponents, protocol.every, protocol.size)
+    found = lyapunov_exponents(step, u, protocol.dt, steps["average"], copies, steps["align"], generator=generator)
     stayed = still_changing(step, found.states, steps["after"], steps["apart"], protocol.tolerance)
     chaos, n = found.over(stayed), int(stayed.sum())
     escape = -log(n / len(stayed)) / sum(getattr(protocol, name) for name in ("settle", "align", "average", "after"))

@@ -120,7 +120,9 @@ class _Convolution(Function):
         v_hat = v_hat.permute(1, 2, 0).unflatten(2, u_hat.shape[2:])
         v = u.new_empty(len(u), v_hat.shape[1], points.shape[2])
         for part in parts(u, v[0].numel()):
-            _synthesise_into(v[part], v_hat[part], shape, bands, series, False, offset, skip, points, part)
+            mean = None if offset is None else offset[part]
+            field = inverse_transform(v_hat[part], shape, bands, series, weighted=False, mean=mean)
+            _put(v[part], field.flatten(2), None if skip is None else skip[part], points[part])
         return v.unflatten(2, shape)
 
     @staticmethod
@@ -148,25 +150,15 @@ class _Convolution(Function):
         grad_u = torch.empty_like(points)
         transposed = None if skip is None else skip.transpose(1, 2)
         for part in parts(u, grad_u[0].numel()):
-            _synthesise_into(grad_u[part], g_hat[part], shape, bands, series, True, None, transposed, grad_points, part)
+            field = inverse_transform(g_hat[part], shape, bands, series, weighted=True)
+            _put(grad_u[part], field.flatten(2), None if skip is None else transposed[part], grad_points[part])
         grad_skip = None if skip is None else torch.bmm(grad_points, points.transpose(1, 2))
         return grad_u.unflatten(2, shape), grad_weight, grad_gain, grad_offset, grad_skip, None, None
 
 
-def _synthesise_into(
-    out: Tensor,
-    u_hat: Tensor,
-    shape: tuple[int, ...],
-    bands: Bands,
-    series: AxisSeries,
-    weighted: bool,
-    mean: Tensor | None,
-    skip: Tensor | None,
-    points: Tensor,
-    part: slice,
-) -> None:
-    field = inverse_transform(u_hat, shape, bands, series, weighted, None if mean is None else mean[part]).flatten(2)
+def _put(out: Tensor, field: Tensor, skip: Tensor | None, points: Tensor) -> None:
+    """Write field + skip points into ``out``."""
     if skip is None:
         out.copy_(field)
     else:
-        torch.baddbmm(field, skip[part], points[part], out=out)
+        torch.baddbmm(field, skip, points, out=out)

@@ -3,12 +3,13 @@
 from pdekit.solvers.etdrk import etdrk
 from pdekit.solvers.finite_volume import finite_volume, stable_dt
 from pdekit.solvers.imex import imex
-from pdekit.solvers.lyapunov import LyapunovSpectrum, lyapunov_exponents, still_changing
+from pdekit.solvers.lyapunov import Copies, LyapunovSpectrum, lyapunov_exponents, still_changing
 from pdekit.solvers.mirrored_box import mirrored_box
 from pdekit.solvers.runge_kutta import runge_kutta
 from pdekit.solvers.step import Step, integrate
 
 __all__ = [
+    "Copies",
     "LyapunovSpectrum",
     "Step",
     "etdrk",

@@ -73,22 +73,37 @@ class LyapunovSpectrum:
         return j + (float(sums[j - 1] / self.exponents[j].abs()) if j else 0.0)
 
 
+@dataclass(frozen=True)
+class Copies:
+    """Perturbed copies that follow each state.
+
+    Args:
+        n: number of copies, and of exponents; at most the dimension of the state.
+        every: steps between two factorisations; the growth in between must stay below 1 / size, and the leading
+            direction must not swallow the others.
+        size: relative size of the perturbations. The error of an exponent is some tens of size per unit time from the
+            nonlinearity (Lorenz-63: 20), and 1e-16 / size over the time between factorisations from rounding.
+    """
+
+    n: int = 1
+    every: int = 1
+    size: float = 1e-6
+
+
 def lyapunov_exponents(
     step: Callable[[Tensor], Tensor],
     u: Float[Tensor, "batch channel *space"],
     dt: float,
     n_steps: int,
-    n: int = 1,
-    every: int = 1,
+    copies: Copies = Copies(),
     transient: int = 0,
-    size: float = 1e-6,
     blocks: int = 10,
     generator: torch.Generator | None = None,
 ) -> LyapunovSpectrum:
-    """The n leading exponents by the method of Benettin: perturbed copies, orthonormalised again and again.
+    """The leading exponents by the method of Benettin: perturbed copies, orthonormalised again and again.
 
-    Each state is followed by n copies at a distance of `size` times its root mean square, all in one batch. After
-    every `every` steps the differences are factored as Q R: the copies restart along Q, and log|R_ii| / (every dt) are
+    Each state is followed by n copies at a distance of ``size`` times its root mean square, all in one batch. After
+    ``every`` steps the differences are factored as Q R: the copies restart along Q, and log|R_ii| / (every dt) are
     local exponents. Differences of states need no derivative of the step, so any step will do: a solver, a
     surrogate, a function of an ordinary differential equation.
 
@@ -96,14 +111,10 @@ def lyapunov_exponents(
         step: "batch channel *space" -> the same one dt later; must not depend on the position in the batch.
         u: states on or near the attractor, float64.
         dt: time step.
-        n_steps: steps that count, a multiple of `every`; the more states, the fewer are needed.
-        n: number of exponents, at most the dimension of the state.
-        every: steps between two factorisations; the growth in between must stay below 1 / size, and the leading
-            direction must not swallow the others.
+        n_steps: steps that count, a multiple of ``every``; the more states, the fewer are needed.
+        copies: number, size and renewal of the perturbed copies; as many exponents are found.
         transient: steps before, in which states reach the attractor and perturbations their directions: several times
             1 / (difference of the first two exponents), or the mean is too low.
-        size: relative size of the perturbations. The error of an exponent is some tens of size per unit time from the
-            nonlinearity (Lorenz-63: 20), and 1e-16 / size over the time between factorisations from rounding.
         blocks: blocks of time per state, for the standard error of few states; each should be longer than the
             correlation time.
         generator: generator of the first directions.
@@ -117,16 +128,16 @@ def lyapunov_exponents(
     >>> round(float(found.exponents[0]), 4)  # log(1.1) / 0.1
     0.9531
     """
-    _check_sizes(u, n, n_steps, every, transient, blocks)
-    dimension = u[0].numel()
+    _check_sizes(u, copies, n_steps, transient, blocks)
+    dimension, every = u[0].numel(), copies.every
     # drawn where the generator lives: the same directions on every device
     place = generator.device if generator is not None else "cpu"
-    directions = torch.randn(len(u), dimension, n, dtype=u.dtype, device=place, generator=generator).to(u.device)
+    directions = torch.randn(len(u), dimension, copies.n, dtype=u.dtype, device=place, generator=generator).to(u.device)
     directions = torch.linalg.qr(directions).Q
     growth = []
     with torch.no_grad():
         for _ in range((transient + n_steps) // every):
-            u, directions, factors = _interval(step, u, directions, every, size)
+            u, directions, factors = _interval(step, u, directions, copies)
             growth.append(factors.log() / (every * dt))
     kept = torch.stack(growth[transient // every :], dim=1)
     if not kept.isfinite().all():
@@ -134,9 +145,9 @@ def lyapunov_exponents(
     return LyapunovSpectrum(kept, u, blocks)
 
 
-def _check_sizes(u: Tensor, n: int, n_steps: int, every: int, transient: int, blocks: int) -> None:
+def _check_sizes(u: Tensor, copies: Copies, n_steps: int, transient: int, blocks: int) -> None:
     """Raise ValueError on sizes of `lyapunov_exponents` that do not fit together, or states in float32."""
-    dimension = u[0].numel()
+    dimension, n, every = u[0].numel(), copies.n, copies.every
     if not 1 <= n <= dimension:
         raise ValueError(
             f"expected between 1 and {dimension} exponents (the dimension of the state), got n = {n}; correct n"
@@ -203,14 +214,14 @@ def _amplitudes(u: Tensor) -> Tensor:
 
 
 def _interval(
-    step: Callable[[Tensor], Tensor], u: Tensor, directions: Tensor, every: int, size: float
+    step: Callable[[Tensor], Tensor], u: Tensor, directions: Tensor, copies: Copies
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """States and directions after `every` steps, and by how much each direction has grown."""
+    """States and directions after an interval, and by how much each direction has grown."""
     batch, dimension, n = directions.shape
-    distance = size * u.flatten(1).square().mean(dim=1).sqrt().reshape(batch, 1, 1) * sqrt(dimension)
+    distance = copies.size * u.flatten(1).square().mean(dim=1).sqrt().reshape(batch, 1, 1) * sqrt(dimension)
     perturbed = u.flatten(1).unsqueeze(-1) + distance * directions
     together = torch.cat((u.flatten(1).unsqueeze(-1), perturbed), dim=-1).movedim(-1, 1).reshape(-1, *u.shape[1:])
-    for _ in range(every):
+    for _ in range(copies.every):
         together = step(together)
     states = together.reshape(batch, n + 1, dimension)
     differences = (states[:, 1:] - states[:, :1]).movedim(1, -1) / distance

@@ -7,7 +7,7 @@ import torch
 
 from pdekit.fields import Grid
 from pdekit.pdes import KuramotoSivashinsky
-from pdekit.solvers import etdrk, integrate, lyapunov_exponents
+from pdekit.solvers import Copies, etdrk, integrate, lyapunov_exponents
 
 jax = pytest.importorskip("jax")
 jax.config.update("jax_enable_x64", True)
@@ -49,7 +49,7 @@ def test_growth_along_the_same_trajectories_is_the_same(states):
     """Before chaos has separated the two solvers, whose orders four are different schemes."""
     step, u = states
     generator = torch.Generator().manual_seed(1)
-    found = lyapunov_exponents(step, u[:8], DT, 200, every=20, generator=generator).growth[..., 0]
+    found = lyapunov_exponents(step, u[:8], DT, 200, copies=Copies(every=20), generator=generator).growth[..., 0]
     v = torch.randn(8, N, 1, dtype=torch.float64, generator=generator.manual_seed(1)).movedim(-1, 1)
     torch.testing.assert_close(found, theirs(u[:8], v, 200, 20) / (20 * DT), rtol=0, atol=2e-3)
 
@@ -57,7 +57,7 @@ def test_growth_along_the_same_trajectories_is_the_same(states):
 def test_exponents_agree_within_their_errors(states):
     step, u = states
     n_steps, aligned = 4000, 1500
-    ours = lyapunov_exponents(step, u, DT, n_steps, every=10, transient=aligned).growth[..., 0].mean(1)
+    ours = lyapunov_exponents(step, u, DT, n_steps, copies=Copies(every=10), transient=aligned).growth[..., 0].mean(1)
     v = torch.randn(64, 1, N, dtype=torch.float64)
     other = theirs(u, v, aligned + n_steps, 10)[:, aligned // 10 :].mean(1) / (10 * DT)
     # over 400 units, from states that have not found the stable cells yet

@@ -8,7 +8,7 @@ import torch
 from pdekit.fields import Grid, Problem
 from pdekit.pdes import KuramotoSivashinsky, Lorenz96
 from pdekit.simulate import recipe_named
-from pdekit.solvers import Step, etdrk, integrate, lyapunov_exponents, still_changing
+from pdekit.solvers import Copies, Step, etdrk, integrate, lyapunov_exponents, still_changing
 
 
 def rk4(slope, dt):
@@ -36,7 +36,9 @@ def test_a_linear_map_has_the_logarithms_of_its_eigenvalues():
     matrix = basis @ torch.diag(eigenvalues) @ torch.linalg.inv(basis)
     origin = torch.ones(2, 3, dtype=torch.float64)  # the fixed point; perturbations around it are linear
 
-    found = lyapunov_exponents(lambda u: origin[:1] + (u - origin[:1]) @ matrix.T, origin, 0.5, 200, 3, transient=50)
+    found = lyapunov_exponents(
+        lambda u: origin[:1] + (u - origin[:1]) @ matrix.T, origin, 0.5, 200, copies=Copies(3), transient=50
+    )
     torch.testing.assert_close(found.exponents, eigenvalues.log() / 0.5, rtol=1e-7, atol=1e-7)
     assert found.growth.shape == (2, 200, 3)
     assert found.lyapunov_time == pytest.approx(0.5 / log(3.0))
@@ -46,7 +48,7 @@ def test_a_linear_map_has_the_logarithms_of_its_eigenvalues():
 def test_lorenz_63_has_its_known_spectrum():
     """0.9056, 0, -14.5723 (Sprott 2003, p. 431); the sum is the divergence -(10 + 1 + 8/3), dimension 2.062."""
     u = torch.randn(40, 3, dtype=torch.float64) + torch.tensor([0.0, 0.0, 25.0])
-    found = lyapunov_exponents(rk4(lorenz63, 0.01), u, 0.01, n_steps=6000, n=3, every=10, transient=2000)
+    found = lyapunov_exponents(rk4(lorenz63, 0.01), u, 0.01, n_steps=6000, copies=Copies(n=3, every=10), transient=2000)
     expected = torch.tensor([0.9056, 0.0, -14.5723], dtype=torch.float64)
     error = (found.exponents - expected).abs()
     assert error.max() < 0.01
@@ -59,7 +61,7 @@ def test_lorenz_63_has_its_known_spectrum():
 def test_lorenz_96_has_its_known_largest_exponent():
     """n = 40, F = 8: 1.67 to 1.69 per unit time, 13 positive exponents, dimension 27.1 (Lorenz and Emanuel 1998)."""
     u = 8 + torch.randn(24, 40, dtype=torch.float64)
-    found = lyapunov_exponents(rk4(lorenz96, 0.02), u, 0.02, n_steps=5000, n=30, every=5, transient=1000)
+    found = lyapunov_exponents(rk4(lorenz96, 0.02), u, 0.02, n_steps=5000, copies=Copies(n=30, every=5), transient=1000)
     assert 1.66 < found.exponents[0] < 1.70
     assert int((found.exponents > 2e-3).sum()) == 13
     assert found.kaplan_yorke_dimension == pytest.approx(27.1, abs=0.2)
@@ -74,7 +76,7 @@ def on_a_line(length, n, batch, dt=0.1, settle=1000):
 @pytest.mark.slow
 def test_kuramoto_sivashinsky_is_chaotic_at_the_known_rate():
     step, u = on_a_line(64.0, 96, batch=16)
-    found = lyapunov_exponents(step, u, 0.1, 2000, every=10, transient=500)
+    found = lyapunov_exponents(step, u, 0.1, 2000, copies=Copies(every=10), transient=500)
     assert 0.001 < found.standard_error[0] < 0.01
     assert abs(float(found.exponents[0]) - 0.0864) < 0.008
 
@@ -84,7 +86,7 @@ def test_kuramoto_sivashinsky_at_length_64_has_its_known_exponent():
     """0.086 to 0.089 per unit time, within two standard errors, by the protocol of experiments/lyapunov at half its
     length: of the trajectories that are still changing long after the average, whatever their exponents."""
     step, u = on_a_line(64.0, 96, batch=256, settle=2000)
-    found = lyapunov_exponents(step, u, 0.1, 10000, every=10, transient=3000)
+    found = lyapunov_exponents(step, u, 0.1, 10000, copies=Copies(every=10), transient=3000)
     stayed = still_changing(step, found.states, n_steps=5000, apart=100)
     chaos = found.over(stayed)
     error = float(chaos.standard_error[0])
@@ -98,7 +100,7 @@ def test_kuramoto_sivashinsky_at_length_64_has_its_known_exponent():
 def test_kuramoto_sivashinsky_at_length_22_has_its_known_exponent():
     """0.043 (Edson et al. 2019) to 0.048 (Cvitanovic, Davidchack and Siminos 2010) per unit time; ours is 0.0484."""
     step, u = on_a_line(22.0, 48, batch=128, settle=2000)
-    found = lyapunov_exponents(step, u, 0.1, 10000, every=10, transient=3000)
+    found = lyapunov_exponents(step, u, 0.1, 10000, copies=Copies(every=10), transient=3000)
     assert bool(still_changing(step, found.states, n_steps=1000, apart=100).all())
     error = float(found.standard_error[0])
     assert error < 1e-3 and 0.043 - 2 * error < float(found.exponents[0]) < 0.048 + 2 * error
@@ -109,7 +111,7 @@ def test_growth_is_that_of_the_tangent_map():
     """Differences of states against the exact derivative of the steps, along the same trajectories."""
     step, u = on_a_line(22.0, 32, batch=3, settle=300)
     generator = torch.Generator().manual_seed(3)
-    found = lyapunov_exponents(step, u, 0.1, 200, every=20, transient=0, generator=generator)
+    found = lyapunov_exponents(step, u, 0.1, 200, copies=Copies(every=20), transient=0, generator=generator)
     v = torch.randn(3, 32, 1, dtype=torch.float64, generator=generator.manual_seed(3))
     v = torch.linalg.qr(v).Q.movedim(-1, 1)
     for _ in range(200):
@@ -125,9 +127,13 @@ def test_neither_the_interval_nor_the_size_of_perturbations_matters(every, size)
     u = torch.randn(4, 3, dtype=torch.float64) + torch.tensor([0.0, 0.0, 25.0])
     settings = {"n_steps": 1000, "transient": 500}
     draw = torch.Generator()
-    expected = lyapunov_exponents(rk4(lorenz63, 0.01), u, 0.01, every=10, generator=draw.manual_seed(0), **settings)
+    expected = lyapunov_exponents(
+        rk4(lorenz63, 0.01), u, 0.01, copies=Copies(every=10), generator=draw.manual_seed(0), **settings
+    )
     step = rk4(lorenz63, 0.01)
-    found = lyapunov_exponents(step, u, 0.01, every=every, size=size, generator=draw.manual_seed(0), **settings)
+    found = lyapunov_exponents(
+        step, u, 0.01, copies=Copies(every=every, size=size), generator=draw.manual_seed(0), **settings
+    )
     difference = (found.growth.mean(dim=1) - expected.growth.mean(dim=1)).abs().max()
     assert difference < 100 * size + 1e-4  # of about 0.9; along the same trajectories
 
@@ -174,14 +180,18 @@ def test_eight_cells_at_length_64_are_stable():
     u = integrate(step, u, 2, 2500)[:, -1]
     amplitudes = torch.fft.rfft(u[0, 0]).abs() / 64
     assert amplitudes[8] > 1 and amplitudes[1:7].max() < 1e-3
-    assert abs(float(lyapunov_exponents(step, u, 0.2, 1000, every=10, transient=500).exponents[0])) < 0.01
+    assert (
+        abs(float(lyapunov_exponents(step, u, 0.2, 1000, copies=Copies(every=10), transient=500).exponents[0])) < 0.01
+    )
 
 
 def test_the_stated_error_is_the_spread_of_repetitions():
     estimates = []
     for _ in range(12):
         u = torch.randn(4, 3, dtype=torch.float64) + torch.tensor([0.0, 0.0, 25.0])
-        estimates.append(lyapunov_exponents(rk4(lorenz63, 0.02), u, 0.02, 600, 1, every=10, transient=300))
+        estimates.append(
+            lyapunov_exponents(rk4(lorenz63, 0.02), u, 0.02, 600, copies=Copies(1, every=10), transient=300)
+        )
     spread = torch.stack([e.exponents[0] for e in estimates]).std()
     stated = torch.stack([e.standard_error[0] for e in estimates]).mean()
     assert 0.4 < float(stated / spread) < 2.5
@@ -193,7 +203,9 @@ def test_a_step_object_and_a_function_are_the_same_to_it():
     assert isinstance(step, Step)
     u = torch.randn(2, 1, 32, dtype=torch.float64)
     found = [
-        lyapunov_exponents(f, u, 0.1, 20, 2, blocks=2, generator=torch.Generator().manual_seed(1)).exponents
+        lyapunov_exponents(
+            f, u, 0.1, 20, copies=Copies(2), blocks=2, generator=torch.Generator().manual_seed(1)
+        ).exponents
         for f in (step, lambda u: step.decode(step.advance(step.encode(u))))
     ]
     assert torch.equal(*found)
@@ -202,9 +214,9 @@ def test_a_step_object_and_a_function_are_the_same_to_it():
 def test_bad_input_says_what_was_expected():
     u = torch.ones(1, 3, dtype=torch.float64)
     with pytest.raises(ValueError, match="between 1 and 3 exponents"):
-        lyapunov_exponents(torch.clone, u, 0.1, 10, n=4)
+        lyapunov_exponents(torch.clone, u, 0.1, 10, copies=Copies(n=4))
     with pytest.raises(ValueError, match="multiples of every"):
-        lyapunov_exponents(torch.clone, u, 0.1, 101, every=10)
+        lyapunov_exponents(torch.clone, u, 0.1, 101, copies=Copies(every=10))
     with pytest.raises(ValueError, match="float64 states"):
         lyapunov_exponents(torch.clone, u.float(), 0.1, 10)
     with pytest.raises(ValueError, match="bounded flow"):
