@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from pdekit.nets.convolution import norm_groups
 from pdekit.nets.layout import bounded_coordinates, checked_layout, intervals
-from pdekit.nets.space_time import ChannelMap, SpaceConv, SpaceTimeBlock, TimeConv, doubled
+from pdekit.nets.space_time import ChannelMap, SpaceConv, SpaceTimeBlock, TimeConv, doubled, lengthened
 
 
 class GridAutoencoder(nn.Module):
@@ -150,16 +149,3 @@ class FinerLevel(nn.Module):
 
     def forward(self, u: Float[Tensor, "batch channel time *space"]) -> Float[Tensor, "batch out more *fine"]:
         return self.space(self.time(doubled(self.blocks(u), self.in_time)))
-
-
-def lengthened(u: Tensor, axis: int, more: int) -> Tensor:
-    """Repeat the last point of an axis so many times.
-
-    >>> lengthened(torch.tensor([1.0, 2.0]), 0, 2).tolist()
-    [1.0, 2.0, 2.0, 2.0]
-    """
-    if not more:
-        return u
-    sizes = list(u.shape)
-    sizes[axis] = more
-    return torch.cat((u, u.narrow(axis, u.shape[axis] - 1, 1).expand(sizes)), axis)

@@ -94,3 +94,16 @@ def doubled(u: Float[Tensor, "batch channel time *space"], in_time: bool) -> Ten
     for axis in range(2 if in_time else 3, u.ndim):
         u = torch.repeat_interleave(u, 2, axis)
     return u
+
+
+def lengthened(u: Tensor, axis: int, more: int) -> Tensor:
+    """Repeat the last point of an axis so many times.
+
+    >>> lengthened(torch.tensor([1.0, 2.0]), 0, 2).tolist()
+    [1.0, 2.0, 2.0, 2.0]
+    """
+    if not more:
+        return u
+    sizes = list(u.shape)
+    sizes[axis] = more
+    return torch.cat((u, u.narrow(axis, u.shape[axis] - 1, 1).expand(sizes)), axis)

@@ -1,0 +1,256 @@
+"""Text2PDE: whole trajectories are generated at once, in the latent space of an autoencoder, from a caption, from
+parameters or from a first frame.
+
+Source: Zhou et al. (2025), "Text2PDE: Latent Diffusion Models for Accessible Physics Simulation" (ICLR),
+https://arxiv.org/abs/2410.01153.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pdekit.fields import Problem, Trajectory
+from pdekit.models.autoencoder import Autoencoder, check_trajectories
+from pdekit.models.base import TICKS, Surrogate, repeat, steps_to, time_steps
+from pdekit.models.generation import Generation
+from pdekit.models.inputs import InputChannels, normalised
+from pdekit.models.noise import Noise
+from pdekit.models.normaliser import Moments
+from pdekit.models.stages import Stage, adam_stage
+from pdekit.nets.attention import TIME
+from pdekit.nets.condition import Condition
+from pdekit.nets.text_encoder import TextEncoder
+from pdekit.nets.tokens import FieldTokens, ScalarTokens
+from pdekit.settings import Training
+
+CONDITIONS = ("text", "params", "frame")
+OWN = ("net.", "text.", "scalars.", "field_tokens.")  # parameters that this method trains itself
+
+
+class Text2PDE(Surrogate):
+    """Samples trajectories from a flow (or diffusion) model of their latent values z, given tokens of what is known.
+
+    z = (E(u) - mean) / scale, E the encoder of an autoencoder that is trained first, mean and scale of each latent
+    channel on the training split. The net sees the noisy z on its grid of time and space, the level of the noise, and
+    tokens: one for each word and number of the caption (``text``), one for each parameter (``params``), one for each
+    place of the coarsened first frame (``frame``). Coefficient fields and masks are tokens like those of a frame, in
+    any case. A share of the training samples loses all tokens, so that guidance can be used in sampling. The frames
+    are D(mean + scale z).
+
+    Differences from the released code: the text encoder is small and trained from scratch, with numbers as values;
+    the mask of the caption is used; conditions are dropped in training; flow matching with ln k uniform and few levels
+    of a second-order sampler instead of 1000 steps; latent values are standardised by measured statistics; no mesh.
+
+    Limits: without ``frame`` exactly the frames of a stored trajectory are generated. With it a longer forecast begins
+    again from the last frame of the one before. Forcing fields are refused.
+
+    Args:
+        problem: problem to forecast: in time, on a uniform grid.
+        autoencoder: factory of an `Autoencoder`, called with the problem.
+        net: factory of a transformer, called with layout, in_channels, out_channels, n_conditions and token_width.
+        encoder: factory of a `TextEncoder`; its width is that of all tokens.
+        condition: some of "text", "params" and "frame"; None takes the text if the data have captions, else the frame
+            and the parameters.
+        generation: path, levels, sampler, guidance and dropout.
+
+    Raises:
+        ValueError: on a steady problem, one without a grid, space, captions or parameters that are asked for, or with
+            forcing; and on what the autoencoder refuses.
+    """
+
+    configurable = True
+    stochastic = True
+    requires = ("autoencoder",)
+
+    def __init__(
+        self,
+        problem: Problem,
+        autoencoder: Callable[[Problem], Autoencoder],
+        net: Callable[..., nn.Module],
+        encoder: Callable[[], TextEncoder] = TextEncoder,
+        condition: Sequence[str] | None = None,
+        generation: Generation | None = None,
+    ):
+        check_trajectories(problem)
+        chosen = checked_condition(problem, condition)
+        history = int("frame" in chosen)
+        super().__init__(problem, (history, "all"))
+        self.history, self.condition = history, chosen
+        self.generation = generation or Generation()
+        self.autoencoder = autoencoder(problem)
+        text = encoder()
+        width = text.width
+        self.text = text if "text" in chosen else None
+        self.channels = InputChannels(problem, history, 0)
+        self.scalars = ScalarTokens(len(problem.params), width) if "params" in self.condition else None
+        self.field_tokens = None
+        if self.channels.count:
+            self.field_tokens = FieldTokens(self.channels.count, problem.grid.layout, width)
+        latent = self.autoencoder.net.latent_channels
+        self.net = net(
+            layout=(TIME, *problem.grid.layout),
+            in_channels=latent,
+            out_channels=latent,
+            n_conditions=1,
+            token_width=width,
+        )
+        self.register_buffer("latent_mean", torch.zeros(latent))
+        self.register_buffer("latent_scale", torch.ones(latent))
+
+    @property
+    def n_frames(self) -> int:
+        """Frames that are generated at once."""
+        return self.problem.n_frames
+
+    def stages(self, settings: Training) -> Sequence[Stage]:
+        return (dataclasses.replace(adam_stage(settings), parameters=OWN),)
+
+    def calibrate(self, batches: Iterable[Trajectory]) -> None:
+        """Measure the latent values of the trained autoencoder, and learn the words of the captions."""
+        moments, captions = Moments(len(self.latent_mean)), []
+        with torch.no_grad():
+            for batch in batches:
+                moments.add(self.autoencoder.encode(normalised(batch, self.autoencoder.normaliser).u))
+                captions += batch.text or ()
+        scale = moments.variance.sqrt()
+        self.latent_mean.copy_(moments.mean)
+        self.latent_scale.copy_(torch.where(scale > 0, scale, 1.0))
+        if self.text is not None:
+            self.text.vocabulary.learn(captions)
+
+    def with_generation(self, **changes: object) -> Text2PDE:
+        """Return the same model with other settings of `Generation`; the two share their weights."""
+        other = copy.copy(self)
+        other.generation = dataclasses.replace(self.generation, **changes)
+        return other
+
+    def encode(self, u: Float[Tensor, "batch time channel *space"]) -> Float[Tensor, "batch latent *coarse"]:
+        """Return the standardised latent values of normalised frames."""
+        z = self.autoencoder.encode(u)
+        mean, scale = (part.reshape(-1, *(1,) * (z.ndim - 2)) for part in (self.latent_mean, self.latent_scale))
+        return (z - mean) / scale
+
+    def decode(self, z: Float[Tensor, "batch latent *coarse"]) -> Float[Tensor, "batch time channel *space"]:
+        """Return the normalised frames of latent values."""
+        mean, scale = (part.reshape(-1, *(1,) * (z.ndim - 2)) for part in (self.latent_mean, self.latent_scale))
+        return self.autoencoder.decode(scale * z + mean, self.n_frames)
+
+    def known(self, frames: Tensor, given: Trajectory) -> tuple[Tensor, Tensor]:
+        """Return the tokens of what is known, "batch token width", and which of them exist.
+
+        Args:
+            frames: the history, normalised.
+            given: normalised params and coeffs, mask and captions.
+
+        Raises:
+            ValueError: if there is no caption for each sample.
+        """
+        tokens, masks = [], []
+        if self.text is not None:
+            if given.text is None or len(given.text) != len(given):
+                raise ValueError(
+                    f"expected a caption for each of {len(given)} samples, got "
+                    f"{'none' if given.text is None else len(given.text)}; give Trajectory.text, or train with "
+                    "model.condition=[frame]"
+                )
+            words, mask = self.text(given.text)
+            tokens.append(words)
+            masks.append(mask)
+        if self.scalars is not None:
+            tokens.append(self.scalars(given.params))
+        if self.field_tokens is not None:
+            tokens.append(self.field_tokens(self.channels.assembled(frames, given)))
+        ones = [part.new_ones(part.shape[:2], dtype=torch.bool) for part in tokens[len(masks) :]]
+        return torch.cat(tokens, 1), torch.cat([*masks, *ones], 1)
+
+    def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        inner = normalised(batch, self.autoencoder.normaliser)
+        with torch.no_grad():
+            clean = self.encode(inner.u)
+        tokens, mask = self.known(inner.u[:, : self.history], inner)
+        kept = torch.rand(len(batch), device=mask.device) >= self.generation.dropout
+        mask = mask & kept[:, None]
+        loss = self.generation.loss(lambda z, level: self.net(z, Condition(level[:, None], tokens, mask)), clean)
+        return loss, {"loss": loss.detach()}
+
+    @torch.no_grad()
+    def forecast(
+        self,
+        given: Trajectory,
+        t: Float[Tensor, "batch time"],
+        members: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "member batch time channel *space"]:
+        """Return the frames at times ``t``, multiples of the time step: after the first frame, or without ``frame``
+        from t = 0 to the end of the stored trajectories.
+
+        Raises:
+            ValueError: if they are not, the frames given are not ``history`` many, or a caption is missing.
+        """
+        if given.u.shape[1] != self.history:
+            raise ValueError(f"expected {self.history} history frames, got {given.u.shape[1]}; cut given.u")
+        dt = time_steps(self.problem, given)
+        steps, ticks = steps_to(t, given.t[:, -1] if self.history else -dt, dt)
+        if not self.history and int(steps[-1]) > self.n_frames:
+            raise ValueError(
+                f"expected times up to t = {(self.n_frames - 1) * float(dt[0]):g}, the end of the stored trajectories, "
+                f"got t = {float(t[0, -1]):g}; train with model.condition=[frame] for longer forecasts"
+            )
+        source = Noise(generator, members, given.index, len(given))
+        known = repeat(normalised(given, self.autoencoder.normaliser), members)
+        frames = known.u
+        while frames.shape[1] - self.history < int(steps[-1]):
+            made = frames.shape[1] - self.history
+            last = frames[:, made : made + self.history]
+            block = self.block(last, known, lambda z, call, made=made: source.draw(z, ticks + made * TICKS, call))
+            frames = torch.cat((frames, block[:, self.history :]), 1)
+        out = frames[:, self.history :][:, (steps - 1).to(frames.device)]
+        out = self.autoencoder.normaliser.decode(out.to(torch.promote_types(out.dtype, given.u.dtype)))
+        return out.unflatten(0, (members, len(given)))
+
+    def block(self, frames: Tensor, given: Trajectory, draw: Callable[[Tensor, int], Tensor]) -> Tensor:
+        """Return a sample of ``n_frames`` frames that begin with these, all in normalised units."""
+        tokens, mask = self.known(frames, given)
+        shape = self.autoencoder.net.coarse(self.n_frames, self.problem.grid.shape)
+        like = tokens.new_empty(len(tokens), len(self.latent_mean), *shape)
+
+        def net(seen: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+            return lambda z, level: self.net(z, Condition(level[:, None], tokens, seen))
+
+        z = self.generation.sample(net(mask), net(torch.zeros_like(mask)), lambda call: draw(like, call))
+        return self.decode(z)
+
+
+def checked_condition(problem: Problem, condition: Sequence[str] | None) -> tuple[str, ...]:
+    """Return what generation is conditioned on.
+
+    Raises:
+        ValueError: if the problem does not have it, or has forcing.
+    """
+    if problem.forcing:
+        raise ValueError(
+            f"expected a problem without forcing fields, got {[f.name for f in problem.forcing]}; use a method that "
+            "sees them (model=wdno, fno)"
+        )
+    if condition is None:
+        condition = ["text"] if problem.has_text else ["frame", *(["params"] if problem.params else [])]
+    chosen = tuple(condition)
+    if isinstance(condition, str) or not chosen or not set(chosen) <= set(CONDITIONS):
+        raise ValueError(f"expected conditions among {CONDITIONS}, got {condition!r}; set model.condition=[text]")
+    if "text" in chosen and not problem.has_text:
+        raise ValueError(
+            "expected data with captions for model.condition=[text], got data without; set data.text=true, or "
+            "model.condition=[frame] or [params]"
+        )
+    if "params" in chosen and not problem.params:
+        raise ValueError(
+            "expected data with parameters that vary for model.condition=[params], got none; set "
+            "model.condition=[frame] or [text]"
+        )
+    return chosen
