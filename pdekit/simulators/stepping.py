@@ -221,7 +221,7 @@ class Stepping:
     def settled(self, draws: Sequence[Draw], grid: Grid, device: str = "cpu", tick: Tick = silent) -> State | None:
         if self.warmup == 0:
             return None
-        if not grid.periodic or self.averages:
+        if self.averages or not (grid.periodic or set(grid.layout) == {"cells"}):
             raise ValueError(
                 f"expected no warm-up for {type(self.pde).__name__} on layout {grid.layout}, got {self.warmup}; a "
                 "state after a warm-up is only refined where it is band-limited: set warmup to 0"

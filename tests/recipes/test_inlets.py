@@ -13,6 +13,7 @@ from pdekit.pdes import Boussinesq
 from pdekit.recipes.initial import AmbientFlow
 from pdekit.recipes.inlets import ABSENT, Inlets
 from pdekit.simulators.base import collected
+from pdekit.simulators.check import self_convergence
 from pdekit.simulators.stepping import Stepping
 from tests.recipes.test_configs import compose
 
@@ -78,6 +79,13 @@ def test_frames_on_fewer_cells_keep_the_smoke_and_start_the_solver_again():
     again, _ = collected(simulator.march(draws, recipe.grid.resized((16, 16)), start=coarse[:, 1]), 2)
     torch.testing.assert_close(again[:, 0], coarse[:, 1], rtol=0, atol=1e-12)
     assert float((again[:, 1] - coarse[:, 2]).norm() / coarse[:, 2].norm()) < 2e-3
+
+
+def test_refinements_of_a_check_begin_at_the_state_after_the_warm_up():
+    recipe = dataclasses.replace(compose("smoke"), solver_shape=(16, 16), substeps=3, dtype="float64")
+    grid = recipe.grid.resized((12, 12))
+    found = self_convergence(recipe.simulator, [recipe.draw("test", 0)], grid, 3)
+    assert found["error_space"][0][0] < 1e-12 and 1e-6 < found["error_space"][0][2] < 0.2
 
 
 def test_solve_changes_some_of_the_parameters_that_are_drawn_together():
