@@ -56,6 +56,8 @@ settings:
   path=FOLDER               published files of the dataset instead of generated ones
   n_kept=3 keep=[0,7]       samples whose forecasts are kept and shown: how many, or which
   n_kept_members=3          members of each that are kept
+  constrain=[conserved]     constraints on the forecasts of the run, in a row of their own: conserved, zero_mean,
+                            divergence, boundary, positive, each for all fields or as in positive:h
   judges=[physics]          families of scores; errors and costs are always there
   folder=PATH device=cuda seed=0 data_dir=PATH progress=false trust=PACKAGE
 
@@ -135,6 +137,7 @@ def register_evaluation() -> None:
         data_dir: str | None = None
         path: str | None = None
         data: Any = None
+        constrain: tuple[str, ...] = ()
 
     ConfigStore.instance().store("evaluate_schema", schema(Command))
 

@@ -16,7 +16,7 @@ import os
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from pdekit.fields import Problem, Trajectory
 from pdekit.given import forcing_field, input_field, real_numbers, scalar, state, times
 from pdekit.labelled import to_dataset
 from pdekit.models.base import Surrogate
+from pdekit.models.constrained import Constrained
 from pdekit.models.construction import configuration
 from pdekit.models.modes import with_modes
 from pdekit.models.resolution import at_resolution
@@ -64,6 +65,18 @@ class Run:
     @property
     def problem(self) -> Problem:
         return self.model.problem
+
+    def constrained(self, *names: str) -> Run:
+        """Return the run with constraints on its forecasts: ``run.constrained("conserved").forecast(...)``.
+
+        Args:
+            names: "conserved", "zero_mean", "divergence", "boundary" or "positive", for all fields or, as in
+                "positive:h+depth", for those that are named; see `pdekit.models.constraints`.
+
+        Raises:
+            ValueError: on an unknown name or field, or a constraint that does not suit the problem.
+        """
+        return replace(self, model=Constrained(self.model, names))
 
     def forecast(
         self,

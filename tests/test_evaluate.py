@@ -8,6 +8,7 @@ import pytest
 import torch
 import xarray as xr
 
+import pdekit
 from pdekit import evaluate as evaluation_command
 from pdekit import train as training_command
 
@@ -58,7 +59,15 @@ def test_training_leaves_scores_and_a_report(run):
 
 def test_a_run_is_scored_again_elsewhere(run, tmp_path, monkeypatch, capsys):
     options = [f"folder={tmp_path}", "horizon=5", "members=2", "starts=[0,2]", "n_trajectories=2", "seed=1"]
-    command(monkeypatch, evaluation_command, f"run={run}", *options, *QUICK, "lyapunov_exponent=0.05")
+    command(
+        monkeypatch,
+        evaluation_command,
+        f"run={run}",
+        *options,
+        *QUICK,
+        "lyapunov_exponent=0.05",
+        "constrain=[conserved]",
+    )
     closing = capsys.readouterr().out
     assert "persistence" in closing and f"report: {tmp_path / 'report.html'}" in closing
     with xr.open_dataset(tmp_path / "scores.nc", engine="h5netcdf") as scores:
@@ -68,6 +77,15 @@ def test_a_run_is_scored_again_elsewhere(run, tmp_path, monkeypatch, capsys):
         solver = scores.nrmse.sel(model="solver 32, dt 0.2", member=0)
         persistence = scores.nrmse.sel(model="persistence", member=0)
         assert float(solver.max()) < 0.1 * float(persistence.min()), "a finer step is nearly the reference"
+        constrained = scores.nrmse.sel(model="fno, constrained")
+        assert not np.array_equal(constrained, scores.nrmse.sel(model="fno"))
+
+
+def test_a_run_forecasts_within_constraints(run):
+    loaded, u0 = pdekit.load(run), np.sin(np.arange(32) * np.pi / 8) + 0.7
+    free, kept = (one.forecast(u0, [0.8, 1.6]).u.mean("x") for one in (loaded, loaded.constrained("conserved")))
+    np.testing.assert_allclose(kept, u0.mean(), rtol=1e-6)
+    assert not np.allclose(free, u0.mean(), rtol=1e-4)
 
 
 def test_evaluating_again_gives_the_same_scores(run, tmp_path, monkeypatch):

@@ -9,21 +9,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdekit.calculus import FiniteDifference, Fourier
-from pdekit.fields import Grid, Problem
+from pdekit.calculus.projections import vectors
+from pdekit.fields import Problem
 from pdekit.metrics.physics import at_frames
 from pdekit.metrics.quadrature import average, diverged_as, ratio
 from pdekit.metrics.sums import rounding_of
-
-
-def vectors(problem: Problem) -> dict[str, list[int]]:
-    """Channels of the vectors that have as many components as there are axes, two at least, by name."""
-    if not isinstance(problem.grid, Grid) or problem.grid.ndim < 2 or problem.has_mask:
-        return {}
-    groups: dict[str, list[int]] = {}
-    for channel, field in enumerate(problem.fields):
-        if field.vector is not None:
-            groups.setdefault(field.vector, []).append(channel)
-    return {name: channels for name, channels in groups.items() if len(channels) == problem.grid.ndim}
 
 
 @torch.no_grad()
@@ -35,7 +25,7 @@ def divergence(
     0 for a flow that is free of divergence, 1 for a gradient, 0 for a uniform vector; +inf for a diverged frame.
     Spectral derivatives on periodic boxes, differences of order 4 on others.
 
-    >>> from pdekit.fields import Field
+    >>> from pdekit.fields import Field, Grid
     >>> fields = (Field("u", vector="velocity"), Field("v", vector="velocity"))
     >>> problem = Problem(Grid((8, 8), (2 * math.pi,) * 2), fields, dt=1.0, n_frames=2)
     >>> x, y = problem.grid.mesh()

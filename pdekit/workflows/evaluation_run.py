@@ -13,6 +13,8 @@ from pdekit.evaluation.folder import writing_to
 from pdekit.evaluation.reconstruction import score_reconstruction
 from pdekit.evaluation.request import check_request
 from pdekit.evaluation.settings import Evaluation
+from pdekit.models.base import Surrogate
+from pdekit.models.constrained import Constrained
 from pdekit.plain import from_plain
 from pdekit.recipes.generation import generate
 from pdekit.runs import Run, load
@@ -33,7 +35,8 @@ def evaluate_run(
 
     Args:
         config: resolved and plain; the settings of `pdekit.evaluation.settings.Evaluation`, and run, folder, device,
-            data (a recipe, None for the run's own), path (files instead of generated data) and data_dir.
+            data (a recipe, None for the run's own), path (files instead of generated data), data_dir and constrain
+            (names of constraints on the forecasts).
         data_name: name of that recipe's configuration.
         trust: packages in addition to pdekit that the run or the recipe may name.
         run: loaded already; None to load ``config["run"]``.
@@ -50,6 +53,7 @@ def evaluate_run(
     config = dict(config)
     path, folder, device = Path(config.pop("run")), config.pop("folder"), config.pop("device")
     other, data_dir, published = config.pop("data"), config.pop("data_dir"), config.pop("path")
+    constraints = config.pop("constrain")
     settings = Evaluation(**from_plain(config))
     scoring.scoring_of(settings, trust)
     run = load(path, trust, device) if run is None else run
@@ -69,9 +73,12 @@ def evaluate_run(
                 check_request(settings, run.model.window[0], recipe.problem("test"), n_trajectories, recipe)
             data = DataModule.from_folder(generate(recipe, base), trust=trust)
     data.set_window(*run.model.window)
+    models: dict[str, Surrogate] = {run.name: run.model}
+    if constraints:
+        models[f"{run.name}, constrained"] = Constrained(run.model, constraints)
     into = Path(folder) if folder else path / name if other else path
     with writing_to(into):
         if not run.model.forecasts:
             return score_reconstruction(run.model, data, into, name, device)
         origin = scoring.Origin(name, path, recipe, base, tuple(trust))
-        return scoring.evaluate_models({run.name: run.model}, data, into, settings, origin, device)
+        return scoring.evaluate_models(models, data, into, settings, origin, device)
