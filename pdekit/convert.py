@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from pdekit.cli.command_line import HELP, take
+from pdekit.cli.mapping import take_mapping, written
 from pdekit.cli.sentences import sentences
 
 USAGE = """Convert a published file or folder to pdekit's store. The same command continues an interrupted conversion.
@@ -22,10 +23,12 @@ def main(arguments: list[str] | None = None) -> None:
         print(USAGE)
         return
     trust, names = take(arguments, "trust"), take(arguments, "name")
-    if len(arguments) != 2:
-        sys.exit(f"error: expected PATH and OUT, got {arguments}; see python -m pdekit.convert --help")
-    path, out = arguments
     with sentences():
+        mapping = take_mapping(arguments)
+        if len(arguments) != 2:
+            sys.exit(f"error: expected PATH and OUT, got {arguments}; see python -m pdekit.convert --help")
+        path, out = arguments
+        path = written(path, mapping) if mapping else path
         _convert(path, out, (names or [Path(path).stem])[-1], trust)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdekit.cli.command_line import HELP, callable_module, listing, take
 from pdekit.cli.compose import Typed, composed, jobs, read_arguments, schema, shown
+from pdekit.cli.mapping import with_path
 from pdekit.cli.sentences import sentences
 from pdekit.cli.stored import check_config, read_config
 from pdekit.cli.sweep import Sweep
@@ -45,6 +46,7 @@ evaluations (evaluate=false: none):
 
 path=FOLDER trains on published files of the dataset instead of generated ones.
 path=FOLDER name=NAME, without data=, trains on your own files (pdekit.data.from_arrays writes them).
+path=FILE name=NAME fields.u=/KEY axes=stxy dt=0.1 extent=[1,2] layout=periodic trains on any HDF5 file.
 Frequent settings: training.steps=2000 training.lr=1e-3 loading.batch_size=16 seed=0 trainer.max_time=00:00:05:00
 --cfg job shows all of them, with their values. -m model=fno,unet seed=0,1,2 runs every combination.
 Your own code: hydra.searchpath=[file://FOLDER] finds your configurations, trust=PACKAGE lets them name your package.
@@ -62,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not arguments or HELP & set(arguments):
             print(USAGE.format(**{group: listing(group) for group in ("model", "data", "trainer", "evaluation")}))
             return
+        arguments = with_path(arguments)
         trust, resume = take(arguments, "trust"), take(arguments, "resume")
         run = Path(resume[-1]) if resume else None
         typed = Typed(tuple(arguments)) if run else read_arguments(without_dataset(arguments))

@@ -6,12 +6,13 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
 from pdekit.data.ends import JUMP, jump
 from pdekit.data.formats import open_path, recognised
+from pdekit.data.formats.contract import is_address
 from pdekit.data.module import SPLITS, DataModule
 from pdekit.data.windows import Source
 from pdekit.fields import Grid, Problem
@@ -52,7 +53,7 @@ class Inspection:
         faults: one sentence for each fault or doubt.
     """
 
-    path: Path
+    path: Path | str
     layout: str
     problem: Problem
     counts: Mapping[str, int]
@@ -63,7 +64,7 @@ class Inspection:
     @property
     def command(self) -> str:
         """The command line that trains on it."""
-        name = re.sub(r"[^\w.-]", "_", self.path.stem) or "mine"
+        name = re.sub(r"[^\w.-]", "_", PurePath(str(self.path)).stem) or "mine"
         return f"python -m pdekit.train path={shlex.quote(str(self.path))} name={name} model=fno"
 
     def __str__(self) -> str:
@@ -94,14 +95,14 @@ def inspect_path(path: str | Path, trust: Sequence[str] = ()) -> Inspection:
     """Return the contents of a file or folder; values of at most `LOOKED_AT` trajectories of each split are read.
 
     Args:
-        path: a published file or folder, or a folder with ``data/{train,valid,test}``.
+        path: a published file or folder, a folder with ``data/{train,valid,test}``, or an address of Zarr.
         trust: packages that formats and equations may come from.
 
     Raises:
         FileNotFoundError, ValueError: if nothing is there, the layout is unknown, or the file is damaged.
     """
-    path = Path(path)
-    if (path / "data" / "train").is_dir():
+    path = path if is_address(path) else Path(path)
+    if isinstance(path, Path) and (path / "data" / "train").is_dir():
         layout, splits = "pdekit or The Well, by split", DataModule.from_folder(path, trust=trust).sources
     else:
         layout, splits = recognised(path, trust).name, open_path(path, trust)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pdekit.data.formats import open_path
 from pdekit.data.formats.archives import unpack
+from pdekit.data.formats.contract import is_address
 from pdekit.data.formats.multiphysics_bench import TESTING, TRAINING, splits_of
 from pdekit.data.formats.multiphysics_layouts import LAYOUTS
 from pdekit.data.loading import Loading
@@ -21,7 +22,7 @@ def open_published(
     Args:
         path: a folder with ``training`` and ``testing`` (or these as .tar.gz, unpacked there as far as needed) in
             the layout of Multiphysics Bench; one with ``data/{train,valid,test}`` in The Well's layout or ours; or a
-            file or folder in one of the layouts of `pdekit.data.formats`.
+            file or folder in one of the layouts of `pdekit.data.formats`; or an address of Zarr that fsspec opens.
         name: name of the dataset.
         loading: batch sizes, workers, seed.
         trust: packages in addition to pdekit that a stored equation may come from.
@@ -29,6 +30,9 @@ def open_published(
     Raises:
         FileNotFoundError, ValueError: if nothing known is there; the message says what was found.
     """
+    if is_address(path):
+        splits = open_path(path, trust)
+        return DataModule(splits["train"], splits["valid"], splits["test"], loading)
     root = Path(path)
     if root.is_file() and root.name.startswith(TRAINING):
         root = root.parent

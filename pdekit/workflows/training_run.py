@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from pdekit.data.formats.contract import located
 from pdekit.data.loading import Loading
 from pdekit.data.module import DataModule
 from pdekit.data.no_reference import NoReference
@@ -123,7 +124,7 @@ def plan_run(
     recipe = None if data else recipe_of(config, trust)
     check_continued(config, recipe, model)
     if data is None and config.get("path"):
-        config["path"] = str(Path(config["path"]).resolve())
+        config["path"] = located(config["path"])
         data = open_files(config["path"], config["choices"]["data"], recipe, loading, trust)
     problems = [data.problem, data.test.problem] if data else [recipe.problem(split) for split in ("train", "test")]
     torch.manual_seed(config["seed"])

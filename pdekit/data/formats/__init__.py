@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pdekit.data.formats import (
     apebench,
+    mapped_hdf5,
     matlab_files,
     mesh_flows,
     named_files,
@@ -21,7 +22,7 @@ from pdekit.data.formats import (
     torch_files,
     wdno_smoke,
 )
-from pdekit.data.formats.contract import WHOLE, Format, all_splits, root_names
+from pdekit.data.formats.contract import WHOLE, Format, all_splits, is_address, root_names
 from pdekit.data.formats.the_well import TheWell, fit_together, is_the_well
 from pdekit.data.hdf5 import names, open_hdf5
 from pdekit.data.layout import OURS
@@ -52,6 +53,7 @@ FORMATS: tuple[Format, ...] = (
     *apebench.FORMATS,
     *torch_files.FORMATS,
     *matlab_files.FORMATS,
+    *mapped_hdf5.FORMATS,
     *numpy_files.FORMATS,
     *named_files.FORMATS,
 )
@@ -74,12 +76,14 @@ def recognised(path: str | Path, trust: Sequence[str] = ()) -> Format:
     """Return the format of a file or folder.
 
     Args:
-        path: path of the file or folder.
+        path: path of the file or folder, or an address of Zarr that fsspec opens.
         trust: as in `formats`.
 
     Raises:
         FileNotFoundError, ValueError: if nothing is there, or its layout is unknown; the message says what it contains.
     """
+    if is_address(path):
+        return Format("Zarr at an address", lambda _: False, lambda _: named_files.open_named(str(path)))
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"expected a file or folder of data at {path}, found none; correct the path")
@@ -101,7 +105,7 @@ def open_path(path: str | Path, trust: Sequence[str] = ()) -> dict[str, Source]:
     """Return the splits train, valid and test of a published file or folder.
 
     Args:
-        path: path of the file or folder.
+        path: path of the file or folder, or an address of Zarr that fsspec opens.
         trust: as in `formats`.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from pdekit.fields import Problem, Trajectory
 
 WHOLE = "all"  # the name of the trajectories of a file that has no splits
 SHARE = 10  # one in so many trajectories is for the test, and one in so many of the others for validation
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # as fsspec writes them
 HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -148,6 +150,16 @@ def all_splits(found: Mapping[str, Source], test: str | None = None) -> dict[str
         splits["valid"] = Selected(source, range(source.n_trajectories - share, source.n_trajectories))
         splits["train"] = Selected(source, kept)
     return splits
+
+
+def is_address(path: str | Path) -> bool:
+    """Return whether a text is an address that fsspec opens, e.g. "s3://bucket/waves.zarr"."""
+    return isinstance(path, str) and ADDRESS.match(path) is not None
+
+
+def located(path: str | Path) -> str:
+    """Return the absolute path of a file or folder; an address stays as it is."""
+    return str(path) if is_address(path) else str(Path(path).resolve())
 
 
 def is_hdf5(path: Path) -> bool:

@@ -1,8 +1,9 @@
-"""NetCDF files and Zarr folders with names of dimensions, opened by xarray and read by slices.
+"""NetCDF files, and Zarr folders or addresses (fsspec), with names of dimensions; opened by xarray, read by slices.
 
 Dimensions are known by their name or by the CF attribute "axis" of their coordinate: a sample, time, x (lon), y (lat)
 and z (lev). Variables in time are fields, variables of sample and space are inputs, variables of the sample are
-parameters; units are kept. Coordinates give grid and times, see `pdekit.data.ends`; dates become seconds.
+parameters; units are kept. Coordinates give grid and times, see `pdekit.data.ends`; dates become seconds. Axes of
+space that are stored from their upper end to the lower one are read in reverse; axes of space of one point are dropped.
 Source: CF Conventions 1.11, sections 3 and 4.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -37,12 +39,12 @@ class NamedStore:
     """Variables of a file, opened at the first read in each process.
 
     Args:
-        path: the file or folder.
+        path: path of the file or folder, or an address of Zarr.
         decode_times: whether dates are decoded.
     """
 
-    def __init__(self, path: Path, decode_times: bool = True):
-        self.path, self.decode_times = Path(path), decode_times
+    def __init__(self, path: Path | str, decode_times: bool = True):
+        self.path, self.decode_times = path, decode_times
         self._process, self._data = -1, None
 
     def __getstate__(self) -> dict:
@@ -60,15 +62,19 @@ class NamedStore:
         return self.data[key].variable
 
 
-def _opened(path: Path, decode_times: bool) -> xr.Dataset:
+def _opened(path: Path | str, decode_times: bool) -> xr.Dataset:
     """Open a file or folder lazily.
 
     Raises:
         ValueError: if xarray cannot.
     """
-    engine = "zarr" if path.is_dir() else "h5netcdf" if is_hdf5(path) else "scipy"
+    engine = "zarr" if isinstance(path, str) or path.is_dir() else "h5netcdf" if is_hdf5(path) else "scipy"
+    options: dict[str, Any] = {"chunks": None, "cache": False, "decode_times": decode_times}
+    if isinstance(path, Path) and engine == "zarr":
+        options["consolidated"] = (path / ".zmetadata").is_file()
     try:
-        return xr.open_dataset(path, engine=engine, chunks=None, cache=False, decode_times=decode_times)
+        data = xr.open_dataset(path, engine=engine, **options)
+        return data[sorted(data.data_vars)] if engine == "zarr" else data  # a folder has no order of its own
     except (*FAULTS, ImportError, AttributeError) as error:
         said = " ".join(str(error).split())[:160]
         raise ValueError(
@@ -94,22 +100,25 @@ def _recognises(path: Path) -> bool:
         return False
 
 
-def _open_file(path: Path) -> dict[str, Blocked]:
-    """Open a file or folder.
+def open_named(path: Path | str) -> dict[str, Blocked]:
+    """Open a file or folder, or Zarr at an address.
 
     Raises:
         ValueError: if names of dimensions are unknown, coordinates are missing or uneven, or there is no field.
     """
-    if path.is_file() and is_hdf5(path):
+    if isinstance(path, Path) and path.is_file() and is_hdf5(path):
         check_readable(path)
     store = NamedStore(path)
     data = store.data
     letters = {str(name): _letter(path, data, str(name)) for name in data.dims}
-    if len(set(letters.values())) < len(letters):
+    flat = [name for name, letter in letters.items() if letter in "xyz" and data.sizes[name] == 1]
+    letters |= dict.fromkeys(flat, "0")
+    if len(set(letters.values()) - {"0"}) < len(letters) - len(flat):
         raise ValueError(
             f"expected one dimension for each of sample, time, x, y, z in {path}, found {letters}; rename some"
         )
     space = "".join(letter for letter in "xyz" if letter in letters.values())
+    falling = "".join(letter for name, letter in letters.items() if letter in space and _falls(data, name))
     blocks: dict[str, list[Block]] = {"u": [], "coeffs": []}
     params: dict[str, np.ndarray] = {}
     in_time = "t" in letters.values()
@@ -122,7 +131,9 @@ def _open_file(path: Path) -> dict[str, Blocked]:
         elif set(space) <= set(axes):
             unit = str(item.attrs.get("units", "1"))
             field = Field(str(name), unit, item.attrs.get("vector"), item.attrs.get("complex"))
-            blocks["u" if "t" in axes or not in_time else "coeffs"].append(Block(str(name), axes, (field,)))
+            blocks["u" if "t" in axes or not in_time else "coeffs"].append(
+                Block(str(name), axes, (field,), flipped=falling)
+            )
         else:
             raise ValueError(
                 f"expected {name} in {path} to vary in space ({space}) or with the sample, found {item.dims}; remove it"
@@ -132,7 +143,12 @@ def _open_file(path: Path) -> dict[str, Blocked]:
     return {WHOLE: _source(store, letters, blocks, params)}
 
 
-def _letter(path: Path, data: xr.Dataset, name: str) -> str:
+def _falls(data: xr.Dataset, name: str) -> bool:
+    """Return whether coordinates become smaller."""
+    return name in data.coords and data[name].dtype.kind in "fiu" and bool(data[name].values[0] > data[name].values[-1])
+
+
+def _letter(path: Path | str, data: xr.Dataset, name: str) -> str:
     axis = data[name].attrs.get("axis") if name in data.coords else None
     found = CF_AXES.get(str(axis)) or next((letter for letter, known in NAMES.items() if name.lower() in known), None)
     if found is None:
@@ -153,6 +169,7 @@ def _source(
         if name not in data.coords:
             raise ValueError(f"expected coordinates of the dimension {name!r} in {store.path}, found none; add them")
         points = np.asarray(data[name].values, dtype=np.float64)
+        points = points[::-1] if _falls(data, name) else points
         step_of(f"{name} of {store.path}", points)
         stated = data[name].attrs.get("layout")
         layout.append(stated if stated in LAYOUTS else layout_of(f"{name} of {store.path}", points, None, None))
@@ -175,4 +192,4 @@ def _source(
     return Blocked(store, problem, blocks["u"], times, blocks["coeffs"], table)
 
 
-FORMATS = (Format("NetCDF or Zarr", _recognises, _open_file),)
+FORMATS = (Format("NetCDF or Zarr", _recognises, open_named),)
