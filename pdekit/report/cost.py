@@ -35,7 +35,8 @@ class Front:
         >>> Front.of([(1.0, 0.5), (2.0, 0.7), (4.0, 0.1), (8.0, 0.1)])
         Front(seconds=(1.0, 4.0), errors=(0.5, 0.1))
         """
-        seconds, errors = [], []
+        seconds: list[float] = []
+        errors: list[float] = []
         for spent, error in sorted((spent, max(error, floor)) for spent, error in points):
             if math.isfinite(error) and (not errors or error < errors[-1]):
                 seconds.append(spent)

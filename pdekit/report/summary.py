@@ -351,11 +351,11 @@ def _verdict(summary: Summary, row: Row) -> str:
         )
     if verdict.more_accurate:
         return f" No solver of the sweep is as accurate{when}."
-    if verdict.at_equal_error is None:
+    ratio = verdict.speed_up
+    if verdict.at_equal_error is None or ratio is None:
         every = all(solver.forecasting[at] for solver in summary.solvers)
         which = "Every solver of the sweep" if every else "Every solver that still forecasts"
         return f" {which} is more accurate{when} and takes longer: there is no equal error."
-    ratio = verdict.speed_up
     return (
         f" At equal error{when} a solver takes {milliseconds(verdict.at_equal_error)} a forecast where it takes "
         f"{ours}: it is {number(max(ratio, 1 / ratio), 2)} times {'faster' if ratio > 1 else 'slower'}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +70,8 @@ def viewer(kept: xr.Dataset, scene: Scene, models: list[str]) -> Viewer | None:
     if kind is None or not models:
         return None
     size = _size(kept, scene, kind, models)
-    planes = scene.planes if kind == "map" else (None,)
+    painted = scene.planes if kind == "map" else ()
+    planes: Sequence[Plane | None] = painted or (None,)
     frames = np.unique(np.linspace(0, kept.sizes["time"] - 1, size.frames).round().astype(int))
     kept = kept.isel(time=frames)
     blocks: dict[str, Any] = {}
@@ -90,11 +92,11 @@ def viewer(kept: xr.Dataset, scene: Scene, models: list[str]) -> Viewer | None:
                         blocks[f"{number}|{sample}|{place}|{row - 1}|{member}"] = pack(values, low, high)
     inputs = []
     for number, name in enumerate(scene.inputs if kind == "map" else ()):
-        pictures = [[scene.values(kept[name], plane, s) for plane in planes] for s in range(size.samples)]
-        everything = np.concatenate([p.ravel() for row in pictures for p in row])
+        rows = [[scene.values(kept[name], plane, s) for plane in painted] for s in range(size.samples)]
+        everything = np.concatenate([p.ravel() for row in rows for p in row])
         inputs.append({"name": name, "unit": scene.unit(name), "value": _scale(scales(everything)[0])})
-        for sample, row in enumerate(pictures):
-            for place, values in enumerate(row):
+        for sample, pictures in enumerate(rows):
+            for place, values in enumerate(pictures):
                 values = values[None, :: size.stride, :: size.stride]
                 blocks[f"input {number}|{sample}|{place}"] = pack(values, *_span(everything))
     members = max((min(size.members, _members(kept, scene.fields[0], m)) for m in size.models), default=1)
@@ -116,7 +118,7 @@ def viewer(kept: xr.Dataset, scene: Scene, models: list[str]) -> Viewer | None:
     t = SceneAxis.of(label, float(times[0] - half), float(times[-1] + half), 6) if kind == "line" else None
     return Viewer(
         kind, tuple(scene.fields), tuple(size.models), tuple(range(size.samples)), members, tuple(times.tolist()),
-        planes if kind == "map" else (), tuple(scene.inputs) if kind == "map" else (),
+        painted, tuple(scene.inputs) if kind == "map" else (),
         _script(data), len(times) // 4, x, t,
         tuple(_profile(scene, field, x) for field in fields) if x else (),
     )  # fmt: skip

@@ -107,7 +107,7 @@ def test_no_equal_error_is_interpolated_among_solvers_that_have_failed():
 def test_nothing_is_compared_beyond_the_check_unless_it_is_asked_for(attrs, expected):
     scores = chaotic(grown(0.65, 1.0), **attrs)
     assert scores.time.values[compared_frame(scores, "fno")] == expected
-    assert ("asked for" in why_compared(scores)) == (attrs.get("compare_at") == 3.2)
+    assert ("requested" in why_compared(scores)) == (attrs.get("compare_at") == 3.2)
     known = {"predictable_until", "predictability_checked_until"} & set(attrs)
     assert (checked_frame(scores) == len(T) - 1) == (not known)
 

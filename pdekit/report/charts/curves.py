@@ -177,9 +177,9 @@ class Panel:
         if not high - low > 1e-9 * max(abs(low), abs(high)):
             low, high = (low - 0.5, high + 0.5) if log or low == 0 else (low - abs(low) / 4, high + abs(high) / 4)
         room = 0.04 * (high - low)
-        ends = [10 ** (low - room), 10 ** (high + room)] if log else [low - room, high + room]
-        fixed = self._fixed[axis]
-        return tuple(end if given is None else given for end, given in zip(ends, fixed, strict=True))
+        low, high = (10 ** (low - room), 10 ** (high + room)) if log else (low - room, high + room)
+        first, last = self._fixed[axis]
+        return low if first is None else first, high if last is None else last
 
     def _scale(self, axis: str, span: tuple[float, float], first: float, last: float):
         low, high = np.log10(span) if axis in self.log else span
@@ -266,8 +266,8 @@ def ticks(low: float, high: float, log: bool = False, n: int = 6) -> list[tuple[
             return ticks(low, high, n=n)
         return [(v, power_of_ten(v) if decades > 3 else _plain(v)) for v in values]
     room = 1e-9 * (high - low)
-    values = MaxNLocator(n, min_n_ticks=3, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
-    return [(float(v), _plain(0.0 if abs(v) < room else v)) for v in values if low - room <= v <= high + room]
+    places = MaxNLocator(n, min_n_ticks=3, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    return [(float(v), _plain(0.0 if abs(v) < room else v)) for v in places if low - room <= v <= high + room]
 
 
 def _plain(value: float) -> str:

@@ -178,9 +178,9 @@ class Scene:
         there = np.concatenate([self._points(sample) for sample in range(self.kept.sizes["sample"])])
         names = "xyz"
         low, high = there.min(0), there.max(0)
-        axes = [SceneAxis.of(names[i], low[i], high[i]) for i in pair]
+        across, up = (SceneAxis.of(names[i], low[i], high[i]) for i in pair)
         title = "" if len(self._pairs) == 1 else f"middle slab in {names[3 - sum(pair)]}"
-        return Plane(title, *axes, (False, False), (names[pair[0]], names[pair[1]]))
+        return Plane(title, across, up, (False, False), (names[pair[0]], names[pair[1]]))
 
     def _points(self, sample: int) -> np.ndarray:
         points = self.kept["points"].isel(sample=sample).values.astype(np.float64)

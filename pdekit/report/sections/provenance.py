@@ -28,7 +28,7 @@ def flattened(document: dict, prefix: str = "") -> dict[str, str]:
     >>> flattened({"a": 1, "b": {"c": [2, 3]}})
     {'a': '1', 'b.c': '[2, 3]'}
     """
-    found = {}
+    found: dict[str, str] = {}
     for key, value in document.items():
         found |= flattened(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: str(value)}
     return found

@@ -47,6 +47,7 @@ def profile_chart(
 ) -> str:
     """Medians over forecasts along the extra dimension; the reference's as a thick line, its floor dotted."""
     variable = of_field(variable, scores, field)
+    assert variable.extra is not None  # of a profile
     axis = scores[variable.extra]
     along = axis.values.astype(np.float64)
     data = scores[variable.name] if frame is None else scores[variable.name].isel(time=frame)

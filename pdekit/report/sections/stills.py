@@ -31,7 +31,8 @@ class Bar:
 
     @classmethod
     def of(cls, scale: Scale, label: str) -> Bar:
-        return cls(label, *(number(v) for v in (scale.low, (scale.low + scale.high) / 2, scale.high)), scale.css())
+        middle = (scale.low + scale.high) / 2
+        return cls(label, number(scale.low), number(middle), number(scale.high), scale.css())
 
 
 @dataclass(frozen=True)
