@@ -50,7 +50,7 @@ def build(net: str, case: str):
     else:
         model = Theirs((2 * modes,) * ndim, 1, 1, width, positional_embedding=None, channel_mlp_skip="identity")
         if net == "repaired":
-            model = NeuralOperator(model, ndim, 1, 1, n_conditions=0, layout=None, padding=0.0)
+            model = NeuralOperator(model, ndim, 1, 1, n_conditions=0, padding=0.0)
     model = model.to(device)
     u, target = torch.randn(2, batch, 1, *[n] * ndim, device=device)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)

@@ -8,8 +8,6 @@ MANY_ARGUMENTS = {
     "pdekit/models/one_step.py:OneStep.__init__": 9,
     "pdekit/nets/coordinate.py:CoordinateNet.__init__": 12,
     "pdekit/nets/deeponet.py:DeepONet.__init__": 11,
-    "pdekit/nets/fno.py:FNO.__init__": 9,
-    "pdekit/nets/neuralop.py:tfno": 9,
 }
 
 # imports that close a cycle: (module, what it imports)

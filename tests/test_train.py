@@ -300,7 +300,7 @@ OWN_NET = """
 from torch import nn
 
 class OwnNet(nn.Module):
-    def __init__(self, ndim, in_channels, out_channels, n_conditions=0, layout=None, width=2):
+    def __init__(self, layout, in_channels, out_channels, n_conditions=0, width=2):
         super().__init__()
         self.width = width
         self.convolution = nn.Conv1d(in_channels, out_channels, 3, padding=1, padding_mode="circular")

@@ -51,7 +51,7 @@ class DiffusionPDE(Surrogate):
 
     Args:
         problem: on a uniform grid with axes.
-        net: factory of a grid net, called with ndim, in_channels, out_channels, n_conditions and layout.
+        net: factory of a grid net, called with layout, in_channels, out_channels and n_conditions.
         n_frames: frames of the joint distribution, the first of which is the history of a forecast; 1 if steady.
         amortised: see above.
         path: "diffusion" or "flow".
@@ -92,11 +92,10 @@ class DiffusionPDE(Surrogate):
         self.n_joint = len(problem.coeffs) + self.n_frames * problem.n_channels
         self.channels = InputChannels(dataclasses.replace(problem, coeffs=()), 0, self.n_frames)
         self.net = net(
-            ndim=problem.ndim,
+            layout=problem.grid.layout,
             in_channels=self.n_joint * (3 if amortised else 1) + self.channels.count,
             out_channels=self.n_joint,
             n_conditions=1 + len(problem.params),
-            layout=problem.grid.layout,
         )
 
     @property

@@ -23,7 +23,7 @@ class OneStep(Stepper):
 
     Args:
         problem: problem to forecast.
-        net: factory of a grid net, called with ndim, in_channels, out_channels, n_conditions and layout.
+        net: factory of a grid net, called with layout, in_channels, out_channels and n_conditions.
         history: frames that a step sees.
         target: "change": the net predicts the change from the last frame in units of its standard deviation;
             "state": it predicts the frame itself. A steady problem has no last frame and takes "state".
@@ -64,11 +64,10 @@ class OneStep(Stepper):
         self.equations = equations
         self.equation_loss = EquationLoss(problem) if equations else None
         self.net = net(
-            ndim=problem.ndim,
+            layout=problem.grid.layout,
             in_channels=self.n_context,
             out_channels=problem.n_channels,
             n_conditions=self.n_params,
-            layout=problem.grid.layout,
         )
 
     @property

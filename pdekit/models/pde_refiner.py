@@ -48,7 +48,7 @@ class PDERefiner(Stepper):
 
     Args:
         problem: problem to forecast.
-        net: factory of a grid net, called with ndim, in_channels, out_channels, n_conditions and layout.
+        net: factory of a grid net, called with layout, in_channels, out_channels and n_conditions.
         n_refinements: K; 0 is plain regression.
         sigma_min: standard deviation of the finest noise, in units of y.
         variant: "paper" or "v_prediction".
@@ -80,11 +80,10 @@ class PDERefiner(Stepper):
         self.sigmas = geometric_sigmas(n_refinements, sigma_min)
         self.chain = refinement_chain(n_refinements, sigma_min)
         self.net = net(
-            ndim=problem.ndim,
+            layout=problem.grid.layout,
             in_channels=problem.n_channels + self.n_context,
             out_channels=problem.n_channels,
             n_conditions=1 + self.n_params,
-            layout=problem.grid.layout,
         )
 
     @property

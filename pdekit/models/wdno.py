@@ -55,7 +55,7 @@ class WDNO(Surrogate):
 
     Args:
         problem: problem to forecast, on a uniform grid; periodic axes have an even number of points.
-        net: factory of a grid net, called with ndim, in_channels, out_channels, n_conditions and layout.
+        net: factory of a grid net, called with layout, in_channels, out_channels and n_conditions.
         history: frames that are given; a steady problem has none.
         wavelet: "haar", "db2", "bior2.4", ..., see `pdekit.calculus.wavelet_filters`; None for a diffusion model of the
             values at the points, the baseline without a transform.
@@ -101,11 +101,10 @@ class WDNO(Surrogate):
         self.known = Bands(problem.grid, wavelet, self.channels.count, in_time=False)
         self.forcing = Bands(problem.grid, wavelet, len(problem.forcing), in_time=not problem.steady)
         self.net = net(
-            ndim=len(self.frames.modes),
+            layout=self.frames.layout,
             in_channels=self.frames.n_channels + self.known.n_channels + self.forcing.n_channels,
             out_channels=self.frames.n_channels,
             n_conditions=1 + len(problem.params),
-            layout=self.frames.layout,
         )
 
     def calibrate(self, batches: Iterable[Trajectory]) -> None:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pdekit.nets.condition import Condition, check_condition
-from pdekit.nets.layout import checked_layout
+from pdekit.nets.layout import axes_of
 
 
 class GridNet(nn.Module, ABC):
@@ -18,14 +18,12 @@ class GridNet(nn.Module, ABC):
     Every net has these arguments, followed by options of its own.
 
     Args:
-        ndim: number of spatial axes, 1 to 3.
+        layout: where the points of each of the one to three axes lie, "periodic", "cells", "nodes" or "half_open" (see
+            pdekit.nets.layout); a number n means n periodic axes.
         in_channels: channels of the input. History frames, coefficients, masks are concatenated by the method.
         out_channels: channels of the output.
         n_conditions: scalars that condition the net (0: none), each of order one: normalised parameters, a
             noise or refinement level in [0, 1].
-        layout: layout of the points of each axis, "periodic", "cells", "nodes" or "half_open" (see
-            pdekit.nets.layout); None means that all axes are periodic.
-
         token_width: length of the tokens that condition the net; 0 for a net that takes none.
         n_condition_fields: channels of the fields that condition it; 0 for a net that takes none.
 
@@ -35,28 +33,25 @@ class GridNet(nn.Module, ABC):
 
     def __init__(
         self,
-        ndim: int,
+        layout: int | Sequence[str],
         in_channels: int,
         out_channels: int,
         n_conditions: int = 0,
-        layout: Sequence[str] | None = None,
         token_width: int = 0,
         n_condition_fields: int = 0,
     ):
         super().__init__()
-        if ndim not in (1, 2, 3):
-            raise ValueError(f"expected ndim 1, 2 or 3, got {ndim}; a grid net works on one to three spatial axes")
+        self.layout = axes_of(layout)
+        self.ndim = len(self.layout)
         if in_channels < 1 or out_channels < 1 or n_conditions < 0:
             raise ValueError(
                 f"expected in_channels >= 1, out_channels >= 1 and n_conditions >= 0, "
                 f"got {in_channels}, {out_channels}, {n_conditions}; correct them"
             )
-        self.ndim = ndim
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.n_conditions = n_conditions
         self.token_width, self.n_condition_fields = token_width, n_condition_fields
-        self.layout = checked_layout(layout, ndim)
 
     @property
     def periodic(self) -> tuple[bool, ...]:

@@ -45,7 +45,7 @@ class DilatedResNet(GridNet):
     """Dilated residual network in one to three dimensions, equivariant to any translation along periodic axes.
 
     Args:
-        ndim, in_channels, out_channels, n_conditions, layout: see `GridNet`.
+        layout, in_channels, out_channels, n_conditions: see `GridNet`.
         width: channels of the hidden fields (48 in the paper).
         blocks: residual blocks of seven convolutions (4 in the paper).
 
@@ -59,15 +59,14 @@ class DilatedResNet(GridNet):
 
     def __init__(
         self,
-        ndim: int,
+        layout: int | Sequence[str],
         in_channels: int,
         out_channels: int,
         n_conditions: int = 0,
-        layout: Sequence[str] | None = None,
         width: int = 32,
         blocks: int = 4,
     ):
-        super().__init__(ndim, in_channels, out_channels, n_conditions, layout)
+        super().__init__(layout, in_channels, out_channels, n_conditions)
         if width < 1 or blocks < 1:
             raise ValueError(f"expected width >= 1 and blocks >= 1, got {width} and {blocks}; set positive numbers")
         features = 4 * width if n_conditions else 0

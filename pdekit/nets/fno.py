@@ -64,7 +64,7 @@ class FNO(GridNet):
     coefficients are integrals by the trapezoidal or the midpoint rule, to second order in the spacing.
 
     Args:
-        ndim, in_channels, out_channels, n_conditions, layout: see `GridNet`.
+        layout, in_channels, out_channels, n_conditions: see `GridNet`.
         modes: highest wavenumber of the kernels, one for all axes or one for each; of a bounded axis with its padding.
             ``modes: auto`` in a configuration is chosen from the training data (`pdekit.models.modes`).
         width: channels of the hidden fields.
@@ -86,19 +86,18 @@ class FNO(GridNet):
 
     def __init__(
         self,
-        ndim: int,
+        layout: int | Sequence[str],
         in_channels: int,
         out_channels: int,
         n_conditions: int = 0,
-        layout: Sequence[str] | None = None,
         *,
         modes: int | Sequence[int],
         width: int = 32,
         n_layers: int = 4,
         padding: float = 0.125,
     ):
-        super().__init__(ndim, in_channels, out_channels, n_conditions, layout)
-        modes = modes_of_axes(modes, ndim)
+        super().__init__(layout, in_channels, out_channels, n_conditions)
+        modes = modes_of_axes(modes, self.ndim)
         if width < 2 or n_layers < 1 or padding < 0:
             raise ValueError(
                 f"expected width >= 2, n_layers >= 1, padding >= 0, got {width}, {n_layers}, {padding}; correct them"

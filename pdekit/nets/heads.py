@@ -30,22 +30,21 @@ class Headed(GridNet):
 
     def __init__(
         self,
-        ndim: int,
+        layout: int | Sequence[str],
         in_channels: int,
         out_channels: int,
         n_conditions: int = 0,
-        layout: Sequence[str] | None = None,
         *,
         net: Callable[..., nn.Module],
         features: int = 32,
         hidden: int = 32,
     ):
-        super().__init__(ndim, in_channels, out_channels, n_conditions, layout)
+        super().__init__(layout, in_channels, out_channels, n_conditions)
         if features < 1 or hidden < 1:
             raise ValueError(
                 f"expected features >= 1 and hidden >= 1, got {features} and {hidden}; set positive numbers"
             )
-        self.core = net(ndim, in_channels, features, n_conditions, self.layout)
+        self.core = net(self.layout, in_channels, features, n_conditions)
         self.heads = nn.ModuleList(Perceptron(features, hidden, 1) for _ in range(out_channels))
 
     def forward(

@@ -31,6 +31,21 @@ def checked_layout(layout: Sequence[str] | None, ndim: int) -> tuple[str, ...]:
     return tuple(layout)
 
 
+def axes_of(layout: int | Sequence[str]) -> tuple[str, ...]:
+    """Return the layout of each of one to three axes; a number n means n periodic ones.
+
+    Raises:
+        ValueError: on another number of axes, or what is no layout.
+
+    >>> axes_of(2)
+    ('periodic', 'periodic')
+    """
+    axes = ("periodic",) * layout if isinstance(layout, int) else layout
+    if isinstance(axes, str) or not 1 <= len(axes) <= 3:
+        raise ValueError(f"expected a layout of one to three axes, got {layout!r}; a grid net works on these")
+    return checked_layout(axes, len(axes))
+
+
 def intervals(n: int, layout: str) -> int:
     """Number of point spacings in the length of an axis of n points.
 

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from pdekit.nets.base import GridNet
 from pdekit.nets.condition import Condition
-from pdekit.nets.layout import bounded_coordinates, intervals, modes_of_axes
+from pdekit.nets.layout import axes_of, bounded_coordinates, intervals, modes_of_axes
 from pdekit.nets.spectral import Bands, analyse, synthesise
 
 PADDING = 0.25
@@ -95,14 +95,13 @@ class NeuralOperator(GridNet):
     def __init__(
         self,
         core: nn.Module,
-        ndim: int,
+        layout: int | Sequence[str],
         in_channels: int,
         out_channels: int,
         n_conditions: int,
-        layout: Sequence[str] | None,
         padding: float,
     ):
-        super().__init__(ndim, in_channels, out_channels, n_conditions, layout)
+        super().__init__(layout, in_channels, out_channels, n_conditions)
         if padding < 0:
             raise ValueError(f"expected padding >= 0, got {padding}; 0 is no padding")
         self.padding = padding
@@ -139,16 +138,15 @@ def _drop_metadata(module: nn.Module, state: dict, prefix: str, local_metadata: 
     state.pop("_metadata", None)
 
 
-def _input_channels(in_channels: int, n_conditions: int, layout: Sequence[str] | None) -> int:
-    return in_channels + n_conditions + sum(where != "periodic" for where in layout or ())
+def _input_channels(in_channels: int, n_conditions: int, layout: Sequence[str]) -> int:
+    return in_channels + n_conditions + sum(where != "periodic" for where in layout)
 
 
 def tfno(
-    ndim: int,
+    layout: int | Sequence[str],
     in_channels: int,
     out_channels: int,
     n_conditions: int = 0,
-    layout: Sequence[str] | None = None,
     *,
     modes: int | Sequence[int],
     width: int = 32,
@@ -159,7 +157,7 @@ def tfno(
     https://arxiv.org/abs/2310.00120).
 
     Args:
-        ndim, in_channels, out_channels, n_conditions, layout: see `GridNet`.
+        layout, in_channels, out_channels, n_conditions: see `GridNet`.
         modes: highest wavenumber, one for all axes or one for each; the library's n_modes is twice as many.
             ``modes: auto`` in a configuration is chosen from the training data (`pdekit.models.modes`).
         width: its hidden_channels.
@@ -168,27 +166,27 @@ def tfno(
     """
     from neuralop.models import TFNO
 
+    axes = axes_of(layout)
     core = TFNO(
-        n_modes=tuple(2 * m for m in modes_of_axes(modes, ndim)),
-        in_channels=_input_channels(in_channels, n_conditions, layout),
+        n_modes=tuple(2 * m for m in modes_of_axes(modes, len(axes))),
+        in_channels=_input_channels(in_channels, n_conditions, axes),
         out_channels=out_channels,
         hidden_channels=width,
         n_layers=n_layers,
         rank=rank,
         positional_embedding=None,
     )
-    return NeuralOperator(core, ndim, in_channels, out_channels, n_conditions, layout, PADDING)
+    return NeuralOperator(core, axes, in_channels, out_channels, n_conditions, PADDING)
 
 
 tfno.configurable = True
 
 
 def uno(
-    ndim: int,
+    layout: int | Sequence[str],
     in_channels: int,
     out_channels: int,
     n_conditions: int = 0,
-    layout: Sequence[str] | None = None,
     *,
     modes: int | Sequence[int],
     width: int = 32,
@@ -200,11 +198,12 @@ def uno(
     """
     from neuralop.models import UNO
 
-    inner = modes_of_axes(modes, ndim)
+    axes = axes_of(layout)
+    inner = modes_of_axes(modes, len(axes))
     outer = [2 * m for m in inner]
     with contextlib.redirect_stdout(io.StringIO()):
         core = UNO(
-            in_channels=_input_channels(in_channels, n_conditions, layout),
+            in_channels=_input_channels(in_channels, n_conditions, axes),
             out_channels=out_channels,
             hidden_channels=width,
             lifting_channels=2 * width,
@@ -213,10 +212,10 @@ def uno(
             n_layers=5,
             uno_out_channels=[width, 2 * width, 2 * width, 2 * width, width],
             uno_n_modes=[outer, inner, inner, inner, outer],
-            uno_scalings=[[factor] * ndim for factor in (1.0, 0.5, 1.0, 2.0, 1.0)],
+            uno_scalings=[[factor] * len(axes) for factor in (1.0, 0.5, 1.0, 2.0, 1.0)],
             channel_mlp_skip="linear",
         )
-    return NeuralOperator(core, ndim, in_channels, out_channels, n_conditions, layout, PADDING)
+    return NeuralOperator(core, axes, in_channels, out_channels, n_conditions, PADDING)
 
 
 uno.configurable = True

@@ -59,7 +59,7 @@ class UNet(GridNet):
     stay nodes. Bounded axes that cannot be halved are lengthened by repeating their last point, and cut again.
 
     Args:
-        ndim, in_channels, out_channels, n_conditions, layout: see `GridNet`.
+        layout, in_channels, out_channels, n_conditions: see `GridNet`.
         width: channels of the finest level.
         multipliers: channels of each level, from fine to coarse, as multiples of the width.
         blocks: residual blocks of each level on the way down, at the bottom, and on the way up.
@@ -74,16 +74,15 @@ class UNet(GridNet):
 
     def __init__(
         self,
-        ndim: int,
+        layout: int | Sequence[str],
         in_channels: int,
         out_channels: int,
         n_conditions: int = 0,
-        layout: Sequence[str] | None = None,
         width: int = 32,
         multipliers: Sequence[int] = (1, 2, 2),
         blocks: int = 1,
     ):
-        super().__init__(ndim, in_channels, out_channels, n_conditions, layout)
+        super().__init__(layout, in_channels, out_channels, n_conditions)
         if width < 1 or blocks < 1 or not multipliers or min(multipliers) < 1:
             raise ValueError(
                 f"expected width >= 1, blocks >= 1 and multipliers >= 1, got {width}, {blocks}, {tuple(multipliers)}; "

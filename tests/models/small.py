@@ -9,7 +9,7 @@ from pdekit.fields import Field, Grid, Problem, Trajectory
 class PointwiseNet(nn.Module):
     """A net with the signature of a grid net: a 1x1 convolution whose offset depends on the condition."""
 
-    def __init__(self, ndim, in_channels, out_channels, n_conditions=0, layout=None):
+    def __init__(self, layout, in_channels, out_channels, n_conditions=0):
         super().__init__()
         self.mix = nn.Linear(in_channels, out_channels)
         self.offset = nn.Linear(n_conditions, out_channels) if n_conditions else None

@@ -101,7 +101,7 @@ def test_the_factory_is_told_channels_conditions_and_axes():
     grid = Grid((8, 4), (1.0, 1.0), layout=("periodic", "nodes"))
     problem = make_problem(grid=grid, coeffs=(Field("k"),), params=("nu",), has_mask=True)
     OneStep(problem, factory, history=3)
-    assert told == dict(ndim=2, in_channels=3 * 2 + 1 + 2, out_channels=2, n_conditions=1, layout=("periodic", "nodes"))
+    assert told == dict(layout=("periodic", "nodes"), in_channels=3 * 2 + 1 + 2, out_channels=2, n_conditions=1)
 
 
 @pytest.mark.parametrize(

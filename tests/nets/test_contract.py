@@ -20,7 +20,7 @@ SHAPES = {1: (24,), 2: (16, 12), 3: (8, 10, 12)}
 
 
 def build(net, options, ndim=2, n_in=2, n_out=3, n_conditions=2, layout=None):
-    return net(ndim, n_in, n_out, n_conditions, layout, **options).double()
+    return net(layout or ndim, n_in, n_out, n_conditions, **options).double()
 
 
 def randomise(net):
@@ -140,10 +140,12 @@ def test_wrong_input_is_refused_with_what_was_expected(net, options):
         model(u, Condition(condition.scalars, tokens=torch.rand(3, 4, 5, dtype=torch.float64)))
     with pytest.raises(ValueError, match="got 1; n_condition_fields of the net"):
         model(u, Condition(condition.scalars, fields=u[:, :1]))
-    with pytest.raises(ValueError, match="expected ndim 1, 2 or 3, got 4"):
+    with pytest.raises(ValueError, match="expected a layout of one to three axes, got 4"):
         net(4, 1, 1, **options)
+    with pytest.raises(ValueError, match="expected a layout of one to three axes, got 'periodic'"):
+        net("periodic", 1, 1, **options)
     with pytest.raises(ValueError, match="expected layout with 2 entries"):
-        net(2, 1, 1, layout=("periodic",), **options)
+        net(("periodic", "wall"), 1, 1, **options)
     with pytest.raises(ValueError, match="in_channels >= 1"):
         net(2, 0, 1, **options)
 

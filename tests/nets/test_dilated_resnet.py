@@ -25,7 +25,7 @@ def test_one_block_reaches_the_sum_of_its_dilations():
 
 
 def test_bounded_axes_are_not_wrapped():
-    net = DilatedResNet(2, 1, 1, layout=("cells", "periodic"), width=4, blocks=1).double()
+    net = DilatedResNet(("cells", "periodic"), 1, 1, width=4, blocks=1).double()
     u = torch.randn(1, 1, 6, 9, dtype=torch.float64)  # a bounded axis may be shorter than the dilation
     assert (net(u.roll(2, 3)) - net(u).roll(2, 3)).abs().max() < 1e-12
     assert (net(u.roll(2, 2)) - net(u).roll(2, 2)).abs().max() > 1e-4

@@ -30,7 +30,7 @@ def test_translating_the_input_translates_the_output(shape, shift):
 
 
 def test_a_bounded_axis_breaks_the_symmetry_along_itself_only():
-    net = FNO(2, 1, 1, layout=("periodic", "cells"), modes=4, width=6).double()
+    net = FNO(("periodic", "cells"), 1, 1, modes=4, width=6).double()
     u = torch.randn(2, 1, 16, 15, dtype=torch.float64)
     assert (net(u.roll(3, 2)) - net(u).roll(3, 2)).abs().max() < 1e-12
     assert (net(u.roll(3, 3)) - net(u).roll(3, 3)).abs().max() > 1e-3
@@ -56,7 +56,7 @@ def test_padding_keeps_the_ends_of_a_bounded_axis_apart():
     responses = []
     for padding in (0.0, 1.0):
         torch.manual_seed(0)
-        net = FNO(1, 1, 1, layout=("cells",), modes=16, width=8, n_layers=1, padding=padding).double()
+        net = FNO(("cells",), 1, 1, modes=16, width=8, n_layers=1, padding=padding).double()
         spike = torch.zeros(1, 1, 64, dtype=torch.float64)
         spike[..., -1] = 1.0
         change = (net(spike) - net(0 * spike)).abs()[0, 0]
@@ -117,7 +117,7 @@ import torch
 from pdekit.nets.condition import Condition
 from pdekit.nets.fno import FNO
 torch.manual_seed(0)
-net = FNO(2, 1, 1, 1, layout=("periodic", "nodes"), modes=3, width=6, n_layers=2)
+net = FNO(("periodic", "nodes"), 1, 1, 1, modes=3, width=6, n_layers=2)
 u, condition = torch.randn(2, 1, 16, 15), Condition(torch.rand(2, 1))
 results = []
 for f in (net, torch.compile(net, backend="aot_eager", fullgraph=True)):
@@ -141,7 +141,7 @@ def test_compiles_as_one_graph_forward_and_backward():
 def test_modes_that_the_training_grid_does_not_resolve_are_left_out(layout):
     """A net of 12 modes on 16 points acts on 64 points as one that has just the modes that 16 points resolve."""
     torch.manual_seed(0)
-    net = FNO(1, 1, 1, layout=(layout,), modes=12, width=4, n_layers=2).double()
+    net = FNO((layout,), 1, 1, modes=12, width=4, n_layers=2).double()
     short = limited(net, (16,))
     u = torch.randn(2, 1, 64, dtype=torch.float64)
     assert short.limit < net.modes and limited(net, (64,)) is net

@@ -12,7 +12,7 @@ from pdekit.nets.unet import UNet
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("periodic", [(True, True), (True, False)])
+@pytest.mark.parametrize("layout", [("periodic", "periodic"), ("periodic", "nodes")])
 @pytest.mark.parametrize(
     ("net", "options"),
     [
@@ -22,8 +22,8 @@ from pdekit.nets.unet import UNet
         (DilatedResNet, {"width": 8}),
     ],
 )
-def test_values_and_gradients_are_those_of_the_cpu(net, options, periodic):
-    model = net(2, 2, 1, 1, periodic, **options).double()
+def test_values_and_gradients_are_those_of_the_cpu(net, options, layout):
+    model = net(layout, 2, 1, 1, **options).double()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     u, condition = torch.randn(3, 2, 32, 28, dtype=torch.float64), Condition(torch.rand(3, 1, dtype=torch.float64))

@@ -14,7 +14,7 @@ CORE = partial(FNO, modes=3, width=6, n_layers=1)
 
 def build(n_out=3):
     torch.manual_seed(0)
-    return Headed(2, 2, n_out, 1, ("periodic", "nodes"), net=CORE, features=5, hidden=4).double()
+    return Headed(("periodic", "nodes"), 2, n_out, 1, net=CORE, features=5, hidden=4).double()
 
 
 def test_each_output_is_its_own_perceptron_of_the_shared_features():

@@ -79,7 +79,7 @@ def test_a_padded_fno_is_the_same_function_on_every_grid(shape, layout, padding)
     """Coefficients are integrals by the trapezoidal and the midpoint rule: a third of the spacing, a ninth of the
     difference. A period that follows the number of points would leave differences of the first order."""
     torch.manual_seed(0)
-    net = Headed(len(shape), 2, 1, 0, layout, net=partial(FNO, modes=6, width=8, n_layers=3, padding=padding)).double()
+    net = Headed(layout, 2, 1, 0, net=partial(FNO, modes=6, width=8, n_layers=3, padding=padding)).double()
     outputs = []
     for factor in (1, 3, 9, 27) if len(shape) == 1 else (1, 3, 9):
         y = seen(net, tuple(finer(n, where, factor) for n, where in zip(shape, layout, strict=True)), layout)
@@ -96,7 +96,7 @@ def test_the_end_of_a_periodic_axis_is_no_end_of_nodes():
     u, outputs = torch.randn(1, 1, 12, dtype=DOUBLE), []
     for layout in ("nodes", "cells", "half_open"):
         torch.manual_seed(1)
-        outputs.append(FNO(1, 1, 1, layout=(layout,), modes=4, width=8).double()(u))
+        outputs.append(FNO((layout,), 1, 1, modes=4, width=8).double()(u))
     for one, other in combinations(outputs, 2):
         assert (one - other).abs().max() > 1e-4
 
@@ -105,7 +105,7 @@ def test_the_end_of_a_periodic_axis_is_no_end_of_nodes():
 def test_every_level_of_a_u_net_has_the_ends_of_the_box(layout):
     """29 nodes are 28 intervals, 15 and 8 nodes; 28 cells are 14 and 7. Nothing is lengthened."""
     n, levels = {"nodes": (29, [29, 15, 8]), "cells": (28, [28, 14, 7])}[layout]
-    net, found = UNet(1, 1, 1, layout=(layout,), width=4, multipliers=(1, 1, 1)).double(), []
+    net, found = UNet((layout,), 1, 1, width=4, multipliers=(1, 1, 1)).double(), []
     for blocks in net.down:
         blocks[0].register_forward_hook(lambda module, inputs, output: found.append(output.shape[2]))
     assert net(torch.randn(1, 1, n, dtype=DOUBLE)).shape[2] == n
@@ -117,7 +117,7 @@ def test_ends_of_other_nets_are_where_the_layout_has_them(net):
     """Reversing a bounded axis and the weights along it reverses the output: both ends are treated alike."""
     torch.manual_seed(0)
     options = {"width": 4, "multipliers": (1,)} if net is UNet else {"width": 4, "blocks": 1}
-    model = net(1, 1, 1, layout=("nodes",), **options).double()
+    model = net(("nodes",), 1, 1, **options).double()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     u = torch.randn(1, 1, 9, dtype=DOUBLE)

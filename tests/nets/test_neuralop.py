@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from pdekit.nets.condition import Condition
+from pdekit.nets.layout import axes_of
 from pdekit.nets.neuralop import PADDING, CorrectedConv, NeuralOperator, tfno, uno
 from pdekit.nets.spectral import analyse, symmetric_bands
 
@@ -15,12 +16,13 @@ library = pytest.importorskip("neuralop.models")
 from neuralop.layers.spectral_convolution import SpectralConv  # noqa: E402
 
 
-def fno(ndim, in_channels, out_channels, n_conditions=0, layout=None, *, modes, width=32, n_layers=4):
+def fno(layout, in_channels, out_channels, n_conditions=0, *, modes, width=32, n_layers=4):
     """The library's FNO, whose weights are not factorised."""
-    seen = in_channels + n_conditions + sum(where != "periodic" for where in layout or ())
-    n_modes = (2 * modes,) * ndim
+    axes = axes_of(layout)
+    seen = in_channels + n_conditions + sum(where != "periodic" for where in axes)
+    n_modes = (2 * modes,) * len(axes)
     core = library.FNO(n_modes, seen, out_channels, width, n_layers=n_layers, positional_embedding=None)
-    return NeuralOperator(core, ndim, in_channels, out_channels, n_conditions, layout, PADDING)
+    return NeuralOperator(core, layout, in_channels, out_channels, n_conditions, PADDING)
 
 
 SMALL = {"modes": 4, "width": 8}
@@ -91,7 +93,7 @@ def test_the_library_fno_is_the_same_on_even_and_odd_grids():
 @pytest.mark.parametrize("shape", [(20,), (17, 16), (9, 10, 8)])
 def test_shapes_conditions_and_gradients(build, shape):
     ndim = len(shape)
-    net = build(ndim, 2, 3, n_conditions=2, layout=("periodic",) * (ndim - 1) + ("cells",), **SMALL)
+    net = build(("periodic",) * (ndim - 1) + ("cells",), 2, 3, n_conditions=2, **SMALL)
     u, condition = torch.randn(2, 2, *shape), Condition(torch.rand(2, 2))
     y = net(u, condition)
     assert y.shape == (2, 3, *shape)
@@ -153,7 +155,7 @@ def test_other_modules_are_left_as_the_library_made_them():
     ],
 )
 def test_bounded_axes_are_padded_by_a_length(layout, shape, padded):
-    net, seen = fno(2, 1, 1, layout=layout, modes=2, width=4, n_layers=1), []
+    net, seen = fno(layout, 1, 1, modes=2, width=4, n_layers=1), []
     net.core.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     u = torch.randn(1, 1, *shape)
     assert net(u).shape == (1, 1, *shape)

@@ -38,7 +38,7 @@ def test_the_default_in_single_precision_at_128():
 
 
 def test_bounded_axes_are_not_wrapped():
-    net = randomised(2, 1, 1, layout=("cells", "periodic"), width=4, multipliers=(1, 1)).double()
+    net = randomised(("cells", "periodic"), 1, 1, width=4, multipliers=(1, 1)).double()
     u = torch.randn(1, 1, 8, 8, dtype=torch.float64)
     assert (net(u.roll(2, 3)) - net(u).roll(2, 3)).abs().max() < 1e-11
     assert (net(u.roll(2, 2)) - net(u).roll(2, 2)).abs().max() > 1e-3
@@ -65,7 +65,7 @@ def test_grids_that_cannot_be_halved_are_refused(shape, remedy):
 
 
 def test_bounded_axes_of_any_size_are_lengthened_by_their_last_point_and_cut():
-    net = randomised(2, 2, 3, layout=("cells", "periodic"), width=4).double()
+    net = randomised(("cells", "periodic"), 2, 3, width=4).double()
     u = torch.randn(1, 2, 13, 8, dtype=torch.float64)
     y = net(u)
     assert y.shape == (1, 3, 13, 8)
@@ -76,7 +76,7 @@ def test_bounded_axes_of_any_size_are_lengthened_by_their_last_point_and_cut():
     moved = u.clone()
     moved[:, :, -1] += 1.0
     assert ((net(moved) - y).abs().amax((0, 1, 3)) > 0).all()
-    even = randomised(1, 1, 1, layout=("cells",), width=4, multipliers=(1, 1)).double()
+    even = randomised(("cells",), 1, 1, width=4, multipliers=(1, 1)).double()
     assert even(torch.ones(1, 1, 5, dtype=torch.float64)).shape == (1, 1, 5)
 
 
