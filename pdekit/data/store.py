@@ -78,7 +78,7 @@ class Split:
         with reading(opened.file, f"trajectory {trajectory}"):
             return Trajectory(
                 u=_unpack(opened.u, trajectory, frames, problem.n_channels),
-                t=opened.t[trajectory if len(opened.t) > 1 else 0, frames][None],
+                t=self.times(trajectory, frames),
                 coeffs=_unpack(opened.coeffs, trajectory, None, len(problem.coeffs)),
                 forcing=_unpack(opened.forcing, trajectory, frames, len(problem.forcing)),
                 params=None if opened.params is None else opened.params[trajectory : trajectory + 1],
@@ -86,6 +86,11 @@ class Split:
                 index=torch.tensor([trajectory]),
                 **{part: _whole(part, column, trajectory) for part, column in opened.parts.items()},
             )
+
+    def times(self, trajectory: int, frames: slice = slice(None)) -> torch.Tensor:
+        """Times of some frames of one trajectory, "1 time"."""
+        stored = self.opened.t
+        return stored[trajectory if len(stored) > 1 else 0, frames][None]
 
 
 class Opened:

@@ -30,6 +30,21 @@ class Source(Protocol):
         """Some frames of one trajectory, as a batch of one."""
 
 
+@runtime_checkable
+class Timed(Protocol):
+    """Source that knows times without reading fields."""
+
+    def times(self, trajectory: int, frames: slice = slice(None)) -> Tensor:
+        """Times of some frames of one trajectory, "1 time"."""
+
+
+def read_times(source: Source, trajectory: int, frames: slice = slice(None)) -> Tensor:
+    """Return the times of some frames of one trajectory, "1 time"; fields are read if the source is not `Timed`."""
+    if isinstance(source, Timed):
+        return source.times(trajectory, frames)
+    return source.read(trajectory, frames).t
+
+
 class Windows(Dataset):
     """All windows of some trajectories of a source.
 

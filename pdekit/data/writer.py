@@ -33,7 +33,11 @@ from pdekit.data.layout import (
     problem_to_plain,
     spatial_dims,
 )
+from pdekit.data.sink import Sink
 from pdekit.fields import Grid, Points, Problem, Trajectory
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a disk, a quota or a file that is full."""
 
 
 @contextlib.contextmanager
@@ -41,7 +45,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary name next to ``path`` that takes its place when the block ends without an error.
 
     Raises:
-        OSError: with a sentence, if the disk is full; nothing is left behind.
+        OSError: with a sentence, if the disk or a quota is full; nothing is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
@@ -68,7 +72,7 @@ def out_of_room(path: Path) -> OSError:
 
 def disk_full(error: BaseException) -> bool:
     """Return whether an error of the file system, or of HDF5 on top of it, says that no space is left."""
-    return getattr(error, "errno", None) == errno.ENOSPC or "no space left" in str(error).lower()
+    return getattr(error, "errno", None) in NO_ROOM or "no space left" in str(error).lower()
 
 
 class SplitWriter:
@@ -106,8 +110,11 @@ class SplitWriter:
     def __enter__(self) -> SplitWriter:
         with contextlib.ExitStack() as stack:
             temporary = stack.enter_context(replacing(self.path))
-            self.file = stack.enter_context(h5py.File(temporary, "w"))
+            stack.callback(lambda: self._sink.check())  # after the file is closed: HDF5 writes some of it then
+            self._sink = stack.enter_context(Sink(temporary))
+            self.file = stack.enter_context(h5py.File(self._sink, "w"))
             self._write_header()
+            self._sink.check()
             self._stack = stack.pop_all()
         return self
 
@@ -160,6 +167,7 @@ class SplitWriter:
                 if part not in group:
                     group.create_dataset(part, (self.n_trajectories, *values.shape[1:]), values.dtype)
                 group[part][here] = values
+        self._sink.check()
         self._written[here] = True
 
     def _write_times(self) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,43 +14,13 @@ import numpy as np
 import xarray as xr
 from torch import Tensor
 
+from pdekit.data.sink import Sink
+
 TEXT = h5py.string_dtype()
 CHUNK = 2**16
 """Values that are compressed together."""
 PARTIAL = ".part"
 """Ending of the name of a file under construction."""
-
-
-class Sink(io.FileIO):
-    """File that HDF5 writes through: an error of the disk is kept in `error` instead of being raised into HDF5.
-
-    HDF5 cannot close a file after a failed write, prints raw text and may crash the process when it tries. After the
-    first error nothing is written any more, HDF5 goes on undisturbed, and the owner of the file raises the error.
-    """
-
-    def __init__(self, path: Path):
-        super().__init__(path, "w+")
-        self.error: OSError | None = None
-
-    def write(self, data: Any) -> int:
-        size = memoryview(data).nbytes
-        self._keeping_error(lambda: self._write_whole(memoryview(data).cast("B")))
-        return size
-
-    def truncate(self, size: int | None = None) -> int:
-        self._keeping_error(lambda: io.FileIO.truncate(self, size))
-        return self.tell()
-
-    def _write_whole(self, data: memoryview) -> None:
-        while len(data):
-            data = data[io.FileIO.write(self, data) :]
-
-    def _keeping_error(self, work: Callable[[], Any]) -> None:
-        if self.error is None:
-            try:
-                work()
-            except OSError as error:
-                self.error = error
 
 
 class Archive:
@@ -95,8 +64,7 @@ class Archive:
 
     def _check(self) -> None:
         """Raise the error of the disk, if there was one."""
-        if self._sink.error is not None:
-            raise self._sink.error
+        self._sink.check()
 
     def _close(self) -> None:
         self._file.close()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from pdekit.data.sink import Sink
 from pdekit.data.store import Split
 from pdekit.data.validate import check, faults
 from pdekit.data.windows import collate
@@ -164,6 +165,22 @@ def test_a_full_disk_says_so_and_leaves_nothing(tmp_path, monkeypatch, error):
     with pytest.raises(OSError, match="disk is full; free some space, or set PDEKIT_DATA"):
         write_split(tmp_path / "a.hdf5", line_problem(), counted_batch(line_problem(), 2), "a")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("n_writes", [0, 1, 3, 8, 20])
+def test_a_disk_that_fills_up_while_hdf5_writes_leaves_nothing(tmp_path, monkeypatch, capfd, n_writes):
+    """HDF5 cannot close a file after a failed write, prints raw text and may crash or leave a cut file."""
+    write_whole, count = Sink._write_whole, iter(range(1000))
+
+    def full(self, data):
+        if next(count) >= n_writes:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_whole(self, data)
+
+    monkeypatch.setattr(Sink, "_write_whole", full)
+    with pytest.raises(OSError, match="disk is full; free some space, or set PDEKIT_DATA"):
+        write_split(tmp_path / "a.hdf5", line_problem(), counted_batch(line_problem(), 2), "a")
+    assert list(tmp_path.iterdir()) == [] and capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
@@ -328,6 +345,7 @@ def test_times_belong_to_each_trajectory_on_disk(tmp_path):
     split = Split(tmp_path / "a.hdf5")
     for i in range(5):
         assert torch.equal(split.read(i, slice(1, 4)).t, batch.t[i : i + 1, 1:4])
+        assert torch.equal(split.times(i, slice(1, 4)), batch.t[i : i + 1, 1:4])
 
 
 @pytest.mark.parametrize(

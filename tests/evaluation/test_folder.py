@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pdekit.evaluation.archive import Archive, Sink
+from pdekit.data.sink import Sink
+from pdekit.evaluation.archive import Archive
 from pdekit.evaluation.folder import writing_to
 
 

@@ -76,11 +76,22 @@ def test_every_model_forecasts_the_same_frames_with_its_own_history(tmp_path):
     assert whole.asked[-3:] == [(2, 4, 0.2), (2, 4, 0.6), (2, 2, 1.0)]
 
 
-@pytest.mark.parametrize("held, times", [(references.HELD, 1), (1, 2)], ids=["held", "too many"])
-def test_each_frame_of_the_reference_is_read_once(tmp_path, monkeypatch, held, times):
+class TimedWaves(Waves):
+    """Waves whose times are known without reading them."""
+
+    def times(self, trajectory, frames=slice(None)):
+        return (3.0 + DT * torch.arange(N_FRAMES, dtype=torch.float64)[frames])[None]
+
+
+@pytest.mark.parametrize(
+    "held, waves, times",
+    [(references.HELD, Waves, 1), (1, TimedWaves, 1), (1, Waves, 2)],
+    ids=["held", "too many", "too many, without times of their own"],
+)
+def test_each_frame_of_the_reference_is_read_once(tmp_path, monkeypatch, held, waves, times):
     monkeypatch.setattr(references, "HELD", held)
     monkeypatch.setattr(forecasting, "VALUES", 3 * 2 * 2 * 16)  # blocks of three frames
-    source = Waves()
+    source = waves()
     evaluate({"exact": Shift(PROBLEM)}, source, tmp_path, batch_size=2).close()
     read = Counter((trajectory, n) for trajectory, first, stop in source.asked for n in range(first, stop))
     assert set(read.values()) == {times} and len(read) == N_TRAJECTORIES * N_FRAMES

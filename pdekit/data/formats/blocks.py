@@ -209,16 +209,21 @@ class Blocked:
     def read(self, trajectory: int, frames: slice = _ALL) -> Trajectory:
         """Return some frames of one trajectory, as a batch of one; float64 where it is stored so, else float32."""
         frames = slice(*frames.indices(self.problem.n_frames))
-        first = trajectory if self._t.shape[0] > 1 else 0
-        lead = (len(range(frames.start, frames.stop, frames.step)),)
+        times = self.times(trajectory, frames)
+        lead = (times.shape[1],)
         return Trajectory(
             u=self._joined(self._u, trajectory, frames, lead),
-            t=self._t[first : first + 1, frames],
+            t=times,
             coeffs=self._joined(self._coeffs, trajectory, frames, ()) if self._coeffs else None,
             forcing=self._joined(self._forcing, trajectory, frames, lead) if self._forcing else None,
             params=None if self._params is None else self._params[trajectory : trajectory + 1],
             index=self._index[trajectory : trajectory + 1],
         )
+
+    def times(self, trajectory: int, frames: slice = _ALL) -> torch.Tensor:
+        """Return the times of some frames of one trajectory, "1 time"."""
+        first = trajectory if self._t.shape[0] > 1 else 0
+        return self._t[first : first + 1, frames]
 
     def _joined(self, blocks: Sequence[Block], trajectory: int, frames: slice, lead: tuple[int, ...]) -> torch.Tensor:
         """Channels of some blocks, "1 time channel *space", or "1 channel *space" if ``lead`` is empty."""

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from pdekit.data.hdf5 import FAULTS, names, open_hdf5
-from pdekit.data.windows import Source
+from pdekit.data.windows import Source, read_times
 from pdekit.fields import Problem, Trajectory
 
 WHOLE = "all"  # the name of the trajectories of a file that has no splits
@@ -59,6 +59,10 @@ class Selected:
         batch = self.source.read(self.indices[trajectory], frames)
         return dataclasses.replace(batch, index=torch.tensor([trajectory]))
 
+    def times(self, trajectory: int, frames: slice = slice(None)) -> torch.Tensor:
+        """Return the times of some frames of one trajectory, "1 time"."""
+        return read_times(self.source, self.indices[trajectory], frames)
+
 
 class Captioned:
     """Trajectories of a source with a text each.
@@ -82,6 +86,10 @@ class Captioned:
     def read(self, trajectory: int, frames: slice = slice(None)) -> Trajectory:
         """Return some frames of one trajectory, as a batch of one."""
         return dataclasses.replace(self.source.read(trajectory, frames), text=(self.texts[trajectory],))
+
+    def times(self, trajectory: int, frames: slice = slice(None)) -> torch.Tensor:
+        """Return the times of some frames of one trajectory, "1 time"."""
+        return read_times(self.source, trajectory, frames)
 
 
 class Joined:
@@ -108,10 +116,18 @@ class Joined:
 
     def read(self, trajectory: int, frames: slice = slice(None)) -> Trajectory:
         """Return some frames of one trajectory, as a batch of one."""
+        source, number = self._place(trajectory)
+        return dataclasses.replace(source.read(number, frames), index=torch.tensor([trajectory]))
+
+    def times(self, trajectory: int, frames: slice = slice(None)) -> torch.Tensor:
+        """Return the times of some frames of one trajectory, "1 time"."""
+        return read_times(*self._place(trajectory), frames)
+
+    def _place(self, trajectory: int) -> tuple[Source, int]:
+        """Return the source that holds a trajectory, and its number there."""
         place = int(np.searchsorted(self._ends, trajectory, side="right"))
         source = self.sources[place]
-        batch = source.read(trajectory - int(self._ends[place]) + source.n_trajectories, frames)
-        return dataclasses.replace(batch, index=torch.tensor([trajectory]))
+        return source, trajectory - int(self._ends[place]) + source.n_trajectories
 
 
 def all_splits(found: Mapping[str, Source], test: str | None = None) -> dict[str, Source]:

@@ -73,15 +73,23 @@ class TheWell:
             self._opened[i] = _Opened(self.headers[i], self.problem.grid.shape)
         opened, header = self._opened[i], self.headers[i]
         sample = trajectory - int(self._ends[i]) + header.n_trajectories
-        times = header.times[sample if len(header.times) > 1 else 0, frames]
+        times = self.times(trajectory, frames)
         return Trajectory(
-            u=opened.read(opened.fields, sample, frames, len(times)),
-            t=torch.from_numpy(np.ascontiguousarray(times))[None],
+            u=opened.read(opened.fields, sample, frames, times.shape[1]),
+            t=times,
             coeffs=opened.read(opened.coeffs, sample, frames, None) if opened.coeffs else None,
-            forcing=opened.read(opened.forcing, sample, frames, len(times)) if opened.forcing else None,
+            forcing=opened.read(opened.forcing, sample, frames, times.shape[1]) if opened.forcing else None,
             params=None if self._params is None else torch.from_numpy(self._params[trajectory][None]),
             index=torch.tensor([trajectory]),
         )
+
+    def times(self, trajectory: int, frames: slice = slice(None)) -> torch.Tensor:
+        """Times of some frames of one trajectory, "1 time"."""
+        i = int(np.searchsorted(self._ends, trajectory, side="right"))
+        header = self.headers[i]
+        sample = trajectory - int(self._ends[i]) + header.n_trajectories
+        row = header.times[sample if len(header.times) > 1 else 0, frames]
+        return torch.from_numpy(np.ascontiguousarray(row))[None]
 
 
 class _Opened:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pdekit.calculus.resample import bring
-from pdekit.data.windows import Source
+from pdekit.data.windows import Source, read_times
 from pdekit.fields import Grid, Trajectory
 from pdekit.pdes.base import ConservationLaw
 
@@ -51,6 +51,10 @@ class Resampled:
             if batch.forcing is None
             else self._bring(batch.forcing.flatten(0, 1)).unflatten(0, batch.forcing.shape[:2]),
         )
+
+    def times(self, trajectory: int, frames: slice = slice(None)) -> Tensor:
+        """Times of some frames of one trajectory, "1 time"."""
+        return read_times(self.source, trajectory, frames)
 
     def _bring(self, u: Tensor) -> Tensor:
         return bring(u, self.grid, self.problem.grid.shape, self.averages)

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from pdekit.data.windows import Source, collate
+from pdekit.data.windows import Source, collate, read_times
 from pdekit.fields import Problem, Trajectory, n_values
 from pdekit.recipes.base import Tick, silent
 
@@ -71,8 +71,8 @@ class Reference(Protocol):
 class StoredReference:
     """The reference is read from a source, block by block.
 
-    Frames of a batch that fit into `HELD` values are read once, and held until the next batch; of longer ones the times
-    are read first.
+    Frames of a batch that fit into `HELD` values are held until the next batch. Longer ones are read block by block,
+    each frame once; times are read without them where the source can (`pdekit.data.windows.Timed`).
     """
 
     def __init__(self, source: Source):
@@ -89,7 +89,12 @@ class StoredReference:
 
     def times(self, span: Span) -> Tensor:
         if self._times is None or self._times[0] != span:
-            self._times = span, torch.cat([piece.t for piece in self._pieces(span)], 1)
+            if self._fits(span):
+                t = torch.cat([piece.t for piece in self._pieces(span)], 1)
+            else:
+                n, rows = span.history + span.horizon, zip(span.trajectories, span.starts, strict=True)
+                t = torch.cat([read_times(self.source, i, slice(start, start + n)) for i, start in rows])
+            self._times = span, t
         return self._times[1]
 
     def forcing(self, span: Span, frames: slice) -> Tensor | None:
@@ -105,11 +110,15 @@ class StoredReference:
             return self._held[1]
         self._held = None  # before the next ones are read
         pieces = (read(self.source, span.trajectories, span.starts, part) for part in span.parts)
-        n_frames = len(span.trajectories) * (span.history + span.horizon)
-        if n_frames * self.problem.n_channels * n_values(self.problem.grid) > HELD:
+        if not self._fits(span):
             return pieces
         self._held = span, list(pieces)
         return self._held[1]
+
+    def _fits(self, span: Span) -> bool:
+        """Return whether all frames of a span may be held at once."""
+        n_frames = len(span.trajectories) * (span.history + span.horizon)
+        return n_frames * self.problem.n_channels * n_values(self.problem.grid) <= HELD
 
 
 def read(source: Source, trajectories: Sequence[int], starts: Sequence[int], frames: slice) -> Trajectory:

@@ -4,10 +4,11 @@ from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
+import torch
 
 from pdekit.data import formats
 from pdekit.data.arrays import Arrays
-from pdekit.data.formats.contract import Format, Selected, all_splits
+from pdekit.data.formats.contract import Captioned, Format, Joined, Selected, all_splits
 
 from ..conftest import counted_batch, line_problem
 from .published_pdebench import tensor
@@ -31,6 +32,14 @@ def test_a_published_tenth(test, expected):
     assert numbers(splits["test"]) == expected
     assert sorted(number for part in splits.values() for number in numbers(part)) == list(range(20))
     assert splits["test"].read(1).index.tolist() == [1]
+
+
+def test_times_are_those_of_the_frames_that_are_read():
+    late = Captioned(Joined([source(3), source(2).later(7.0)]), ["a"] * 5)
+    chosen = Selected(late, [4, 0])
+    for number in range(2):
+        assert torch.equal(chosen.times(number, slice(1, 3)), chosen.read(number, slice(1, 3)).t)
+    assert chosen.times(0).min() == 7 and chosen.times(1).min() == 0
 
 
 def test_a_drawn_tenth_is_the_same_each_time():
