@@ -18,7 +18,7 @@ from pdekit.evaluation.references.stored import Span
 from pdekit.fields import Grid
 from pdekit.metrics.horizons import mean_where_defined
 from pdekit.metrics.pointwise import nrmse
-from pdekit.metrics.vanishing import vanished
+from pdekit.metrics.vanishing import frame_rms, vanished
 from pdekit.models.base import Surrogate
 from pdekit.models.resolution import at_resolution
 from pdekit.recipes.base import BaseRecipe

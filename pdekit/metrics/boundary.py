@@ -1,27 +1,34 @@
-"""Violation of the conditions at the ends of bounded axes, where the problem prescribes them in numbers.
+"""Violation of the conditions at the ends of bounded axes, where the problem prescribes them.
 
-`Problem.boundary` holds a condition for each end. Two of them prescribe a number g for every field,
+`Problem.boundary` holds a condition for each end. Three of them prescribe a value g for every field,
 
-    Dirichlet(g):  u = g,        Neumann(g):  du/dn = g (outwards).
+    Dirichlet(g):  u = g,   Neumann(g):  du/dn = g (outwards),   Robin(alpha, beta, g):  alpha u + beta du/dn = g,
 
-The others (a wall, an inflow, values of an input field) prescribe no number for single fields. The violation is not
-defined there.
+with g a number, a signal in time, or an input field whose values at the end are meant. The others (a wall, an inflow)
+prescribe no value for single fields. The violation is not defined there.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pdekit.boundaries import Dirichlet, Neumann
+from pdekit.boundaries import Dirichlet, Neumann, Robin, Value
 from pdekit.fields import Grid, Problem
 from pdekit.metrics.quadrature import diverged_as
 
-ORDERS = {Dirichlet: 0, Neumann: 1}
-"""Of the derivative that a condition prescribes."""
+COEFFICIENTS: dict[type, Callable[[Any], tuple[float, float]]] = {
+    Dirichlet: lambda end: (1.0, 0.0),
+    Neumann: lambda end: (0.0, 1.0),
+    Robin: lambda end: (end.alpha, end.beta),
+}
+"""alpha and beta of each kind of condition."""
 
 WEIGHTS = {
     "nodes": ((1.0, 0.0, 0.0), (1.5, -2.0, 0.5)),
@@ -37,32 +44,65 @@ ENDS = {
 }
 
 
-def known_ends(problem: Problem) -> dict[tuple[int, int], tuple[int, float]]:
-    """The ends (axis, 0 or -1) with a condition in numbers: the order of the derivative, and its value.
+@dataclass(frozen=True)
+class EndInputs:
+    """Inputs from which conditions take their values.
+
+    Args:
+        t: times of the frames, "batch time".
+        coeffs: input fields, "batch coeff *space".
+        forcing: forcing of the frames, "batch time forcing *space".
+    """
+
+    t: Tensor | None = None
+    coeffs: Tensor | None = None
+    forcing: Tensor | None = None
+
+
+NOTHING = EndInputs()
+
+
+def known_ends(problem: Problem) -> dict[tuple[int, int], tuple[float, float, Value]]:
+    """Return the ends (axis, 0 or -1) that prescribe a value: alpha, beta and g of alpha u + beta du/dn = g.
 
     >>> from pdekit.fields import Field
     >>> grid = Grid((9,), (1.0,), layout=("nodes",))
     >>> known_ends(Problem(grid, (Field("u"),), boundary=(("dirichlet 1.5", "open"),)))
-    {(0, 0): (0, 1.5)}
+    {(0, 0): (1.0, 0.0, 1.5)}
     """
     if not isinstance(problem.grid, Grid) or problem.has_mask:
         return {}
     found = {}
     for axis, ends in enumerate(problem.sides):
         for side, end in zip((0, -1), ends, strict=True):
-            if type(end) in ORDERS and isinstance(end.given, float) and problem.grid.shape[axis] >= 3:
-                found[axis, side] = ORDERS[type(end)], end.given
+            if type(end) in COEFFICIENTS and problem.grid.shape[axis] >= 3:
+                found[axis, side] = *COEFFICIENTS[type(end)](end), end.given
     return found
+
+
+def named_forcing(problem: Problem) -> bool:
+    """Return whether a condition takes its value from the forcing."""
+    names = [item.name for item in problem.forcing]
+    return any(given in names for _, _, given in known_ends(problem).values())
 
 
 @torch.no_grad()
 def boundary_violation(
-    u: Float[Tensor, "batch time channel *space"], problem: Problem
+    u: Float[Tensor, "batch time channel *space"], problem: Problem, inputs: EndInputs = NOTHING
 ) -> Float[Tensor, "batch time channel"]:
-    """Root mean square over the points of all known ends of u less its value there, in the unit of the field.
+    """Root mean square over the points of all known ends of what a field misses there, in the unit of the field.
 
-    Values at the faces of cells and slopes are those of the parabola through the three points next to the end. A slope
-    counts as what its error makes over the length of the axis. +inf for a diverged frame.
+    A point misses (alpha u + beta du/dn - g) / (|alpha| + |beta| / L) with the length L of the axis: u less its value
+    under Dirichlet, and what the error of a slope makes over the length under Neumann. Values at the faces of cells and
+    slopes are those of the parabola through the three points next to the end. +inf for a diverged frame.
+
+    Args:
+        u: frames.
+        problem: problem of the frames.
+        inputs: times for values that vary in time, and the input fields that a condition names.
+
+    Raises:
+        ValueError: if no end prescribes a value, or an input that a condition needs is missing.
 
     >>> from pdekit.fields import Field
     >>> grid = Grid((5,), (2.0,), layout=("nodes",))
@@ -71,20 +111,48 @@ def boundary_violation(
     >>> round(boundary_violation(u.reshape(1, 1, 1, 5), problem).item() * 2**0.5, 9)  # the slope is right
     0.3
     """
-    ends = known_ends(problem)
-    if not ends:
+    ends, grid = known_ends(problem), problem.grid
+    if not ends or not isinstance(grid, Grid):
         raise ValueError(
-            "expected a boundary that is known in numbers (dirichlet, neumann), got "
+            "expected a boundary with values (dirichlet, neumann, robin), got "
             f"{[tuple(map(str, ends)) for ends in problem.boundary]}; "
             "ask `known_ends` first"
         )
     u, errors = u.double(), []
-    for (axis, side), (order, value) in ends.items():
-        layout, spacing, length = (
-            part[axis] for part in (problem.grid.layout, problem.grid.spacing, problem.grid.extent)
-        )
-        near = [u.select(axis - problem.grid.ndim, n if side == 0 else -1 - n) for n in range(3)]
-        found = sum(w * v for w, v in zip(WEIGHTS[ENDS[layout][side]][order], near, strict=True))
-        error = found - value if order == 0 else (found / spacing - value) * length
-        errors.append(error.reshape(*u.shape[:3], -1))
+    for (axis, side), (alpha, beta, given) in ends.items():
+        length = grid.extent[axis]
+        value, slope = (_at_end(u, grid, axis, side, order) for order in (0, 1))
+        error = alpha * value + beta * slope - _prescribed(given, problem, inputs, axis, side)
+        errors.append(error.reshape(*u.shape[:3], -1) / (abs(alpha) + abs(beta) / length))
     return diverged_as(math.inf, (torch.cat(errors, -1) ** 2).mean(-1).sqrt())
+
+
+def _at_end(u: Tensor, grid: Grid, axis: int, side: int, order: int) -> Tensor:
+    """Return the value at an end, or the slope outwards, of "... *space"."""
+    weights = WEIGHTS[ENDS[grid.layout[axis]][side]][order]
+    near = [u.select(axis - grid.ndim, n if side == 0 else -1 - n) for n in range(3)]
+    return sum(w * v for w, v in zip(weights, near, strict=True)) / grid.spacing[axis] ** order
+
+
+def _prescribed(given: Value, problem: Problem, inputs: EndInputs, axis: int, side: int) -> Tensor | float:
+    """Return g at an end: a number, or "batch time 1 *points"."""
+    grid = problem.grid
+    assert isinstance(grid, Grid)
+    if isinstance(given, float):
+        return given
+    if callable(given):  # a signal
+        t = _known(inputs.t, "t=, the times of the frames", given)
+        return given(t.double()).reshape(*t.shape, *[1] * grid.ndim)
+    coeffs = [item.name for item in problem.coeffs]
+    if given in coeffs:
+        values = _known(inputs.coeffs, "coeffs=", given).double()[:, None, [coeffs.index(given)]]
+    else:
+        number = [item.name for item in problem.forcing].index(given)
+        values = _known(inputs.forcing, "forcing= of the frames", given).double()[:, :, [number]]
+    return _at_end(values, grid, axis, side, 0)
+
+
+def _known(values: Tensor | None, what: str, given: Value) -> Tensor:
+    if values is None:
+        raise ValueError(f"expected {what}, for a boundary with the value '{given}', found none; give it in EndInputs")
+    return values

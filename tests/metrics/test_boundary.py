@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pdekit.fields import Field, Grid, Points, Problem
-from pdekit.metrics.boundary import boundary_violation, known_ends
+from pdekit.metrics.boundary import EndInputs, boundary_violation, known_ends, named_forcing
 
 FIELDS = (Field("u", "K"), Field("v", "K"))
 
@@ -48,6 +48,39 @@ def test_a_wrong_slope_counts_as_what_it_makes_over_the_length():
     assert boundary_violation(fields(lower, lambda x: 0.2 * x), lower)[0, 0, 0].item() == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize("layout", ["nodes", "cells", "half_open"])
+def test_robin_weighs_value_and_slope(layout):
+    """u = (x - 1)^2 on (1, 3): u = 4 and du/dn = 4 at the upper end, so that 3 u + 0.5 du/dn = 14."""
+    grid = Grid((40,), (2.0,), (1.0,), (layout,))
+    for g, missed in ((14.0, 0.0), (15.0, 1 / (3 + 0.5 / 2))):
+        problem = problem_on(grid, ("open", f"robin 3 0.5 {g}"))
+        value = boundary_violation(fields(problem, lambda x: (x - 1) ** 2), problem)
+        assert value[0, 0, 0].item() == pytest.approx(missed, abs=1e-9)
+
+
+def test_values_that_vary_in_time_and_place():
+    grid = Grid((9, 6), (1.0, 1.0), layout=("nodes", "cells"))
+    t, y = torch.tensor([[0.0, 1.0, 3.0]] * 2, dtype=torch.float64), grid.coordinates(1)
+    signal = Problem(grid, FIELDS, dt=1.0, n_frames=3, boundary=(("dirichlet table 0:0 4:8", "open"), ("wall", "wall")))
+    u = (2 * t + 0.5).reshape(2, 3, 1, 1, 1).expand(2, 3, 2, 9, 6)  # the signal is 2 t
+    assert torch.allclose(boundary_violation(u, signal, EndInputs(t=t)), torch.tensor(0.5, dtype=torch.float64))
+    with pytest.raises(ValueError, match="expected t=, the times of the frames"):
+        boundary_violation(u, signal)
+    wall, flux = (torch.stack([torch.zeros(9, 6), y.expand(9, 6)]) for _ in range(2))
+    kinds = {
+        "coeffs": EndInputs(coeffs=wall.expand(2, 2, 9, 6)),
+        "forcing": EndInputs(forcing=flux.expand(2, 3, 2, 9, 6)),
+    }
+    for kind, inputs in kinds.items():
+        named = {kind: (Field("other"), Field("hot"))}
+        problem = Problem(
+            grid, FIELDS, dt=1.0, n_frames=3, boundary=(("open", "dirichlet hot"), ("wall", "wall")), **named
+        )
+        assert named_forcing(problem) == (kind == "forcing")
+        missed = boundary_violation((y + 0.25).expand(2, 3, 2, 9, 6), problem, inputs)
+        assert torch.allclose(missed, torch.tensor(0.25, dtype=torch.float64))
+
+
 def test_all_known_ends_count_alike():
     grid = Grid((5, 6), (1.0, 1.0), layout=("nodes", "cells"))
     problem = problem_on(grid, ("dirichlet", "open"), ("wall", "dirichlet"))
@@ -71,7 +104,7 @@ def test_where_it_is_not_defined():
     grid = Grid((9,), (1.0,), layout=("nodes",))
     assert not known_ends(problem_on(grid)) and not known_ends(problem_on(Grid((9,), (1.0,))))
     assert not known_ends(Problem(Points(2, 5), FIELDS))
-    with pytest.raises(ValueError, match="known in numbers"):
+    with pytest.raises(ValueError, match="expected a boundary with values"):
         boundary_violation(torch.zeros(1, 1, 2, 9), problem_on(grid))
     with pytest.raises(ValueError, match="expected a number or the name of an input field"):
         problem_on(grid, ("dirichlet hot", "open"))

@@ -11,7 +11,7 @@ from torch import Tensor
 from pdekit.evaluation.archive import Archive
 from pdekit.evaluation.judges.base import Batch, ForecastBlock, Judge, ReferenceBlock, Setup
 from pdekit.fields import Problem
-from pdekit.metrics.boundary import boundary_violation, known_ends
+from pdekit.metrics.boundary import EndInputs, boundary_violation, known_ends, named_forcing
 from pdekit.metrics.budgets import budgets, imbalance
 from pdekit.metrics.flows import Cascade, cascade, is_flow
 from pdekit.metrics.incompressible import divergence, vectors
@@ -117,6 +117,7 @@ class Physics(Judge):
         """Take in the last frame that is given, the params and the mask."""
         given = batch.given
         self.samples, self.params, self.mask, self.before = batch.rows, given.params, batch.mask, given.u[:, -1:]
+        self.batch = batch
         self.tails: dict[int, Tensor] = {}
         self.sums: dict[int, list[Tensor]] = {}
 
@@ -144,6 +145,9 @@ class Physics(Judge):
         self.tails[row] = joined[:, -2:]
         inner = slice(start - tail.shape[1] + 1, start + u.shape[1] - 1)
         of_frames, of_neighbours = self._measure(joined, tail.shape[1], inner.stop > inner.start)
+        if "boundary_violation" in self.names:
+            inputs = self._end_inputs(slice(start, start + u.shape[1]), u.device)
+            of_frames["boundary_violation"] = boundary_violation(u, self.problem, inputs)
         for name, values in of_frames.items():
             where = (self.samples, slice(start, start + u.shape[1]))
             self._put(name if row >= 0 else OF_FRAMES[name], row, where, values)
@@ -151,6 +155,18 @@ class Physics(Judge):
             if row < 0 or not name.endswith("_scale"):
                 self._put(name if row >= 0 else OF_NEIGHBOURS.get(name, name), row, (self.samples, inner), values)
         self._add_flow(row, start, u)
+
+    def _end_inputs(self, frames: slice, device: torch.device) -> EndInputs:
+        """Return the inputs of the conditions at the ends for some of the frames to forecast."""
+        coeffs, forcing = self.batch.given.coeffs, None
+        if named_forcing(self.problem):
+            history = self.setup.history
+            forcing = self.batch.forcing(slice(history + frames.start, history + frames.stop))
+        return EndInputs(
+            self.batch.t[:, frames].to(device),
+            None if coeffs is None else coeffs.to(device),
+            None if forcing is None else forcing.to(device),
+        )
 
     def _measure(self, joined: Tensor, known: int, has_inner: bool) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Measure each frame after the first `known` ones, and (residuals) each frame between two others."""
@@ -162,8 +178,6 @@ class Physics(Judge):
             one["integral_value"] = torch.stack([values[name] for name in self.names_along["integral"]], -1)
         if "divergence" in self.names:
             one["divergence"] = divergence(u, self.problem, params)
-        if "boundary_violation" in self.names:
-            one["boundary_violation"] = boundary_violation(u, self.problem)
         if self.residuals and has_inner:
             left = residual(joined, self.problem, params, mask)
             two |= {"residual_norm": left.norm, "residual_scale": left.scale}

@@ -123,7 +123,7 @@ def test_what_a_flow_in_three_dimensions_is_asked():
 def test_bounded_axes_and_their_ends(tmp_path):
     grid = Grid((9, 8), (2.0, 1.0), layout=("nodes", "periodic"))
     problem = Problem(grid, (Field("u", "K"),), dt=0.01, n_frames=5, pde=Diffusion(diffusivity=0.1),
-                      boundary=(("dirichlet 1", "dirichlet 1"), ("periodic", "periodic")))  # fmt: skip
+                      boundary=(("dirichlet 1", "dirichlet table 0:1 9:1"), ("periodic", "periodic")))  # fmt: skip
 
     class Warm(Solved):
         def __init__(self):
