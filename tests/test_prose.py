@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-CARDS = sorted((ROOT / "datasets").glob("*/README.md"))
+CARDS = sorted([*(ROOT / "datasets").glob("*/README.md"), *(ROOT / "datasets" / "published").glob("*.md")])
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 INDIRECT = re.compile(r'^ *[rf]?"""(?:What|Whether|Where|How|Which|Why|When|Who|If)\b.*', re.MULTILINE)
 REFUSAL = re.compile(r'raise (?:ValueError|TypeError|FileNotFoundError|FileFault)\(\s*((?:f?["\'][^\n]*["\'],?\s*)+)\)')
