@@ -5,7 +5,6 @@ LONG_FUNCTIONS = {}
 
 # functions with over 8 arguments, self not counted
 MANY_ARGUMENTS = {
-    "pdekit/models/one_step.py:OneStep.__init__": 9,
     "pdekit/nets/coordinate.py:CoordinateNet.__init__": 12,
     "pdekit/nets/deeponet.py:DeepONet.__init__": 11,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from pdekit.fields import Grid, Problem, Trajectory
-from pdekit.models.inputs import InputChannels, forcing_of, from_frame, normalised
+from pdekit.models.inputs import InputChannels, Preparation, forcing_of, from_frame, normalised
 from pdekit.models.noise import Noise
 from pdekit.models.normaliser import Normaliser
 from pdekit.models.stages import Stage, adam_stage
@@ -116,8 +116,7 @@ class Stepper(Surrogate):
         problem: problem on a uniform grid. A step sees the forcing at the history frames and at the next one.
         history: frames that a step sees; a steady problem has none.
         target: frames of a training sample beyond them.
-        normalisation: normalisation of fields and coeffs, see `Normaliser`.
-        distance: whether a net also sees the signed distance to the edge of each field's mask.
+        inputs: the way in which fields become input channels.
     """
 
     def __init__(
@@ -125,8 +124,7 @@ class Stepper(Surrogate):
         problem: Problem,
         history: int,
         target: int,
-        normalisation: str | Mapping[str, str] = "deviation",
-        distance: bool = False,
+        inputs: Preparation | None = None,
     ):
         if not isinstance(problem.grid, Grid):
             raise ValueError(
@@ -140,12 +138,15 @@ class Stepper(Surrogate):
             history = 0
         elif history < 1:
             raise ValueError(f"expected history >= 1 for a problem in time, got {history}; set model.history=1")
-        if distance and not problem.has_mask:
-            raise ValueError("expected a problem with a mask for distance=true, got none; set model.distance=false")
+        inputs = inputs or Preparation()
+        if inputs.distance and not problem.has_mask:
+            raise ValueError(
+                "expected a problem with a mask for distance=true, got none; set model.inputs.distance=false"
+            )
         super().__init__(problem, (history, target))
         self.history = history
-        self.channels = InputChannels(problem, history, history + 1, distance)
-        self.normaliser = Normaliser(problem, normalisation)
+        self.channels = InputChannels(problem, history, history + 1, inputs.distance)
+        self.normaliser = Normaliser(problem, inputs.normalisation)
         self.n_context = self.channels.count
         self.n_params = len(problem.params)
 

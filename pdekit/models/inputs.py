@@ -6,6 +6,7 @@ history frames, oldest first | coeffs | forcing, oldest first | mask of each fie
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +17,22 @@ from pdekit.fields import Problem, Trajectory
 from pdekit.models.distance import signed_distance
 from pdekit.models.normaliser import Normaliser
 from pdekit.nets.condition import Condition
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """The way in which fields become input channels.
+
+    Args:
+        normalisation: method for fields and coeffs: "deviation", "quantile" for heavy tails, or one of them for each
+            name, see `Normaliser`.
+        distance: whether the net also sees the signed distance to the edge of each field's mask.
+    """
+
+    configurable = True
+
+    normalisation: str | Mapping[str, str] = "deviation"
+    distance: bool = False
 
 
 @dataclass(frozen=True)

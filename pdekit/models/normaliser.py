@@ -127,7 +127,7 @@ class Normaliser(nn.Module):
             if name not in names:
                 raise ValueError(
                     f"expected the name of a field, coeff or group ({', '.join(sorted(names))}), got {name}; "
-                    "correct model.normalisation"
+                    "correct model.inputs.normalisation"
                 )
         self.fields = problem.fields
         self.coeffs = problem.coeffs
@@ -228,7 +228,9 @@ def chosen_by_quantile(fields: Sequence[Field], methods: str | Mapping[str, str]
     for field in fields:
         method = methods if isinstance(methods, str) else methods.get(field.name, methods.get(field.group, METHODS[0]))
         if method not in METHODS:
-            raise ValueError(f"expected a normalisation among {METHODS}, got {method!r}; set model.normalisation")
+            raise ValueError(
+                f"expected a normalisation among {METHODS}, got {method!r}; set model.inputs.normalisation"
+            )
         found.append(method == "quantile")
     return found
 

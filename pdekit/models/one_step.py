@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Stepper, mean_square
 from pdekit.models.equation_loss import EquationLoss, balanced
-from pdekit.models.inputs import from_frame
+from pdekit.models.inputs import Preparation, from_frame
 
 TARGETS = ("state", "change")
 
@@ -30,9 +30,7 @@ class OneStep(Stepper):
         unroll: steps of the training loss, each from the frame before it.
         pushforward: with unroll > 1: only the last step counts and carries gradients, the ones before it only
             make its input (Brandstetter et al., 2022). Otherwise the mean over all steps, with full gradients.
-        normalisation: method for fields and coeffs: "deviation", "quantile" for heavy tails, or one of them for each
-            name, see `Normaliser`.
-        distance: whether the net also sees the signed distance to the edge of each field's mask.
+        inputs: the way in which fields become input channels; by mean and standard deviation if None.
         equations: weight of the residual of each equation of a steady forecast, added to the mean square of the
             fields, see `EquationLoss`; 0 for none.
     """
@@ -47,8 +45,7 @@ class OneStep(Stepper):
         target: str = "change",
         unroll: int = 1,
         pushforward: bool = False,
-        normalisation: str | Mapping[str, str] = "deviation",
-        distance: bool = False,
+        inputs: Preparation | None = None,
         equations: float = 0.0,
     ):
         if target not in TARGETS:
@@ -57,7 +54,7 @@ class OneStep(Stepper):
             raise ValueError(f"expected equations >= 0, a weight, got {equations}; correct model.equations")
         if unroll < 1 or (problem.steady and unroll > 1):
             raise ValueError(f"expected unroll >= 1, and 1 for a steady problem, got {unroll}; correct model.unroll")
-        super().__init__(problem, history, unroll, normalisation, distance)
+        super().__init__(problem, history, unroll, inputs)
         self.change = target == "change" and not problem.steady
         self.unroll = unroll
         self.pushforward = pushforward

@@ -5,6 +5,7 @@ import torch
 
 from pdekit.fields import Field, Grid
 from pdekit.models.distance import signed_distance
+from pdekit.models.inputs import Preparation
 from pdekit.models.one_step import OneStep
 from tests.models.small import PointwiseNet, make_batch, make_problem
 
@@ -51,7 +52,7 @@ def test_a_mask_without_an_edge():
 
 def test_a_net_sees_it_after_the_mask():
     problem = make_problem(n_frames=1, dt=None, coeffs=(Field("k"),), has_mask=True)
-    model = OneStep(problem, PointwiseNet, distance=True).double()
+    model = OneStep(problem, PointwiseNet, inputs=Preparation(distance=True)).double()
     batch = make_batch(problem)
     model.calibrate([batch])
     model.loss(batch)
@@ -61,12 +62,12 @@ def test_a_net_sees_it_after_the_mask():
     torch.testing.assert_close(seen[:, 1:], torch.cat((batch.mask, batch.mask, away, away), 1))
     assert OneStep(problem, PointwiseNet).n_context == 3
     with pytest.raises(ValueError, match="expected a problem with a mask for distance=true"):
-        OneStep(make_problem(), PointwiseNet, distance=True)
+        OneStep(make_problem(), PointwiseNet, inputs=Preparation(distance=True))
 
 
 def test_a_step_can_normalise_by_quantiles():
     problem = make_problem(n_frames=1, dt=None, coeffs=(Field("k"),))
-    model = OneStep(problem, PointwiseNet, normalisation={"k": "quantile"}).double()
+    model = OneStep(problem, PointwiseNet, inputs=Preparation(normalisation={"k": "quantile"})).double()
     batch = make_batch(problem, n=200)
     model.calibrate([batch])
     assert 0.97 < (model.normaliser.encode_coeffs(batch.coeffs).abs() <= 1).double().mean() < 0.99
