@@ -44,14 +44,14 @@ def to_dataset(u: Tensor, t: Tensor, problem: Problem, leading: Sequence[str] = 
     channel = len(leading) + 1
     return xr.Dataset(
         {
-            field.name: (dims, values.take(i, axis=channel), _attributes(field))
+            field.name: (dims, values.take(i, axis=channel), attributes_of(field))
             for i, field in enumerate(problem.fields)
         },
         coords=coords,
     )
 
 
-def _attributes(field: Field) -> dict[str, str]:
-    """Unit, name, and the group that the component belongs to, if any."""
+def attributes_of(field: Field) -> dict[str, str]:
+    """Return unit, name, and the group that the component belongs to, if any."""
     groups = {key: value for key, value in (("vector", field.vector), ("complex", field.complex)) if value}
     return {"units": field.unit, "long_name": field.name, **groups}

@@ -50,7 +50,7 @@ LAYERS = {
     "solvers": {"boundaries", "fields", "calculus", "pdes", "rollout"},
     "simulators": {"boundaries", "fields", "calculus", "pdes", "solvers"},
     "cases": {"fields", "calculus", "pdes", "solvers", "simulators"},
-    "data": {"boundaries", "fields", "plain", "provenance", "targets"},
+    "data": {"boundaries", "fields", "labelled", "plain", "provenance", "targets"},
     "recipes": {"data", "cases", "plain", "provenance"} | EQUATIONS,
     "nets": set(),
     "diffusion": set(),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pdekit.data.formats import (
     apebench,
+    exported,
     mapped_hdf5,
     matlab_files,
     mesh_flows,
@@ -55,6 +56,7 @@ FORMATS: tuple[Format, ...] = (
     *matlab_files.FORMATS,
     *mapped_hdf5.FORMATS,
     *numpy_files.FORMATS,
+    *exported.FORMATS,
     *named_files.FORMATS,
 )
 """All formats of pdekit, in the order in which they are asked."""

@@ -74,7 +74,9 @@ def _opened(path: Path | str, decode_times: bool) -> xr.Dataset:
         options["consolidated"] = (path / ".zmetadata").is_file()
     try:
         data = xr.open_dataset(path, engine=engine, **options)
-        return data[sorted(data.data_vars)] if engine == "zarr" else data  # a folder has no order of its own
+        return (
+            data[sorted(data.data_vars)].assign_coords(data.coords) if engine == "zarr" else data
+        )  # a folder has no order of its own
     except (*FAULTS, ImportError, AttributeError) as error:
         said = " ".join(str(error).split())[:160]
         raise ValueError(
@@ -82,7 +84,7 @@ def _opened(path: Path | str, decode_times: bool) -> xr.Dataset:
         ) from None
 
 
-def _recognises(path: Path) -> bool:
+def is_named(path: Path) -> bool:
     """Return whether a path is a folder of Zarr, NetCDF 3, or HDF5 whose datasets have dimensions by name."""
     if path.is_dir():
         return (path / ".zgroup").is_file() or (path / "zarr.json").is_file()
@@ -192,4 +194,4 @@ def _source(
     return Blocked(store, problem, blocks["u"], times, blocks["coeffs"], table)
 
 
-FORMATS = (Format("NetCDF or Zarr", _recognises, open_named),)
+FORMATS = (Format("NetCDF or Zarr", is_named, open_named),)

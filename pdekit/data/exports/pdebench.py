@@ -1,0 +1,144 @@
+"""Files in the layouts of PDEBench (Takamoto et al. 2022), of which each holds one kind of problem:
+
+    tensor (sample, time, x)                   one field on a periodic line; Nu or beta if the equation is known
+    tensor (sample, 1, x, y), nu               one steady field on cells of the plane, and its coefficient
+    density, pressure, Vx[, Vy, Vz]            compressible flow, periodic or with open ends
+    0000/data (time, x[, y], channel)          one field on a line, one or two on the plane, cells of a bounded box
+
+Names and keys are those that PDEBench's generators write; ``t-coordinate`` is one longer than the frames. Differences:
+values keep their precision (published ones are float32), and coordinates and times are float64.
+Source: https://github.com/pdebench/PDEBench (pdebench/data_gen).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import pi
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from pdekit.boundaries import Outflow, Periodic
+from pdekit.data.exports.contract import Target, Tick, present, refuse
+from pdekit.data.formats.pdebench import FLOW, SEEDED
+from pdekit.data.windows import Source
+from pdekit.data.writer import replacing
+from pdekit.fields import Grid, Problem
+from pdekit.plain import to_plain
+
+LINE, PAIRS, COMPRESSIBLE, SEEDS = "line", "pairs", "flow", "seeds"
+
+
+def pdebench_layout(problem: Problem) -> str | None:
+    """Return the layout of a problem; None if PDEBench has none for it."""
+    grid, ends = problem.grid, {type(end) for side in problem.boundary for end in side}
+    if not isinstance(grid, Grid) or not grid.ndim:
+        return None
+    cells = set(grid.layout) == {"cells"}
+    open_or_periodic = (grid.periodic and ends == {Periodic}) or (cells and ends == {Outflow})
+    if problem.steady:
+        return PAIRS if cells and (grid.ndim, problem.n_channels, len(problem.coeffs)) == (2, 1, 1) else None
+    if problem.coeffs:
+        return None
+    if [field.name for field in problem.fields] == _flow_names(grid.ndim) and open_or_periodic:
+        return COMPRESSIBLE
+    if grid.ndim == 1 and problem.n_channels == 1 and grid.periodic:
+        return LINE
+    return SEEDS if cells and (grid.ndim, problem.n_channels) in SEEDED else None
+
+
+def _flow_names(ndim: int) -> list[str]:
+    return [f"velocity_{key[1]}" if key.startswith("V") else key for key in FLOW[: 2 + ndim]]
+
+
+def check_pdebench(source: Source) -> None:
+    """Raise ValueError if no layout of PDEBench holds a source."""
+    problem = source.problem
+    refuse(
+        source,
+        "PDEBench",
+        {
+            "parameters of the sample": bool(problem.params),
+            "mask": problem.has_mask,
+            "forcing": bool(problem.forcing),
+            "captions": problem.has_text,
+        },
+    )
+    if pdebench_layout(problem) is None:
+        raise ValueError(
+            "expected a problem that PDEBench has a layout for (one field on a periodic line; one steady field and its "
+            "coefficient on cells of the plane; density, pressure and velocity_x, ... of a flow; one or two fields on "
+            f"cells of a bounded box), found {[field.name for field in problem.fields]} on {problem.grid} with "
+            f"{len(problem.coeffs)} coefficients; export with to=netcdf, which holds everything"
+        )
+
+
+def write_pdebench(source: Source, path: Path, tick: Tick) -> None:
+    """Write one file.
+
+    Raises:
+        ValueError: if times differ from trajectory to trajectory, or a flow's boundary is not in the name of the file.
+    """
+    kind = pdebench_layout(source.problem)
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        if kind == SEEDS:
+            _write_seeds(source, file, tick)
+        else:
+            _write_tensors(source, file, str(kind), tick)
+
+
+def _write_tensors(source: Source, file: h5py.File, kind: str, tick: Tick) -> None:
+    problem, first = source.problem, source.read(0)
+    n, space, dtype = source.n_trajectories, tuple(problem.grid.shape), first.u.numpy().dtype
+    keys: Sequence[str] = FLOW[: 2 + problem.ndim] if kind == COMPRESSIBLE else ["tensor"]
+    columns = [file.create_dataset(key, (n, problem.n_frames, *space), dtype) for key in keys]
+    nu = file.create_dataset("nu", (n, *space), present(first.coeffs).numpy().dtype) if kind == PAIRS else None
+    for axis, letter in enumerate(problem.grid.axes):
+        file[f"{letter}-coordinate"] = problem.grid.coordinates(axis).numpy()
+    if kind != PAIRS:
+        times = first.t[0].double().numpy()
+        file["t-coordinate"] = np.append(times, times[-1] + float(problem.dt or 0.0))
+    for name, value in _attributes(problem).items():
+        file.attrs[name] = value
+    for i in range(n):
+        batch = source.read(i)
+        _check_times(first.t, batch.t, i)
+        for channel, column in enumerate(columns):
+            column[i] = batch.u[0, :, channel].numpy()
+        if nu is not None:
+            nu[i] = present(batch.coeffs)[0, 0].numpy()
+        tick(i + 1)
+
+
+def _attributes(problem: Problem) -> dict[str, float]:
+    """Parameters of the equation as the attributes of PDEBench."""
+    known = {} if problem.pde is None else to_plain(problem.pde)
+    name = str(known.get("_target_", "")).rpartition(".")[2]
+    if name == "Advection":
+        return {"beta": float(known["velocity_x"])}
+    return {"Nu": float(known["viscosity"]) * pi} if name == "Burgers" and problem.ndim == 1 else {}
+
+
+def _write_seeds(source: Source, file: h5py.File, tick: Tick) -> None:
+    problem, first = source.problem, source.read(0)
+    for i in range(source.n_trajectories):
+        batch = source.read(i)
+        _check_times(first.t, batch.t, i)
+        group = file.create_group(f"{i:04d}")
+        group.create_dataset("data", data=np.moveaxis(batch.u[0].numpy(), 1, -1), compression="lzf")
+        for axis, letter in enumerate(problem.grid.axes):
+            group.create_dataset(f"grid/{letter}", data=problem.grid.coordinates(axis).numpy())
+        group.create_dataset("grid/t", data=batch.t[0].double().numpy())
+        tick(i + 1)
+
+
+def _check_times(expected, found, trajectory: int) -> None:
+    if expected.shape != found.shape or bool((expected != found).any()):
+        raise ValueError(
+            f"expected the same times in all trajectories, because PDEBench stores them once, found others in "
+            f"trajectory {trajectory}; export with to=netcdf"
+        )
+
+
+TARGET = Target("PDEBench", ".hdf5", check_pdebench, write_pdebench)
