@@ -27,7 +27,7 @@ MARCHED = {"line": "burgers", "plane": "decaying_turbulence", "law": "shallow_wa
 # small in every respect; what is not named here is as configured
 SMALL = {
     "autoencoder": ["model.net.widths=[4,4]", "model.net.latent_channels=2"],
-    "deeponet": ["model.net.branch.width=4", "model.net.n_products=6", "model.net.width=8", "model.net.depth=2"],
+    "deeponet": ["model.net.branch.width=4", "model.net.trunk={n_products: 6, width: 8, depth: 2}"],
     "dilated_resnet": ["model.net.width=4", "model.net.blocks=1"],
     "diffusion_pde": ["model.net.width=4", "model.net.multipliers=[1,2]", "model.levels.n=3"],
     "fno": ["model.net.width=4", "model.net.modes=3", "model.net.n_layers=1"],

@@ -13,7 +13,7 @@ from pdekit.given import real_numbers, state
 from pdekit.models.baselines.mean import Mean
 from pdekit.models.one_step import OneStep
 from pdekit.models.operator import Operator
-from pdekit.nets.deeponet import DeepONet
+from pdekit.nets.deeponet import DeepONet, Trunk
 from pdekit.nets.fno import FNO
 from pdekit.pdes import Burgers, KuramotoSivashinsky, NavierStokes2D, ShallowWater
 from pdekit.runs import Run
@@ -127,7 +127,7 @@ def test_a_coefficient_on_another_grid_is_answered_there(kind, shape):
     if kind == "fno":
         run = run_of(DARCY)
     else:
-        run = run_of(DARCY, Operator, lambda **sizes: DeepONet(**sizes, n_products=4, width=8, depth=1))
+        run = run_of(DARCY, Operator, lambda **sizes: DeepONet(**sizes, trunk=Trunk(4, width=8, depth=1)))
 
     def smooth(grid):
         x, y = grid.mesh()

@@ -7,6 +7,7 @@ are the principal components of the training outputs: Lu et al. (2022), CMAME 39
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import sqrt
 
 import torch
@@ -20,15 +21,38 @@ from pdekit.nets.interpolation import interpolate
 from pdekit.nets.operator_net import OperatorNet, stack_of_layers
 
 
+@dataclass(frozen=True)
+class Trunk:
+    """The functions of a DeepONet: a perceptron of place and time.
+
+    Args:
+        n_products: functions, and terms of the sum, for each channel.
+        width: features of a hidden layer.
+        depth: hidden layers.
+        harmonics: harmonics of a periodic coordinate that it sees.
+
+    Raises:
+        ValueError: if one of them is not positive.
+    """
+
+    configurable = True
+
+    n_products: int = 64
+    width: int = 128
+    depth: int = 3
+    harmonics: int = 4
+
+    def __post_init__(self):
+        if min(self.n_products, self.width, self.depth, self.harmonics) < 1:
+            raise ValueError(f"expected positive numbers for a trunk, got {self}; correct model.net.trunk")
+
+
 class DeepONet(OperatorNet):
     """A branch and a trunk, with as many products for each output channel: every field has functions of its own.
 
     Args:
         branch: factory, see pdekit.nets.branch.
-        n_products: terms of the sum for each channel.
-        width: features of a hidden layer of the trunk.
-        depth: hidden layers of the trunk.
-        harmonics: harmonics of a periodic coordinate that the trunk sees.
+        trunk: sizes of the trunk; the defaults of `Trunk` if None.
 
     Limits: the sensors are fixed. Output is a sum of n_products functions that are the same for all samples, so that
     a front that moves needs many (Lanthaler et al. 2022, on linear reconstruction).
@@ -45,22 +69,16 @@ class DeepONet(OperatorNet):
         layout: Sequence[str],
         in_time: bool = False,
         branch: Callable[..., nn.Module] = PerceptronBranch,
-        n_products: int = 64,
-        width: int = 128,
-        depth: int = 3,
-        harmonics: int = 4,
+        trunk: Trunk | None = None,
     ):
         super().__init__(shape, in_channels, out_channels, n_conditions, layout, in_time)
-        if n_products < 1 or depth < 1:
-            raise ValueError(
-                f"expected n_products >= 1 and depth >= 1, got {n_products} and {depth}; set positive numbers"
-            )
-        self.n_products = n_products
-        features = out_channels * n_products
+        trunk = trunk or Trunk()
+        self.n_products = trunk.n_products
+        features = out_channels * trunk.n_products
         self.branch = branch(self.shape, in_channels, n_conditions, self.layout, features)
         n_coordinates = len(self.periodic)
-        self.embedding = Embedding((0.0,) * n_coordinates, (1.0,) * n_coordinates, self.periodic, harmonics)
-        self.trunk = stack_of_layers([self.embedding.size, *[width] * depth, features])
+        self.embedding = Embedding((0.0,) * n_coordinates, (1.0,) * n_coordinates, self.periodic, trunk.harmonics)
+        self.trunk = stack_of_layers([self.embedding.size, *[trunk.width] * trunk.depth, features])
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def forward(

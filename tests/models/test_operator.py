@@ -9,13 +9,13 @@ import torch
 from pdekit.fields import Field, Grid
 from pdekit.models.operator import Operator, shifted
 from pdekit.nets.branch import PerceptronBranch
-from pdekit.nets.deeponet import DeepONet, PODDeepONet
+from pdekit.nets.deeponet import DeepONet, PODDeepONet, Trunk
 from pdekit.nets.operator_net import OperatorNet
 from pdekit.pdes import Burgers, NavierStokes2D
 from tests.models.small import make_batch, make_problem
 
 BRANCH = partial(PerceptronBranch, width=16, depth=2)
-NET = partial(DeepONet, branch=BRANCH, n_products=8, width=16, depth=2)
+NET = partial(DeepONet, branch=BRANCH, trunk=Trunk(8, width=16, depth=2))
 POD = partial(PODDeepONet, branch=BRANCH, n_modes=2)
 STEADY = dict(dt=None, n_frames=1, coeffs=(Field("a"),))
 NODES = Grid((9, 7), (2.0, 1.0), layout=("nodes", "nodes"))

@@ -8,7 +8,7 @@ import torch
 
 from pdekit.nets.branch import ConvolutionalBranch, PerceptronBranch
 from pdekit.nets.condition import Condition
-from pdekit.nets.deeponet import DeepONet, PODDeepONet
+from pdekit.nets.deeponet import DeepONet, PODDeepONet, Trunk
 
 DOUBLE = torch.float64
 BRANCHES = [partial(PerceptronBranch, width=8, depth=2), partial(ConvolutionalBranch, width=4)]
@@ -22,7 +22,7 @@ def randomise(net):
 
 def build(branch=BRANCHES[0], shape=(12, 10), layout=("periodic", "nodes"), n_conditions=2, **options):
     return randomise(
-        DeepONet(shape, 2, 3, n_conditions, layout, branch=branch, n_products=5, width=8, **options).double()
+        DeepONet(shape, 2, 3, n_conditions, layout, branch=branch, trunk=Trunk(5, width=8), **options).double()
     )
 
 
@@ -96,6 +96,8 @@ def test_wrong_inputs_are_refused_with_a_sentence():
         DeepONet((8,) * 4, 1, 1, 0, ("nodes",) * 4)
     with pytest.raises(ValueError, match="layout with 1 entries"):
         DeepONet((8,), 1, 1, 0, ("nodes", "periodic"))
+    with pytest.raises(ValueError, match=r"positive numbers for a trunk, got Trunk\(n_products=0"):
+        Trunk(n_products=0)
 
 
 def fields(n, generator):

@@ -12,7 +12,7 @@ from pdekit.evaluation.references.solved_again import SolvedAgain
 from pdekit.models.one_step import OneStep
 from pdekit.models.operator import Operator
 from pdekit.nets.branch import ConvolutionalBranch
-from pdekit.nets.deeponet import DeepONet
+from pdekit.nets.deeponet import DeepONet, Trunk
 from pdekit.nets.fno import FNO
 from tests.recipes.slab import Slab, slab
 
@@ -67,7 +67,7 @@ def test_neural_operators_are_asked_on_finer_and_coarser_grids():
         "fno": OneStep(problem, lambda **known: FNO(**known, width=4, modes=3, n_layers=1)),
         "deeponet": Operator(
             problem,
-            lambda **known: DeepONet(**known, branch=partial(ConvolutionalBranch, width=4), width=8, n_products=4),
+            lambda **known: DeepONet(**known, branch=partial(ConvolutionalBranch, width=4), trunk=Trunk(4, width=8)),
         ),
     }
     for model in models.values():
