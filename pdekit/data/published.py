@@ -31,8 +31,8 @@ def open_published(
         FileNotFoundError, ValueError: if nothing known is there; the message says what was found.
     """
     if is_address(path):
-        splits = open_path(path, trust)
-        return DataModule(splits["train"], splits["valid"], splits["test"], loading)
+        found = open_path(path, trust)
+        return DataModule(found["train"], found["valid"], found["test"], loading)
     root = Path(path)
     if root.is_file() and root.name.startswith(TRAINING):
         root = root.parent

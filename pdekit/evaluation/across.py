@@ -61,7 +61,7 @@ def across_resolutions(
         or the reference cannot be brought to it, with the reason in the attribute ``absent`` (JSON: resolution, then
         model). ``resolution_points`` is the number of points along the first axis.
     """
-    sizes = sizes_of(source.problem.grid, shares)
+    sizes = sizes_of(source.problem.box, shares)
     history = max(model.window[0] for model in models.values())
     n = 1 if source.problem.steady else min(FRAMES, horizon)
     picked = sorted({0, n - 1})

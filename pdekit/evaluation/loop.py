@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -149,8 +150,9 @@ def set_up(
     batch_size = max(1, min(sampling.batch_size, len(samples), room))
     size = min(horizon, block_size(problem, batch_size))
     spans = [
-        Span(*zip(*samples[i : i + batch_size], strict=True), history, horizon, size)
+        Span(tuple(trajectories), tuple(starts), history, horizon, size)
         for i in range(0, len(samples), batch_size)
+        for trajectories, starts in [zip(*samples[i : i + batch_size], strict=True)]
     ]
     lead = lead_times(reference.times(spans[0]), history)[0].numpy()
     groups = models, sampling, scoring, context
@@ -174,7 +176,7 @@ def _batch(
     )
 
 
-def coordinates(setup: Setup) -> dict[str, Sequence]:
+def coordinates(setup: Setup) -> dict[str, Any]:
     """Dimensions that all judges share."""
     return {
         "model": [contender.name for contender in setup.contenders],

@@ -33,7 +33,7 @@ def peak_bytes(function: Callable[[], object], device: torch.device) -> int:
 class _Living(TorchDispatchMode):
     """Counts the bytes of storages from their first appearance as a result until nothing refers to them."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.sizes: dict[int, int] = {}
         self.now = self.peak = 0

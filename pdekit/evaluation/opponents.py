@@ -67,7 +67,8 @@ def solver_rows(
         settings: the sweep.
     """
     if recipe is None or recipe.simulator.steps:
-        simulator = None if recipe is None else recipe.simulator
+        known = None if recipe is None else recipe.simulator
+        simulator = known if isinstance(known, Stepping) else None
         return solvers(problem, settings.sweep_sizes, settings.sweep_steps, settings.sweep_precisions, simulator)
     return solved_wholes(problem, recipe, settings.sweep_refinements, settings.sweep_orders)
 
@@ -144,5 +145,5 @@ def shape_text(shape: Sequence[int]) -> str:
 
 def _step_text(problem: Problem, n: int) -> str:
     if "dt" in problem.params:  # frames that are further apart than the nominal ones take more steps
-        return f"dt ≤ {problem.dt / n:.3g}"
-    return f"dt {problem.dt / n:.3g}"
+        return f"dt ≤ {problem.step / n:.3g}"
+    return f"dt {problem.step / n:.3g}"

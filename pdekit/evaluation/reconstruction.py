@@ -58,14 +58,14 @@ def score_reconstruction(
             shells.append((found.error.power / found.reference.power).sqrt().numpy())
     coords = {
         "sample": np.arange(source.n_trajectories),
-        "time": np.arange(problem.n_frames) * float(problem.dt),
+        "time": np.arange(problem.n_frames) * problem.step,
         "field": np.array([field.name for field in problem.fields]),
     }
     attrs = {"data": name, "compression": model.compression}
     with Archive(folder / FILE, coords, attrs) as archive:
         archive.put("nrmse", DIMS, np.concatenate(points).astype("f4"))
         if shells:
-            archive.coordinate("shell", wavenumbers(problem.grid).numpy())
+            archive.coordinate("shell", wavenumbers(problem.box).numpy())
             archive.put("shell_error", (*DIMS, "shell"), np.concatenate(shells).astype("f4"))
     with xr.open_dataset(folder / FILE, engine="h5netcdf") as scores:
         return in_lines(scores) + f"\nscores: {folder / FILE}"

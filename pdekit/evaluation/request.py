@@ -32,8 +32,8 @@ def check_request(
             exist, or a coupling to cut where nothing is coupled.
     """
     history, start = max(history, 0 if problem.steady else 1), max(settings.starts)
-    goes_on = settings.horizon is not None and can_go_on(recipe)
-    if not goes_on:
+    continued = settings.horizon if can_go_on(recipe) else None
+    if continued is None:
         last = problem.n_frames - history - 1
         if start > last:
             more = ", or set horizon=FRAMES, for which the solver goes on" if can_go_on(recipe) else ""
@@ -42,9 +42,9 @@ def check_request(
                 f"is forecast), got starts={list(settings.starts)}; start earlier{more}"
             )
         check_horizon(settings.horizon, history, start, problem)
-    elif history + start + settings.horizon > MAX_FRAMES:
+    elif history + start + continued > MAX_FRAMES:
         raise ValueError(
-            f"expected at most {MAX_FRAMES:,} frames of a trajectory, got horizon={settings.horizon} from frame "
+            f"expected at most {MAX_FRAMES:,} frames of a trajectory, got horizon={continued} from frame "
             f"{start} on; shorten the horizon"
         )
     n = n_trajectories if settings.n_trajectories is None else min(settings.n_trajectories, n_trajectories)
@@ -64,8 +64,7 @@ def uncoupled_recipe(recipe: BaseRecipe | None) -> SolvedRecipe:
     Raises:
         ValueError: if nothing is coupled, or no case made the data.
     """
-    case = recipe.case.uncoupled() if isinstance(recipe, SolvedRecipe) else None
-    if case is None:
+    if not isinstance(recipe, SolvedRecipe) or (case := recipe.case.uncoupled()) is None:
         name = "these data" if recipe is None else recipe.name
         raise ValueError(
             f"expected data of a case whose fields are coupled for coupling=true, got {name}; leave it out, or choose "

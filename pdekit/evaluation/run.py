@@ -105,7 +105,7 @@ def evaluate_models(
     rows = with_opponents(resized, reference.problem, calibration, settings, recipe, spent)
     table = None
     if settings.resolutions and models:
-        chosen = models | {name: model for name, model in rows.baselines.items() if name == "persistence"}
+        chosen = {**models} | {name: model for name, model in rows.baselines.items() if name == "persistence"}
         table = across_resolutions(chosen, source, recipe, settings.resolutions, horizon, device, settings.seed)
     trust = trust_in(source)
     context = Context(

@@ -88,7 +88,8 @@ class Block:
 class Store(Protocol):
     """Arrays by key. It can be copied to other processes, and opens its file in each of them."""
 
-    path: Path
+    @property
+    def path(self) -> Path | str: ...
 
     def array(self, key: str) -> Any: ...
 

@@ -131,7 +131,8 @@ class Mapped:
                 raise self.wrong(f"layout: one of {LAYOUTS} next to extent", None)
             if any(not isinstance(row, list) or len(row) != len(letters) for row in numbers):
                 raise self.wrong(f"{len(letters)} numbers for extent and origin", numbers)
-            return Grid(shape, *(tuple(map(float, row)) for row in numbers), tuple(layout))
+            extent, origin = (tuple(map(float, row)) for row in numbers)
+            return Grid(shape, extent, origin, tuple(layout))
         axes = {}
         for letter in letters:
             if not isinstance(self.content.get(letter), str):

@@ -133,15 +133,20 @@ class Judge(Protocol):
 
     def declare(self, archive: Archive) -> None:
         """Add coordinates and variables to the archive of scores."""
+        return
 
     def begin(self, batch: Batch) -> None:
         """Take in the samples of a batch."""
+        return
 
     def reference(self, block: ReferenceBlock) -> None:
         """Take in a block of the reference; blocks of a batch follow each other."""
+        return
 
     def forecast(self, row: int, member: int, block: ForecastBlock) -> None:
         """Score the same block of a forecast: of a member, a number, of the model in a row of the table."""
+        return
 
     def finish(self) -> None:
         """Write what needs all frames of the batch."""
+        return

@@ -75,7 +75,7 @@ class Coupling(Judge):
         gone = self.size.vanished().numpy()
         places = [(name, (row, m)) for name in PER_MODEL for row, n in enumerate(self.members) for m in range(n)]
         for name, place in [("coupling_effect", ()), *places] if gone.any() else ():
-            where = (*place, self.batch.rows)
+            where: tuple[int | slice, ...] = (*place, self.batch.rows)
             values = self.archive.read(name, where)
             values[gone & (np.isfinite(values) | (name == "coupling_effect"))] = np.nan
             self.archive.write(name, where, values)

@@ -27,7 +27,7 @@ FEWEST_SHELLS = 64
 
 def stretch_of(problem: Problem, batch_size: int, block: int, spectral: bool) -> int:
     """Frames whose measures are written together: whole blocks."""
-    n_shells = max(FEWEST_SHELLS, len(wavenumbers(problem.grid)) if spectral else 0)
+    n_shells = max(FEWEST_SHELLS, len(wavenumbers(problem.box)) if spectral else 0)
     numbers = 2 * n_shells * batch_size * block * problem.n_channels  # a float64 takes the room of two
     return block * max(1, VALUES // numbers)
 
@@ -53,7 +53,7 @@ class Fields(Judge):
         self.archive, units = archive, self.setup.units
         together = self.setup.batch_size, self.stretch
         if self.spectral:
-            archive.coordinate("shell", wavenumbers(self.setup.problem.grid).numpy())
+            archive.coordinate("shell", wavenumbers(self.setup.problem.box).numpy())
         for measure in self.measures:
             power = measure.unit_power
             attrs = {"units": "1" if not power else units if power == 1 else f"({units})^{power}", "unit_power": power}
@@ -118,7 +118,7 @@ class Fields(Judge):
     def _write(self) -> None:
         """Write the values of all blocks that have come since the last time."""
         for (name, place), values in self.held.items():
-            where = (*place, self.rows, slice(self.first, self.stop))
+            where: tuple[int | slice, ...] = (*place, self.rows, slice(self.first, self.stop))
             self.archive.write(name, where, torch.cat(values, 1))
         self.held, self.first = {}, self.stop
 

@@ -87,9 +87,9 @@ class Kept(Judge):
         return rows, slice(before, before + len(rows))
 
     def _put_inputs(self, kept: Trajectory) -> None:
-        for channel, field in enumerate(self.problem.coeffs):
-            values = kept.coeffs[:, channel].cpu().numpy()
-            self.archive.put(field.name, ("sample", *self.space), values, {"units": field.unit})
+        coeffs = () if kept.coeffs is None else kept.coeffs.unbind(1)
+        for field, values in zip(self.problem.coeffs, coeffs, strict=True):
+            self.archive.put(field.name, ("sample", *self.space), values.cpu().numpy(), {"units": field.unit})
         if self.problem.has_mask:
             shape = (len(self.samples), self.problem.n_channels, *kept.mask.shape[2:])
             self.archive.put("mask", ("sample", "field", *self.space), kept.mask.expand(shape).cpu().numpy())

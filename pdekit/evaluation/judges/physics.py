@@ -62,7 +62,8 @@ class Physics(Judge):
         self.names_along = self.coords(self.problem)
         self.residuals = has_residual(self.problem)
         flows, horizon = is_flow(self.problem) and setup.horizon > 1, setup.horizon
-        self.flow_frames = np.unique(np.linspace(horizon // 2, horizon - 1, FLOW_FRAMES).round()) if flows else []
+        of_flow = np.linspace(horizon // 2, horizon - 1, FLOW_FRAMES if flows else 0)
+        self.flow_frames = np.unique(of_flow.round())
         self.names = [
             name for name in (*OF_FRAMES, *OF_NEIGHBOURS)
             if (name not in EXTRA or EXTRA[name] in self.names_along or EXTRA[name] == "field")
@@ -91,7 +92,7 @@ class Physics(Judge):
             attrs = {"long_name": "sizes of all rates of the reference, added"}
             archive.declare("budget_imbalance_scale", ("sample", "time", "quantity"), attrs, kind="f8")
         if len(self.flow_frames):
-            archive.coordinate("shell", wavenumbers(self.problem.grid).numpy())
+            archive.coordinate("shell", wavenumbers(self.problem.box).numpy())
             for name in OF_SHELLS:
                 words = {"long_name": f"{name.replace('_', ' ')}, averaged over time"}
                 archive.declare(name, ("model", "sample", "shell"), words, kind="f8")
@@ -172,7 +173,9 @@ class Physics(Judge):
         """Measure each frame after the first `known` ones, and (residuals) each frame between two others."""
         params = None if self.params is None else self.params.to(joined.device)
         mask = None if self.mask is None else self.mask.to(joined.device)
-        u, one, two = joined[:, known:], {}, {}
+        u = joined[:, known:]
+        one: dict[str, Tensor] = {}
+        two: dict[str, Tensor] = {}
         if "integral_value" in self.names:
             values = kept_integrals(u, self.problem, params)
             one["integral_value"] = torch.stack([values[name] for name in self.names_along["integral"]], -1)
@@ -188,7 +191,7 @@ class Physics(Judge):
             rates = [rate[:, known:] for _, rates in balance.values() for rate in rates.values()]
             one["budget_rate"] = torch.stack(rates, -1)
             if has_inner:
-                wrong, scale = zip(*(imbalance(*found, dt) for found in balance.values()), strict=True)
+                wrong, scale = zip(*(imbalance(stored, rates, dt) for stored, rates in balance.values()), strict=True)
                 two["budget_imbalance"] = torch.stack(wrong, -1).abs()
                 two["budget_imbalance_scale"] = torch.stack(scale, -1)
         return one, two
@@ -201,8 +204,7 @@ class Physics(Judge):
             self.sums[row] = [total + value.sum(1).cpu() for total, value in zip(sums, values, strict=True)]
 
     def _put(self, name: str, row: int, where: tuple[slice, ...], values: Tensor) -> None:
-        place = where if row < 0 else (row, *where)
-        self.archive.write(name, place, values)
+        self.archive.write(name, where if row < 0 else (row, *where), values)
 
 
 def _of_shells(found: Cascade) -> tuple[Tensor, ...]:

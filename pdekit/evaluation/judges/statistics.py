@@ -57,10 +57,10 @@ class Statistics(Judge):
             "frequency_spectrum": (("field", "frequency"), f"({units})^2"),
             "one_point_quantile": (("field", "quantile"), units),
         } | ({"correlation_dimension": ((), "1")} if self.without_space else {})
-        for name, (dims, unit) in declared.items():
+        for name, (extra, unit) in declared.items():
             kind = "f8" if name == "frequency_spectrum" else "f4"  # squares of 1e20 are no numbers of float32
-            self.archive.declare(name, ("model", "member", "sample", *dims), {"units": unit}, kind=kind)
-            self.archive.declare(f"{name}_reference", ("sample", *dims), {"units": unit}, kind=kind)
+            self.archive.declare(name, ("model", "member", "sample", *extra), {"units": unit}, kind=kind)
+            self.archive.declare(f"{name}_reference", ("sample", *extra), {"units": unit}, kind=kind)
 
     @staticmethod
     def coords(problem: Problem, horizon: int) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class Statistics(Judge):
         n = frames_of(horizon)
         if not n:
             return {}
-        frequency = np.arange(n // 2 + 1) / (n * problem.dt)
+        frequency = np.arange(n // 2 + 1) / (n * problem.step)
         return {"frequency": frequency, "quantile": (np.arange(QUANTILES) + 0.5) / QUANTILES}
 
     def begin(self, batch: Batch) -> None:

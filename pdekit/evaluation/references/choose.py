@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeGuard
 
 import torch
 
@@ -25,7 +26,7 @@ def on_grid(
     return Resampled(source, shape)
 
 
-def can_go_on(recipe: BaseRecipe | None) -> bool:
+def can_go_on(recipe: BaseRecipe | None) -> TypeGuard[BaseRecipe]:
     """Return whether a recipe can make its trajectories longer than they are stored: a solver steps through them."""
     return recipe is not None and recipe.simulator.steps
 
@@ -57,13 +58,13 @@ def reference_for(
     """
     grid, stored = source.problem.grid, source.problem.n_frames
     n_frames = n_frames or stored
-    goes_on = can_go_on(recipe)
+    steps = recipe if can_go_on(recipe) else None
     finer = shape is not None and any(m > n for m, n in zip(shape, grid.shape, strict=True))
-    knows_more = finer and goes_on and recipe.simulator.shape_at(grid) != grid.shape
+    knows_more = finer and steps is not None and steps.simulator.shape_at(grid) != grid.shape
     if n_frames <= stored and not knows_more:
         return StoredReference(on_grid(source, shape, recipe))
-    if goes_on:
-        return Continued(recipe, source, max(n_frames, stored), shape, device)
+    if steps is not None:
+        return Continued(steps, source, max(n_frames, stored), shape, device)
     raise ValueError(
         f"expected at most the {stored} frames that each trajectory has, {n_frames} are needed: these data have no "
         "recipe whose solver could go on; shorten the horizon, or store longer trajectories"

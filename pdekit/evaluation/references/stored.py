@@ -77,7 +77,7 @@ class StoredReference:
 
     def __init__(self, source: Source):
         self.source, self.problem, self.n_trajectories = source, source.problem, source.n_trajectories
-        self.tick = silent
+        self.tick: Tick = silent
         self._held: tuple[Span, list[Trajectory]] | None = None
         self._times: tuple[Span, Tensor] | None = None
 
