@@ -53,7 +53,7 @@ settings:
   coupling=true             what the coupling of the fields does, and how much of it was learnt
   lyapunov_exponent=0.087   correlation times also in Lyapunov times; the equation's own if not given
   data=NAME                 another dataset of the same problem
-  path=FOLDER               published files of the dataset instead of generated ones
+  path=FOLDER or path=FILE  published files of the dataset instead of generated ones
   n_kept=3 keep=[0,7]       samples whose forecasts are kept and shown: how many, or which
   n_kept_members=3          members of each that are kept
   constrain=[conserved]     constraints on the forecasts of the run, in a row of their own: conserved, zero_mean,
@@ -64,7 +64,7 @@ settings:
 evaluations, whose settings can still be changed:
 {evaluation}
 
-datasets, each with the CPU time that generates it on first use:
+datasets, each with the CPU time that generates it on first use, and that of a full evaluation (–: not measured):
 {data}
 
 {files}"""

@@ -22,7 +22,7 @@ a changed recipe is another folder. Start the command several times, also on mac
 share the work. trust=PACKAGE allows a recipe to name classes of that package of yours;
 --config-dir=FOLDER adds recipes of yours in FOLDER/data/. --cfg job shows the recipe.
 
-Recipes, each with the CPU time of one core that generates it:
+Recipes, each with the CPU time of one core that generates it, and that of a full evaluation (–: not measured):
 {recipes}"""
 
 

@@ -35,7 +35,7 @@ Train a surrogate on a dataset, evaluate it next to baselines and write a report
 models:
 {model}
 
-datasets, each with the CPU time that generates it on first use:
+datasets, each with the CPU time that generates it on first use, and that of a full evaluation (–: not measured):
 {data}
 
 trainers:
@@ -44,8 +44,8 @@ trainers:
 evaluations (evaluate=false: none):
 {evaluation}
 
-path=FOLDER trains on published files of the dataset instead of generated ones.
-path=FOLDER name=NAME, without data=, trains on your own files (pdekit.data.from_arrays writes them).
+path=FOLDER or path=FILE trains on published files of the dataset instead of generated ones.
+path=FOLDER or path=FILE name=NAME, without data=, trains on your own files (pdekit.data.from_arrays writes them).
 path=FILE name=NAME fields.u=/KEY axes=stxy dt=0.1 extent=[1,2] layout=periodic trains on any HDF5 file.
 Frequent settings: training.steps=2000 training.lr=1e-3 loading.batch_size=16 seed=0 trainer.max_time=00:00:05:00
 --cfg job shows all of them, with their values. -m model=fno,unet seed=0,1,2 runs every combination.

@@ -8,7 +8,7 @@ import xarray as xr
 
 from pdekit import evaluate as evaluation_command
 from pdekit import train as training_command
-from pdekit.cli.command_line import CONFIGS, choices, generation_times
+from pdekit.cli.command_line import CONFIGS, choices, evaluation_times, generation_times
 from pdekit.cli.compose import composed
 from pdekit.evaluate import preset_at_top
 from pdekit.evaluation.settings import Evaluation
@@ -72,8 +72,8 @@ def test_presets_compose_for_both_commands(entry_point):
 
 def test_the_help_states_the_time_that_generates_each_dataset():
     times = generation_times()
-    assert set(times) == set(choices("data"))
-    for name, time in times.items():
+    assert set(times) == set(evaluation_times()) == set(choices("data"))
+    for name, time in [*times.items(), *((name, time) for name, time in evaluation_times().items() if time)]:
         number, unit = time.split()
         assert float(number) > 0 and unit in ("s", "min", "h"), name
     cards = CONFIGS.parents[1] / "datasets"

@@ -39,7 +39,7 @@ class Arrays:
                 f"expected finite values, got NaN or Inf in {len(bad)} trajectories, first in number {bad[0]}; remove "
                 "or repair them (values outside a geometry belong under a mask)"
             )
-        for part in ("coeffs", "params", "t"):
+        for part in ("coeffs", "params", "forcing", "t"):
             values = getattr(batch, part)
             if values is not None and not torch.isfinite(values).all():
                 number = int((~torch.isfinite(values.flatten(1))).any(1).nonzero()[0])
@@ -80,7 +80,7 @@ def from_arrays(
         name: name of the dataset.
         loading: batch sizes, workers, seed.
         options: parts of a `Description` by name, in place of those of ``about``: dt, extent, fields, layout, origin,
-            boundary, coeffs, params, mask, pde.
+            boundary, coeffs, params, forcing, mask, pde.
 
     Values in float64 become float32 where this changes no channel by more than 1e-5 of its deviation. Others stay in
     float64, in memory and on disk, until the normaliser has subtracted the mean.

@@ -36,12 +36,14 @@ def batches_of(
     channels = _channels(found["train"], about.fields)
     found = {split: in_order(f"the {split} split", given, channels) for split, given in found.items()}
     grid = _grid(found, about)
-    inputs, scalars = by_split("coeffs", about.coeffs, splits), by_split("params", about.params, splits)
+    kinds = ("coeffs", "params", "forcing")
+    inputs = {kind: by_split(kind, getattr(about, kind), splits) for kind in kinds}
     masks = dict(about.mask) if isinstance(about.mask, Mapping) else dict.fromkeys(splits, about.mask)
     if set(masks) - set(splits):
         raise ValueError(f"expected a mask for splits among {splits}, got {list(masks)}; correct mask=")
     found = {
-        split: _with_inputs(given, inputs[split], scalars[split], masks.get(split)) for split, given in found.items()
+        split: _with_inputs(given, {kind: inputs[kind][split] for kind in kinds}, masks.get(split))
+        for split, given in found.items()
     }
     return _batches(found, grid, channels, about, exact)
 
@@ -106,15 +108,17 @@ def _grid(found: Mapping[str, Given], about: Description) -> Grid:
     return grid
 
 
-def _with_inputs(given: Given, coeffs: Mapping[str, Any], params: Mapping[str, Any], mask: Any) -> Given:
+def _with_inputs(given: Given, options: Mapping[str, Mapping[str, Any]], mask: Any) -> Given:
     """The split with the inputs and the mask given as options, next to those that it has itself."""
-    twice = (set(coeffs) & set(given.coeffs)) | (set(params) & set(given.params))
+    own = {"coeffs": given.coeffs, "params": given.params, "forcing": given.forcing}
+    twice = {name for kind, inputs in options.items() for name in set(inputs) & set(own[kind])}
     if twice or (mask is not None and given.mask is not None):
         raise ValueError(
             f"expected each input once, got {sorted(twice) or 'a mask'} in the data and as an option; "
             "leave out one of the two"
         )
-    given = dataclasses.replace(given, coeffs={**given.coeffs, **coeffs}, params={**given.params, **params})
+    merged = {kind: {**own[kind], **inputs} for kind, inputs in options.items()}
+    given = dataclasses.replace(given, coeffs=merged["coeffs"], params=merged["params"], forcing=merged["forcing"])
     if mask is None:
         return given
     n, _, *rest = given.values.shape
@@ -147,16 +151,19 @@ def _batches(
                 f"expected coeffs {list(found['train'].coeffs)} and params {order} in the {split} split, as in train, "
                 f"found {list(given.coeffs)} and {list(scalars)}; give the same inputs"
             )
-        names = [item.name for item in channels] + list(given.coeffs) + order
+        names = [item.name for item in channels] + list(given.coeffs) + list(given.forcing) + order
         if len(set(names)) < len(names):
-            raise ValueError(f"expected each name once among fields, coeffs and params, got {names}; rename some")
+            raise ValueError(
+                f"expected each name once among fields, coeffs, forcing and params, got {names}; rename some"
+            )
         problem = Problem(
             grid,
             channels,
             nominal,
             given.values.shape[1],
             boundary=tuple(about.boundary),
-            coeffs=_coeff_fields(found),
+            coeffs=_input_fields("coeffs", found),
+            forcing=_input_fields("forcing", found),
             params=tuple(order),
             pde=about.pde,
             has_mask=masked,
@@ -181,9 +188,10 @@ def _check_steps(found: Mapping[str, Given], steps: Mapping[str, float | None]) 
             )
 
 
-def _coeff_fields(found: Mapping[str, Given]) -> tuple[Field, ...]:
-    """The coefficients of train with their units, in which those of the other splits must be."""
-    units = {split: {key: unit_of(value) for key, value in given.coeffs.items()} for split, given in found.items()}
+def _input_fields(kind: str, found: Mapping[str, Given]) -> tuple[Field, ...]:
+    """The coeffs or the forcing of train with their units, in which those of the other splits must be."""
+    inputs = {split: {"coeffs": given.coeffs, "forcing": given.forcing}[kind] for split, given in found.items()}
+    units = {split: {key: unit_of(value) for key, value in part.items()} for split, part in inputs.items()}
     for split, known in units.items():
         for key, unit in known.items():
             if unit not in ("1", units["train"][key]):
@@ -196,6 +204,8 @@ def _coeff_fields(found: Mapping[str, Given]) -> tuple[Field, ...]:
 def _to_batch(given: Given, grid: Grid, times: np.ndarray, masked: bool, exact: bool) -> Trajectory:
     n, space = len(given.values), given.values.shape[3:]
     stack = [column(f"coeffs[{key!r}]", value, (n, *space), grid) for key, value in given.coeffs.items()]
+    frames = (n, given.values.shape[1], *space)
+    forced = [column(f"forcing[{key!r}]", value, frames, grid, timed=True) for key, value in given.forcing.items()]
     columns = [column(f"params[{key!r}]", value, (n,)) for key, value in given.params.items()]
     mask = None
     if masked:
@@ -205,15 +215,16 @@ def _to_batch(given: Given, grid: Grid, times: np.ndarray, masked: bool, exact: 
         u=torch.from_numpy(np.ascontiguousarray(given.values if exact else narrowed(given.values))),
         t=torch.from_numpy(np.array(times, dtype=np.float64)),
         coeffs=_stacked(stack),
+        forcing=_stacked(forced, 2),
         mask=mask,
         params=_stacked(columns),
         index=torch.arange(n),
     )
 
 
-def _stacked(parts: list[torch.Tensor]) -> torch.Tensor | None:
-    """Parts as channels, in the widest of their precisions."""
+def _stacked(parts: list[torch.Tensor], axis: int = 1) -> torch.Tensor | None:
+    """Parts as channels along an axis, in the widest of their precisions."""
     if not parts:
         return None
     wide = any(part.dtype == torch.float64 for part in parts)
-    return torch.stack([part.double() if wide else part for part in parts], 1)
+    return torch.stack([part.double() if wide else part for part in parts], axis)

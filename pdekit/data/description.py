@@ -27,6 +27,8 @@ class Description:
             "dirichlet 2.5"; if empty, periodic or a wall, as the layout says.
         coeffs: inputs fixed in time: for each split ("train", ...), arrays "sample *space" by name. By name alone if
             only train is given.
+        forcing: inputs that vary in time: for each split, arrays "sample time *space" by name, of the frames of the
+            fields. By name alone if only train is given.
         params: scalars: for each split, arrays "sample" by name. By name alone if only train is given.
         mask: 1 where a field exists: "*space", "sample *space" or "sample channel *space"; by split if they differ.
         pde: the equation, for residuals and solver baselines.
@@ -40,6 +42,7 @@ class Description:
     boundary: Sequence[Ends] = ()
     coeffs: Mapping[str, Any] | None = None
     params: Mapping[str, Any] | None = None
+    forcing: Mapping[str, Any] | None = None
     mask: Any = None
     pde: Any = None
 

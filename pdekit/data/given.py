@@ -30,7 +30,7 @@ class Given:
         times: "time" or "sample time".
         axes: coordinates of each spatial axis.
         layout: layout of each axis, as the coordinates state it; None where they do not.
-        coeffs, params: "sample *space" and "sample" by name.
+        coeffs, params, forcing: "sample *space", "sample" and "sample time *space" by name.
     """
 
     values: np.ndarray
@@ -41,6 +41,7 @@ class Given:
     layout: tuple[str | None, ...] = ()
     coeffs: Mapping[str, Any] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
+    forcing: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_split(data: Any) -> Given:

@@ -51,14 +51,23 @@ def unit_of(value: Any) -> str:
     return str(value.attrs.get("units", "1")) if isinstance(value, xr.DataArray) else "1"
 
 
-def column(name: str, value: Any, shape: tuple[int, ...], grid: Grid | None = None) -> torch.Tensor:
+def column(
+    name: str, value: Any, shape: tuple[int, ...], grid: Grid | None = None, timed: bool = False
+) -> torch.Tensor:
     """One input of shape ``shape``, finite; an xarray object is checked by its dims and coordinates.
+
+    Args:
+        name: name of the input in messages.
+        value: array, tensor, path or xarray object.
+        shape: "sample", "sample *space", or "sample time *space" if it is ``timed``.
+        grid: grid of the fields, for an input in space.
+        timed: whether it varies in time.
 
     Raises:
         ValueError: on another shape, other coordinates, masked values, NaN or Inf.
     """
     if isinstance(value, xr.DataArray):
-        value = _ordered(name, value, grid)
+        value = _ordered(name, value, grid, timed)
     array = real(value, name)
     if np.ma.isMaskedArray(array):
         if np.ma.getmaskarray(array).any():
@@ -74,14 +83,17 @@ def column(name: str, value: Any, shape: tuple[int, ...], grid: Grid | None = No
             f"expected finite values in {name}, found {array[tuple(bad[0])]} in sample {bad[0][0]}; supply the value "
             "or remove the sample"
         )
+    if timed:
+        return torch.from_numpy(narrowed(array[:, :, None])[:, :, 0])
     return torch.from_numpy(narrowed(array[:, None])[:, 0])
 
 
-def _ordered(name: str, value: xr.DataArray, grid: Grid | None) -> np.ndarray:
-    dims = ("sample", *(grid.axes if grid is not None else ()))
+def _ordered(name: str, value: xr.DataArray, grid: Grid | None, timed: bool) -> np.ndarray:
+    axes = () if grid is None else grid.axes
+    dims = ("sample", *(("time",) if timed else ()), *axes)
     if set(value.dims) != set(dims):
         raise ValueError(f"expected {name} with the dims {dims}, got {value.dims}; rename or add them")
-    for i, axis in enumerate(dims[1:]):
+    for i, axis in enumerate(axes):
         if axis in value.coords:
             found, expected = value.coords[axis].values, grid.coordinates(i).numpy()
             if len(found) != len(expected) or abs(found - expected).max() > TOLERANCE * grid.spacing[i]:

@@ -75,7 +75,7 @@ def known_ends(problem: Problem) -> dict[tuple[int, int], tuple[float, float, Va
     found = {}
     for axis, ends in enumerate(problem.sides):
         for side, end in zip((0, -1), ends, strict=True):
-            if type(end) in COEFFICIENTS and problem.grid.shape[axis] >= 3:
+            if type(end) in COEFFICIENTS and end.given is not None and problem.grid.shape[axis] >= 3:
                 found[axis, side] = *COEFFICIENTS[type(end)](end), end.given
     return found
 

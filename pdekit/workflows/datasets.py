@@ -18,7 +18,7 @@ NAME = re.compile(r"\w[\w.-]*")  # becomes part of the name of a folder
 
 
 def recipe_of(config: Mapping[str, Any], trust: Sequence[str] = ()) -> BaseRecipe | None:
-    """Return the recipe that a configuration names; None for files of the user (``path=FOLDER name=NAME``).
+    """Return the recipe that a configuration names; None for files of the user (``path=PATH name=NAME``).
 
     Raises:
         ValueError: if neither a dataset nor files are named, or both.
@@ -34,7 +34,7 @@ def recipe_of(config: Mapping[str, Any], trust: Sequence[str] = ()) -> BaseRecip
         return with_parameters(instance_from(config["data"], config.get("instance"), trust), config.get("found", {}))
     if not path:
         raise ValueError(
-            "expected data=NAME, or path=FOLDER name=NAME for your own files, found neither; a run that was trained on "
+            "expected data=NAME, or path=FOLDER (or FILE) name=NAME for your own files, found neither; a run of "
             "arrays in memory needs data= in Python, or path=FOLDER after from_arrays(folder=FOLDER)"
         )
     if config.get("instance"):

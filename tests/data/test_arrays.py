@@ -177,7 +177,7 @@ def test_channels_follow_their_names():
     assert data.sources["train"].read(0).u[0, 0, :, 0].tolist() == [1000, 1]
     with pytest.raises(ValueError, match="expected each field once"):
         from_arrays(waves(channels=2), fields=["u", "u"], **options)
-    with pytest.raises(ValueError, match="each name once among fields, coeffs and params"):
+    with pytest.raises(ValueError, match="each name once among fields, coeffs, forcing and params"):
         from_arrays(waves(), fields=["u"], params={"u": np.ones(10)}, **options)
 
 
@@ -190,6 +190,27 @@ def test_axes_and_coordinates_of_a_coefficient_are_honoured():
     assert torch.equal(batch.u[0, 0], batch.coeffs[0]) and batch.coeffs[0, 0, 0].tolist() == list(range(8))
     with pytest.raises(ValueError, match="at the points of the fields"):
         from_arrays(u, extent=(1.0, 1.0), coeffs={"k": k.assign_coords(x=np.arange(6.0))})
+
+
+def test_forcing_is_an_input_of_every_frame():
+    u, pump = waves(n_frames=5), np.random.default_rng(0).normal(size=(10, 5, 16))
+    options = {"dt": 0.1, "extent": (1.0,)}
+    data = from_arrays(u, forcing={"pump": pump}, **options)
+    batch = data.sources["valid"].read(0, slice(1, 3))
+    assert data.problem.forcing == (Field("pump"),) and batch.forcing.shape == (1, 2, 1, 16)
+    assert torch.equal(batch.forcing[0, :, 0], torch.from_numpy(pump[9, 1:3].astype(np.float32)))
+    named = xarray.DataArray(pump, dims=("sample", "time", "x"), attrs={"units": "W"}).transpose("x", "time", "sample")
+    again = from_arrays(u, forcing={"pump": named}, **options)
+    assert again.problem.forcing == (Field("pump", "W"),)
+    assert torch.equal(again.sources["valid"].read(0, slice(1, 3)).forcing, batch.forcing)
+    for forcing, sentence in (
+        (pump[:, 0], r"expected forcing\['pump'\] of shape \(10, 5, 16\)"),
+        (np.where(pump > 2, np.nan, pump), "expected finite values in forcing"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            from_arrays(u, forcing={"pump": forcing}, **options)
+    with pytest.raises(ValueError, match="each name once among fields, coeffs, forcing and params"):
+        from_arrays(u, fields=["pump"], forcing={"pump": pump}, **options)
 
 
 def test_inputs_by_name_belong_to_train_and_unknown_splits_are_refused():

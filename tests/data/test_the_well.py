@@ -289,5 +289,7 @@ def open_end(file):
 def test_files_that_differ_in_what_has_no_param_are_refused(tmp_path, edit, key):
     write_well(tmp_path / "a.hdf5")
     write_well(tmp_path / "b.hdf5", edit=edit)
-    with pytest.raises(ValueError, match=rf"for {key}.* of .*b\.hdf5"):
+    with pytest.raises(ValueError, match=rf"for {key}.* of .*b\.hdf5") as refused:
         TheWell([tmp_path / "a.hdf5", tmp_path / "b.hdf5"])
+    assert "(" not in str(refused.value) or edit is moved, "conditions stand in words, not as objects"
+    assert edit is moved or "'outflow' along y" in str(refused.value)

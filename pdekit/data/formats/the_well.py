@@ -213,6 +213,10 @@ def _same(header: Header, base: Header, key: str, found: object, expected: objec
 
 
 def _short(value: object) -> str:
+    """Return a part of a header in words: conditions of each axis, names of fields, or the value itself."""
+    if isinstance(value, tuple) and value and all(isinstance(ends, tuple) for ends in value):
+        axes = (" and ".join(dict.fromkeys(map(str, ends))) for ends in value)
+        return ", ".join(f"'{ends}' along {letter}" for ends, letter in zip(axes, AXES, strict=False))
     if isinstance(value, list) and value and isinstance(value[0], tuple) and isinstance(value[0][0], tuple):
         return str([field.name if isinstance(field, Field) else field for item in value for field in item[0]])
     return str(value)[:160]
