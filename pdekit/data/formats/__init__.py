@@ -11,6 +11,7 @@ from pdekit.data.formats import (
     exported,
     mapped_hdf5,
     matlab_files,
+    mesh_files,
     mesh_flows,
     named_files,
     numpy_files,
@@ -58,6 +59,7 @@ FORMATS: tuple[Format, ...] = (
     *numpy_files.FORMATS,
     *exported.FORMATS,
     *named_files.FORMATS,
+    *mesh_files.FORMATS,
 )
 """All formats of pdekit, in the order in which they are asked."""
 

@@ -27,6 +27,7 @@ import numpy as np
 import torch
 
 from pdekit.data.formats.contract import WHOLE, Format, is_group, is_hdf5, root_names
+from pdekit.data.formats.padding import corners_of, order_of
 from pdekit.data.hdf5 import dataset, fault, names, open_hdf5, reading, text, values
 from pdekit.data.probe import check_all_readable
 from pdekit.fields import Field, Points, Problem, Trajectory
@@ -147,7 +148,7 @@ class MeshFlows:
         still = 0 if self.kind == "meshgraphnets" else ()
         places = self._array(f"{sample}/{PARTS[self.kind][0]}", still)
         if trajectory not in self._orders:
-            self._orders[trajectory] = np.lexsort((places[:, 1], places[:, 0]))
+            self._orders[trajectory] = order_of(places)
         order, n = self._orders[trajectory], len(places)
         points, mask = np.zeros((self.problem.grid.shape[0], 2), np.float32), np.zeros(self.problem.grid.shape, bool)
         points[:n], mask[:n] = places[order], True
@@ -179,15 +180,10 @@ class MeshFlows:
     def _cells(self, sample: str, still: object, order: np.ndarray) -> np.ndarray:
         """Return corners of the cells among the sorted points, padded with -1."""
         cells = self._array(f"{sample}/cells", still)
-        if cells.min() < 0 or cells.max() >= len(order):
-            raise fault(
-                self.file, f"{sample}/cells", f"corners from 0 to {len(order) - 1}", f"{cells.min()} to {cells.max()}"
-            )
-        place = np.empty(len(order), np.int64)
-        place[order] = np.arange(len(order))
-        found = np.full((self.n_cells, 3), -1, np.int64)
-        found[: len(cells)] = place[cells]
-        return found
+        try:
+            return corners_of(cells, order, (self.n_cells, 3))
+        except ValueError as error:
+            raise fault(self.file, f"{sample}/cells", *str(error).split(", found ")) from None
 
     def _dataset(self, file: h5py.File, key: str) -> h5py.Dataset:
         return dataset(file, key, kinds="iu" if key.endswith("/cells") else "fiub")
