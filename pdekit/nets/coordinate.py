@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import pi
 from typing import Any
 
@@ -19,6 +20,47 @@ from torch.nn import functional
 ACTIVATIONS = {"tanh": torch.tanh, "sin": torch.sin, "gelu": functional.gelu}
 
 
+@dataclass(frozen=True)
+class Domain:
+    """The box of the points of a coordinate net.
+
+    Args:
+        lower, upper: ends of each coordinate, time last.
+        periodic: which coordinates are periodic (exactly, by construction).
+
+    Raises:
+        ValueError: if they are not of the same coordinates.
+    """
+
+    lower: Sequence[float]
+    upper: Sequence[float]
+    periodic: Sequence[bool]
+
+    def __post_init__(self):
+        if not len(self.lower) == len(self.upper) == len(self.periodic):
+            raise ValueError(
+                f"expected lower, upper and periodic for the same coordinates, got {self.lower}, {self.upper} and "
+                f"{self.periodic}; give one entry for each coordinate"
+            )
+
+
+@dataclass(frozen=True)
+class RandomParts:
+    """Random parts of a coordinate net, none by default.
+
+    Args:
+        features: random Fourier features of the embedding, rows of the matrix B.
+        scale: standard deviation of B.
+        factorised: whether every layer has a random weight factorisation, see `FactorisedLinear`.
+    """
+
+    configurable = True
+
+    features: int = 0
+    scale: float = 1.0
+    factorised: bool = False
+
+
 class Embedding(nn.Module):
     """Features of a point: harmonics along periodic axes, the coordinate scaled to [-s, s] along others.
 
@@ -28,43 +70,29 @@ class Embedding(nn.Module):
     (Tancik et al. 2020).
 
     Args:
-        lower, upper: ends of each coordinate, time last.
-        periodic: which coordinates are periodic.
+        domain: box of the points.
         harmonics: largest m.
-        random_features: rows of B; 0 for none.
-        random_scale: standard deviation of B.
         stretch: s. A net begins with slow functions of what it sees: where fields oscillate n times over the span of
             time, s of about n lets it begin with the right ones.
+        random: random features; none if None.
     """
 
-    def __init__(
-        self,
-        lower: Sequence[float],
-        upper: Sequence[float],
-        periodic: Sequence[bool],
-        harmonics: int = 1,
-        random_features: int = 0,
-        random_scale: float = 1.0,
-        stretch: float = 1.0,
-    ):
+    def __init__(self, domain: Domain, harmonics: int = 1, stretch: float = 1.0, random: RandomParts | None = None):
         super().__init__()
-        if not len(lower) == len(upper) == len(periodic):
+        random = random or RandomParts()
+        if harmonics < 1 or random.features < 0:
             raise ValueError(
-                f"expected lower, upper and periodic for the same coordinates, got {lower}, {upper} and {periodic}; "
-                "give one entry for each"
-            )
-        if harmonics < 1 or random_features < 0:
-            raise ValueError(
-                f"expected harmonics >= 1 and random_features >= 0, got {harmonics} and {random_features}; correct them"
+                f"expected harmonics >= 1 and random features >= 0, got {harmonics} and {random.features}; correct them"
             )
         if not stretch > 0:
             raise ValueError(f"expected stretch > 0, got {stretch}; 1 scales coordinates to [-1, 1]")
-        self.lower, self.upper = tuple(map(float, lower)), tuple(map(float, upper))
-        self.periodic = tuple(bool(p) for p in periodic)
+        self.lower, self.upper = tuple(map(float, domain.lower)), tuple(map(float, domain.upper))
+        self.periodic = tuple(bool(p) for p in domain.periodic)
         self.harmonics, self.stretch = harmonics, float(stretch)
         size = sum(2 * harmonics if p else 1 for p in self.periodic)
-        self.register_buffer("random", random_scale * torch.randn(random_features, size) if random_features else None)
-        self.size = 2 * random_features or size
+        matrix = random.scale * torch.randn(random.features, size) if random.features else None
+        self.register_buffer("random", matrix)
+        self.size = 2 * random.features or size
 
     def axis(self, coordinate: Any, axis: int) -> Any:
         """Features of one coordinate, "point 1"."""
@@ -124,30 +152,25 @@ class CoordinateNet(nn.Module, ABC):
     Every coordinate net has these arguments, followed by options of its own.
 
     Args:
-        lower, upper: ends of each coordinate, time last.
-        periodic: which coordinates are periodic (exactly, by construction).
+        domain: box of the points.
         out_channels: fields.
         width: features of a layer.
         depth: hidden layers, or blocks.
         activation: tanh, sin or gelu.
-        harmonics, random_features, random_scale, stretch: arguments of `Embedding`.
-        factorised: random weight factorisation of every layer.
+        harmonics, stretch: arguments of `Embedding`.
+        random: random features and factorised weights; none if None.
     """
 
     def __init__(
         self,
-        lower: Sequence[float],
-        upper: Sequence[float],
-        periodic: Sequence[bool],
+        domain: Domain,
         out_channels: int,
         width: int = 30,
         depth: int = 3,
         activation: str = "tanh",
         harmonics: int = 1,
-        random_features: int = 0,
-        random_scale: float = 1.0,
-        factorised: bool = False,
         stretch: float = 1.0,
+        random: RandomParts | None = None,
     ):
         super().__init__()
         if activation not in ACTIVATIONS:
@@ -156,10 +179,11 @@ class CoordinateNet(nn.Module, ABC):
             )
         if width < 1 or depth < 1:
             raise ValueError(f"expected width >= 1 and depth >= 1, got {width} and {depth}; set positive numbers")
-        self.embedding = Embedding(lower, upper, periodic, harmonics, random_features, random_scale, stretch)
+        random = random or RandomParts()
+        self.embedding = Embedding(domain, harmonics, stretch, random)
         self.activation = ACTIVATIONS[activation]
         self.out_channels = out_channels
-        self.width, self.depth, self.factorised = width, depth, factorised
+        self.width, self.depth, self.factorised = width, depth, random.factorised
         self.build()
 
     @abstractmethod

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from pdekit.nets.branch import PerceptronBranch
 from pdekit.nets.condition import Condition
-from pdekit.nets.coordinate import Embedding
+from pdekit.nets.coordinate import Domain, Embedding
 from pdekit.nets.interpolation import interpolate
 from pdekit.nets.operator_net import OperatorNet, stack_of_layers
 
@@ -76,8 +76,8 @@ class DeepONet(OperatorNet):
         self.n_products = trunk.n_products
         features = out_channels * trunk.n_products
         self.branch = branch(self.shape, in_channels, n_conditions, self.layout, features)
-        n_coordinates = len(self.periodic)
-        self.embedding = Embedding((0.0,) * n_coordinates, (1.0,) * n_coordinates, self.periodic, trunk.harmonics)
+        n = len(self.periodic)
+        self.embedding = Embedding(Domain((0.0,) * n, (1.0,) * n, self.periodic), trunk.harmonics)
         self.trunk = stack_of_layers([self.embedding.size, *[trunk.width] * trunk.depth, features])
         self.bias = nn.Parameter(torch.zeros(out_channels))
 

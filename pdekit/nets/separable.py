@@ -27,7 +27,7 @@ class Separable(CoordinateNet):
 
     def build(self) -> None:
         if self.embedding.random is not None:
-            raise ValueError("expected no random features, which mix the coordinates; set random_features=0")
+            raise ValueError("expected no random features, which mix the coordinates; leave random.features out")
         self.bodies = nn.ModuleList()
         for periodic in self.embedding.periodic:
             sizes = [2 * self.embedding.harmonics if periodic else 1] + [self.width] * self.depth

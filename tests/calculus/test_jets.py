@@ -15,6 +15,7 @@ from pdekit.calculus.faa_di_bruno import below, binomial, closure, partitions
 from pdekit.calculus.jets import Jet
 from pdekit.calculus.pointwise import Exp, Gelu, Power, Sin, Tanh
 from pdekit.calculus.taylor import Taylor, TaylorField, jet_derivatives, required
+from pdekit.nets.coordinate import Domain, RandomParts
 from pdekit.nets.mlp import MLP
 from pdekit.nets.modified_mlp import ModifiedMLP
 from pdekit.nets.pirate_net import PirateNet
@@ -49,9 +50,8 @@ def assert_same(found, expected):
 
 def random_net(kind: type, ndim: int, out_channels: int, **options) -> torch.nn.Module:
     """A net with every parameter random, so that nothing vanishes by its start."""
-    net = kind(
-        (-1.0,) * ndim + (0.0,), (1.0,) * (ndim + 1), (True,) * ndim + (False,), out_channels, **options
-    ).double()
+    domain = Domain((-1.0,) * ndim + (0.0,), (1.0,) * (ndim + 1), (True,) * ndim + (False,))
+    net = kind(domain, out_channels, **options).double()
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
@@ -101,9 +101,9 @@ def test_nets_carry_all_derivatives_to_fourth_order(kind, activation):
         assert_same(jet.derivative(index), nested(net, points, index))
 
 
-@pytest.mark.parametrize("options", [{"random_features": 4}, {"factorised": True}])
-def test_embeddings_and_factorised_weights_carry_derivatives(options):
-    net = random_net(ModifiedMLP, 2, 1, width=5, depth=2, **options)
+@pytest.mark.parametrize("random", [RandomParts(features=4), RandomParts(factorised=True)])
+def test_embeddings_and_factorised_weights_carry_derivatives(random):
+    net = random_net(ModifiedMLP, 2, 1, width=5, depth=2, random=random)
     points, wanted = scattered(4, 3).requires_grad_(), closure([(1, 2, 0), (2, 1, 1)])
     jet = net(Jet.of_points(points.detach(), wanted))
     for index in wanted:

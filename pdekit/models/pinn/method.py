@@ -44,7 +44,7 @@ class PINN(Surrogate):
 
     Args:
         problem: with an equation and an instance (`instance=published` on the command line), without varying params.
-        net: factory of a coordinate net, called with lower, upper, periodic and out_channels.
+        net: factory of a coordinate net, called with domain and out_channels.
         form: form of the solution in terms of the net.
         collocation: points at which the equation is imposed.
         weighting: weighting of the terms of the loss and of the points.

@@ -18,6 +18,7 @@ from pdekit.models.pinn.ansatz import Ansatz
 from pdekit.models.pinn.causality import windows
 from pdekit.models.pinn.conditions import SideCondition, Walls, allowed_mismatch, initial_values
 from pdekit.models.pinn.form import Form
+from pdekit.nets.coordinate import Domain
 from pdekit.pdes.base import PDE
 from pdekit.pdes.initial_states import interpolated, sampled
 
@@ -64,9 +65,7 @@ class Solution(nn.Module):
         periodic = [layout == "periodic" for layout in grid.layout] + [False]
         self.nets = nn.ModuleList(
             net(
-                lower=[*self.lower, first],
-                upper=[*self.upper, self.end(window)],
-                periodic=periodic,
+                domain=Domain([*self.lower, first], [*self.upper, self.end(window)], periodic),
                 out_channels=n + len(self.auxiliary),
             )
             for window, (first, _) in enumerate(self.spans)
