@@ -13,6 +13,7 @@ from pdekit.data.assembly import batches_of
 from pdekit.data.description import Description, described
 from pdekit.data.loading import Loading
 from pdekit.data.module import SPLITS, DataModule
+from pdekit.data.texts import with_texts
 from pdekit.data.writer import check_batch, write_split
 from pdekit.fields import Problem, Trajectory
 
@@ -80,7 +81,7 @@ def from_arrays(
         name: name of the dataset.
         loading: batch sizes, workers, seed.
         options: parts of a `Description` by name, in place of those of ``about``: dt, extent, fields, layout, origin,
-            boundary, coeffs, params, forcing, mask, pde.
+            boundary, coeffs, params, forcing, mask, pde, text.
 
     Values in float64 become float32 where this changes no channel by more than 1e-5 of its deviation. Others stay in
     float64, in memory and on disk, until the normaliser has subtracted the mean.
@@ -95,7 +96,8 @@ def from_arrays(
     ((16,), 28, 4)
     """
     given = {split: part for split, part in zip(SPLITS, (train, valid, test), strict=True) if part is not None}
-    batches = batches_of(given, described(about, options))
+    description = described(about, options)
+    batches = with_texts(batches_of(given, description), description.text)
     if "valid" not in batches:
         batches["train"], batches["valid"] = _split_off(*batches["train"])
     if "test" not in batches:

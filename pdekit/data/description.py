@@ -32,6 +32,8 @@ class Description:
         params: scalars: for each split, arrays "sample" by name. By name alone if only train is given.
         mask: 1 where a field exists: "*space", "sample *space" or "sample channel *space"; by split if they differ.
         pde: the equation, for residuals and solver baselines.
+        text: captions: for each split, one for each sample; by themselves if only train is given. Or a function that is
+            called with the problem, the values of the params by name and the first frame, "channel *space".
     """
 
     dt: float | None = None
@@ -45,6 +47,7 @@ class Description:
     forcing: Mapping[str, Any] | None = None
     mask: Any = None
     pde: Any = None
+    text: Any = None
 
 
 def described(about: Description | None, options: Mapping[str, Any]) -> Description:

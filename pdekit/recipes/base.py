@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from pdekit.boundaries import Ends
+from pdekit.captions.caption import LEVELS, MIXED, VERSION, captions_of
 from pdekit.data.writer import check_batch
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.plain import to_plain, versions
@@ -35,7 +36,8 @@ class BaseRecipe(ABC):
         grid: grid of the stored frames; nominal where a length varies.
         n_trajectories: trajectories of each split (train, valid, test); a steady sample is a trajectory of one frame.
         boundary: (lower, upper) condition of each axis; that of the grid's layout if None.
-        text: whether to store the equation's caption of each trajectory.
+        text: the level of detail of the captions that are stored (`pdekit.captions.LEVELS`), true for a level of each
+            trajectory's own, false for none.
         seed: seed of all random numbers; each trajectory has its own, keyed by (seed, split, number).
         chunk: trajectories that are made together, and that are lost when a run is interrupted.
 
@@ -47,7 +49,7 @@ class BaseRecipe(ABC):
     grid: Grid
     n_trajectories: Mapping[str, int]
     boundary: Sequence[Ends] | None = None
-    text: bool = False
+    text: bool | str = False
     seed: int = 0
     chunk: int = 32
 
@@ -56,6 +58,10 @@ class BaseRecipe(ABC):
 
     def __post_init__(self):
         check_counts("n_trajectories", self.n_trajectories)
+        if not isinstance(self.text, bool) and self.text not in LEVELS:
+            raise ValueError(
+                f"expected text to be true, false or one of {LEVELS}, got {self.text!r}; correct the recipe"
+            )
         if self.chunk < 1:
             raise ValueError(f"expected chunk >= 1, got {self.chunk}; correct the recipe")
 
@@ -71,7 +77,7 @@ class BaseRecipe(ABC):
     def problem(self, split: str) -> Problem:
         """The description of the data of a split."""
         problem = self.simulator.problem(self.grid, self.frames_of(split))
-        return dataclasses.replace(problem, boundary=self.boundary or (), has_text=self.text)
+        return dataclasses.replace(problem, boundary=self.boundary or (), has_text=bool(self.text))
 
     def draw(self, split: str, number: int) -> Draw:
         """The random inputs of one trajectory: the same whatever else is generated, where and when."""
@@ -110,7 +116,10 @@ class BaseRecipe(ABC):
         _check_finite(u, t, named, simulator.remedy)
         if coeffs is not None:
             _check_finite(coeffs[:, None], t[:, :1], named, simulator.remedy)
-        text = tuple(simulator.pde.describe(one.params) for one in draws) if self.text else None
+        text = None
+        if self.text:
+            keys = [(self.seed, SPLITS.index(split), number) for number in numbers]
+            text = captions_of(problem, params, u[:, 0], keys, MIXED if self.text is True else self.text)
         batch = Trajectory(
             u=u.float(),
             t=t,
@@ -143,7 +152,8 @@ class BaseRecipe(ABC):
 
     def versions(self) -> dict[str, int]:
         """Versions of all that the data depend on."""
-        return versions(self)
+        found = versions(self)
+        return found | {"pdekit.captions": VERSION} if self.text else found
 
     @property
     def hash(self) -> str:

@@ -146,7 +146,7 @@ def test_varying_box_step_and_velocity_enter_the_solution():
     made = recipe(
         pde=Advection(),
         params={"velocity_x": Uniform(0.5, 1.5), "length_x": Uniform(5.0, 7.0), "dt": Uniform(0.1, 0.2)},
-        text=True,
+        text="full",
     )
     batch = made.simulate("test", [0, 1, 2])
     for i, (velocity, length, dt) in enumerate(batch.params.tolist()):
