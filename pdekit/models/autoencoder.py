@@ -93,7 +93,7 @@ class Autoencoder(Surrogate):
             z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
             divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
         u = self.decode(z, inner.u.shape[1])
-        error = mean_square(u - inner.u, None if batch.mask is None else inner.mask[:, None])
+        error = mean_square(u - inner.u, None if inner.mask is None else inner.mask[:, None])
         numbers = {"error": error.detach()}
         loss = error + self.kl * divergence
         if self.kl:

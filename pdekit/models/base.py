@@ -233,9 +233,9 @@ class Stepper(Surrogate):
 
 def time_steps(problem: Problem, given: Trajectory) -> Float[Tensor, "batch"]:
     """The time step of each trajectory: the param ``dt`` where it varies, else the problem's."""
-    if "dt" in problem.params:
+    if "dt" in problem.params and given.params is not None:
         return given.params[:, problem.params.index("dt")].double()
-    return torch.full((len(given),), float(problem.dt), dtype=torch.float64, device=given.u.device)
+    return torch.full((len(given),), problem.step, dtype=torch.float64, device=given.u.device)
 
 
 def steps_to(

@@ -194,7 +194,7 @@ class BoundaryValues(Constraint):
             chosen = torch.zeros(self.problem.n_channels, dtype=torch.bool, device=u.device)
             chosen[channels] = True
             wanted = value
-            if isinstance(value, int):
+            if isinstance(value, int) and given.coeffs is not None:
                 wanted = given.coeffs[:, None, value : value + 1].to(u)
             where = chosen.reshape(-1, *(1,) * self.problem.ndim) & at_end
             u = torch.where(where, torch.as_tensor(wanted, dtype=u.dtype, device=u.device), u)
@@ -258,11 +258,11 @@ def linear_invariants(problem: Problem) -> Tensor:
     probe, volume = probe.reshape(size), problem.grid.weights().sum()
     origin = torch.zeros(size, dtype=torch.float64, requires_grad=True)
     with torch.enable_grad():
-        values = problem.pde.invariants(origin, problem.grid)
+        values = problem.pde.invariants(origin, problem.box)
         slopes = {
             name: torch.autograd.grad(value.sum(), origin, retain_graph=True)[0] for name, value in values.items()
         }
-    for name, at_probe in problem.pde.invariants(probe, problem.grid).items():
+    for name, at_probe in problem.pde.invariants(probe, problem.box).items():
         # an integral of second degree has no slope at zero, or does not agree with it at the probe
         predicted = (slopes[name] * probe).sum()
         size_of = slopes[name].abs().sum()

@@ -126,7 +126,7 @@ def forcing_of(given: Trajectory, n_frames: int) -> Float[Tensor, "batch forced 
         ValueError: if there are fewer.
     """
     found = 0 if given.forcing is None else given.forcing.shape[1]
-    if found < n_frames:
+    if given.forcing is None or found < n_frames:
         raise ValueError(
             f"expected the forcing of {n_frames} frames, from the first frame of the history to the last one that is "
             f"forecast, got {found}; give Trajectory.forcing for all of them"

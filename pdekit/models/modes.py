@@ -58,7 +58,7 @@ def choose_modes(
     >>> choose_modes(Problem(Grid((16,), (1.0,)), (Field("u"),)))
     (5,)
     """
-    return supported(problem.grid, None if batches is None else waves_held(problem, batches), padding)
+    return supported(problem.box, None if batches is None else waves_held(problem, batches), padding)
 
 
 def supported(grid: Grid, waves: Sequence[float] | None, padding: float) -> tuple[int, ...]:
@@ -164,7 +164,7 @@ def with_modes(
     waves = None if batches is None else waves_held(problem, batches)
 
     def chosen(modes: Any, padding: float) -> Any:
-        return list(supported(problem.grid, waves, padding)) if modes == AUTO else modes
+        return list(supported(problem.box, waves, padding)) if modes == AUTO else modes
 
     return _changed(config, chosen)
 

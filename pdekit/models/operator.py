@@ -84,7 +84,7 @@ class Operator(Surrogate):
         self.history, self.n_points, self.shifts = history, n_points, shifts
         self.channels = InputChannels(problem, history, problem.n_frames)
         self.sensors = problem.grid.resized(sensors or problem.grid.shape)
-        self.span = 0.0 if problem.steady else (problem.n_frames - history) * problem.dt
+        self.span = 0.0 if problem.steady else (problem.n_frames - history) * problem.step
         self.normaliser = Normaliser(problem)
         self.net = net(
             shape=self.sensors.shape,
@@ -112,7 +112,7 @@ class Operator(Surrogate):
                 u = self.normaliser.encode(u.to(like.device)).to(like)
                 outputs.append(u if mask is None else torch.where(mask[:, None] > 0, u, 0.0))
             target = torch.cat(outputs).movedim(1, -1)  # sample channel *space time
-            axes = [*_unit_axes(self.problem.grid)]
+            axes = [*_unit_axes(self.problem.box)]
             if self.problem.steady:
                 target = target[..., 0]
             else:
@@ -120,7 +120,7 @@ class Operator(Surrogate):
             self.net.calibrate(target, axes)
 
     def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        batch = shifted(batch, self.problem.grid) if self.shifts and self.training else batch
+        batch = shifted(batch, self.problem.box) if self.shifts and self.training else batch
         known, condition = self.inputs(batch)
         target = self.normaliser.encode(batch.u[:, self.history :].to(known.device)).to(known)
         grid = self.problem.grid.resized(batch.u.shape[3:])
@@ -217,7 +217,7 @@ def check_shifts(problem: Problem) -> None:
     if "periodic" not in problem.grid.layout:
         raise ValueError("expected a periodic axis for shifts=true, got bounded ones only; set model.shifts=false")
     pde = problem.pde
-    if isinstance(pde, SemilinearPDE) and pde.source(Fourier(problem.grid)) is not None:
+    if isinstance(pde, SemilinearPDE) and pde.source(Fourier(problem.box)) is not None:
         raise ValueError(
             f"expected an equation that is the same everywhere for shifts=true, got {type(pde).__name__} with a source "
             "in space; set model.shifts=false"

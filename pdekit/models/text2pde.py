@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -113,7 +114,8 @@ class Text2PDE(Surrogate):
 
     def calibrate(self, batches: Iterable[Trajectory]) -> None:
         """Measure the latent values of the trained autoencoder, and learn the words of the captions."""
-        moments, captions = Moments(len(self.latent_mean)), []
+        moments = Moments(len(self.latent_mean))
+        captions: list[str] = []
         with torch.no_grad():
             for batch in batches:
                 moments.add(self.autoencoder.encode(normalised(batch, self.autoencoder.normaliser).u))
@@ -124,7 +126,7 @@ class Text2PDE(Surrogate):
         if self.text is not None:
             self.text.vocabulary.learn(captions)
 
-    def with_generation(self, **changes: object) -> Text2PDE:
+    def with_generation(self, **changes: Any) -> Text2PDE:
         """Return the same model with other settings of `Generation`; the two share their weights."""
         other = copy.copy(self)
         other.generation = dataclasses.replace(self.generation, **changes)

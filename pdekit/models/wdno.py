@@ -97,9 +97,9 @@ class WDNO(Surrogate):
         self.sampler = sampler or Exponential("clean", 2)
         self.normaliser = Normaliser(problem)
         self.channels = InputChannels(dataclasses.replace(problem, forcing=()), history, 0)
-        self.frames = Bands(problem.grid, wavelet, problem.n_channels, in_time=not problem.steady)
-        self.known = Bands(problem.grid, wavelet, self.channels.count, in_time=False)
-        self.forcing = Bands(problem.grid, wavelet, len(problem.forcing), in_time=not problem.steady)
+        self.frames = Bands(problem.box, wavelet, problem.n_channels, in_time=not problem.steady)
+        self.known = Bands(problem.box, wavelet, self.channels.count, in_time=False)
+        self.forcing = Bands(problem.box, wavelet, len(problem.forcing), in_time=not problem.steady)
         self.net = net(
             layout=self.frames.layout,
             in_channels=self.frames.n_channels + self.known.n_channels + self.forcing.n_channels,
@@ -120,7 +120,8 @@ class WDNO(Surrogate):
         self.frames.calibrate(batch.u[:, self.history :] for batch in inner)
         self.known.calibrate(self.channels.assembled(batch.u[:, : self.history], batch)[:, None] for batch in inner)
         if self.problem.forcing:
-            self.forcing.calibrate(batch.forcing[:, self.history :] for batch in inner)
+            forcings = [batch.forcing for batch in inner if batch.forcing is not None]
+            self.forcing.calibrate(forcing[:, self.history :] for forcing in forcings)
 
     def context(self, frames: Tensor, given: Trajectory) -> Float[Tensor, "batch channel *coarse"]:
         """Return the clean channels next to z: spatial bands of what is known, at each time, and bands of the forcing.

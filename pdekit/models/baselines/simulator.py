@@ -154,7 +154,7 @@ class SimulatorBaseline(Surrogate):
         problem = self.problem
         try:
             draws = [self.draw(number)]
-            return collected(self.simulator.march(draws, problem.grid, self.refinement), problem.n_frames)[0][0]
+            return collected(self.simulator.march(draws, problem.box, self.refinement), problem.n_frames)[0][0]
         except ValueError:
             shape = (problem.n_frames, problem.n_channels, *problem.grid.shape)
             return torch.full(shape, torch.nan, dtype=torch.float64)

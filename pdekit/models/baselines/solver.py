@@ -22,17 +22,18 @@ def stepping_for(problem: Problem, order: int = 4) -> Stepping:
     Raises:
         ValueError: if the problem has no equation, or one that these solvers do not integrate.
     """
-    if problem.pde is None:
+    pde = problem.pde
+    if pde is None:
         raise ValueError("expected a problem with an equation, found none; the solver baseline is not defined for it")
-    law = isinstance(problem.pde, ConservationLaw)
-    known = law or isinstance(problem.pde, SemilinearPDE)
-    if not known or not isinstance(problem.grid, Grid) or not problem.grid.periodic or problem.dt is None:
+    periodic = isinstance(problem.grid, Grid) and problem.grid.periodic
+    if not isinstance(pde, (ConservationLaw, SemilinearPDE)) or not periodic or problem.dt is None:
         raise ValueError(
             f"expected a semilinear equation or a conservation law on a periodic grid, found "
-            f"{type(problem.pde).__name__} on {problem.grid}; the solver baseline is not defined for it"
+            f"{type(pde).__name__} on {problem.grid}; the solver baseline is not defined for it"
         )
+    law = isinstance(pde, ConservationLaw)
     solver = partial(finite_volume, order=min(order, 3)) if law else partial(etdrk, order=order)
-    return Stepping(pde=problem.pde, solver=solver, dt=problem.dt, params=dict.fromkeys(problem.params))
+    return Stepping(pde=pde, solver=solver, dt=problem.dt, params=dict.fromkeys(problem.params))
 
 
 class Solver(SimulatorBaseline):
@@ -72,4 +73,4 @@ class Solver(SimulatorBaseline):
             params=simulator.params,
             dtype=precision,
         )
-        super().__init__(problem, simulator, Refinement(time=1.0 if dt is None else problem.dt / dt))
+        super().__init__(problem, simulator, Refinement(time=1.0 if dt is None else problem.step / dt))

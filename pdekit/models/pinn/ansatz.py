@@ -54,7 +54,7 @@ class Ansatz:
         self.start, self.span = span[0], span[1] - span[0]
         self.hard, self.decay, self.kept = form.initial == "hard", form.decay, tuple(kept)
         self.carried = None
-        if form.initial == "carried":
+        if form.initial == "carried" and pde is not None:
             self.carried = Carried(state, pde, grid, self.start, self.decay / self.span)
 
     def known(self, points: Any) -> tuple[Any, Any]:

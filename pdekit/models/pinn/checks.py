@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.fields import Grid, InitialState, Problem, Trajectory
 from pdekit.models.pinn.form import Form
 from pdekit.models.pinn.inverse import Inverse
 from pdekit.models.pinn.plan import SecondOrder
@@ -31,6 +31,13 @@ def check_one_instance(problem: Problem) -> None:
             f"expected one instance (an initial state as a function, fixed parameters), found {found}; "
             "choose one with instance=published, instance=smooth or instance=sample:0"
         )
+
+
+def parts_of(problem: Problem) -> tuple[PDE, InitialState]:
+    """Return the equation and the initial state of one instance; refuse other problems as `check_one_instance`."""
+    check_one_instance(problem)
+    assert isinstance(problem.pde, PDE) and problem.instance is not None
+    return problem.pde, problem.instance
 
 
 def check_options(form: Form, second: SecondOrder, inverse: Inverse | None, asked: bool) -> None:
@@ -75,7 +82,7 @@ def check_given(problem: Problem, last: float, given: Trajectory, t: Float[Tenso
         )
     at_start = given.t[:, -1].abs() <= 1e-6 * last
     if bool(at_start.any()):
-        start = sampled(problem.instance, problem.grid).to(given.u.device)
+        start = sampled(parts_of(problem)[1], problem.box).to(given.u.device)
         error = (given.u[at_start, -1].double() - start).flatten(1).norm(dim=1) / start.norm()
         if bool((error > MISMATCH).any()):
             raise ValueError(

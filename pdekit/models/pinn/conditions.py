@@ -11,15 +11,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pdekit.boundaries import Boundary, Dirichlet, Neumann, Periodic, Robin, Wall
+from pdekit.boundaries import Dirichlet, Neumann, Periodic, Robin, Wall
 from pdekit.calculus.base import Calculus
 from pdekit.fields import Problem
+from pdekit.models.pinn.checks import parts_of
 from pdekit.pdes.initial_states import sampled
 
 MISMATCH = 1e-3  # share of the largest initial value by which the initial state may differ from a Dirichlet value
 LETTERS = "xyz"
 SAMPLES = 101  # times at which the size of a signal is looked for
-COEFFICIENTS: dict[type[Boundary], Callable[[Any], tuple[float, float]]] = {
+COEFFICIENTS: dict[type, Callable[[Any], tuple[float, float]]] = {
     Dirichlet: lambda end: (1.0, 0.0),
     Neumann: lambda end: (0.0, 1.0),
     Robin: lambda end: (end.alpha, end.beta),
@@ -116,10 +117,11 @@ def walls_of(problem: Problem) -> Walls:
 
 def _condition(problem: Problem, axis: int, side: int) -> SideCondition | None:
     """Return what the loss asks for on one side; None where fields keep their initial values."""
-    end = problem.boundary[axis][side]
+    end = problem.sides[axis][side]
     if end == Wall():
         return None
-    if type(end) not in COEFFICIENTS or isinstance(end.given, str):
+    value = end.given
+    if type(end) not in COEFFICIENTS or value is None or isinstance(value, str):
         raise ValueError(
             "expected a boundary among dirichlet, neumann and robin, with a number or a signal in time, and wall on "
             f"the axis {problem.grid.axes[axis]}, got '{end}'; a PINN supports no other: use a periodic grid, or "
@@ -128,7 +130,7 @@ def _condition(problem: Problem, axis: int, side: int) -> SideCondition | None:
     if isinstance(end, Dirichlet) and isinstance(end.value, float):
         _check_value(problem, axis, side, end.value)
         return None
-    return SideCondition(axis, side, *COEFFICIENTS[type(end)](end), end.given)
+    return SideCondition(axis, side, *COEFFICIENTS[type(end)](end), value)
 
 
 def _check_value(problem: Problem, axis: int, side: int, value: float) -> None:
@@ -144,10 +146,10 @@ def _check_value(problem: Problem, axis: int, side: int, value: float) -> None:
 
 def allowed_mismatch(problem: Problem) -> float:
     """Return the difference from a Dirichlet value that counts as rounding of the initial state."""
-    return MISMATCH * float(sampled(problem.instance, problem.grid).abs().max())
+    return MISMATCH * float(sampled(parts_of(problem)[1], problem.box).abs().max())
 
 
 def initial_values(problem: Problem, axis: int, side: int) -> Float[Tensor, "channel *points"]:
     """Return the initial state at the points of one side."""
-    walled = dataclasses.replace(problem.grid, layout=("nodes",) * problem.ndim)
-    return sampled(problem.instance, walled).select(1 + axis, -side)
+    walled = dataclasses.replace(problem.box, layout=("nodes",) * problem.ndim)
+    return sampled(parts_of(problem)[1], walled).select(1 + axis, -side)

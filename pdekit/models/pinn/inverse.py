@@ -100,6 +100,8 @@ class Unknowns(nn.Module):
     def __init__(self, inverse: Inverse, problem: Problem):
         super().__init__()
         pde, n_fields = problem.pde, problem.n_channels
+        if not isinstance(pde, PDE):
+            raise ValueError("expected a problem with an equation for unknown parameters, got none; add its pde")
         known = [item.name for item in dataclasses.fields(pde) if isinstance(getattr(pde, item.name), (int, float))]
         wrong = sorted(set(inverse.start) - set(known))
         if wrong:
@@ -115,6 +117,9 @@ class Unknowns(nn.Module):
         )
         self.stated = inverse.deviations(problem)
         n = inverse.n_observations
+        self.places: Tensor
+        self.observed: Tensor
+        self.size: Tensor
         self.register_buffer("places", torch.zeros(n, problem.ndim + 1))
         self.register_buffer("observed", torch.zeros(n, n_fields))
         self.register_buffer("size", torch.ones(n_fields))

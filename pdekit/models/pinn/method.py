@@ -16,7 +16,7 @@ from pdekit.fields import Problem, Trajectory
 from pdekit.measurements import Measurements
 from pdekit.models.base import Surrogate
 from pdekit.models.pinn.balancing import gradient_norm_weights
-from pdekit.models.pinn.checks import check_given, check_one_instance, check_options
+from pdekit.models.pinn.checks import check_given, check_one_instance, check_options, parts_of
 from pdekit.models.pinn.cloud import Cloud
 from pdekit.models.pinn.collocation import Collocation
 from pdekit.models.pinn.conditions import walls_of
@@ -102,7 +102,7 @@ class PINN(Surrogate):
     @property
     def pde(self) -> PDE:
         """The equation, with the present values of its unknown parameters."""
-        return self.problem.pde if self.unknowns is None else self.unknowns.equation()
+        return parts_of(self.problem)[0] if self.unknowns is None else self.unknowns.equation()
 
     def squares(self, points: Tensor, window: int, known: Known | None = None) -> Float[Tensor, "term point"]:
         """Squared residuals of the equation and of each auxiliary one, summed over channels."""

@@ -16,6 +16,7 @@ from pdekit.calculus.taylor import Taylor, jet_derivatives, required
 from pdekit.fields import Problem
 from pdekit.models.pinn.ansatz import Ansatz
 from pdekit.models.pinn.causality import windows
+from pdekit.models.pinn.checks import parts_of
 from pdekit.models.pinn.conditions import SideCondition, Walls, allowed_mismatch, initial_values
 from pdekit.models.pinn.form import Form
 from pdekit.nets.coordinate import Domain
@@ -57,9 +58,10 @@ class Solution(nn.Module):
         super().__init__()
         check_form(form, walls, problem)
         self.problem, self.form, self.walls = problem, form, walls
-        grid, ndim, n = problem.grid, problem.ndim, problem.n_channels
-        self.auxiliary = problem.pde.auxiliary
-        self.spans = windows(0.0, problem.dt * (problem.n_frames - 1), form.n_windows)
+        grid, ndim, n = problem.box, problem.ndim, problem.n_channels
+        pde, instance = parts_of(problem)
+        self.auxiliary = pde.auxiliary
+        self.spans = windows(0.0, problem.step * (problem.n_frames - 1), form.n_windows)
         self.lower = [float(origin) for origin in grid.origin]
         self.upper = [float(o) + float(length) for o, length in zip(grid.origin, grid.extent, strict=True)]
         periodic = [layout == "periodic" for layout in grid.layout] + [False]
@@ -70,7 +72,7 @@ class Solution(nn.Module):
             )
             for window, (first, _) in enumerate(self.spans)
         )
-        start = sampled(problem.instance, grid)
+        start = sampled(instance, grid)
         largest = start.abs().amax(dim=tuple(range(1, ndim + 1)))
         for condition in walls.asked:
             made = condition.field_size(float(grid.extent[condition.axis]), self.spans[-1][1])
@@ -100,11 +102,9 @@ class Solution(nn.Module):
     def ansatz(self, window: int) -> Ansatz:
         """Return the form in which the outputs of a window's net become fields."""
         if window not in self._ansatz:
-            grid = self.problem.grid
-            state = self.problem.instance if window == 0 else interpolated(self.starts[window].cpu(), grid)
-            self._ansatz[window] = Ansatz(
-                state, grid, self.spans[window], self.scale, self.form, self.walls.kept, self.problem.pde
-            )
+            grid, (pde, instance) = self.problem.box, parts_of(self.problem)
+            state = instance if window == 0 else interpolated(self.starts[window].cpu(), grid)
+            self._ansatz[window] = Ansatz(state, grid, self.spans[window], self.scale, self.form, self.walls.kept, pde)
         return self._ansatz[window]
 
     def known(self, points: Tensor, window: int, columns: Sequence[Tensor] = ()) -> Known | None:
