@@ -36,6 +36,7 @@ from pdekit.models.base import Surrogate
 from pdekit.models.constrained import Constrained
 from pdekit.models.construction import configuration
 from pdekit.models.modes import with_modes
+from pdekit.models.prompts import Prompt, sample_prompt
 from pdekit.models.resolution import at_resolution
 from pdekit.models.weights import fill
 from pdekit.pdes.base import PDE
@@ -128,6 +129,19 @@ class Run:
         if given.mask is not None:
             u = torch.where(given.mask[:, None] > 0, u, torch.nan)
         return to_dataset(u, wanted, model.problem, ("member", "sample"))
+
+    def sample(self, prompt: Prompt) -> xr.Dataset:
+        """Generate trajectories that follow a prompt: ``run.sample(Prompt("two plumes rise", seed=1, members=4))``.
+
+        Returns:
+            One variable for each field with the dimensions (member, time, x, y, z as far as they exist).
+
+        Raises:
+            ValueError: if the model does not generate from text or parameters alone, or was not trained for the prompt.
+        """
+        u, t = sample_prompt(self.model, prompt)
+        words = prompt.text or ", ".join(f"{name} {value:g}" for name, value in prompt.params.items())
+        return to_dataset(u, t, self.problem, ("member",)).assign_attrs(prompt=words, seed=prompt.seed)
 
     def _given(
         self, u0: Any, params: Mapping[str, Any], coeffs: Mapping[str, Any], mask: Any, forcing: Mapping[str, Any]

@@ -27,7 +27,7 @@ from tests.source_tree import (
     top_names,
 )
 
-ENTRY_POINTS = {"train", "generate", "evaluate", "compare", "inspect", "convert"}
+ENTRY_POINTS = {"train", "generate", "evaluate", "compare", "inspect", "convert", "sample"}
 COMMAND_LINE = ENTRY_POINTS | {"cli", "__main__"}  # what the entry points share
 
 # what the files of each layer may import of pdekit, next to their own layer
@@ -77,6 +77,7 @@ LAYERS = {
         "evaluation",
         "training",
         "runs",
+        "report",
     }
     | {"plain"},
     "simulate": {"given", "data", "recipes", "cases", "labelled", "plain"} | EQUATIONS,

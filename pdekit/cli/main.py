@@ -12,6 +12,7 @@ COMMANDS = {
     "generate": "generate a dataset",
     "evaluate": "evaluate a trained run over any horizon, on other data or grids",
     "compare": "compare evaluated runs in one table and report",
+    "sample": "generate trajectories from a prompt with a trained model",
     "inspect": "describe a file or folder of data, and the command line that trains on it",
     "convert": "write published files to pdekit's own store",
 }

@@ -61,7 +61,7 @@ class Generation:
         form, k = FORMS[self.path], self.levels.random(len(clean))
         shape = (-1,) + (1,) * (clean.ndim - 1)
         signal, sigma = (part.to(clean).reshape(shape) for part in (form[0].signal(k), form[0].sigma(k)))
-        noise = torch.randn_like(clean)
+        noise = torch.randn_like(clean, memory_format=torch.contiguous_format)
         wanted = form[1].output(clean, noise, signal, sigma)
         return (net(signal * clean + sigma * noise, self.levels.share(k).to(clean)) - wanted).square().mean()
 

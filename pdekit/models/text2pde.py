@@ -21,6 +21,7 @@ from pdekit.models.autoencoder import Autoencoder, check_trajectories
 from pdekit.models.base import TICKS, Surrogate, repeat, steps_to, time_steps
 from pdekit.models.generation import Generation
 from pdekit.models.inputs import InputChannels, normalised
+from pdekit.models.latent_cache import LatentCache
 from pdekit.models.noise import Noise
 from pdekit.models.normaliser import Moments
 from pdekit.models.stages import Stage, adam_stage
@@ -101,6 +102,7 @@ class Text2PDE(Surrogate):
             n_conditions=1,
             token_width=width,
         )
+        self._latents = LatentCache()
         self.register_buffer("latent_mean", torch.zeros(latent))
         self.register_buffer("latent_scale", torch.ones(latent))
 
@@ -121,6 +123,7 @@ class Text2PDE(Surrogate):
                 moments.add(self.autoencoder.encode(normalised(batch, self.autoencoder.normaliser).u))
                 captions += batch.text or ()
         scale = moments.variance.sqrt()
+        self._latents.clear()
         self.latent_mean.copy_(moments.mean)
         self.latent_scale.copy_(torch.where(scale > 0, scale, 1.0))
         if self.text is not None:
@@ -174,7 +177,7 @@ class Text2PDE(Surrogate):
     def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         inner = normalised(batch, self.autoencoder.normaliser)
         with torch.no_grad():
-            clean = self.encode(inner.u)
+            clean = self._latents.encoded(inner, self.encode) if self.training else self.encode(inner.u)
         tokens, mask = self.known(inner.u[:, : self.history], inner)
         kept = torch.rand(len(batch), device=mask.device) >= self.generation.dropout
         mask = mask & kept[:, None]

@@ -158,6 +158,25 @@ def test_the_autoencoder_rests_and_the_vocabulary_is_learnt():
     ]
 
 
+def test_training_trajectories_are_encoded_once():
+    problem = make_problem(has_text=True)
+    model, batch = made(problem).train(), captioned(problem)
+    calls, encode = [], model.autoencoder.encode
+    model.autoencoder.encode = lambda u: (calls.append(len(u)), encode(u))[1]
+    torch.manual_seed(0)
+    first = model.loss(batch)[0]
+    assert calls == [1, 1, 1] and len(model._latents) == 3
+    torch.manual_seed(0)
+    assert torch.equal(model.loss(batch)[0], first) and calls == [1, 1, 1]
+    torch.manual_seed(0)
+    assert not torch.equal(model.loss(dataclasses.replace(batch, u=batch.u + 0.1))[0], first) and len(calls) == 6
+    torch.manual_seed(0)
+    torch.testing.assert_close(model.eval().loss(batch)[0], first, rtol=1e-12, atol=0)
+    assert calls[6:] == [3]
+    model.calibrate([batch])
+    assert len(model._latents) == 0
+
+
 @pytest.mark.parametrize(
     ("options", "condition", "sentence"),
     [

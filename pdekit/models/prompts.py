@@ -1,0 +1,128 @@
+"""Samples of a generative model from a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pdekit.diffusion.samplers.base import Sampler
+from pdekit.fields import Trajectory
+from pdekit.models.base import Surrogate
+from pdekit.models.text2pde import Text2PDE
+
+MAX_CALLS = 10_000
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Request for samples.
+
+    Args:
+        text: of a model that is conditioned on text.
+        params: values by name, of a model that is conditioned on parameters.
+        members: how many samples.
+        seed: of the samples.
+        guidance: weight of the condition; None takes that of the model.
+        calls: calls of the net for one sample, without those of guidance; None takes those of the model.
+        anyway: whether to sample with words and values that the training did not have.
+
+    Raises:
+        ValueError: on members or calls below 1.
+    """
+
+    text: str | None = None
+    params: Mapping[str, float] = field(default_factory=dict)
+    members: int = 1
+    seed: int = 0
+    guidance: float | None = None
+    calls: int | None = None
+    anyway: bool = False
+
+    def __post_init__(self):
+        if self.members < 1 or not 1 <= (1 if self.calls is None else self.calls) <= MAX_CALLS:
+            raise ValueError(
+                f"expected members >= 1 and calls from 1 to {MAX_CALLS}, got {self.members} and {self.calls}; "
+                "correct them"
+            )
+
+
+def sample_prompt(
+    model: Surrogate, prompt: Prompt
+) -> tuple[Float[Tensor, "member time channel *space"], Float[Tensor, "time"]]:
+    """Return trajectories that follow a prompt, in physical units, and their times.
+
+    Raises:
+        ValueError: if the model does not generate from text or parameters alone, if either is missing, or if the prompt
+            has words or values that the training did not have (the message names the nearest ones).
+    """
+    model = _checked(model, prompt)
+    problem = model.problem
+    changes: dict[str, Any] = {}
+    if prompt.guidance is not None:
+        changes["guidance"] = prompt.guidance
+    if prompt.calls is not None:
+        n = levels_for(model.generation.sampler, prompt.calls)
+        changes["levels"] = type(model.generation.levels)(
+            n, model.generation.levels.k_min, model.generation.levels.k_max
+        )
+    t = torch.arange(problem.n_frames, dtype=torch.float64) * float(problem.dt)
+    values = [[float(prompt.params[name]) for name in problem.params]] if "params" in model.condition else None
+    given = Trajectory(
+        u=torch.zeros(1, 0, problem.n_channels, *problem.grid.shape),
+        t=torch.zeros(1, 0, dtype=torch.float64),
+        params=torch.tensor(values, dtype=torch.float64) if values else _absent(model),
+        text=None if prompt.text is None else (prompt.text,),
+        index=torch.zeros(1, dtype=torch.long),
+    )
+    generator = torch.Generator().manual_seed(prompt.seed)
+    u = model.with_generation(**changes).eval().forecast(given, t[None], prompt.members, generator)
+    return u[:, 0], t
+
+
+def levels_for(sampler: Sampler, calls: int) -> int:
+    """Return the most levels for which a sampler makes at most so many calls; at least 1.
+
+    >>> from pdekit.diffusion.samplers.heun import Heun
+    >>> levels_for(Heun(), 9)
+    5
+    """
+    return max([1, *(n for n in range(1, calls + 1) if sampler.calls(n) <= calls)])
+
+
+def _absent(model: Text2PDE) -> Tensor | None:
+    """Parameters of a model that does not look at them."""
+    n = len(model.problem.params)
+    return torch.zeros(1, n, dtype=torch.float64) if n else None
+
+
+def _checked(model: Surrogate, prompt: Prompt) -> Text2PDE:
+    """Return the model if it can answer the prompt."""
+    if not isinstance(model, Text2PDE) or model.history or model.field_tokens is not None:
+        kind = f"conditioned on {list(model.condition)}" if isinstance(model, Text2PDE) else type(model).__name__
+        raise ValueError(
+            "expected a model that generates from text or parameters alone, got one that is "
+            f"{kind}; train model=text2pde with model.condition=[text] or [params], or use run.forecast"
+        )
+    if ("text" in model.condition) != (prompt.text is not None):
+        wanted = "a prompt" if "text" in model.condition else "no prompt"
+        raise ValueError(
+            f"expected {wanted} for a model that is conditioned on {list(model.condition)}, got {prompt.text!r}; "
+            "correct prompt="
+        )
+    wanted = set(model.problem.params) if "params" in model.condition else set()
+    if wanted != set(prompt.params):
+        raise ValueError(
+            f"expected values of the parameters {sorted(wanted)}, got {sorted(prompt.params)}; give all of them"
+        )
+    remarks = model.text.vocabulary.remarks(prompt.text) if model.text is not None else []
+    if remarks and not prompt.anyway:
+        raise ValueError(
+            f"expected a prompt like the captions of the training, got one that is not: {'; '.join(remarks)}. "
+            "Change the prompt; anyway=true samples nevertheless"
+        )
+    return model

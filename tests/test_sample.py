@@ -1,0 +1,107 @@
+"""Samples from a prompt: what is written, what is the same for one seed, what is answered to a prompt beyond it."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+import xarray as xr
+from PIL import Image
+
+import pdekit
+from pdekit.diffusion.samplers.flow import FlowRungeKutta
+from pdekit.fields import Grid
+from pdekit.models.autoencoder import Autoencoder
+from pdekit.models.prompts import Prompt, levels_for
+from pdekit.models.text2pde import Text2PDE
+from pdekit.nets.grid_autoencoder import GridAutoencoder
+from pdekit.nets.text_encoder import TextEncoder
+from pdekit.nets.transformer import SpaceTimeTransformer, TransformerSize
+from pdekit.runs import Run, load, save_model
+from pdekit.sample import main
+from tests.models.small import make_problem
+from tests.models.test_text2pde import captioned, made
+
+PROMPT = "a wave of height 0.2 at the left"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Run:
+    """An untrained model with random weights in a run folder, that knows three captions."""
+    folder = tmp_path_factory.mktemp("run")
+    problem = make_problem(grid=Grid((8, 8), (1.0, 1.0)), has_text=True)
+    torch.manual_seed(0)
+    model = Text2PDE(
+        problem,
+        partial(Autoencoder, net=partial(GridAutoencoder, widths=(4,), latent_channels=2, time_halvings=1)),
+        partial(SpaceTimeTransformer, size=TransformerSize(8, 1, 2)),
+        partial(TextEncoder, width=8, depth=1, heads=2),
+    )
+    model.calibrate([captioned(problem)])
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    save_model(folder, model)
+    return load(folder)
+
+
+def test_the_command_writes_data_an_animation_and_a_picture(run, tmp_path, capsys):
+    main([f"run={run.path}", f"prompt={PROMPT}", "members=2", "seed=5", "calls=4", "guidance=2", f"out={tmp_path}"])
+    assert "2 samples of 6 frames" in capsys.readouterr().out
+    with xr.open_dataset(tmp_path / "sample.nc", engine="h5netcdf") as found:
+        assert found.a.dims == ("member", "time", "x", "y") and found.sizes["time"] == 6
+        assert found.attrs["prompt"] == PROMPT and found.attrs["seed"] == 5
+        again = pdekit.sample(run, Prompt(PROMPT, members=2, seed=5, calls=4, guidance=2.0))
+        xr.testing.assert_equal(found.load(), again)
+    with Image.open(tmp_path / "sample.gif") as animation:
+        assert animation.n_frames == 6
+    with Image.open(tmp_path / "sample.png") as picture:
+        assert picture.size[0] > picture.size[1] > 100
+
+
+def test_seeds_members_and_prompts_change_the_sample(run):
+    first = run.sample(Prompt(PROMPT, members=2))
+    xr.testing.assert_equal(pdekit.sample(run.path, Prompt(PROMPT, members=2)), first)
+    xr.testing.assert_allclose(pdekit.sample(run, PROMPT).isel(member=0), first.isel(member=0), rtol=1e-4, atol=1e-5)
+    assert not first.isel(member=0).equals(first.isel(member=1))
+    assert not run.sample(Prompt(PROMPT, members=2, seed=1)).equals(first)
+    assert not run.sample(Prompt("a wave of height 0.3 at the right", members=2)).equals(first)
+
+
+def test_a_prompt_beyond_the_training_is_answered_with_what_is_near(run, tmp_path, capsys):
+    with pytest.raises(
+        ValueError, match=r"'hight' was not in the captions .* nearest known words are height, right"
+    ) as found:
+        run.sample(Prompt("a wave of hight 0.2"))
+    assert "anyway=true" in str(found.value)
+    with pytest.raises(ValueError, match=r"0\.9 after 'height' is outside the values of the training, 0\.1 to 0\.3"):
+        run.sample(Prompt("a wave of height 0.9"))
+    assert run.sample(Prompt("a wave of height 0.9", anyway=True)).sizes["member"] == 1
+    with pytest.raises(SystemExit, match="error: expected a prompt like the captions"):
+        main([f"run={run.path}", "prompt=a whale", f"out={tmp_path}"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parameters_instead_of_a_prompt():
+    problem = make_problem(params=("nu",))
+    model = made(problem, ["params"])
+    run = Run(Path("run"), "text2pde", model, {})
+    assert run.sample(Prompt(params={"nu": 1.5})).a.dims == ("member", "time", "x")
+    with pytest.raises(ValueError, match=r"expected values of the parameters \['nu'\], got \[\]"):
+        run.sample(Prompt())
+    with pytest.raises(ValueError, match="expected no prompt for a model that is conditioned on"):
+        run.sample(Prompt("a wave"))
+
+
+def test_models_that_cannot_answer_are_refused():
+    run = Run(Path("run"), "text2pde", made(make_problem()), {})
+    with pytest.raises(ValueError, match="from text or parameters alone, got one that is conditioned on"):
+        run.sample(Prompt("a wave"))
+    with pytest.raises(ValueError, match="members >= 1"):
+        Prompt("a wave", members=0)
+    assert levels_for(FlowRungeKutta(2), 10) == 5 and levels_for(FlowRungeKutta(4), 2) == 1
+
+
+@pytest.mark.parametrize("argument", ["prompt", "sed=3", "seed=three", "anyway=perhaps"])
+def test_wrong_arguments_are_sentences(argument):
+    with pytest.raises(SystemExit, match="error: expected"):
+        main(["run=nowhere", argument])
