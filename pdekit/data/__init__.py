@@ -9,12 +9,14 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "Clouds": "pdekit.data.point_clouds",
     "DataModule": "pdekit.data.module",
     "Description": "pdekit.data.description",
     "Split": "pdekit.data.store",
     "Windows": "pdekit.data.windows",
     "collate": "pdekit.data.windows",
     "from_arrays": "pdekit.data.arrays",
+    "from_points": "pdekit.data.point_clouds",
     "open_source": "pdekit.data.formats",
 }
 __all__ = list(_HOMES)

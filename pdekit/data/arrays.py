@@ -97,14 +97,30 @@ def from_arrays(
     """
     given = {split: part for split, part in zip(SPLITS, (train, valid, test), strict=True) if part is not None}
     description = described(about, options)
-    batches = with_texts(batches_of(given, description), description.text)
+    return module_of(with_texts(batches_of(given, description), description.text), folder, name, loading)
+
+
+def module_of(
+    batches: dict[str, tuple[Problem, Trajectory]],
+    folder: str | Path | None,
+    name: str,
+    loading: Loading | None,
+) -> DataModule:
+    """Return a data module of the splits that were given; the others are made of them, the test with a warning.
+
+    Args:
+        batches: problem and trajectories by split; "train" is one of them.
+        folder: folder to write the dataset to; None keeps it in memory.
+        name: name of the dataset.
+        loading: batch sizes, workers, seed.
+    """
     if "valid" not in batches:
         batches["train"], batches["valid"] = _split_off(*batches["train"])
     if "test" not in batches:
         warnings.warn(
             "no test split was given: the validation trajectories are the test, too, and its scores are optimistic; "
             "give test=",
-            stacklevel=2,
+            stacklevel=3,
         )
         batches["test"] = batches["valid"]
     sources = {split: Arrays(*pair) for split, pair in batches.items()}

@@ -95,8 +95,11 @@ class Kept(Judge):
             self.archive.put("mask", ("sample", "field", *self.space), kept.mask.expand(shape).cpu().numpy())
         mesh = {"points": ("point", "dim"), "point_mask": ("point",), "cells": ("cell", "corner")}
         there = {name: getattr(kept, name) for name in mesh if getattr(kept, name) is not None}
+        whole = {
+            name: values.to(torch.int8) if values.dtype == torch.bool else values for name, values in there.items()
+        }
         self.archive.put_all(
-            xr.Dataset({name: (("sample", *mesh[name]), values.cpu().numpy()) for name, values in there.items()})
+            xr.Dataset({name: (("sample", *mesh[name]), values.cpu().numpy()) for name, values in whole.items()})
         )
 
     def _write(self, row: int, member: int, start: int, u: Tensor) -> None:

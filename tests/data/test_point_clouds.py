@@ -1,0 +1,103 @@
+"""A user's meshes and point clouds become a dataset: sorted, padded, and refused with a sentence if they do not fit."""
+
+import numpy as np
+import pytest
+import torch
+
+import pdekit
+from pdekit.data import Clouds, DataModule, from_points
+
+SIZES = (5, 7, 6, 4)
+
+
+def meshes(sizes=SIZES, frames=3):
+    """A triangle in each cloud, and u = (x, 10 y + frame), so that a value says where it belongs."""
+    draw = np.random.default_rng(0)
+    points = [draw.uniform(size=(n, 2)) for n in sizes]
+    u = [np.stack([np.stack([p[:, 0], 10 * p[:, 1] + t]) for t in range(frames)]) for p in points]
+    cells = [np.array([[0, 2, 3]]) for _ in sizes]
+    coeffs = {"a": [p[:, 0] + 2 for p in points]}
+    return Clouds(u, points, cells, coeffs, {"radius": np.arange(len(sizes)) / 4})
+
+
+def part(clouds, which):
+    coeffs = {key: column[which] for key, column in clouds.coeffs.items()}
+    params = {key: column[which] for key, column in clouds.params.items()}
+    return Clouds(clouds.u[which], clouds.points[which], clouds.cells[which], coeffs, params)
+
+
+def module(**options):
+    whole = meshes()
+    splits = (part(whole, slice(0, 2)), part(whole, slice(2, 3)), part(whole, slice(3, 4)))
+    return from_points(*splits, dt=0.5, fields=["p", "q"], **options), whole
+
+
+def test_values_stay_with_their_points():
+    data, whole = module()
+    batch = data.train.trajectories([0, 1])
+    assert data.problem.grid.max_points == 7 and data.problem.params == ("radius",)
+    assert batch.point_mask.sum(1).tolist() == [5, 7] and batch.t[1].tolist() == [0.0, 0.5, 1.0]
+    for i in range(2):
+        real = batch.point_mask[i]
+        places = batch.points[i][real]
+        assert (places[1:, 0] >= places[:-1, 0]).all(), "sorted along x"
+        torch.testing.assert_close(batch.u[i, 2, 0][real], places[:, 0])
+        torch.testing.assert_close(batch.u[i, 2, 1][real], 10 * places[:, 1] + 2)
+        torch.testing.assert_close(batch.coeffs[i, 0][real], places[:, 0] + 2)
+        corners = places[batch.cells[i, 0]].numpy()
+        np.testing.assert_allclose(corners, whole.points[i][[0, 2, 3]], rtol=1e-6)
+    assert batch.params.tolist() == [[0.0], [0.25]]
+
+
+def test_memory_and_file_hold_the_same(tmp_path):
+    memory, _ = module()
+    module(folder=tmp_path, name="mine")
+    stored = DataModule.from_folder(tmp_path)
+    assert stored.problem == memory.problem
+    for split, source in memory.sources.items():
+        one, other = source.read(0), stored.sources[split].read(0)
+        for name in ("u", "t", "points", "point_mask", "cells", "coeffs"):
+            assert torch.equal(getattr(one, name), getattr(other, name)), name
+
+
+def test_points_may_be_shared_and_validation_is_split_off():
+    u = np.random.default_rng(0).normal(size=(11, 3, 1, 8))
+    with pytest.warns(UserWarning, match="no test split was given"):
+        data = from_points(Clouds(u, np.random.default_rng(1).uniform(size=(8, 3))), dt=1.0)
+    assert (data.train.n_trajectories, data.valid.n_trajectories, data.problem.ndim) == (10, 1, 3)
+    assert torch.equal(data.train.trajectories([0]).points, data.train.trajectories([9]).points)
+
+
+def test_forecasts_on_meshes_are_scored(tmp_path):
+    module(folder=tmp_path / "reference")
+    data, _ = module(folder=tmp_path / "forecast")
+    options = {"given": 1, "judges": ("fields",), "measures": ("rmse",), "progress": False}
+    found = pdekit.score(tmp_path / "forecast", tmp_path / "reference", **options).scores
+    assert float(found.nrmse.sel(model="forecast").max()) < 1e-7
+    assert float(found.nrmse.sel(model="persistence", field="q").min()) > 0.01
+    assert data.problem.grid.max_points == 7
+
+
+def changed(**parts):
+    whole = meshes()
+    return Clouds(
+        **{name: parts.get(name, getattr(whole, name)) for name in ("u", "points", "cells", "coeffs", "params")}
+    )
+
+
+@pytest.mark.parametrize(
+    "clouds, sentence",
+    [
+        (changed(u=meshes().u[:3]), r"an entry for each of the 3 trajectories in the train split, found \{'points': 4"),
+        (changed(u=[u[..., :-1] for u in meshes().u]), r"found \(3, 2, 4\) and \(5, 2\); correct the axes"),
+        (changed(u=[*meshes().u[:3], np.full((3, 2, 4), np.nan)]), "found NaN or Inf; repair"),
+        (changed(u=[*meshes().u[:3], meshes().u[3][:2]]), "expected 3 frames of 2 fields"),
+        (changed(cells=[np.array([[0, 2, 9]])] * 4), "numbers from 0 to 4 in train trajectory 0"),
+        (changed(cells=[None, *meshes().cells[1:]]), "cells of all trajectories or of none"),
+        (changed(coeffs={"a": [np.zeros(2)] * 4}), "expected coeffs of 5 points"),
+        (changed(params={"radius": np.zeros(3)}), "a finite number for each of 4 trajectories"),
+    ],
+)
+def test_what_does_not_fit_is_refused(clouds, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        from_points(clouds, clouds, clouds, dt=0.5)
