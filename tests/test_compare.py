@@ -18,10 +18,10 @@ from pdekit.evaluation.background import Spent
 from pdekit.evaluation.merging import merge, of_whole_horizon
 from pdekit.evaluation.references.resampled import Resampled
 from pdekit.fields import Field, Grid, Problem, Trajectory
+from pdekit.metrics.costs import Front
 from pdekit.models.base import Stepper
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.resolution import at_resolution
-from pdekit.report.cost import Front
 from pdekit.report.summary import Row, Spread, Summary, summarise
 from pdekit.report.tables import latex, markdown
 from tests.evaluation.scoring import evaluate

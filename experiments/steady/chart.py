@@ -22,7 +22,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from table import by_model, median, opened, spread
 
-from pdekit.report.cost import Front, Verdict, judge
+from pdekit.metrics.costs import Front, Verdict, judge
 
 COLOURS = {"fno": "tab:blue", "unet": "tab:orange", "deeponet": "tab:green"}
 FREE = {"POD regression": "s", "nearest neighbour": "^"}

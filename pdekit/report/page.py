@@ -18,22 +18,22 @@ from pdekit.report.sections.base import Page, Section, templates, text_of
 from pdekit.report.sections.costs import costs_section
 from pdekit.report.sections.coupling import coupling_section
 from pdekit.report.sections.ensembles import ensembles_section
-from pdekit.report.sections.errors import errors_section
+from pdekit.report.sections.fields import fields_section
 from pdekit.report.sections.horizons import horizons_section
+from pdekit.report.sections.kept import maps_section, profiles_section, space_times_section, viewer_section
 from pdekit.report.sections.measures import measures_section
 from pdekit.report.sections.overview import overview_section
 from pdekit.report.sections.physics import physics_section
 from pdekit.report.sections.provenance import provenance_section, record_of
 from pdekit.report.sections.resolutions import resolutions_section
-from pdekit.report.sections.scales import scales_section, statistics_section
-from pdekit.report.sections.stills import maps_section, profiles_section, space_times_section, viewer_section
+from pdekit.report.sections.statistics import scales_section, statistics_section
 from pdekit.report.variables import variables, with_one_extra
 
 HERE = Path(__file__).parent
 
 SECTIONS: tuple[Section, ...] = (
     overview_section,
-    errors_section,
+    fields_section,
     horizons_section,
     viewer_section,
     space_times_section,

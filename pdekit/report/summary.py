@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
+from pdekit.metrics.costs import Front, Verdict, judge
 from pdekit.metrics.horizons import BLOW_UP, correlation_time_first_crossing, diverged, over_undefined, quantile
 from pdekit.report.charts.formats import milliseconds, number, time_text
 from pdekit.report.compared import CORRELATION as THRESHOLD
 from pdekit.report.compared import compared_frame, still_forecasts, why_compared
-from pdekit.report.cost import Front, Verdict, judge
 from pdekit.report.variables import values_of
 
 

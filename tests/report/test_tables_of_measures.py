@@ -7,10 +7,10 @@ import pytest
 import xarray as xr
 
 from pdekit.report.charts.curves import Line, Panel
-from pdekit.report.sections.errors import MEAN, marked, measure_choice, measure_tables
+from pdekit.report.sections.fields import MEAN, marked, measure_choice, measure_tables
 from pdekit.report.sections.published import SUMMARIES, published_table
 from pdekit.report.sections.resolutions import resolution_tables
-from pdekit.report.sections.scales import profile_chart, profile_choice, total_tables
+from pdekit.report.sections.statistics import profile_chart, profile_choice, total_tables
 from pdekit.report.variables import variables
 
 SHOWN = {"fno": Line(1), "mean": Line(7)}

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
+from pdekit.metrics.costs import Front, Verdict, judge
 from pdekit.metrics.horizons import quantile
 from pdekit.report.charts.curves import Line, Panel
 from pdekit.report.charts.formats import milliseconds, number
 from pdekit.report.compared import still_forecasts, useful_frame
-from pdekit.report.cost import Front, Verdict, judge
 from pdekit.report.parts import Cell, Choice, Part, Table, TableLine, choice
 from pdekit.report.sections.base import Page
 from pdekit.report.summary import THRESHOLD, Row, Summary, floor_at, training_seconds

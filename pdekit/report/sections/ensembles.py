@@ -10,7 +10,7 @@ from pdekit.report.charts.curves import DASHED, DOTTED, Line, Panel
 from pdekit.report.charts.formats import with_unit
 from pdekit.report.parts import Choice, Part, choice
 from pdekit.report.sections.base import Page
-from pdekit.report.sections.errors import lead_label
+from pdekit.report.sections.fields import lead_label
 from pdekit.report.summary import THRESHOLD
 from pdekit.report.variables import values_of
 

@@ -7,7 +7,7 @@ import numpy as np
 from pdekit.report.charts import formats
 from pdekit.report.charts.scene import Scene
 from pdekit.report.sections.base import Page
-from pdekit.report.sections.errors import measure_tables
+from pdekit.report.sections.fields import measure_tables
 from pdekit.report.sections.published import published_table
 
 

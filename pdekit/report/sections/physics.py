@@ -9,7 +9,7 @@ from pdekit.report.charts.curves import Line, Panel
 from pdekit.report.charts.formats import with_unit
 from pdekit.report.parts import Choice, Part, choice
 from pdekit.report.sections.base import Page
-from pdekit.report.sections.errors import FLOOR, lead_label
+from pdekit.report.sections.fields import FLOOR, lead_label
 from pdekit.report.variables import Variable, quartiles, reference_of, values_of
 
 USELESS = 0.1

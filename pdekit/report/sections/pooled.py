@@ -11,7 +11,7 @@ from pdekit.metrics.summaries import pooled_spectral_distance, pooled_wasserstei
 from pdekit.report.charts.curves import Line
 from pdekit.report.charts.formats import number, with_unit
 from pdekit.report.parts import Table, TableLine
-from pdekit.report.sections.errors import marked
+from pdekit.report.sections.fields import marked
 
 FEWEST = 4
 """Trajectories of which one half can be the other's floor."""

@@ -13,7 +13,7 @@ from pdekit.metrics.summaries import conserved_rmse, geometric_mean_of_mean, win
 from pdekit.report.charts.curves import Line
 from pdekit.report.charts.formats import with_unit
 from pdekit.report.parts import Table, TableLine
-from pdekit.report.sections.errors import marked
+from pdekit.report.sections.fields import marked
 from pdekit.report.variables import values_of
 
 FIRST = 100

@@ -11,7 +11,7 @@ from pdekit.report.charts.curves import Line
 from pdekit.report.charts.formats import number
 from pdekit.report.parts import Choice, Part, Table, TableLine, choice
 from pdekit.report.sections.base import Page
-from pdekit.report.sections.errors import marked
+from pdekit.report.sections.fields import marked
 from pdekit.report.variables import quartiles
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from pdekit.report.charts.colours import scales
 from pdekit.report.charts.curves import Line
 from pdekit.report.charts.scene import Scene
-from pdekit.report.sections.stills import colour_bars, difference, maps, profiles, space_times
+from pdekit.report.sections.kept import colour_bars, difference, maps, profiles, space_times
 
 
 def kept_of(shape, n_time=4, members=False):

@@ -169,7 +169,7 @@ def _away(value: float, best: float | None) -> float:
     return -value if best == np.inf else abs(value - best)
 
 
-def errors_section(page: Page) -> str:
+def fields_section(page: Page) -> str:
     """Fill the charts of errors in time."""
     found = page.loaded, page.shown, page.variables
-    return page.fill("errors", errors=error_charts(*found), measures=measure_choice(*found))
+    return page.fill("fields", errors=error_charts(*found), measures=measure_choice(*found))

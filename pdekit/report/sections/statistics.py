@@ -9,7 +9,7 @@ from pdekit.report.charts.curves import Line, Panel
 from pdekit.report.charts.formats import number, with_unit
 from pdekit.report.parts import Cell, Choice, Part, Table, TableLine, choice
 from pdekit.report.sections.base import Page
-from pdekit.report.sections.errors import FLOOR, marked, place, time_words
+from pdekit.report.sections.fields import FLOOR, marked, place, time_words
 from pdekit.report.sections.pooled import pooled_table
 from pdekit.report.variables import Variable, fields_of, of_field, quartiles, reference_of, values_of
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pdekit.report.cost import Front, judge
+from pdekit.metrics.costs import Front, judge
 
 POINTS = [(1.0, 0.8), (2.0, 0.4), (3.0, 0.5), (16.0, 0.05), (20.0, 0.05), (5.0, math.inf), (6.0, math.nan)]
 FRONT = Front.of(POINTS)
