@@ -27,7 +27,7 @@ from tests.source_tree import (
     top_names,
 )
 
-ENTRY_POINTS = {"train", "generate", "evaluate", "compare", "inspect", "convert", "sample"}
+ENTRY_POINTS = {"train", "generate", "evaluate", "compare", "inspect", "convert", "sample", "infer"}
 COMMAND_LINE = ENTRY_POINTS | {"cli", "__main__"}  # what the entry points share
 
 # what the files of each layer may import of pdekit, next to their own layer
@@ -65,6 +65,7 @@ LAYERS = {
     "training": {"provenance", "runs", "settings", "fields", "data", "models", "metrics", "optimisers"},
     "given": {"fields"},
     "runs": {"targets", "fields", "labelled", "given", "data", "models", "plain", "pdes", "provenance"},
+    "inference": {"fields", "metrics", "models", "diffusion"},
     "workflows": {
         "fields",
         "measurements",
@@ -78,6 +79,7 @@ LAYERS = {
         "training",
         "runs",
         "report",
+        "inference",
     }
     | {"plain"},
     "simulate": {"given", "data", "recipes", "cases", "labelled", "plain"} | EQUATIONS,

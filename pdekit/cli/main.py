@@ -11,6 +11,7 @@ COMMANDS = {
     "train": "train a surrogate, evaluate it next to baselines and write a report",
     "generate": "generate a dataset",
     "evaluate": "evaluate a trained run over any horizon, on other data or grids",
+    "infer": "infer coefficients and solutions from sparse observations",
     "compare": "compare evaluated runs in one table and report",
     "sample": "generate trajectories from a prompt with a trained model",
     "inspect": "describe a file or folder of data, and the command line that trains on it",

@@ -53,25 +53,45 @@ def newton_constraint(
         damping: makes dependent constraints solvable.
     """
 
-    def step(x: Tensor) -> Tensor:
-        with torch.enable_grad():
-            point = x.detach().requires_grad_()
-            value = constraint(point)
-            weight = torch.zeros_like(value, requires_grad=True)
-            # linear in the weight, so that its gradient by the weight is J
-            (pulled,) = torch.autograd.grad(value, point, weight, create_graph=True)
-
-        def pull(r: Tensor) -> Tensor:
-            return torch.autograd.grad(value, point, r, retain_graph=True)[0]
-
-        def apply(r: Tensor) -> Tensor:
-            return torch.autograd.grad(pulled, weight, pull(r), retain_graph=True)[0] + damping * r
-
-        return x - pull(solve_symmetric(apply, value.detach(), iterations))
-
     def update(clean: Tensor, y: Tensor, k: float) -> Tensor:
         for _ in range(steps):
-            clean = step(clean)
+            clean = constrained_step(constraint, clean, damping, iterations)
         return clean
 
     return update
+
+
+def soft_constraint(constraint: Callable[[Tensor], Tensor], noise: float, iterations: int = 20) -> Update:
+    """Return one Gauss-Newton step towards argmin ‖x - D‖² / r² + ‖h(x)‖² / noise², r² = k² / (1 + k²).
+
+    For an equation's residual h that is not zero on a grid even for the reference: ``noise`` is the size that it has
+    there. r² is the posterior variance of data of variance one without correlations.
+
+    Args:
+        constraint: h, "batch ..." to "batch ...", differentiable; samples do not mix.
+        noise: standard deviation of h.
+        iterations: of conjugate gradients; few of them act on the largest residuals only.
+    """
+
+    def update(clean: Tensor, y: Tensor, k: float) -> Tensor:
+        return constrained_step(constraint, clean, noise**2 * (1 + k**2) / k**2, iterations)
+
+    return update
+
+
+def constrained_step(constraint: Callable[[Tensor], Tensor], x: Tensor, damping: float, iterations: int) -> Tensor:
+    """Return x - J^T (J J^T + damping)^-1 h(x), with J = dh/dx applied by automatic differentiation."""
+    with torch.enable_grad():
+        point = x.detach().requires_grad_()
+        value = constraint(point)
+        weight = torch.zeros_like(value, requires_grad=True)
+        # linear in the weight, so that its gradient by the weight is J
+        (pulled,) = torch.autograd.grad(value, point, weight, create_graph=True)
+
+    def pull(r: Tensor) -> Tensor:
+        return torch.autograd.grad(value, point, r, retain_graph=True)[0]
+
+    def apply(r: Tensor) -> Tensor:
+        return torch.autograd.grad(pulled, weight, pull(r), retain_graph=True)[0] + damping * r
+
+    return x - pull(solve_symmetric(apply, value.detach(), iterations))

@@ -5,7 +5,7 @@ import torch
 from pdekit.diffusion.guidance import guided
 from pdekit.diffusion.levels import log_levels
 from pdekit.diffusion.observations import linear_map, masked, point_sensors
-from pdekit.diffusion.projection import linear_constraint, nearest, newton_constraint
+from pdekit.diffusion.projection import linear_constraint, nearest, newton_constraint, soft_constraint
 from pdekit.diffusion.samplers.base import no_noise
 from pdekit.diffusion.samplers.corrected import Corrected
 from pdekit.diffusion.samplers.exponential import Exponential
@@ -66,3 +66,14 @@ def test_the_corrected_sampler_is_renoising_with_kept_noise():
     expected = renoise(denoise, denoise(y, 20.0), levels[1:], lambda i: e)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-13)
     assert Corrected(3).calls(5) == 13
+
+
+def test_a_soft_constraint_is_the_weighted_minimum():
+    """Linear h: one step solves argmin |x - D|^2 / r^2 + |h|^2 / s^2."""
+    clean, k, noise = draws(2, 1, N), 0.7, 0.2
+    found = soft_constraint(lambda x: x.diff(dim=-1), noise, 200)(clean, clean, k)
+    difference = torch.eye(N, dtype=torch.float64).diff(dim=0)
+    share = k**2 / (1 + k**2)
+    system = torch.eye(N).double() / share + difference.T @ difference / noise**2
+    expected = torch.linalg.solve(system, clean[:, 0].T / share).T
+    torch.testing.assert_close(found[:, 0], expected, rtol=0, atol=1e-9)

@@ -1,0 +1,1 @@
+"""Inference: coefficients and solutions from sparse observations, with a trained joint prior."""

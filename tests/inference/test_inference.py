@@ -1,0 +1,172 @@
+"""Inference end to end on a Gaussian joint whose denoiser is exact: every method, calibration, files, refusals."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+import pdekit
+from pdekit.data.arrays import Arrays
+from pdekit.data.module import DataModule
+from pdekit.fields import Field, Grid, Trajectory
+from pdekit.infer import main
+from pdekit.inference.settings import METHODS, Inference
+from pdekit.models.baselines.mean import Mean
+from pdekit.models.diffusion_pde import DiffusionPDE
+from pdekit.models.inputs import normalised
+from pdekit.runs import Run
+from tests.models.small import FunctionNet, PointwiseNet, make_problem
+
+N = 32
+WAVES = torch.fft.fftfreq(N, 1 / N).double()
+SPECTRUM = (1 + (WAVES / 3) ** 2) ** -2.0
+GAIN = 1 / (1 + (WAVES / 3) ** 2)  # u = smoothed c, plus a little of its own
+
+
+def pairs(n, seed):
+    """(c, u) "n 1 point" in physical units, and the covariance of (c, u) in modes "2 2 mode"."""
+    generator = torch.Generator().manual_seed(seed)
+    e = torch.randn(2, n, 1, N, dtype=torch.float64, generator=generator)
+    c_hat = SPECTRUM.sqrt() * torch.fft.fft(e[0])
+    u_hat = GAIN * c_hat + 0.1 * SPECTRUM.sqrt() * torch.fft.fft(e[1])
+    return 3 + torch.fft.ifft(c_hat).real, 10 + 4 * torch.fft.ifft(u_hat).real
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    """(run, data): the exact denoiser of the normalised joint as a net."""
+    problem = make_problem(
+        grid=Grid((N,), (2.0,)), n_frames=1, dt=None, coeffs=(Field("c", "m"),), fields=(Field("u", "K"),)
+    )
+    sources = []
+    for n, seed in ((400, 0), (2, 1), (12, 2)):
+        c, u = pairs(n, seed)
+        sources.append(Arrays(problem, Trajectory(u=u[:, None], t=torch.zeros(n, 1), coeffs=c, index=torch.arange(n))))
+    data = DataModule(*sources)
+    model = DiffusionPDE(problem, PointwiseNet).double()
+    model.calibrate(data.calibration_batches())
+    scale = model.scale.flatten()
+    mixed = torch.stack((SPECTRUM, GAIN * SPECTRUM, GAIN * SPECTRUM, (GAIN**2 + 0.01) * SPECTRUM)).reshape(2, 2, N)
+    factor = torch.tensor([1.0, 4.0]).double() / scale
+    covariance = (mixed * factor[:, None, None] * factor[None, :, None]).movedim(-1, 0)
+
+    def net(u, condition):
+        k = model.levels.k_min * math.exp(float(condition[0, 0]) * math.log(model.levels.k_max / model.levels.k_min))
+        signal, sigma = 1 / (1 + k), k / (1 + k)
+        filtered = covariance @ torch.linalg.inv(covariance + k**2 * torch.eye(2).double())
+        modes = torch.einsum("xij,bjx->bix", filtered.to(torch.complex128), torch.fft.fft(u[:, :2] / signal))
+        clean = torch.fft.ifft(modes).real
+        return (u[:, :2] - signal * clean) / sigma - clean
+
+    model.net = FunctionNet(net)
+    return Run(tmp_path_factory.mktemp("run"), "diffusion_pde", model, {}), data
+
+
+@pytest.fixture(scope="module")
+def inferred(case, tmp_path_factory):
+    """The inverse problem from 12 % of u, by three methods."""
+    run, data = case
+    return pdekit.infer(
+        run, data, str(tmp_path_factory.mktemp("found")), observe="solution", share=0.12, noise=0.05,
+        method="mmps+kriging+dds", members=40, n_samples=12, levels=24,
+    )  # fmt: skip
+
+
+def test_the_posterior_is_as_good_as_kriging_with_the_exact_prior(inferred):
+    """The data are Gaussian: kriging is the closed form, up to its 600 samples."""
+    scores = inferred.scores.sel(channel="c").mean("sample")
+    error = {str(m): float(scores.error_unobserved.sel(model=m)) for m in scores.model.values}
+    assert error["mmps"] < 1.05 * error["kriging"] < 0.8 * error["dds"], error
+    assert float(inferred.scores.sel(model="mmps", channel="u").error_observed.mean()) < 0.06 * 4
+
+
+def test_the_posterior_is_calibrated(inferred):
+    scores = inferred.scores.sel(model="mmps").mean("sample")
+    assert 0.4 < float(scores.coverage_50.min()) < float(scores.coverage_50.max()) < 0.6
+    assert 0.82 < float(scores.coverage_90.min()) < float(scores.coverage_90.max()) < 0.97
+    assert float((scores.spread / scores.error_unobserved).min()) > 0.8
+    ranks = json.loads((inferred.folder / "summary.json").read_text())["methods"]["mmps"]["rank_histogram"]
+    assert len(ranks) == 41 and abs(sum(ranks) - 1) < 1e-12 and max(ranks) < 0.1
+
+
+def test_the_folder_has_samples_scores_and_pictures(inferred):
+    names = {path.name for path in inferred.folder.iterdir()}
+    assert names == {"scores.nc", "table.md", "summary.json"} | {
+        f"posterior_{method}.{kind}" for method in ("mmps", "kriging", "dds") for kind in ("nc", "png")
+    }
+    with xr.open_dataset(inferred.folder / "posterior_mmps.nc", engine="h5netcdf") as found:
+        assert found.c.dims == ("member", "sample", "x") and found.c.units == "m" and found.u.units == "K"
+        assert found["u observed"].notnull().sum() == 12 * 4 and found["c observed"].isnull().all()
+        np.testing.assert_allclose(found["c mean"], found.c.mean("member"), rtol=1e-5)
+    assert inferred.table.count("\n") == 7 and "| mmps | c |" in inferred.table
+
+
+def test_sensors_of_a_file_lie_between_points(case, tmp_path):
+    """Both fields at one place of their own: the posterior is narrow there, and wide far away."""
+    run, data = case
+    (tmp_path / "seen.csv").write_text("x, c, u\n0.53, 4.5,\n0.53, , 12\n1.9, 2.0, 9\n")
+    found = pdekit.infer(run, data, str(tmp_path), file=str(tmp_path / "seen.csv"), noise=0.02, members=40, levels=30)
+    posterior = found.posteriors["mmps"]
+    middle = posterior["c mean"].isel(sample=0).interp(x=0.53)
+    assert abs(float(middle) - 4.5) < 0.1 and found.scores is None and "c truth" not in posterior
+    assert float(posterior["c spread"].isel(sample=0).interp(x=0.53)) < 0.4 * float(posterior["c spread"].max())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("c\n1\n", "expected columns"),
+        ("x, k\n0.5, 1\n", "expected columns"),
+        ("x, c\n0.5, \n", "expected at least one observed value"),
+        ("x, c\n0.5, one\n", "expected a finite number, found 'one' in row 2"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused(case, tmp_path, text, message):
+    run, data = case
+    (tmp_path / "seen.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        pdekit.infer(run, data, str(tmp_path), file=str(tmp_path / "seen.csv"))
+
+
+def test_settings_that_do_not_fit_are_refused(case, tmp_path):
+    run, data = case
+    for options, message in (
+        ({"observe": "pressure"}, "expected observe="),
+        ({"method": "em"}, "expected methods among"),
+        ({"share": 0}, "expected 0 < share <= 1"),
+        ({"noise": 0.0}, "expected noise > 0"),
+        ({"members": 1}, "expected members >= 2"),
+        ({"shares": 1}, "did you mean 'share'"),
+        ({"members": "many"}, "expected members= like 16"),
+        ({"equation": 1.0}, "expected a steady equation"),
+        ({"file": "nowhere.csv"}, "expected a CSV file of observations"),
+    ):
+        with pytest.raises((ValueError, FileNotFoundError), match=message):
+            pdekit.infer(run, data, str(tmp_path), **options)
+    with pytest.raises(ValueError, match="expected a run of model=diffusion_pde"):
+        pdekit.infer(Run(tmp_path, "mean", Mean(run.problem), {}), data)
+
+
+def test_the_command_line_names_what_it_takes(capsys):
+    main(["--help"])
+    out = capsys.readouterr().out
+    assert all(name in out for name in METHODS)
+    with pytest.raises(SystemExit, match="expected run=RUN"):
+        main(["share=0.1"])
+    assert Inference(method="mmps+kriging").methods == ("mmps", "kriging")
+
+
+def test_all_methods_see_the_observations(case, tmp_path):
+    """At the observed points, every method but DPS comes nearer than the prior; two levels of samples."""
+    run, data = case
+    inner = normalised(data.test.trajectories([0, 1]), run.model.normaliser)
+    assert inner.u.shape == (2, 1, 1, N)
+    found = pdekit.infer(
+        run, data, str(tmp_path), observe="c+u", share=0.2, method="+".join(METHODS[:6]), members=20, n_samples=2,
+        levels=30,
+    )  # fmt: skip
+    error = found.scores.error_observed.sel(channel="u").mean("sample") / 4
+    assert float(error.max()) < 0.5 and float(error.sel(model="mmps")) < 0.05
