@@ -31,12 +31,13 @@ FAST_KINDS = {"line", "steady", "masked"}
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
 
 
-def same(found: torch.Tensor, expected: torch.Tensor) -> None:
+def same(found: torch.Tensor, expected: torch.Tensor) -> bool:
+    """True if both are equal up to rounding; fails if the result has left the device or has another precision."""
     assert isinstance(found, PretendTensor), "the result left the device"
     found = found.detach().cpu()
     assert found.dtype == expected.dtype
     scale = max(1.0, float(expected.detach().abs().max()))
-    assert float((found - expected).abs().max()) <= TOLERANCE[expected.dtype] * scale
+    return float((found - expected).abs().max()) <= TOLERANCE[expected.dtype] * scale
 
 
 def moved(batch, device):
@@ -79,7 +80,7 @@ def test_the_device_computes_trains_and_shares_memory_of_views():
                 optimiser.zero_grad()
                 one(x.to(place)).square().mean().backward()
                 optimiser.step()
-        same(twin.weight.data, net.weight.data)
+        assert same(twin.weight.data, net.weight.data)
 
 
 # Methods
@@ -104,13 +105,13 @@ def test_a_method_learns_and_forecasts_there(model, kind):
         there: Surrogate = copy.deepcopy(method).to(device)
         torch.manual_seed(0)
         loss_there, _ = there.loss(moved(batch.frames(frames), device))
-        same(loss_there, loss)
+        assert same(loss_there, loss)
         loss_there.backward()
         assert all(isinstance(p.grad, PretendTensor) for p in there.parameters() if p.grad is not None)
         found = there.forecast(
             moved(given, device), wanted.t.to(device), members=2, generator=torch.Generator().manual_seed(0)
         )
-        same(found, forecast)
+        assert same(found, forecast)
 
 
 # Solvers
@@ -123,7 +124,7 @@ def test_spectral_solvers_run_there(make, dtype):
     u = torch.randn(2, 1, 16, 16, dtype=dtype)
     expected = integrate(make(pde, grid, 0.01, dtype=dtype), u, 3, 2)
     with pretend() as device:
-        same(integrate(make(pde, grid, 0.01, dtype=dtype, device=device), u.to(device), 3, 2), expected)
+        assert same(integrate(make(pde, grid, 0.01, dtype=dtype, device=device), u.to(device), 3, 2), expected)
 
 
 def test_parameters_of_their_own_run_there():
@@ -132,7 +133,7 @@ def test_parameters_of_their_own_run_there():
     expected = integrate(etdrk(KuramotoSivashinsky(nu), Grid((32,), (64.0,)), nu / 20), u, 2, 5)
     with pretend() as device:
         step = etdrk(KuramotoSivashinsky(nu.to(device)), Grid((32,), (64.0,)), nu.to(device) / 20, device=device)
-        same(integrate(step, u.to(device), 2, 5), expected)
+        assert same(integrate(step, u.to(device), 2, 5), expected)
 
 
 def test_finite_volumes_run_there():
@@ -140,7 +141,7 @@ def test_finite_volumes_run_there():
     u = 1 + 0.1 * torch.rand(2, len(pde.fields), *grid.shape, dtype=torch.float64)
     expected = integrate(finite_volume(pde, grid, 1e-3), u, 2, 3)
     with pretend() as device:
-        same(integrate(finite_volume(pde, grid, 1e-3), u.to(device), 2, 3), expected)
+        assert same(integrate(finite_volume(pde, grid, 1e-3), u.to(device), 2, 3), expected)
 
 
 def test_lyapunov_exponents_run_there():
@@ -175,7 +176,7 @@ def test_measures_are_taken_there(measure, box):
     u = reference + 0.1 * torch.randn_like(reference)
     expected = measure.function(u, reference, problem)
     with pretend() as device:
-        same(measure.function(u.to(device), reference.to(device), problem), expected)
+        assert same(measure.function(u.to(device), reference.to(device), problem), expected)
 
 
 def test_an_evaluation_runs_there(tmp_path):

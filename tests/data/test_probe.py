@@ -22,9 +22,11 @@ def file(tmp_path):
 
 
 def test_a_good_file_is_looked_at_once(file, monkeypatch):
+    begun, original = [], subprocess.Popen
+    monkeypatch.setattr(probe.subprocess, "Popen", lambda *a, **k: begun.append(a) or original(*a, **k))
     check_readable(file)
-    monkeypatch.setattr(probe.subprocess, "Popen", None)
     check_readable(file)
+    assert len(begun) == 1
 
 
 def test_a_changed_file_is_looked_at_again(file, monkeypatch):

@@ -27,8 +27,8 @@ def test_trainer_settings_that_do_not_exist_are_refused(change):
 
 
 def test_an_engine_that_exists_is_accepted():
-    check_engine(Engine())
-    check_engine(Engine(precision="64-true", max_time="00:00:00:01"))
+    assert check_engine(Engine()) is None
+    assert check_engine(Engine(precision="64-true", max_time="00:00:00:01")) is None
 
 
 @pytest.mark.parametrize(
