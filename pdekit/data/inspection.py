@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -15,7 +15,7 @@ from pdekit.data.formats import open_path, recognised
 from pdekit.data.formats.contract import is_address
 from pdekit.data.module import SPLITS, DataModule
 from pdekit.data.windows import Source
-from pdekit.fields import Grid, Problem
+from pdekit.fields import Field, Grid, Problem, Trajectory
 
 LOOKED_AT = 32  # trajectories of each split whose values are read
 
@@ -51,6 +51,8 @@ class Inspection:
         read: number of trajectories that were read.
         ranges: smallest and largest value of each field, then of each input.
         faults: one sentence for each fault or doubt.
+        params: smallest and largest value of each parameter.
+        caption: text of the first training trajectory, if there are texts.
     """
 
     path: Path | str
@@ -60,12 +62,15 @@ class Inspection:
     read: int
     ranges: tuple[Range, ...]
     faults: tuple[str, ...]
+    params: tuple[Range, ...] = ()
+    caption: str | None = None
 
     @property
     def command(self) -> str:
         """The command line that trains on it."""
         name = re.sub(r"[^\w.-]", "_", PurePath(str(self.path)).stem) or "mine"
-        return f"python -m pdekit.train path={shlex.quote(str(self.path))} name={name} model=fno"
+        model = "fno" if isinstance(self.problem.grid, Grid) else "mean"  # no net takes points
+        return f"python -m pdekit.train path={shlex.quote(str(self.path))} name={name} model={model}"
 
     def __str__(self) -> str:
         problem, grid = self.problem, self.problem.grid
@@ -79,7 +84,9 @@ class Inspection:
         ]
         lines += [f"  boundary      {', '.join(ends)}"] * bool(ends)
         lines.append(f"  equation      {problem.pde if problem.pde is not None else 'unknown to pdekit'}")
-        lines += [f"  parameters    {', '.join(problem.params)}"] * bool(problem.params)
+        stated = ", ".join(f"{item.name} {item.least:.4g} to {item.most:.4g}" for item in self.params)
+        lines += [f"  parameters    {stated}"] * bool(stated)
+        lines += [f"  captions      {self.caption!r} is the first"] * (self.caption is not None)
         lines.append(f"  values of {self.read} trajectories")
         for item in self.ranges:
             unit = "" if item.unit == "1" else f" {item.unit}"
@@ -107,10 +114,11 @@ def inspect_path(path: str | Path, trust: Sequence[str] = ()) -> Inspection:
     else:
         layout, splits = recognised(path, trust).name, open_path(path, trust)
     splits = {split: splits[split] for split in SPLITS}
-    ranges, faults, read = _values(splits)
+    ranges, params, faults, read = _values(splits)
     problem = splits["train"].problem
     counts = {split: source.n_trajectories for split, source in splits.items()}
-    return Inspection(path, layout, problem, counts, read, ranges, tuple(faults))
+    texts = splits["train"].read(0, slice(0, 1)).text or (None,)
+    return Inspection(path, layout, problem, counts, read, ranges, tuple(faults), params, texts[0])
 
 
 def _described(grid: object) -> str:
@@ -125,35 +133,48 @@ def _described(grid: object) -> str:
     return "; ".join(axes) or "none"
 
 
-def _values(splits: Mapping[str, Source]) -> tuple[tuple[Range, ...], list[str], int]:
-    """Ranges of all channels, what is doubtful about them, and how many trajectories were read."""
+def _values(splits: Mapping[str, Source]) -> tuple[tuple[Range, ...], tuple[Range, ...], list[str], int]:
+    """Ranges of channels and of parameters, what is doubtful about them, and how many trajectories were read."""
     problem = splits["train"].problem
-    channels = (*problem.fields, *problem.coeffs)
-    columns: list[list[tuple[float, ...]]] = [[] for _ in channels]
+    channels = (*problem.fields, *problem.coeffs, *problem.forcing)
+    columns: list[list[tuple[float, ...]]] = [[] for _ in (*channels, *problem.params)]
     faults, count = [], 0
     for split, source in splits.items():
         for i in np.unique(np.linspace(0, source.n_trajectories - 1, LOOKED_AT).astype(int)).tolist():
             batch, count = source.read(i), count + 1
-            parts = [batch.u[0].transpose(0, 1)] + ([] if batch.coeffs is None else [batch.coeffs[0][:, None]])
-            for column, values in zip(columns, (one for part in parts for one in part.numpy()), strict=True):
+            for column, values in zip(columns, _parts_of(batch), strict=True):
                 column.append(_summary(values))
             if not i and split == "train":
                 faults += _doubts(problem, batch.u.numpy())
-    ranges = []
-    for field, column in zip(channels, columns, strict=True):
-        table = np.array(column)
-        weights = table[:, 5] / max(table[:, 5].sum(), 1)
-        mean = float((weights * table[:, 2]).sum())
-        deviation = float(np.sqrt((weights * (table[:, 3] ** 2 + (table[:, 2] - mean) ** 2)).sum()))
-        item = Range(
-            field.name, field.unit, table[:, 0].min(), table[:, 1].max(), mean, deviation, int(table[:, 4].sum())
-        )
-        ranges.append(item)
+    names = [*channels, *(Field(name) for name in problem.params)]
+    ranges = [_range(field, np.array(column)) for field, column in zip(names, columns, strict=True)]
+    for item in ranges[: len(channels)]:
         if item.missing:
             faults.append(f"{item.missing} values of {item.name} are NaN or Inf; training refuses them")
-        if deviation <= 1e-7 * abs(mean):
+        if item.deviation <= 1e-7 * abs(item.mean):
             faults.append(f"{item.name} is constant: leave it out, or give it as a parameter")
-    return tuple(ranges), faults, count
+    return tuple(ranges[: len(channels)]), tuple(ranges[len(channels) :]), faults, count
+
+
+def _parts_of(batch: Trajectory) -> Iterator[np.ndarray]:
+    """Yield the values of each channel where it exists, then those of each parameter."""
+    there = None if batch.point_mask is None else batch.point_mask[0].numpy() > 0
+    for number, field in enumerate(batch.u[0].transpose(0, 1).numpy()):
+        mask = there if batch.mask is None else batch.mask[0, number].numpy() > 0
+        yield field if mask is None else field[:, mask]
+    for part in (batch.coeffs, None if batch.forcing is None else batch.forcing.transpose(1, 2)):
+        for values in () if part is None else part[0].numpy():
+            yield values if there is None else values[..., there]
+    yield from () if batch.params is None else batch.params[0].numpy()[:, None]
+
+
+def _range(field: Field, table: np.ndarray) -> Range:
+    """Range of one channel from the summaries of trajectories."""
+    weights = table[:, 5] / max(table[:, 5].sum(), 1)
+    mean = float((weights * table[:, 2]).sum())
+    deviation = float(np.sqrt((weights * (table[:, 3] ** 2 + (table[:, 2] - mean) ** 2)).sum()))
+    least, most, missing = float(table[:, 0].min()), float(table[:, 1].max()), int(table[:, 4].sum())
+    return Range(field.name, field.unit, least, most, mean, deviation, missing)
 
 
 def _summary(values: np.ndarray) -> tuple[float, ...]:

@@ -271,7 +271,7 @@ def test_padding_of_a_mesh_does_not_count(tmp_path):
     def read(trajectory, frames):
         u = torch.arange(3.0).reshape(1, 3, 1, 1) * torch.tensor([1.0, 2, 2, 1, 0, 0])
         u[..., 4:] = math.nan
-        inside = torch.tensor([[1.0, 1, 1, 1, 0, 0]])
+        inside = torch.tensor([[1.0, 1, 1, 1, 0, 0]]) > 0  # as files have it
         t = torch.arange(3.0, dtype=torch.float64)[None]
         return Trajectory(u=u[:, frames] + 1, t=t[:, frames], points=torch.zeros(1, 6, 2), point_mask=inside)
 
