@@ -85,6 +85,14 @@ def test_small_errors_are_seen_in_float64_and_masked_points_do_not_count():
     np.testing.assert_allclose(found.nrmse.sel(model="outside"), 0.1, rtol=1e-6)
 
 
+def test_complex_forecasts_have_two_parts():
+    psi = U[:, :, None] + 2j
+    reference = read_reference(psi, None, Description(dt=0.1, extent=(1.0,), fields=["psi"]))
+    forecast = read_forecast("mine", torch.from_numpy(np.stack([psi, psi + 1j])), reference)
+    assert len(forecast.members) == 2 and [field.name for field in reference.problem.fields] == ["psi_real", "psi_imag"]
+    np.testing.assert_allclose(forecast.members[1].read(2).u[0, :, 1], 3.0)
+
+
 def test_names_times_and_members_are_honoured():
     two = xr.Dataset({"u": REFERENCE.u, "v": 2 * REFERENCE.u}).assign_coords(REFERENCE.coords)
     found = xr.Dataset({"v": two.v * 3, "u": two.u * 5}).isel(time=slice(3, 6))  # other order, later start
@@ -123,7 +131,7 @@ def test_a_copied_first_frame_is_named():
         (REFERENCE.assign_coords(time=TIME + 0.04), {}, "expected times of the reference"),
         (REFERENCE.rename(u="v"), {}, r"expected the fields \['u'\] in the forecast, found \['v'\]"),
         (REFERENCE.u.assign_attrs(units="km").to_dataset(), {}, "expected u in 'm' in the forecast, found 'km'"),
-        (U[:, 1:, None] + 0j, {}, "expected real numbers"),
+        (U[:, 1:, None] + 0j, {}, r"expected \(1, 16\) .* found \(2, 16\)"),
         (U[:, 1:, None], {"given": 2}, "within the 8 frames of the reference"),
         ({"a": U[:, 1:, None], "b": U[:, 2:, None]}, {}, "begin at one frame of the reference"),
         ({"a": U[:, 1:, None], "b": U[:, 1:5, None]}, {"given": 1}, "give horizon=4"),

@@ -17,7 +17,7 @@ from pdekit.data.axes import check_points
 from pdekit.data.formats import named_files, open_source, recognised
 from pdekit.data.formats.contract import WHOLE
 from pdekit.data.from_xarray import read_xarray
-from pdekit.data.given import Given, is_numpy_file, read_split, real
+from pdekit.data.given import Given, is_complex, is_numpy_file, read_split, real, split_complex
 from pdekit.data.windows import Source
 from pdekit.fields import Grid, Problem, Trajectory
 
@@ -103,7 +103,7 @@ def _members_of(data: Any, problem: Problem) -> list[Given]:
     """The members of an array; masked values become NaN."""
     if isinstance(data, (str, Path)):
         return [read_split(data)]
-    array = real(data)
+    array = real(split_complex(data, -1 - problem.grid.ndim) if is_complex(data) else data)
     if np.ma.isMaskedArray(array):
         array = array.filled(np.nan)
     depth = 3 + problem.grid.ndim

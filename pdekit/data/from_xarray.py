@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import xarray as xr
 
-from pdekit.data.given import Given, real, steady_mask
+from pdekit.data.given import Given, is_complex, pair, real, steady_mask
 from pdekit.fields import AXES, Field
 
 CHANNEL = ("field", "channel")
@@ -29,8 +29,11 @@ def read_xarray(data: xr.Dataset | xr.DataArray, gaps: bool = False) -> Given:
         ValueError: on other dimensions, duplicate names, or NaN that comes and goes.
     """
     coeffs: dict[str, xr.DataArray] = {}
+    forcing: dict[str, xr.DataArray] = {}
     params: dict[str, np.ndarray] = {}
     space = tuple(axis for axis in AXES if axis in data.dims)
+    if isinstance(data, xr.DataArray) and is_complex(data.values) and not set(CHANNEL) & {*data.dims}:
+        data = data.to_dataset(name=data.name or "u")
     if isinstance(data, xr.Dataset):
         parts = []
         for name, item in data.data_vars.items():
@@ -38,8 +41,10 @@ def read_xarray(data: xr.Dataset | xr.DataArray, gaps: bool = False) -> Given:
                 params[str(name)] = real(item.values, str(name))
             elif set(item.dims) == {"sample", *space} and "time" in data.dims:
                 coeffs[str(name)] = item
+            elif item.attrs.get("role") == "forcing":  # as `pdekit.data.exports.named` writes it
+                forcing[str(name)] = _ordered(item, space)
             else:
-                parts.append(_ordered(item, space))
+                parts += _parts(_ordered(item, space))
         if not parts:
             raise ValueError(
                 f"expected variables (sample, time, {', '.join(space)}), found none in {list(data.data_vars)}; "
@@ -66,7 +71,17 @@ def read_xarray(data: xr.Dataset | xr.DataArray, gaps: bool = False) -> Given:
         layout=tuple(data.coords[axis].attrs.get("layout") if known else None for axis in space),
         coeffs=coeffs,
         params=params,
+        forcing=forcing,
     )
+
+
+def _parts(item: xr.DataArray) -> list[xr.DataArray]:
+    """A real field, or the two parts of a complex one."""
+    if not is_complex(item.values):
+        return [item]
+    names = [field.name for field in pair(str(item.name))]
+    attrs = {key: value for key, value in item.attrs.items() if key != "vector"} | {"complex": str(item.name)}
+    return [part.rename(name).assign_attrs(attrs) for name, part in zip(names, (item.real, item.imag), strict=True)]
 
 
 def _field(item: xr.DataArray) -> Field:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 import zipfile
 import zlib
@@ -30,6 +31,7 @@ class Given:
         times: "time" or "sample time".
         axes: coordinates of each spatial axis.
         layout: layout of each axis, as the coordinates state it; None where they do not.
+        pairs: whether channels are real and imaginary parts of complex fields, in turn, that have no names yet.
         coeffs, params, forcing: "sample *space", "sample" and "sample time *space" by name.
     """
 
@@ -39,6 +41,7 @@ class Given:
     times: np.ndarray | None = None
     axes: tuple[np.ndarray, ...] | None = None
     layout: tuple[str | None, ...] = ()
+    pairs: bool = False
     coeffs: Mapping[str, Any] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     forcing: Mapping[str, Any] = field(default_factory=dict)
@@ -61,14 +64,45 @@ def read_split(data: Any) -> Given:
                     f'expected fields "sample time *space" of one shape in the archive, found {shapes}; '
                     "save them with the same shape"
                 )
-            fields = tuple(Field(name) for name in data)
-            stacked = np.stack([real(part, name) for name, part in data.items()], 2)
+            parts = [(name, part) for name, part in data.items()]
+            fields = tuple(
+                item for name, part in parts for item in (pair(name) if is_complex(part) else (Field(name),))
+            )
+            columns = [one for _, part in parts for one in ((part.real, part.imag) if is_complex(part) else (part,))]
+            stacked = np.stack([real(one, item.name) for item, one in zip(fields, columns, strict=True)], 2)
             return Given(_deep_enough(stacked), fields=fields)
+    if is_complex(data):
+        return dataclasses.replace(read_split(split_complex(data)), pairs=True)
     values = _deep_enough(real(data))
     if not np.ma.isMaskedArray(values):
         return Given(values)
     absent = np.ma.getmaskarray(values)
     return Given(np.where(absent, 0, values.data), mask=None if not absent.any() else steady_mask(~absent))
+
+
+def is_complex(data: Any) -> bool:
+    """Return whether an array or a tensor has complex values."""
+    return data.is_complex() if isinstance(data, torch.Tensor) else np.iscomplexobj(data)
+
+
+def split_complex(data: Any, axis: int = 2) -> np.ndarray:
+    """Return real and imaginary parts as channels that follow each other.
+
+    >>> split_complex(np.array([[[1 + 2j, 3 - 4j]]])).tolist()
+    [[[1.0, 2.0, 3.0, -4.0]]]
+    """
+    array = data.detach().cpu().resolve_conj().numpy() if isinstance(data, torch.Tensor) else np.ma.asanyarray(data)
+    if not np.ma.isMaskedArray(data):
+        array = np.asarray(array)
+    axis = axis % _deep_enough(array).ndim
+    stack = np.ma.stack if np.ma.isMaskedArray(array) else np.stack
+    both = stack([array.real, array.imag], axis + 1)
+    return both.reshape(*array.shape[:axis], 2 * array.shape[axis], *array.shape[axis + 1 :])
+
+
+def pair(name: str, unit: str = "1") -> tuple[Field, Field]:
+    """Return the two channels of a complex field."""
+    return Field(f"{name}_real", unit, complex=name), Field(f"{name}_imag", unit, complex=name)
 
 
 def is_numpy_file(path: str | Path) -> bool:

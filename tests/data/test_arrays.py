@@ -80,7 +80,7 @@ def test_steady_data_need_no_step():
         (waves(), {"fields": ["a", "b"]}, r"expected u of shape \(9, 4, 2, 16\)"),
         (waves(), {"dt": None}, "expected dt > 0"),
         (waves(n=1), {}, "at least 2 training trajectories"),
-        (waves().astype(complex), {}, "split complex fields"),
+        (waves(), {"params": {"speed": np.ones(10) * 1j}}, "split complex fields"),
         (xarray.DataArray(waves()[:, :, 0], dims=("sample", "time", "lon")), {}, "expected the dims sample, time"),
         (waves(), {"params": {"train": {"nu": np.ones(3)}}}, r"expected params\['nu'\] of shape \(10,\)"),
         (waves(), {"coeffs": {"train": {"k": np.ones((10, 8))}}}, r"expected coeffs\['k'\] of shape \(10, 16\)"),
