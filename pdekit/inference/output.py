@@ -79,6 +79,8 @@ def table_of(scores: xr.Dataset, seconds: Mapping[str, float]) -> str:
             numbers = [f"{100 * float(middle[name]):.2f} %" for name in ("relative_error", "sample_error")]
             numbers += [f"{float(middle[name]):.3g}" for name in ("error_unobserved", "spread")]
             numbers += [f"{100 * float(middle[name]):.0f} %" for name in ("coverage_50", "coverage_90")]
+            # of a channel that is observed everywhere no point is left to score
+            numbers = ["-" if "nan" in number else number for number in numbers]
             lines.append(f"| {method} | {channel} | {' | '.join(numbers)} | {seconds[str(method)]:.2g} |")
     return "\n".join(lines)
 

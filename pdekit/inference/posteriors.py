@@ -87,7 +87,8 @@ def posterior_members(
     sampler = SAMPLERS.get(method, model.sampler)
     start = model.levels.k_max * source.draw(like, ticks, 0)
     joint = sampler(denoise, start, grid, lambda i: source.draw(like, ticks, i + 1))
-    return joint.unflatten(0, (members, len(batch)))
+    # the amortised net takes known values as exact, and is not trained to return them
+    return torch.where(known > 0, values, joint).unflatten(0, (members, len(batch)))
 
 
 def kriging_members(

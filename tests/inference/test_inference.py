@@ -170,3 +170,14 @@ def test_all_methods_see_the_observations(case, tmp_path):
     )  # fmt: skip
     error = found.scores.error_observed.sel(channel="u").mean("sample") / 4
     assert float(error.max()) < 0.5 and float(error.sel(model="mmps")) < 0.05
+
+
+def test_the_amortised_net_returns_what_it_was_given(case, tmp_path):
+    """Known values are exact; the stub has no use for them elsewhere."""
+    run, data = case
+    found = pdekit.infer(
+        run, data, str(tmp_path), observe="c", share=1.0, method="amortised", members=2, n_samples=2, levels=3
+    )
+    posterior = found.posteriors["amortised"]
+    np.testing.assert_allclose(posterior.c, posterior["c observed"].expand_dims(member=2), rtol=1e-6)
+    assert "| - | - |" in found.table
