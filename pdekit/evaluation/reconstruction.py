@@ -16,7 +16,7 @@ from pdekit.evaluation.archive import Archive
 from pdekit.evaluation.checks import check_problem
 from pdekit.evaluation.forecasting import CPU
 from pdekit.metrics.spectra import wavenumbers
-from pdekit.metrics.sums import FieldSums, Sums
+from pdekit.metrics.sums import FieldSums, Sums, filled_shells
 from pdekit.models.autoencoder import Autoencoder
 
 FILE = "reconstruction.nc"
@@ -29,7 +29,7 @@ def score_reconstruction(
     model: Autoencoder, data: DataModule, folder: Path, name: str = "", device: torch.device | str = CPU
 ) -> str:
     """Reconstruct the test trajectories and write ``reconstruction.nc``: sqrt(<e^2> / <u^2>) at the points of each
-    frame, and the same ratio of each shell of wavenumbers.
+    frame, and the same ratio of each shell of wavenumbers; NaN where the shell of the reference is empty.
 
     Args:
         model: trained.
@@ -55,7 +55,8 @@ def score_reconstruction(
         found = FieldSums(model.reconstruct(batch.to(device)).cpu(), Sums(batch.u, problem, mask))
         points.append((found.error.square / found.reference.square).sqrt().numpy())
         if mask is None:
-            shells.append((found.error.power / found.reference.power).sqrt().numpy())
+            share = (found.error.power / found.reference.power).sqrt()
+            shells.append(share.where(filled_shells(found.reference.power), torch.nan).numpy())
     coords = {
         "sample": np.arange(source.n_trajectories),
         "time": np.arange(problem.n_frames) * problem.step,
@@ -79,9 +80,8 @@ def in_lines(scores: xr.Dataset) -> str:
         line = f"  {name}: relative error {error:.3g}"
         if "shell_error" in scores:
             by_shell = scores.shell_error.sel(field=name).median(("sample", "time")).values[1:]
-            parts = ", ".join(
-                f"{np.median(part):.2g}" for part in np.array_split(by_shell, min(QUARTERS, len(by_shell)))
-            )
-            line += f"; shells from coarse to fine {parts}"
+            by_shell = by_shell[np.isfinite(by_shell)]
+            parts = np.array_split(by_shell, min(QUARTERS, len(by_shell))) if len(by_shell) else []
+            line += f"; shells from coarse to fine {', '.join(f'{np.median(part):.2g}' for part in parts)}"
         lines.append(line)
     return "\n".join(lines)
