@@ -16,7 +16,7 @@ from typing import Any
 
 from pdekit.cli.command_line import CONFIGS, did_you_mean
 
-OPEN = ("data.", "model.", "instance.")  # whose options are those of the class that their file names
+OPEN = ("data.", "model.", "instance.", "requires.")  # whose options are those of the class that their file names
 SEVERAL, FOLDER, SHOW = ("-m", "--multirun"), ("--config-dir", "-cd"), ("--cfg", "-c")
 SEARCH = "hydra.searchpath"
 
