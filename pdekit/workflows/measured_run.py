@@ -68,6 +68,7 @@ def write_found(folder: Path, estimate: Estimate, problem: Problem) -> dict[str,
         "correlation": [[_plain(value) for value in row] for row in estimate.correlation.tolist()],
         "misfit": {name: _plain(value) for name, value in zip(names, estimate.misfit, strict=True)},
         "noise": {name: _plain(value) for name, value in zip(names, estimate.noise, strict=True)},
+        "residuals_corrected": estimate.corrected,
     }
     write_json(folder / PARAMETERS, document)
     header = [*problem.grid.axes, "t", *(f"{name}_{kind}" for name in names for kind in ("measured", "predicted"))]

@@ -171,6 +171,10 @@ def test_what_is_said_of_a_misfit_that_is_no_noise():
     assert "times the stated noise" in said[-1] and "spread is too small" in said[-1]
     far = dataclasses.replace(model.estimate(), near=False)
     assert "train longer" in estimate_in_words(far, True, ["u"])[1]
+    few, enough = (dataclasses.replace(model.estimate(), n_residuals=4 * 50 - n, n_weights=50) for n in (1, 0))
+    (sentence,) = [line for line in estimate_in_words(few, True, ["u"]) if "not corrected" in line]
+    assert "199 residuals for 50 weights" in sentence and "about 200 points" in sentence
+    assert not [line for line in estimate_in_words(enough, True, ["u"]) if "not corrected" in line]
     endless = dataclasses.replace(model.estimate(), deviations=(math.inf,))
     assert "do not determine it" in estimate_in_words(endless, True, ["u"])[0]
 
@@ -220,6 +224,8 @@ def test_a_run_with_measurements_needs_no_reference(tmp_path):
     found = document["parameters"]["viscosity"]
     assert found["value"] > 0 and found["standard_deviation"] > 0 and document["misfit"]["u"] > 0
     assert run.config["found"] == {"viscosity": found["value"]}
+    assert document["residuals_corrected"] is run.model.estimate().corrected
+    assert run.model.estimate().corrected or any("not corrected" in line for line in run.model.findings())
     table = np.genfromtxt(run.path / "measurements.csv", delimiter=",", names=True)
     assert table.dtype.names == ("x", "t", "u_measured", "u_predicted") and len(table) == 12
     again = pdekit.load(run.path)

@@ -43,6 +43,7 @@ class Estimate:
         near: whether the step was small enough to be linear; if not, ``values`` are the trained ones.
         misfit: root mean square of the errors of each field, nan where it was not observed.
         noise: standard deviation that the spread was computed with, of each field.
+        n_residuals, n_weights: numbers of residuals and of weights of the net.
         points: "row coordinate", time last; observed, predicted: "row field".
     """
 
@@ -54,9 +55,21 @@ class Estimate:
     near: bool
     misfit: tuple[float, ...]
     noise: tuple[float, ...]
+    n_residuals: int
+    n_weights: int
     points: Float[Tensor, "row coordinate"]
     observed: Float[Tensor, "row field"]
     predicted: Float[Tensor, "row field"]
+
+    @property
+    def corrected(self) -> bool:
+        """Whether the step corrected what training left of the residuals."""
+        return enough(self.n_residuals, self.n_weights)
+
+
+def enough(n_residuals: int, n_weights: int) -> bool:
+    """Return whether there are so many residuals that they say more of the equation than of their points."""
+    return n_residuals >= PER_WEIGHT * n_weights
 
 
 @dataclass(frozen=True)
@@ -165,7 +178,8 @@ def estimate_of(
     size, fields, noise = unknowns.size.to(found[0]), present.nonzero()[:, 1], unknowns.noise()
     stated = None if noise is None else noise.to(size)
     c, slopes_c = jacobian(constraints, parameters)
-    c = c if len(c) >= PER_WEIGHT * (slopes_c.shape[1] - len(names)) else torch.zeros_like(c)
+    n_weights = slopes_c.shape[1] - len(names)
+    c = c if enough(len(c), n_weights) else torch.zeros_like(c)
     step = gauss_newton((c, slopes_c), found, len(names), fields, stated, size)
     bounds = [unknowns.bounds[name] for name in names]
     trained = torch.stack([free.detach() for free in unknowns.free.values()]).to(size)
@@ -186,6 +200,8 @@ def estimate_of(
         near,
         tuple(torch.where(count > 0, (squares / count).sqrt(), torch.nan).tolist()),
         tuple(step.noise.tolist()),
+        len(c),
+        n_weights,
         unknowns.places.detach(),
         observed,
         predicted,
@@ -213,6 +229,7 @@ def estimate_in_words(estimate: Estimate, stated: bool, fields: Sequence[str]) -
             "the Gauss-Newton step was too large to be linear, and the values are those of the training: train longer, "
             "or start from a better guess"
         )
+    said += uncorrected_in_words(estimate)
     for name, misfit, noise in zip(fields, estimate.misfit, estimate.noise, strict=True):
         if math.isnan(misfit):
             continue
@@ -225,3 +242,15 @@ def estimate_in_words(estimate: Estimate, stated: bool, fields: Sequence[str]) -
                 "the noise are not those of the measurements, or the training was too short; the spread is too small"
             )
     return said
+
+
+def uncorrected_in_words(estimate: Estimate) -> list[str]:
+    """Return a sentence if the step did not correct what training left of the residuals, and the remedy."""
+    if estimate.corrected:
+        return []
+    return [
+        f"what training left of the residuals is not corrected, and the spread does not hold its effect: "
+        f"{estimate.n_residuals} residuals for {estimate.n_weights} weights, expected {PER_WEIGHT} or more for each; "
+        f"give about {PER_WEIGHT * estimate.n_weights} points (model.collocation.n_points), or a smaller net "
+        "(model.net.width)"
+    ]

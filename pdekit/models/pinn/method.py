@@ -20,7 +20,14 @@ from pdekit.models.pinn.checks import check_given, check_one_instance, check_opt
 from pdekit.models.pinn.cloud import Cloud
 from pdekit.models.pinn.collocation import Collocation
 from pdekit.models.pinn.conditions import walls_of
-from pdekit.models.pinn.estimate import CHUNK, Estimate, Rows, estimate_in_words, estimate_of
+from pdekit.models.pinn.estimate import (
+    CHUNK,
+    Estimate,
+    Rows,
+    estimate_in_words,
+    estimate_of,
+    uncorrected_in_words,
+)
 from pdekit.models.pinn.form import Form
 from pdekit.models.pinn.inverse import Inverse, Unknowns, finding
 from pdekit.models.pinn.plan import SecondOrder, place_of, shares, window_stages
@@ -240,7 +247,8 @@ class PINN(Surrogate):
         if self.unknowns.measured:
             return estimate_in_words(found, self.unknowns.stated is not None, names)
         values = zip(found.names, found.values, found.deviations, strict=True)
-        return [finding(name, value, spread, float(getattr(self.problem.pde, name))) for name, value, spread in values]
+        said = [finding(name, value, spread, float(getattr(self.problem.pde, name))) for name, value, spread in values]
+        return [*said, *uncorrected_in_words(found)]
 
     def batches(self, data: Any) -> Iterable[Trajectory]:
         """Return empty batches without end: no data are needed."""
