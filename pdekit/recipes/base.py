@@ -66,6 +66,11 @@ class BaseRecipe(ABC):
             raise ValueError(f"expected chunk >= 1, got {self.chunk}; correct the recipe")
 
     @property
+    def solved(self) -> bool:
+        """True if a solver makes reference solutions; False for a problem that is only stated."""
+        return True
+
+    @property
     @abstractmethod
     def simulator(self) -> Simulator:
         """The simulator that makes the data."""

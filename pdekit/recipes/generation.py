@@ -98,9 +98,14 @@ def generate(
         The folder, for `DataModule.from_folder`.
 
     Raises:
-        ValueError: if the solver gives NaN or Inf.
+        ValueError: if the solver gives NaN or Inf, or the recipe has none.
         OSError: if the disk is (or would become) full; finished chunks are kept.
     """
+    if not recipe.solved:
+        raise ValueError(
+            f"expected a solver in the recipe {recipe.name}, found none: the problem is stated, and no reference "
+            "solution of it can be generated; set solver in the recipe, or train model=pinn with evaluate=false"
+        )
     folder = folder_of(recipe, base)
     if is_complete(folder):
         say(f"dataset {recipe.name} exists already: {folder}")

@@ -42,7 +42,7 @@ class Recipe(BaseRecipe):
 
     Args:
         pde, initial, solver, dt, substeps, warmup, params, dtype: arguments of the simulator. Frames are stored
-            in float32.
+            in float32. Without a solver (null) the problem is stated, and no data are generated.
         n_frames: number of frames of each split.
         solver_shape: points of the solver's grid, the stored grid's if None; frames are brought to the stored grid
             exactly for the modes that it holds (as averages of an odd number of cells for a conservation law).
@@ -56,7 +56,7 @@ class Recipe(BaseRecipe):
 
     pde: PDE
     initial: Callable[..., Any]
-    solver: Callable[..., Any]
+    solver: Callable[..., Any] | None
     dt: float
     n_frames: Mapping[str, int]
     solver_shape: tuple[int, ...] | None = None
@@ -74,7 +74,8 @@ class Recipe(BaseRecipe):
             raise ValueError(
                 f"expected a solver_shape of {self.grid.ndim} numbers, got {self.solver_shape}; correct the recipe"
             )
-        check_has_boundary(self.solver, self.grid)
+        if self.solver is not None:
+            check_has_boundary(self.solver, self.grid)
         simulator = self.simulator  # what it refuses, is refused when the recipe is made
         simulator.problem(self.grid, 1)
         for name, draw in self.params.items():
@@ -83,6 +84,10 @@ class Recipe(BaseRecipe):
                     raise ValueError(f"expected a positive {name}, got one from {draw.low:g} on; correct the recipe")
             else:
                 self.pde.check({name: torch.tensor([draw.low, draw.high])})
+
+    @property
+    def solved(self) -> bool:
+        return self.solver is not None
 
     @property
     def simulator(self) -> Stepping:

@@ -44,7 +44,7 @@ class Stepping:
     Args:
         pde: the equation with the parameters that do not vary.
         solver: called as ``solver(pde, grid, dt, dtype=..., device=...)``, returns a step. On a grid that is not
-            periodic it is also given ``boundary``.
+            periodic it is also given ``boundary``. None for a problem that is only stated: it cannot be marched.
         dt: time between frames; nominal where it varies.
         initial: a sampler of pdekit.recipes.initial; None if every start is given.
         shape: points of the solver's grid; those of the frames if None.
@@ -61,7 +61,7 @@ class Stepping:
     """
 
     pde: PDE
-    solver: Callable[..., Any]
+    solver: Callable[..., Any] | None
     dt: float
     initial: Callable[..., Any] | None = None
     shape: tuple[int, ...] | None = None
@@ -179,6 +179,7 @@ class Stepping:
         Raises:
             ValueError: if the solver does not support the grid's layout or the boundary.
         """
+        assert self.solver is not None, "recipes without a solver are refused before"
         problem = self.problem(grid, 1)
         pde, box, dt = problem.at(None if params is None else params.to(device))
         substeps = max(1, round(self.substeps * refinement.time))

@@ -41,6 +41,7 @@ from pdekit.training.module import Diverged, evaluation_device, train_stages
 from pdekit.training.required import train_required
 from pdekit.workflows.datasets import instance_in_words, open_files, recipe_of, with_parameters
 from pdekit.workflows.measured_run import take_measurements, write_found
+from pdekit.workflows.unsolved_run import without_reference
 
 RUN = "PDEKIT_RUN"  # environment variable in which the first of several processes names its folder to the others
 
@@ -55,7 +56,7 @@ class Plan:
 
     Args:
         model: built, not calibrated.
-        data: cut into the model's windows; `NoReference` for a run with measurements.
+        data: cut into the model's windows; `NoReference` for a run with measurements or without a reference.
         recipe: recipe of the data; None for files and arrays of a user.
         config: resolved and plain, as in ``config.yaml``; ``config["choices"]`` names model, data and trainer.
         seconds: wall time that has been spent already, by step.
@@ -136,7 +137,9 @@ def plan_run(
         check_problem(config["choices"]["model"], model.problem, problems[0])
     if isinstance(model, Stepper):
         try_step(model)  # a net that does not take the grid says so before data are made
-    if config.get("evaluate", True) and model.forecasts:
+    if recipe is not None and data is None and not recipe.solved:
+        data = without_reference(recipe, model, config)
+    elif config.get("evaluate", True) and model.forecasts:
         n_test = data.sources["test"].n_trajectories if data else recipe.n_trajectories["test"]
         check_request(evaluation, model.window[0], problems[1], n_test, None if data else recipe)
     if config.get("measurements"):
@@ -237,7 +240,7 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
     save_weights(run, model, plan.name, config)
     record |= {"findings": list(model.findings()), "data": origin(plan), "weights": sha256(run / WEIGHTS)}
     write_json(run / RECORD, provenance(**record))
-    closing = f"trained, not evaluated. To evaluate: python -m pdekit.evaluate run={run}"
+    closing = unevaluated(plan, run)
     if config.get("evaluate", True):  # runs of earlier versions do not say
         with timed(seconds, "evaluation"):
             closing = evaluate_plan(plan, run)
@@ -245,6 +248,13 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
     print(*record["findings"], closing, sep="\n")
     print(f"run: {run} (in Python: pdekit.load({str(run)!r}))")
     return run
+
+
+def unevaluated(plan: Plan, run: Path) -> str:
+    """Return the closing line of a run that is not evaluated."""
+    if plan.recipe is not None and not plan.recipe.solved:
+        return "trained. There is no reference solution to evaluate it against."
+    return f"trained, not evaluated. To evaluate: python -m pdekit.evaluate run={run}"
 
 
 def prepare_model(plan: Plan, run: Path, seconds: dict[str, float]) -> dict[str, str]:

@@ -8,7 +8,8 @@ import pytest
 import torch
 from lightning.pytorch import LightningDataModule
 
-from pdekit.boundaries import Dirichlet, Robin
+import pdekit
+from pdekit.boundaries import Dirichlet, Neumann, Robin
 from pdekit.calculus.autodiff import Autodiff
 from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.models.pinn import PINN, Collocation, Form, SecondOrder, Weighting
@@ -290,3 +291,22 @@ def error_after_training(problem: Problem, exact, folder) -> float:
 def test_the_exact_solution_is_found(problem, exact, tmp_path):
     """Bar 1e-3; three seeds came to 2.8e-4 (insulated), 6e-7 (cooled) and 2e-6 (heated)."""
     assert error_after_training(problem, exact, tmp_path) < 1e-3
+
+
+def test_an_instance_without_a_solver_is_trained_from_its_configuration(tmp_path):
+    tiny = ["model.net.width=4", "model.net.depth=1", "model.collocation.n_points=16", "training.steps=3"]
+    tiny += ["model.second.steps=1", "model.second.iterations=2", f"runs_dir={tmp_path}/runs", f"data_dir={tmp_path}/d"]
+    ends = "data.instances.insulated.boundary=[[neumann 0,robin 1 0.2 -1]]"
+    options = ["instance=insulated", *tiny]
+    run = pdekit.train("pinn", "diffusion", [*options, "evaluate=false", ends])
+    assert run.problem.boundary == ((Neumann(0.0), Robin(1.0, 0.2, -1.0)),) and not (tmp_path / "d").exists()
+    assert run.forecast(sampled(cosine(PI), run.problem.grid)[None], t=[0.5]).sizes["x"] == 65
+    for model, more, sentence in (
+        ("pinn", [], "expected evaluate=false for diffusion"),
+        ("fno", ["evaluate=false"], "learns from the equation alone"),
+        ("pinn_inverse", ["evaluate=false", "model.inverse.start.diffusivity=1"], "learns from the equation alone"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            pdekit.train(model, "diffusion", [*options[: 1 if model == "fno" else None], *more])
+    with pytest.raises(ValueError, match="expected a solver in the recipe diffusion"):
+        pdekit.evaluate(run)

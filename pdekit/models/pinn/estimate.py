@@ -63,7 +63,7 @@ class Estimate:
 
     @property
     def corrected(self) -> bool:
-        """Whether the step corrected what training left of the residuals."""
+        """True if the step corrected what training left of the residuals."""
         return enough(self.n_residuals, self.n_weights)
 
 
