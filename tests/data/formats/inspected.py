@@ -115,6 +115,7 @@ LAYOUTS: dict[str, Callable[[Path], Path]] = {
         f / "Wave-Layer.nc", solution=pdebench.counted(8, 5, 8, 6), c=pdebench.counted(8, 8, 6)
     ),
     "TSM: Kolmogorov flow": staggered,
+    "RealPDEBench: simulated flow": lambda f: sets.rows(f / "hf_dataset" / "numerical"),
     "APEBench: advection": lambda f: sets.apebench(
         f, "1d_diff_adv", pdebench.counted(6, 5, 1, 16), pdebench.counted(4, 9, 1, 16), gammas=[0.0, -4.0]
     ),

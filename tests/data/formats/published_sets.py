@@ -1,10 +1,11 @@
-"""Writers of the layouts of WDNO, Text2PDE, MeshGraphNets, Poseidon, TSM and APEBench: names, types and axes as they
-are published; non-square, all values different."""
+"""Writers of the layouts of WDNO, Text2PDE, MeshGraphNets, Poseidon, TSM, RealPDEBench and APEBench: names, types and
+axes as they are published; non-square, all values different."""
 
 import json
 
 import h5py
 import numpy as np
+import pyarrow as pa
 
 from .published_pdebench import counted
 
@@ -84,6 +85,30 @@ def staggered(path, u, v, sizes=(4, 8)):
             some = np.stack([u, v])[..., ::stride, ::stride]
             file[f"full_prefix_{n}x{n}"], file[f"prefix_{n}x{n}"] = some, some[:, stride - 1 :: stride]
     return path
+
+
+def rows(folder, splits=(("train", (0, 1, 2)), ("val", (3,)), ("test", (2, 4))), n=5, frames=6, shape=(8, 6)):
+    """RealPDEBench: rows of Arrow, float32 as bytes with the axes time, y, x; windows of the splits by simulation."""
+    kind = folder.name
+    columns = {"sim_id": [f"{i}_0.5.h5" for i in range(n)]}
+    for number, name in enumerate(("u", "v") if kind == "real" else ("u", "v", "p")):
+        made = [counted(frames + i % 2, *shape[::-1]) + 1e4 * number + 1e5 * i for i in range(n)]
+        columns[name] = pa.array([values.tobytes() for values in made], pa.binary())
+    for name, size in zip(("shape_t", "shape_h", "shape_w"), (0, *shape[::-1]), strict=True):
+        columns[name] = pa.array([size or frames + i % 2 for i in range(n)], pa.int32())
+    folder.mkdir(parents=True)
+    table = pa.table(columns)
+    parts = {"data-00000-of-00002.arrow": table[:3], "data-00001-of-00002.arrow": table[3:]}
+    for name, part in parts.items():
+        with pa.OSFile(str(folder / name), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(part)
+    (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": name} for name in parts]}))
+    features = {name: {"dtype": str(table.schema.field(name).type), "_type": "Value"} for name in columns}
+    (folder / "dataset_info.json").write_text(json.dumps({"features": features}))
+    for split, simulations in splits:
+        index = [{"sim_id": columns["sim_id"][i], "time_id": t} for i in simulations for t in (0, 2)]
+        (folder.parent / f"{split}_index_{kind}.json").write_text(json.dumps(index))
+    return folder
 
 
 def apebench(folder, name, train, test, **info):

@@ -180,6 +180,47 @@ def test_staggered_velocities_are_brought_to_the_centres(tmp_path):
     np.testing.assert_allclose(batch.t[0], source.problem.dt * np.array([2, 3]))
 
 
+class TestRealPDEBench:
+    def test_rows_and_splits(self, tmp_path):
+        found = opened(published.rows(tmp_path / "hf_dataset" / "numerical"))
+        assert {name: source.indices for name, source in found.items()} == {
+            "train": (0, 1, 2),
+            "valid": (3,),
+            "test": (4,),
+        }
+        source = pickle.loads(pickle.dumps(found["test"]))
+        problem = source.problem
+        assert problem.grid == Grid((8, 6), (8.0, 6.0), layout=("cells", "cells"))
+        assert (problem.dt, problem.n_frames) == (1.0, 6)
+        batch = source.read(0, slice(2, 4))
+        u = counted(6, 6, 8)[2:4].swapaxes(1, 2) + 4e5
+        assert np.array_equal(batch.u[0], np.stack([u, u + 1e4, u + 2e4], 1).astype("f4"))
+
+    def test_without_unseen_simulations_a_tenth_is_drawn(self, tmp_path):
+        published.rows(tmp_path / "real", splits=(("train", (0, 1)), ("test", (1,))))
+        assert list(opened(tmp_path)) == ["all"]
+        published.rows(tmp_path / "numerical")
+        with pytest.raises(ValueError, match=r"expected one of \('real', 'numerical'\) in .*found both"):
+            opened(tmp_path)
+
+    def test_damage_is_named(self, tmp_path):
+        path, draw = published.rows(tmp_path / "real"), np.random.default_rng(0)
+        file = path / "data-00001-of-00002.arrow"
+        whole, refused = file.read_bytes(), 0
+        for _ in range(30):
+            content = bytearray(whole)
+            for place in draw.integers(len(content) if draw.random() < 0.3 else 900, size=3):
+                content[place] = int(draw.integers(256))
+            file.write_bytes(content[: draw.integers(len(content))] if draw.random() < 0.3 else content)
+            try:
+                for source in opened(path).values():
+                    assert source.read(source.n_trajectories - 1).u.shape == (1, 6, 2, 8, 6)
+            except ValueError as error:
+                refused += 1
+                assert str(path) in str(error)
+        assert refused > 8
+
+
 class TestAPEBench:
     def write(self, folder, name="1d_diff_adv", **info):
         return published.apebench(folder, name, counted(6, 5, 1, 16), counted(4, 9, 1, 16) + 1e4, **info)
