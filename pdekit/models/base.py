@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from pdekit.fields import Grid, Problem, Trajectory
-from pdekit.models.inputs import InputChannels, Preparation, forcing_of, from_frame, normalised
+from pdekit.models.inputs import InputChannels, Preparation, check_history, forcing_of, from_frame, normalised
 from pdekit.models.noise import Noise
 from pdekit.models.normaliser import Normaliser
 from pdekit.models.stages import Stage, adam_stage
@@ -200,8 +200,7 @@ class Stepper(Surrogate):
                 step draws noise although its method does not declare itself ``stochastic``.
         """
         n_samples = len(given)
-        if given.u.shape[1] != self.history:
-            raise ValueError(f"expected {self.history} history frames, got {given.u.shape[1]}; cut given.u")
+        check_history(given, self.history)
         steps, ticks = (torch.ones(1, dtype=torch.long), torch.zeros(n_samples, dtype=torch.long))
         if not self.problem.steady:
             steps, ticks = steps_to(t, given.t[:, -1], time_steps(self.problem, given))

@@ -21,7 +21,7 @@ from pdekit.diffusion.samplers.base import Sampler
 from pdekit.diffusion.samplers.exponential import Exponential
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.base import TICKS, Surrogate, mean_square, repeat, steps_to, time_steps
-from pdekit.models.inputs import InputChannels, from_frame, normalised
+from pdekit.models.inputs import InputChannels, check_history, from_frame, normalised
 from pdekit.models.noise import Noise
 from pdekit.models.normaliser import Normaliser
 from pdekit.models.wdno import PATHS
@@ -237,8 +237,7 @@ class DiffusionPDE(Surrogate):
         Raises:
             ValueError: if they are not, the frames given are not ``history`` many, or forcing is missing.
         """
-        if given.u.shape[1] != self.history:
-            raise ValueError(f"expected {self.history} history frames, got {given.u.shape[1]}; cut given.u")
+        check_history(given, self.history)
         steps, ticks = torch.ones(1, dtype=torch.long), torch.zeros(len(given), dtype=torch.long)
         if not self.problem.steady:
             steps, ticks = steps_to(t, given.t[:, -1], time_steps(self.problem, given))

@@ -119,6 +119,28 @@ def normalised(batch: Trajectory, normaliser: Normaliser) -> Trajectory:
     return inner.to(normaliser.like.dtype)
 
 
+def check_history(given: Trajectory, history: int) -> None:
+    """Raise ValueError if a forecast is given another number of frames than ``history``."""
+    if given.u.shape[1] != history:
+        raise ValueError(f"expected {history} history frames, got {given.u.shape[1]}; cut given.u")
+
+
+def history_of(problem: Problem, history: int) -> int:
+    """Return the history of a method that forecasts all other frames at once; 0 for a steady problem.
+
+    Raises:
+        ValueError: if no frame is left to forecast.
+    """
+    if problem.steady:
+        return 0
+    if not 1 <= history < problem.n_frames:
+        raise ValueError(
+            f"expected 1 <= history < {problem.n_frames}, the frames of a trajectory, got {history}; "
+            "set model.history=1"
+        )
+    return history
+
+
 def forcing_of(given: Trajectory, n_frames: int) -> Float[Tensor, "batch forced force *space"]:
     """Return the first frames of the forcing.
 

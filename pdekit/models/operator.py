@@ -17,7 +17,7 @@ from pdekit.calculus.fourier import Fourier
 from pdekit.calculus.resample import resample
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.base import Surrogate, mean_square
-from pdekit.models.inputs import InputChannels, forcing_of, normalised
+from pdekit.models.inputs import InputChannels, check_history, forcing_of, history_of, normalised
 from pdekit.models.normaliser import Normaliser
 from pdekit.nets.condition import Condition
 from pdekit.nets.interpolation import interpolate
@@ -74,12 +74,7 @@ class Operator(Surrogate):
             raise ValueError(f"expected n_points >= 1, or null for all, got {n_points}; correct model.n_points")
         if shifts:
             check_shifts(problem)
-        history = 0 if problem.steady else history
-        if not problem.steady and not 1 <= history < problem.n_frames:
-            raise ValueError(
-                f"expected 1 <= history < {problem.n_frames}, the frames of a trajectory, got {history}; "
-                "set model.history=1"
-            )
+        history = history_of(problem, history)
         super().__init__(problem, (history, 1 if problem.steady else "all"))
         self.history, self.n_points, self.shifts = history, n_points, shifts
         self.channels = InputChannels(problem, history, problem.n_frames)
@@ -152,8 +147,7 @@ class Operator(Surrogate):
         Raises:
             ValueError: if they do not, or the frames given are not ``history`` many.
         """
-        if given.u.shape[1] != self.history:
-            raise ValueError(f"expected {self.history} history frames, got {given.u.shape[1]}; cut given.u")
+        check_history(given, self.history)
         known, condition = self.inputs(given)
         space = given.u.shape[3:]
         query = _queries(self.problem.grid.resized(space), self.times(t, given.t), known)

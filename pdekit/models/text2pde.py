@@ -20,7 +20,7 @@ from pdekit.fields import Problem, Trajectory
 from pdekit.models.autoencoder import Autoencoder, check_trajectories
 from pdekit.models.base import TICKS, Surrogate, repeat, steps_to, time_steps
 from pdekit.models.generation import Generation
-from pdekit.models.inputs import InputChannels, normalised
+from pdekit.models.inputs import InputChannels, check_history, normalised
 from pdekit.models.latent_cache import LatentCache
 from pdekit.models.noise import Noise
 from pdekit.models.normaliser import Moments
@@ -198,8 +198,7 @@ class Text2PDE(Surrogate):
         Raises:
             ValueError: if they are not, the frames given are not ``history`` many, or a caption is missing.
         """
-        if given.u.shape[1] != self.history:
-            raise ValueError(f"expected {self.history} history frames, got {given.u.shape[1]}; cut given.u")
+        check_history(given, self.history)
         dt = time_steps(self.problem, given)
         steps, ticks = steps_to(t, given.t[:, -1] if self.history else -dt, dt)
         if not self.history and int(steps[-1]) > self.n_frames:

@@ -22,7 +22,7 @@ from pdekit.diffusion.samplers.exponential import Exponential
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.bands import Bands
 from pdekit.models.base import TICKS, Surrogate, mean_square, repeat, steps_to, time_steps
-from pdekit.models.inputs import InputChannels, forcing_of, from_frame, normalised
+from pdekit.models.inputs import InputChannels, check_history, forcing_of, from_frame, history_of, normalised
 from pdekit.models.noise import Noise
 from pdekit.models.normaliser import Normaliser
 
@@ -84,12 +84,7 @@ class WDNO(Surrogate):
         check_transformable(problem)
         if path not in PATHS:
             raise ValueError(f"expected a path among {tuple(PATHS)}, got {path!r}; set model.path")
-        history = 0 if problem.steady else history
-        if not problem.steady and not 1 <= history < problem.n_frames:
-            raise ValueError(
-                f"expected 1 <= history < {problem.n_frames}, the frames of a trajectory, got {history}; "
-                "set model.history=1"
-            )
+        history = history_of(problem, history)
         super().__init__(problem, (history, 1 if problem.steady else "all"))
         self.history, self.n_target = history, problem.n_frames - history
         self.levels = levels or LogLevels()
@@ -181,7 +176,7 @@ class WDNO(Surrogate):
         Raises:
             ValueError: if they are not, the frames given are not ``history`` many, or forcing is missing.
         """
-        self.check_history(given)
+        check_history(given, self.history)
         steps, ticks = torch.ones(1, dtype=torch.long), torch.zeros(len(given), dtype=torch.long)
         if not self.problem.steady:
             steps, ticks = steps_to(t, given.t[:, -1], time_steps(self.problem, given))
@@ -224,7 +219,7 @@ class WDNO(Surrogate):
         Raises:
             ValueError: if the frames given are not ``history`` many.
         """
-        self.check_history(given)
+        check_history(given, self.history)
         inner = normalised(given, self.normaliser)
 
         def of_bands(bands: Tensor) -> Tensor:
@@ -234,11 +229,6 @@ class WDNO(Surrogate):
         source, ticks = Noise(generator, 1, given.index, len(given)), torch.zeros(len(given), dtype=torch.long)
         frames = self.block(inner.u, inner, source, ticks, lambda denoise: guided(denoise, update, until))
         return self.normaliser.decode(frames)
-
-    def check_history(self, given: Trajectory) -> None:
-        """Raises ValueError if the frames given are not ``history`` many."""
-        if given.u.shape[1] != self.history:
-            raise ValueError(f"expected {self.history} history frames, got {given.u.shape[1]}; cut given.u")
 
     def block(
         self,
