@@ -1,6 +1,7 @@
 """Forward and inverse Darcy flow by a joint prior, by kriging and by the adjoint of the solver, with the same data.
 
     OMP_NUM_THREADS=1 python experiments/inverse/study.py run=RUN [samples=8] [members=16] [data_dir=PATH] [out=FOLDER]
+        [only=inverse+adjoint]
 
 RUN is a run of `model=diffusion_pde data=darcy`. Prints the tables of the README.
 """
@@ -37,7 +38,10 @@ def main() -> None:
     options = dict(argument.split("=", 1) for argument in sys.argv[1:])
     run, n = load(options["run"]), int(options.get("samples", 8))
     data = data_of(run, options.get("data_dir"), ())
+    only = options.get("only", "+".join((*TASKS, "adjoint"))).split("+")
     for name, task in TASKS.items():
+        if name not in only:
+            continue
         task.n_samples, task.members = n, int(options.get("members", 16))
         folder = Path(options.get("out", "inverse")) / name.replace(" ", "_").replace(",", "").replace("%", "percent")
         found = run_inference(run, task, folder, data)
@@ -47,7 +51,9 @@ def main() -> None:
         for method, posterior in found.posteriors.items():
             wrong = two_phase_error(posterior["permeability mean"].values, posterior["permeability truth"].values)
             print(f"{method}: points in the wrong phase {wrong:.1f} % (median)", flush=True)
-    adjoint(run.model, data, TASKS["inverse"])
+    if "adjoint" in only:
+        TASKS["inverse"].n_samples = n
+        adjoint(run.model, data, TASKS["inverse"])
 
 
 def two_phase_error(found, truth) -> float:

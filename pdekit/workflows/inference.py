@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pdekit.data.module import DataModule
 from pdekit.fields import Trajectory
+from pdekit.inference.diagnostics import errors_by_level
 from pdekit.inference.observed import Observed, channels_observed, observed_mask, random_points, read_observed
 from pdekit.inference.output import draw_posterior, posterior_dataset, scores_dataset, table_of
 from pdekit.inference.posteriors import (
@@ -102,7 +103,10 @@ def run_inference(
             scores[method] = scores_of(physical, exact, known, model.problem, groups)
             summary[method]["rank_histogram"] = rank_histogram(physical, exact, known).tolist()
             summary[method] |= residuals(model, physical, exact)
-    record = {"settings": dataclasses.asdict(settings), "methods": summary}
+    record: dict[str, Any] = {"settings": dataclasses.asdict(settings), "methods": summary}
+    if training is not None and truth is not None:
+        generator = torch.Generator().manual_seed(settings.seed)
+        record["errors_by_level"] = errors_by_level(model, batch, training, generator)
     (into / "summary.json").write_text(json.dumps(record, indent=1) + "\n")
     found = write_scores(scores, summary, into)
     return Inferred(into, posteriors, *found)

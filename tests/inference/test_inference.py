@@ -104,6 +104,14 @@ def test_the_folder_has_samples_scores_and_pictures(inferred):
     assert inferred.table.count("\n") == 7 and "| mmps | c |" in inferred.table
 
 
+def test_the_error_at_each_level_is_that_of_the_linear_denoiser(inferred):
+    """Of Gaussian data, and of an exact net; the linear one has the covariance of 400 samples."""
+    found = json.loads((inferred.folder / "summary.json").read_text())["errors_by_level"]
+    net, linear = np.array(found["net"]), np.array(found["linear"])
+    assert len(found["level"]) == 16 and (np.diff(net) < 0).all()
+    assert (net < 1.05 * linear).all() and (linear < 1.3 * net).all(), (net, linear)
+
+
 def test_sensors_of_a_file_lie_between_points(case, tmp_path):
     """Both fields at one place of their own: the posterior is narrow there, and wide far away."""
     run, data = case
