@@ -94,11 +94,6 @@ class Windows(Dataset):
             )
         return history, target
 
-    def with_window(self, history: int, target: int | Literal["all"]) -> Windows:
-        """The same trajectories cut in another way."""
-        frames = slice(self.frames.start, self.frames.stop)
-        return Windows(self.source, (history, target), self.n_trajectories, frames, self.stride)
-
     @property
     def per_trajectory(self) -> int:
         """Windows of each trajectory."""

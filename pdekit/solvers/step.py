@@ -55,7 +55,6 @@ def integrate(
     n_frames: int,
     substeps: int = 1,
     warmup: int = 0,
-    on_frame: Callable[[int], None] | None = None,
 ) -> Float[Tensor, "batch time channel *space"]:
     """Frames of a solver, the first being the start (after the warm-up); the state stays in its own form between.
 
@@ -65,16 +64,13 @@ def integrate(
         n_frames: frames to return, the first one included.
         substeps: steps between frames.
         warmup: steps before the first frame.
-        on_frame: called with the number of frames done, for progress.
     """
     state = step.encode(u)
     for _ in range(warmup):
         state = step.advance(state)
     frames = [step.decode(state)]
-    for n in range(1, n_frames):
+    for _ in range(1, n_frames):
         for _ in range(substeps):
             state = step.advance(state)
         frames.append(step.decode(state))
-        if on_frame is not None:
-            on_frame(n + 1)
     return torch.stack(frames, dim=1)
