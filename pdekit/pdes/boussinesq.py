@@ -33,8 +33,8 @@ class Boussinesq(PDE):
     Behaviour: each inlet feeds a plume with a mushroom head. Plumes attract each other, spread below the ceiling and
     sink along the walls as a layer of smoke that thickens.
 
-    Limits: Oberbeck-Boussinesq, two-dimensional and laminar. At a wall that smoke touches, b s_x does not vanish, but w
-    does: the spectrum of w falls like m^-3 there, so that errors fall like the third power of the spacing.
+    Limits: Oberbeck-Boussinesq, two-dimensional and laminar. At a ceiling or floor that smoke touches, b s_x does not
+    vanish but w does, so that the spectrum of w falls like m^-3 only.
 
     Good values: buoyancy 0.2 to 1, viscosity and diffusivity 1e-3 on a unit box with 32 to 64 cells, radius 0.04 to
     0.08, rate 0.5 to 1.5.
