@@ -93,7 +93,8 @@ def solvers(
     grid = problem.grid
     try:
         simulator = stepping_for(problem) if simulator is None else simulator
-        base = dataclasses.replace(simulator, shape=None, substeps=1, warmup=0.0)
+        dt = simulator.dt if problem.dt is None else problem.dt  # data from elsewhere may have other frames
+        base = dataclasses.replace(simulator, shape=None, substeps=1, warmup=0.0, dt=dt)
         SimulatorBaseline(problem, base)
     except ValueError as reason:
         return {}, {"solver": str(reason)}

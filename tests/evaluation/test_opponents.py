@@ -12,6 +12,7 @@ from pdekit.evaluation.run import Origin, evaluate_models
 from pdekit.evaluation.settings import Evaluation
 from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.pdes import Advection
+from pdekit.simulate import recipe_named
 from tests.evaluation.waves import PROBLEM, Waves
 
 
@@ -31,6 +32,17 @@ def test_what_a_solver_is_called_is_true_where_the_step_varies():
     assert name == "solver 16, dt ≤ 0.025"
     far = torch.tensor([[0.2]], dtype=torch.float64)  # frames twice as far apart as the nominal ones
     assert solver.prepare(far, torch.zeros(1, 1, 16)).substeps == 8
+
+
+def test_the_recipes_solver_steps_by_the_frames_of_the_data():
+    recipe = recipe_named("advection")  # frames 0.02 apart
+    grid = Grid((32,), (1.0,))
+    problem = Problem(grid, recipe.pde.fields, dt=0.05, n_frames=3, pde=recipe.pde)
+    (solver,) = solvers(problem, (1.0,), (1,), simulator=recipe.simulator)[0].values()
+    x, t = grid.coordinates(0), torch.tensor([[0.0, 0.05, 0.1]], dtype=torch.float64)
+    u = torch.sin(2 * math.pi * (x - t[0, :, None]))[None, :, None]
+    found = solver.forecast(Trajectory(u=u[:, :1], t=t[:, :1]), t[:, 1:])[0]
+    torch.testing.assert_close(found, u[:, 1:], rtol=0, atol=1e-10)
 
 
 def steady(n: int, seed: int) -> Trajectory:
