@@ -40,11 +40,11 @@ settings:
   resolution=128            points of each axis to forecast on; those of the data if not given
   resolutions=[0.5,1,2]     errors on other grids, as shares of the data grid, in a table of their own
   measures=[rmse,vrmse]     names in pdekit.metrics.catalogue; all that suit if not given
-  sweep_sizes=[0.5,1.0]     solver grids, as shares of the data grid; [] for no solvers
-  sweep_steps=[1,4]         solver steps between frames
-  sweep_refinements=[0.25]  where a case made the data: its solver with shares of its resolution; [] for none
-  sweep_orders=[2]          and with elements of these orders in addition to its own
-  sweep_precisions=[float64]  of the solvers; float32 and float64 if not given
+  sweep.sizes=[0.5,1.0]     solver grids, as shares of the data grid; [] for no solvers
+  sweep.steps=[1,4]         solver steps between frames
+  sweep.refinements=[0.25]  where a case made the data: its solver with shares of its resolution; [] for none
+  sweep.orders=[2]          and with elements of these orders in addition to its own
+  sweep.precisions=[float64]  of the solvers; float32 and float64 if not given
   timing_batches=[1,64]     batches with which forecasts are timed in addition to batch_size
   error=correlation_time    first axis of the cost chart; if not given, nrmse, or correlation_time of
                             chaotic problems
@@ -54,8 +54,9 @@ settings:
   lyapunov_exponent=0.087   correlation times also in Lyapunov times; the equation's own if not given
   data=NAME                 another dataset of the same problem
   path=FOLDER or path=FILE  published files of the dataset instead of generated ones
-  n_kept=3 keep=[0,7]       samples whose forecasts are kept and shown: how many, or which
-  n_kept_members=3          members of each that are kept
+  keep.n_samples=3          number of samples whose forecasts are kept and shown, the first ones;
+  keep.samples=[0,7]        or their numbers
+  keep.n_members=3          members of each that are kept
   constrain=[conserved]     constraints on the forecasts of the run, in a row of their own: conserved, zero_mean,
                             divergence, boundary, positive, each for all fields or as in positive:h
   judges=[physics]          families of scores; errors and costs are always there

@@ -21,7 +21,7 @@ from pdekit.data.module import DataModule
 from pdekit.data.scored import read_reference, read_training
 from pdekit.data.windows import Source
 from pdekit.evaluation.run import Origin
-from pdekit.evaluation.settings import Evaluation
+from pdekit.evaluation.settings import Evaluation, evaluation_from
 from pdekit.evaluation.stored_run import OF_MODELS, common_start, score_forecasts
 from pdekit.fields import Problem
 from pdekit.report.summary import summarise
@@ -89,8 +89,8 @@ def score(
         folder: where the files go; a temporary folder if None.
         trust: packages whose formats, equations and scores may be named.
         options: parts of a `pdekit.data.Description` for a reference that does not describe itself (dt, extent, layout,
-            fields, boundary, mask, coeffs, params, ...), and settings of an evaluation (horizon, measures, n_kept,
-            sweep_sizes, ...).
+            fields, boundary, mask, coeffs, params, ...), and settings of an evaluation (horizon, measures, ``sweep``
+            and ``keep`` as mappings, ...).
 
     Returns:
         An object with ``scores`` (xarray), ``table()`` and ``report(path)``.
@@ -140,5 +140,4 @@ def _sorted(options: Mapping[str, Any]) -> tuple[Description, Evaluation]:
         )
     about = Description(**{name: value for name, value in options.items() if name in parts})
     chosen = {name: value for name, value in options.items() if name in settings}
-    lists = {name: tuple(value) for name, value in chosen.items() if isinstance(value, list)}
-    return about, Evaluation(**chosen | lists)
+    return about, evaluation_from(chosen)

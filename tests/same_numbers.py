@@ -30,10 +30,10 @@ from safetensors.numpy import load_file
 TRAINING = ["training.steps=8", "training.validate_every=4", "training.checkpoint_every=8", "loading.batch_size=2"]
 # one solver: which of several a table shows depends on their times
 QUICK = [
-    "evaluation.sweep_sizes=[0.5]",
-    "evaluation.sweep_steps=[1]",
-    "evaluation.sweep_refinements=[0.5]",
-    "evaluation.sweep_precisions=[float64]",
+    "evaluation.sweep.sizes=[0.5]",
+    "evaluation.sweep.steps=[1]",
+    "evaluation.sweep.refinements=[0.5]",
+    "evaluation.sweep.precisions=[float64]",
 ]
 FNO = ["model=fno", "model.net.width=4", "model.net.modes=3", "model.net.n_layers=1"]
 UNET = ["model=unet", "model.net.width=4"]

@@ -23,7 +23,7 @@ def test_an_fno_steps_through_elder_and_is_scored_over_all_frames(tmp_path, monk
     settings = [
         *("data.case.cells=8", "data.case.n_frames=3", "data.grid.shape=[8,8]"),
         "data.n_trajectories={train: 4, valid: 2, test: 3}",
-        *("evaluation.coupling=true", "evaluation.sweep_refinements=[]"),
+        *("evaluation.coupling=true", "evaluation.sweep.refinements=[]"),
     ]
     config = composed(
         "model=fno", "data=elder", *SMALL["fno"], *(s for s in LITTLE if "refinements" not in s), *settings

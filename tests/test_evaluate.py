@@ -16,10 +16,10 @@ SMALL = [
     "model=fno", "data=ks", "data.grid.shape=[32]", "data.grid.extent=[22.0]", "data.warmup=0.8", "data.substeps=8",
     "data.n_trajectories={train: 4, valid: 2, test: 3}", "data.n_frames={train: 6, valid: 6, test: 9}",
     "training.steps=2", "model.net.width=4", "model.net.modes=4", "model.net.n_layers=1",
-    "evaluation.sweep_sizes=[1.0]", "evaluation.sweep_steps=[1]", "evaluation.sweep_precisions=[float64]",
+    "evaluation.sweep.sizes=[1.0]", "evaluation.sweep.steps=[1]", "evaluation.sweep.precisions=[float64]",
     "evaluation.progress=false",
 ]  # fmt: skip
-QUICK = ["sweep_sizes=[1.0]", "sweep_steps=[4]", "sweep_precisions=[float64]", "progress=false"]
+QUICK = ["sweep.sizes=[1.0]", "sweep.steps=[4]", "sweep.precisions=[float64]", "progress=false"]
 
 
 def command(monkeypatch, entry_point, *arguments):
@@ -172,8 +172,8 @@ class TestErrors:
         assert "expected members >= 1, got 0" in failure(monkeypatch, f"run={run}", "members=0")
 
     def test_an_unknown_precision(self, monkeypatch, run):
-        assert "expected sweep_precisions among float32" in failure(
-            monkeypatch, f"run={run}", "sweep_precisions=[half]"
+        assert "expected sweep.precisions among float32" in failure(
+            monkeypatch, f"run={run}", "sweep.precisions=[half]"
         )
 
     def test_an_unknown_measure(self, monkeypatch, run):

@@ -14,7 +14,7 @@ SMALL = [
     "training.steps=10",
     "evaluation.timing_batches=[1]",
     "evaluation.measures=[nrmse]",
-    "evaluation.sweep_sizes=[0.5]",
+    "evaluation.sweep.sizes=[0.5]",
 ]
 
 

@@ -20,8 +20,8 @@ LITTLE = [
     "training.checkpoint_every=4",
     "training.validate_every=4",
     "evaluation.timing_batches=[1]",
-    "evaluation.sweep_sizes=[1.0]",
-    "evaluation.sweep_steps=[1]",
+    "evaluation.sweep.sizes=[1.0]",
+    "evaluation.sweep.steps=[1]",
 ]
 
 

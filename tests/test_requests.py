@@ -15,7 +15,7 @@ REFUSED = [
     (["starts=[2]"], "start earlier, or set horizon=FRAMES, for which the solver goes on"),
     (["horizon=1000000000"], "expected at most 1,000,000 frames of a trajectory, got horizon=1000000000"),
     (["starts=[5000000]", "horizon=3"], "expected at most 1,000,000 frames"),
-    (["keep=[7]"], "expected samples to keep from 0 to 0"),
+    (["keep.samples=[7]"], "expected samples to keep from 0 to 0"),
     (["measures=[rmsee]"], "expected measures among"),
 ]
 

@@ -23,7 +23,9 @@ N, FRAMES, POINTS = 3, 8, 16
 X, TIME = np.arange(POINTS) / POINTS, 0.1 * np.arange(FRAMES)
 U = np.sin(2 * np.pi * (X - TIME[:, None] - np.arange(N)[:, None, None] / 3))  # sample time x
 REFERENCE = xr.Dataset({"u": (("sample", "time", "x"), U, {"units": "m"})}, coords={"x": X, "time": TIME})
-QUICK = {"progress": False, "sweep_sizes": (), "measures": ("rmse",), "judges": ("fields",), "n_kept": 1}
+QUICK = {
+    "progress": False, "sweep": {"sizes": []}, "measures": ("rmse",), "judges": ("fields",), "keep": {"n_samples": 1}
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def scored(tmp_path_factory):
     diverging = 1.01 * U[:, 1:, None]
     diverging[1, 4:] = np.nan
     forecasts = {"ensemble": (1 + errors) * U[:, 1:, None], "diverging": torch.from_numpy(diverging)}
-    options = {"progress": False, "sweep_sizes": (1.0,), "sweep_steps": (1,), "timing_batches": ()}
+    options = {"progress": False, "sweep": {"sizes": [1.0], "steps": [1]}, "timing_batches": ()}
     folder = tmp_path_factory.mktemp("scored")
     train = REFERENCE.isel(sample=[0, 2])
     return pdekit.score(forecasts, REFERENCE, Advection(1.0), train=train, folder=folder, **options)
@@ -160,7 +162,7 @@ def test_files_on_the_command_line(tmp_path, capsys):
     np.save(tmp_path / "plain.npy", 1.3 * U[:, 1:, None])
     evaluate.main(
         [
-            *(f"forecast.many={path['ensemble']}", f"forecast.one={tmp_path / 'plain.npy'}", "sweep_sizes=[]"),
+            *(f"forecast.many={path['ensemble']}", f"forecast.one={tmp_path / 'plain.npy'}", "sweep.sizes=[]"),
             *(f"reference={path['reference']}", f"out={tmp_path / 'out'}", "progress=false", "measures=[rmse]"),
             *("problem=advection", "pde.velocity_x=1.0", "judges=[fields]"),
         ]

@@ -34,8 +34,8 @@ SMALL = [
     "training.steps=12",
     "training.validate_every=6",
     "training.checkpoint_every=5",
-    "evaluation.sweep_sizes=[1.0]",
-    "evaluation.sweep_steps=[1]",
+    "evaluation.sweep.sizes=[1.0]",
+    "evaluation.sweep.steps=[1]",
 ]
 FNO = ["model=fno", "model.net.width=4", "model.net.modes=4", "model.net.n_layers=1"]
 

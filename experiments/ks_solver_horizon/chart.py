@@ -94,7 +94,7 @@ def main() -> None:
     data = DataModule.from_folder(folder)
     data.set_window(1, 1)
     problem = data.sources["test"].problem
-    sweep, _ = solvers(problem, settings["sweep_sizes"], settings["sweep_steps"], settings["sweep_precisions"])
+    sweep, _ = solvers(problem, *(settings["sweep"][name] for name in ("sizes", "steps", "precisions")))
     batch = data.test.trajectories(range(64))
     spent = costs(sweep, batch, frames=FRAMES, rounds=2)
     nets = networks(data)

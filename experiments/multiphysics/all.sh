@@ -21,7 +21,7 @@ for seed in ${SEEDS:-0 1 2}; do
       mkdir -p "$runs"
       python -m pdekit.train "model=$model" "data=$case" "seed=$seed" "runs_dir=$runs" "data.case.coupling=$coupling" \
         "data.grid.shape=$shape" "data.n_trajectories=$samples" $more training.steps=1000 trainer.threads=1 \
-        evaluation.coupling=true "evaluation.timing_batches=[1]" "evaluation.sweep_refinements=$sweep" \
+        evaluation.coupling=true "evaluation.timing_batches=[1]" "evaluation.sweep.refinements=$sweep" \
         > "$runs.log" 2>&1 || tail -n 3 "$runs.log"
     done
   done

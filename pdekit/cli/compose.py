@@ -160,7 +160,10 @@ def schema(settings: type) -> type:
     Frozen dataclasses would make the configuration read-only.
     """
     types = typing.get_type_hints(settings)
-    fields = [(f.name, types[f.name], dataclasses.field(default=f.default)) for f in dataclasses.fields(settings)]
+    fields = [
+        (f.name, types[f.name], dataclasses.field(default=f.default, default_factory=f.default_factory))
+        for f in dataclasses.fields(settings)
+    ]
     return dataclasses.make_dataclass(settings.__name__, fields)
 
 

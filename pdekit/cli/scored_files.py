@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 OUT = "scored"
-NESTED = ("forecast", "coeffs", "params", "pde")
+NESTED = ("forecast", "coeffs", "params", "pde", "sweep", "keep")
 """Options that may have names: ``forecast.fno=FILE``."""
 
 USAGE = """\
@@ -26,7 +26,7 @@ Files are of any layout that `python -m pdekit.inspect FILE` describes, and NumP
   layout=[nodes,nodes]      layout and boundary of each axis, names of the fields
   boundary=[[wall,wall],[wall,wall]] fields=[p,q]
   mask=FILE.npy coeffs.NAME=FILE.npy params.NAME=FILE.npy
-  out=FOLDER trust=PACKAGE  and settings of an evaluation: horizon, measures, n_kept, sweep_sizes, ...
+  out=FOLDER trust=PACKAGE  and settings of an evaluation: horizon, measures, keep.n_samples, sweep.sizes, ...
 """
 
 

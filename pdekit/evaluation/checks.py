@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pdekit.evaluation.settings import KeptForecasts
 from pdekit.fields import Grid, Problem
 
 
@@ -59,16 +60,17 @@ def check_horizon(horizon: int | None, history: int, start: int, problem: Proble
     return horizon
 
 
-def check_kept(keep: Sequence[int] | None, n_kept: int, n_samples: int) -> Sequence[int]:
-    """Numbers of the samples that are kept, the first ones if None.
+def check_kept(keep: KeptForecasts, n_samples: int) -> Sequence[int]:
+    """Numbers of the samples that are kept.
 
     Raises:
         ValueError: if there is none of a number.
     """
-    if keep is None:
-        return range(min(n_kept, n_samples))
-    if not keep or not all(0 <= sample < n_samples for sample in keep):
+    if keep.samples is None:
+        return range(min(keep.n_samples, n_samples))
+    if not keep.samples or not all(0 <= sample < n_samples for sample in keep.samples):
         raise ValueError(
-            f"expected samples to keep from 0 to {n_samples - 1}, at least one, got {list(keep)}; correct keep=[...]"
+            f"expected samples to keep from 0 to {n_samples - 1}, at least one, got {list(keep.samples)}; correct "
+            "keep.samples=[...]"
         )
-    return keep
+    return keep.samples

@@ -69,8 +69,9 @@ def solver_rows(
     if recipe is None or recipe.simulator.steps:
         known = None if recipe is None else recipe.simulator
         simulator = known if isinstance(known, Stepping) else None
-        return solvers(problem, settings.sweep_sizes, settings.sweep_steps, settings.sweep_precisions, simulator)
-    return solved_wholes(problem, recipe, settings.sweep_refinements, settings.sweep_orders)
+        sweep = settings.sweep
+        return solvers(problem, sweep.sizes, sweep.steps, sweep.precisions, simulator)
+    return solved_wholes(problem, recipe, settings.sweep.refinements, settings.sweep.orders)
 
 
 def solvers(
@@ -121,7 +122,7 @@ def solved_wholes(
             left out.
     """
     if not refinements:
-        return {}, {"solver": "left out, because sweep_refinements is empty"}
+        return {}, {"solver": "left out, because sweep.refinements is empty"}
     cases = {"": recipe.simulator} | {f"order {order}, ": recipe.simulator.at_order(order) for order in orders}
     draw = partial(recipe.draw, "test")
     found = {

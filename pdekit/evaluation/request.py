@@ -48,7 +48,7 @@ def check_request(
             f"{start} on; shorten the horizon"
         )
     n = n_trajectories if settings.n_trajectories is None else min(settings.n_trajectories, n_trajectories)
-    check_kept(settings.keep, settings.n_kept, n * len(settings.starts))
+    check_kept(settings.keep, n * len(settings.starts))
     if settings.coupling:
         uncoupled_recipe(recipe)
         if settings.resolution is not None or settings.horizon is not None:

@@ -153,9 +153,7 @@ def scoring_of(settings: Evaluation, trust: Sequence[str] = ()) -> Scoring:
         judges=chosen_judges(settings.judges, trust),
         measures=chosen_measures(settings.measures, settings.error, trust),
         timing_batches=settings.timing_batches,
-        n_kept=settings.n_kept,
         keep=settings.keep,
-        n_kept_members=settings.n_kept_members,
     )
 
 

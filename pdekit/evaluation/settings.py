@@ -2,10 +2,72 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from pdekit.settings import settings_from
+
 USEFUL = "useful"
+
+
+@dataclass
+class SolverSweep:
+    """Settings of the solvers in the table.
+
+    Args:
+        sizes: solver grids, in points of each axis as shares of the data grid; none for no solvers.
+        steps: solver steps between frames.
+        precisions: precisions of the solvers, "float32" and "float64".
+        refinements: where a case made the data (steady problems, geometries): its solver with these shares of the
+            reference's resolution; none for no solvers.
+        orders: orders of its elements in addition to its own, where they are lower.
+    """
+
+    sizes: tuple[float, ...] = (0.5, 0.75, 1.0, 1.5)
+    steps: tuple[int, ...] = (1, 2, 4, 8)
+    precisions: tuple[str, ...] = ("float32", "float64")
+    refinements: tuple[float, ...] = (0.125, 0.25, 0.5)
+    orders: tuple[int, ...] = (2,)
+
+    def __post_init__(self):
+        if not {*self.precisions} <= {"float32", "float64"} or not self.precisions:
+            raise ValueError(
+                f"expected sweep.precisions among float32 and float64, at least one, got {self.precisions}; "
+                "set sweep.sizes=[] for no solvers"
+            )
+        if any(order < 2 for order in self.orders):
+            raise ValueError(
+                f"expected sweep.orders >= 2, because a pressure takes one less than the velocity, got {self.orders}; "
+                "set sweep.orders=[2], or [] for the case's own"
+            )
+        if any(size <= 0 for size in (*self.sizes, *self.refinements)) or any(n < 1 for n in self.steps):
+            raise ValueError(
+                f"expected positive sizes, refinements and steps of the sweep, got {self.sizes}, {self.refinements} "
+                f"and {self.steps}; sizes and refinements are shares, steps are whole numbers"
+            )
+
+
+@dataclass
+class KeptForecasts:
+    """Settings of the forecasts that are kept and shown.
+
+    Args:
+        n_samples: number of samples, the first ones.
+        samples: numbers of the samples to keep instead; null for the first ones.
+        n_members: number of members of each model, the first ones.
+    """
+
+    n_samples: int = 3
+    samples: tuple[int, ...] | None = None
+    n_members: int = 3
+
+    def __post_init__(self):
+        if self.n_samples < 1 or self.n_members < 1:
+            raise ValueError(
+                f"expected keep.n_samples >= 1 and keep.n_members >= 1, got {self.n_samples} and {self.n_members}; set "
+                "positive numbers"
+            )
 
 
 @dataclass
@@ -25,12 +87,7 @@ class Evaluation:
             even) size next to it.
         measures: names in pdekit.metrics.catalogue; null for all. Those that do not suit the problem are left out.
             A measure of your own is named by its entry point or, with trust, by its dotted path.
-        sweep_sizes: solver grids, in points of each axis as shares of the data grid; none for no solvers.
-        sweep_steps: solver steps between frames.
-        sweep_precisions: precisions of the solvers, "float32" and "float64".
-        sweep_refinements: where a case made the data (steady problems, geometries): its solver with these shares of the
-            reference's resolution; none for no solvers.
-        sweep_orders: orders of its elements in addition to its own, where they are lower.
+        sweep: the solvers in the table, see `SolverSweep`.
         timing_batches: batches with which forecasts are timed, too; 1 is the latency of one forecast.
         judges: families of scores, names in pdekit.evaluation.judges.catalogue; null for all. Errors and costs are
             always there. A judge of your own is named by its entry point or, with trust, by its dotted path.
@@ -42,9 +99,7 @@ class Evaluation:
         compare_at: lead time at which surrogates and solvers are compared; null for the last one at which the better of
             the two still forecasts (median nRMSE below 0.5 or correlation above 0.8), within the reference's own
             predictability; "useful" for the last one at which the surrogate's median correlation exceeds 0.8.
-        n_kept: number of samples whose forecasts are kept and shown, the first ones.
-        keep: numbers of the samples to keep and show instead.
-        n_kept_members: number of members of each model that are kept and shown of them, the first ones.
+        keep: the forecasts that are kept and shown, see `KeptForecasts`.
         lyapunov_exponent: largest one, in whose units correlation times are given, too; null for what the equation says
             of itself (`lyapunov_exponent` of pdekit.pdes.base).
         progress: whether to draw a bar.
@@ -59,25 +114,19 @@ class Evaluation:
     resolution: Any = None
     resolutions: tuple[float, ...] = ()
     measures: tuple[str, ...] | None = None
-    sweep_sizes: tuple[float, ...] = (0.5, 0.75, 1.0, 1.5)
-    sweep_steps: tuple[int, ...] = (1, 2, 4, 8)
-    sweep_precisions: tuple[str, ...] = ("float32", "float64")
-    sweep_refinements: tuple[float, ...] = (0.125, 0.25, 0.5)
-    sweep_orders: tuple[int, ...] = (2,)
+    sweep: SolverSweep = field(default_factory=SolverSweep)
     timing_batches: tuple[int, ...] = (1, 64)
     judges: tuple[str, ...] | None = None
     sections: tuple[str, ...] = ()
     coupling: bool = False
     error: str | None = None
     compare_at: Any = None
-    n_kept: int = 3
-    keep: tuple[int, ...] | None = None
-    n_kept_members: int = 3
+    keep: KeptForecasts = field(default_factory=KeptForecasts)
     lyapunov_exponent: float | None = None
     progress: bool = True
 
     def __post_init__(self):
-        for name in ("horizon", "members", "n_trajectories", "batch_size", "n_kept", "n_kept_members"):
+        for name in ("horizon", "members", "n_trajectories", "batch_size"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"expected {name} >= 1, got {value}; set a positive number")
@@ -85,16 +134,6 @@ class Evaluation:
             raise ValueError(f"expected starts >= 0, at least one, got {self.starts}; set starts=[0]")
         if any(size < 1 for size in self.timing_batches):
             raise ValueError(f"expected timing_batches >= 1, got {self.timing_batches}; set timing_batches=[1]")
-        if not {*self.sweep_precisions} <= {"float32", "float64"} or not self.sweep_precisions:
-            raise ValueError(
-                f"expected sweep_precisions among float32 and float64, at least one, got {self.sweep_precisions}; "
-                "set sweep_sizes=[] for no solvers"
-            )
-        if any(order < 2 for order in self.sweep_orders):
-            raise ValueError(
-                f"expected sweep_orders >= 2, because a pressure takes one less than the velocity, got "
-                f"{self.sweep_orders}; set sweep_orders=[2], or [] for the case's own"
-            )
         several = isinstance(self.resolution, (list, tuple))
         sizes = self.resolution if several else (1 if self.resolution is None else self.resolution,)
         if any(not isinstance(n, int) or isinstance(n, bool) or n < 1 for n in sizes):
@@ -108,12 +147,6 @@ class Evaluation:
             )
         if self.compare_at not in (None, USEFUL) and not isinstance(self.compare_at, (int, float)):
             raise ValueError(f"expected compare_at=TIME, null or {USEFUL}, got {self.compare_at!r}; correct it")
-        sizes = (*self.sweep_sizes, *self.sweep_refinements)
-        if any(size <= 0 for size in sizes) or any(n < 1 for n in self.sweep_steps):
-            raise ValueError(
-                f"expected positive sizes and steps of the sweep, got {self.sweep_sizes} and {self.sweep_steps}; "
-                "sizes are shares of the data grid, steps are whole numbers"
-            )
 
     def shape_of(self, ndim: int) -> tuple[int, ...]:
         """The resolution as points of each of so many axes.
@@ -130,3 +163,20 @@ class Evaluation:
                 f"expected a resolution of one number or {ndim}, got {list(shape)}; give one for each axis"
             )
         return shape
+
+
+def evaluation_from(values: Mapping[str, Any]) -> Evaluation:
+    """Return the settings of an evaluation from plain values, where groups are mappings and lists may be tuples.
+
+    Raises:
+        ValueError: on an unknown name or a wrong value.
+
+    >>> evaluation_from({"horizon": 5, "sweep": {"sizes": [1.0]}}).sweep.sizes
+    (1.0,)
+    """
+    found = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    for name, kind in (("sweep", SolverSweep), ("keep", KeptForecasts)):
+        if isinstance(group := found.get(name), Mapping):
+            lists = {key: tuple(value) for key, value in group.items() if isinstance(value, list)}
+            found[name] = settings_from(kind, {**group, **lists}, name)
+    return settings_from(Evaluation, found, "evaluation")

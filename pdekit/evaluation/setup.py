@@ -11,6 +11,7 @@ import xarray as xr
 
 from pdekit.data.windows import Source
 from pdekit.evaluation.background import Spent
+from pdekit.evaluation.settings import KeptForecasts
 from pdekit.metrics.catalogue import CATALOGUE, Measure
 from pdekit.models.base import Surrogate
 
@@ -67,17 +68,13 @@ class Scoring:
         judges: makers of judges by name, in the order in which they are called; None for all of pdekit.
         measures: those that do not suit the problem are left out.
         timing_batches: sizes of batches with which one more forecast is timed, next to ``batch_size``.
-        n_kept: number of samples whose forecasts are kept, the first ones.
-        keep: numbers of the samples to keep instead.
-        n_kept_members: number of members of each model whose forecasts are kept, the first ones.
+        keep: the forecasts that are kept.
     """
 
     judges: Mapping[str, Callable[[Any], Any]] | None = None
     measures: Sequence[Measure] = CATALOGUE
     timing_batches: Sequence[int] = (1,)
-    n_kept: int = 3
-    keep: Sequence[int] | None = None
-    n_kept_members: int = 3
+    keep: KeptForecasts = field(default_factory=KeptForecasts)
 
 
 @dataclass(frozen=True)

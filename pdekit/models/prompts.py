@@ -70,7 +70,7 @@ def sample_prompt(
         changes["levels"] = type(model.generation.levels)(
             n, model.generation.levels.k_min, model.generation.levels.k_max
         )
-    t = torch.arange(problem.n_frames, dtype=torch.float64) * float(problem.dt)
+    t = torch.arange(problem.n_frames, dtype=torch.float64) * problem.step
     values = [[float(prompt.params[name]) for name in problem.params]] if "params" in model.condition else None
     given = Trajectory(
         u=torch.zeros(1, 0, problem.n_channels, *problem.grid.shape),
@@ -114,12 +114,12 @@ def _checked(model: Surrogate, prompt: Prompt) -> Text2PDE:
             f"expected {wanted} for a model that is conditioned on {list(model.condition)}, got {prompt.text!r}; "
             "correct prompt="
         )
-    wanted = set(model.problem.params) if "params" in model.condition else set()
-    if wanted != set(prompt.params):
+    names = set(model.problem.params) if "params" in model.condition else set()
+    if names != set(prompt.params):
         raise ValueError(
-            f"expected values of the parameters {sorted(wanted)}, got {sorted(prompt.params)}; give all of them"
+            f"expected values of the parameters {sorted(names)}, got {sorted(prompt.params)}; give all of them"
         )
-    remarks = model.text.vocabulary.remarks(prompt.text) if model.text is not None else []
+    remarks = model.text.vocabulary.remarks(prompt.text) if model.text is not None and prompt.text is not None else []
     if remarks and not prompt.anyway:
         raise ValueError(
             f"expected a prompt like the captions of the training, got one that is not: {'; '.join(remarks)}. "

@@ -12,7 +12,7 @@ from pdekit.evaluation.checks import check_problem
 from pdekit.evaluation.folder import writing_to
 from pdekit.evaluation.reconstruction import score_reconstruction
 from pdekit.evaluation.request import check_request
-from pdekit.evaluation.settings import Evaluation
+from pdekit.evaluation.settings import evaluation_from
 from pdekit.models.base import Surrogate
 from pdekit.models.constrained import Constrained
 from pdekit.plain import from_plain
@@ -54,7 +54,7 @@ def evaluate_run(
     path, folder, device = Path(config.pop("run")), config.pop("folder"), config.pop("device")
     other, data_dir, published = config.pop("data"), config.pop("data_dir"), config.pop("path")
     constraints = config.pop("constrain")
-    settings = Evaluation(**from_plain(config))
+    settings = evaluation_from(from_plain(config))
     scoring.scoring_of(settings, trust)
     run = load(path, trust, device) if run is None else run
     base = data_dir or run.config.get("data_dir")

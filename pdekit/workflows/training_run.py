@@ -25,7 +25,7 @@ from pdekit.evaluation.checks import check_problem
 from pdekit.evaluation.folder import writing_to
 from pdekit.evaluation.reconstruction import score_reconstruction
 from pdekit.evaluation.request import check_request
-from pdekit.evaluation.settings import Evaluation
+from pdekit.evaluation.settings import Evaluation, evaluation_from
 from pdekit.models.base import Stepper, Surrogate
 from pdekit.models.modes import uses_auto, with_modes, without_unresolved
 from pdekit.models.resolution import try_step
@@ -78,7 +78,7 @@ class Plan:
 
     @property
     def evaluation(self) -> Evaluation:
-        return Evaluation(**from_plain(self.config["evaluation"]))
+        return evaluation_from(from_plain(self.config["evaluation"]))
 
     @property
     def base(self) -> Path | None:
@@ -166,7 +166,7 @@ def checked_settings(config: Mapping[str, Any], trust: Sequence[str] = ()) -> tu
     """
     check_engine(settings_from(Engine, config["trainer"], "trainer"))
     settings_from(Training, config["training"], "training")
-    evaluation = settings_from(Evaluation, from_plain(config["evaluation"]), "evaluation")
+    evaluation = evaluation_from(from_plain(config["evaluation"]))
     scoring.scoring_of(evaluation, trust)
     return settings_from(Loading, config["loading"], "loading"), evaluation
 

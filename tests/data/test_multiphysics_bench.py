@@ -216,7 +216,7 @@ def test_a_published_problem_is_trained_on_and_evaluated_like_a_generated_one(tm
     write(tmp_path / "published", "Elder", indices=range(1, 7))
     write(tmp_path / "published", "Elder", "testing", range(101, 103))
     monkeypatch.chdir(tmp_path)
-    settings = ["training.steps=2", "loading.batch_size=2", "evaluation.sweep_sizes=[]", "evaluation.timing_batches=[]"]
+    settings = ["training.steps=2", "loading.batch_size=2", "evaluation.sweep.sizes=[]", "evaluation.timing_batches=[]"]
     arguments = ["model=fno", "model.net.width=4", "model.net.modes=3", "data=elder", "path=published", *settings]
     monkeypatch.setattr("sys.argv", ["pdekit.train", *arguments])
     train.main()

@@ -11,6 +11,7 @@ from pdekit.evaluation.judges import fields as scorer
 from pdekit.evaluation.memory import peak_bytes
 from pdekit.evaluation.opponents import solvers
 from pdekit.evaluation.references.continued import Continued
+from pdekit.evaluation.settings import KeptForecasts
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.baselines.solver import Solver
@@ -68,7 +69,14 @@ def peak_of_evaluation(folder, horizon: int) -> int:
 
     def run():
         evaluate(
-            {"fno": model}, source, folder, **others, reference=reference, n_kept=1, progress=False, timing_batches=(1,)
+            {"fno": model},
+            source,
+            folder,
+            **others,
+            reference=reference,
+            keep=KeptForecasts(n_samples=1),
+            progress=False,
+            timing_batches=(1,),
         ).close()
 
     return peak_bytes(run, torch.device("cpu"))

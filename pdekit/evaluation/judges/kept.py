@@ -36,9 +36,9 @@ class Kept(Judge):
     def __init__(self, setup: Setup, archive: Archive):
         scoring, self.problem, self.contenders = setup.scoring, setup.problem, setup.contenders
         self.archive = archive
-        self.samples = sorted(set(check_kept(scoring.keep, scoring.n_kept, setup.n_samples)))
-        self.members = min(scoring.n_kept_members, max(c.members for c in self.contenders))
-        n_forecasts = 1 + sum(min(scoring.n_kept_members, c.members) for c in self.contenders)
+        self.samples = sorted(set(check_kept(scoring.keep, setup.n_samples)))
+        self.members = min(scoring.keep.n_members, max(c.members for c in self.contenders))
+        n_forecasts = 1 + sum(min(scoring.keep.n_members, c.members) for c in self.contenders)
         frame_size = self.problem.n_channels * n_values(self.problem.grid) * len(self.samples) * n_forecasts
         self.every = -(-setup.horizon // max(2, min(MOST_FRAMES, MOST_VALUES // max(1, frame_size))))
         self.lead = setup.lead[self.every - 1 :: self.every]

@@ -10,6 +10,7 @@ import torch
 from pdekit.evaluation import forecasting
 from pdekit.evaluation.background import NOT_RECORDED, Spent
 from pdekit.evaluation.judges.costs import cost_attrs
+from pdekit.evaluation.settings import KeptForecasts
 from pdekit.fields import Grid, Problem
 from pdekit.metrics.catalogue import MEASURES
 from pdekit.models.baselines.mean import Mean
@@ -171,7 +172,13 @@ def test_the_time_of_a_forecast_is_the_same_in_any_number_of_batches(tmp_path, m
     """Neither the short forecasts of the warm-up nor a smaller last batch are counted."""
     clock = Clock(monkeypatch)
     model, kind, source, horizon, expected = make(clock)
-    options = {"horizon": horizon, "batch_size": 2, "n_trajectories": samples, "progress": False, "n_kept": 1}
+    options = {
+        "horizon": horizon,
+        "batch_size": 2,
+        "n_trajectories": samples,
+        "progress": False,
+        "keep": KeptForecasts(n_samples=1),
+    }
     little = {"judges": ["costs", "fields"], "measures": [MEASURES["nrmse"]]}
     models = {"models": {}} | {kind: {"slow": model}}
     with evaluate(source=source, folder=tmp_path, **models, **options, **little) as scores:

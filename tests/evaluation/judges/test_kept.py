@@ -8,6 +8,7 @@ import torch
 import xarray as xr
 
 from pdekit.evaluation import forecasting
+from pdekit.evaluation.settings import KeptForecasts
 from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.models.baselines.mean import Mean
 from tests.evaluation.scoring import evaluate
@@ -15,7 +16,7 @@ from tests.evaluation.waves import DT, N_FRAMES, PROBLEM, Shift, Waves, run
 
 
 def test_forecasts_are_kept(tmp_path):
-    with run(tmp_path, {"exact": Shift(PROBLEM)}, n_kept=2, batch_size=1):
+    with run(tmp_path, {"exact": Shift(PROBLEM)}, keep=KeptForecasts(n_samples=2), batch_size=1):
         pass
     with xr.open_dataset(tmp_path / "forecasts.nc", engine="h5netcdf") as kept:
         assert dict(kept.sizes) == {"model": 2, "sample": 2, "time": N_FRAMES - 1, "x": 16}
@@ -52,7 +53,7 @@ def test_inputs_and_masks_of_kept_samples_stand_beside_them(tmp_path):
     )
     mean = Mean(problem)
     mean.calibrate([batch])
-    evaluate({"mean": mean}, source, tmp_path, n_kept=3, batch_size=2, progress=False).close()
+    evaluate({"mean": mean}, source, tmp_path, keep=KeptForecasts(n_samples=3), batch_size=2, progress=False).close()
     with xr.open_dataset(tmp_path / "forecasts.nc", engine="h5netcdf") as kept:
         assert kept["a"].attrs["units"] == "m" and np.array_equal(kept["a"], batch.coeffs[:3, 0])
         assert kept["mask"].dims == ("sample", "field", "x", "y")
@@ -61,7 +62,7 @@ def test_inputs_and_masks_of_kept_samples_stand_beside_them(tmp_path):
 
 def test_any_samples_can_be_kept(tmp_path):
     """Of five in batches of two: the last of one batch, and one alone in the last."""
-    with run(tmp_path, {"exact": Shift(PROBLEM)}, keep=(4, 1), batch_size=2):
+    with run(tmp_path, {"exact": Shift(PROBLEM)}, keep=KeptForecasts(samples=(4, 1)), batch_size=2):
         pass
     with xr.open_dataset(tmp_path / "forecasts.nc", engine="h5netcdf") as kept:
         assert kept.sample.values.tolist() == [1, 4]
@@ -72,13 +73,13 @@ def test_any_samples_can_be_kept(tmp_path):
                 np.testing.assert_allclose(found.u, expected[:, 0], atol=1e-6)
                 np.testing.assert_allclose(found.v, expected[:, 1], rtol=1e-6)
     with pytest.raises(ValueError, match=r"expected samples to keep from 0 to 4, at least one, got \[5\]"):
-        run(tmp_path, {"exact": Shift(PROBLEM)}, keep=(5,))
+        run(tmp_path, {"exact": Shift(PROBLEM)}, keep=KeptForecasts(samples=(5,)))
 
 
 def test_the_first_members_are_kept(tmp_path):
     """Of a model that has randomness; the others and the reference have one."""
     models = {"noisy": Shift(PROBLEM, noise=0.1), "exact": Shift(PROBLEM)}
-    with run(tmp_path, models, members=4, n_kept=2, n_kept_members=2, batch_size=1) as scores:
+    with run(tmp_path, models, members=4, keep=KeptForecasts(n_samples=2, n_members=2), batch_size=1) as scores:
         rmse = scores.rmse.sel(model="noisy", field="u", sample=1).values
     with xr.open_dataset(tmp_path / "forecasts.nc", engine="h5netcdf") as kept:
         assert kept.u.dims == ("model", "member", "sample", "time", "x") and kept.sizes["member"] == 2

@@ -10,7 +10,7 @@ import torch
 
 from pdekit.cases.electro_osmosis import ElectroOsmosisCase
 from pdekit.evaluation.opponents import solved_wholes, solver_rows, solvers
-from pdekit.evaluation.settings import Evaluation
+from pdekit.evaluation.settings import Evaluation, SolverSweep
 from pdekit.fields import Grid, Points
 from pdekit.models.baselines.simulator import SimulatorBaseline
 from pdekit.recipes.base import SPLITS
@@ -80,8 +80,8 @@ def test_solvers_of_an_evaluation():
     assert not absent
     assert list(found) == ["solver, 0.25 of the resolution", "solver, 0.5 of the resolution"]
     assert np.allclose(found["solver, 0.5 of the resolution"].draw(3).noise, recipe.draw("test", 3).noise)
-    none, why = solver_rows(recipe.problem("test"), recipe, Evaluation(sweep_refinements=()))
-    assert not none and "sweep_refinements" in why["solver"]
+    none, why = solver_rows(recipe.problem("test"), recipe, Evaluation(sweep=SolverSweep(refinements=())))
+    assert not none and "sweep.refinements" in why["solver"]
 
 
 def test_elements_of_lower_order():
@@ -110,7 +110,7 @@ def test_the_sweep_uses_the_solver_that_made_the_data():
     """At the recipe's own grid and step it makes the stored frames from the first of them, to float32 rounding."""
     recipe = marched(solver=partial(imex, scheme="ark4"), substeps=4, params={})
     batch = started(recipe)
-    problem, settings = recipe.problem("test"), Evaluation(sweep_sizes=(1.0,), sweep_steps=(1, 4))
+    problem, settings = recipe.problem("test"), Evaluation(sweep=SolverSweep(sizes=(1.0,), steps=(1, 4)))
     found, _ = solver_rows(problem, recipe, settings)
     assert list(found) == [f"solver 32, dt {dt}{p}" for dt in ("0.1", "0.025") for p in (", float32", "")]
     forecast = found["solver 32, dt 0.025"].forecast(batch.frames(slice(0, 1)), batch.t[:, 1:])[0]
@@ -135,7 +135,9 @@ def test_blocks_do_not_change_a_forecast_of_either_kind():
 def test_a_closed_basin_has_a_solver_baseline():
     recipe = basin()
     batch = started(recipe)
-    found, absent = solver_rows(recipe.problem("test"), recipe, Evaluation(sweep_sizes=(0.5, 1.0), sweep_steps=(8,)))
+    found, absent = solver_rows(
+        recipe.problem("test"), recipe, Evaluation(sweep=SolverSweep(sizes=(0.5, 1.0), steps=(8,)))
+    )
     assert not absent
     errors = {}
     for name in ("solver 8, dt 0.0125", "solver 16, dt 0.0125"):
