@@ -68,7 +68,6 @@ def channels_observed(model: DiffusionPDE, observe: str) -> list[int]:
 
 def random_points(
     truth: Float[Tensor, "batch joint *space"],
-    inside: Tensor | None,
     channels: list[int],
     share: float,
     noise: float,
@@ -78,7 +77,6 @@ def random_points(
 
     Args:
         truth: normalised.
-        inside: where the channels exist; None for everywhere.
         channels: of the joint.
         share: of the points; at least one point is observed.
         noise: standard deviation of the error.
@@ -90,8 +88,6 @@ def random_points(
     points = (order.argsort(1) < n_points).reshape(len(truth), 1, *space)
     mask = torch.zeros_like(truth)
     mask[:, channels] = points.to(truth).to(truth.device).expand(-1, len(channels), *space)
-    if inside is not None:
-        mask = mask * inside
     error = torch.randn(truth.shape, generator=generator, dtype=torch.float64).to(truth)
     return Observed(mask * (truth + noise * error), noise, mask)
 

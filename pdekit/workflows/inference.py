@@ -135,7 +135,7 @@ def observations_of(
     inner = normalised(batch, model.normaliser)
     truth, generator = model.joint(inner), torch.Generator().manual_seed(settings.seed)
     channels = channels_observed(model, settings.observe)
-    observed = random_points(truth, model.inside(inner), channels, settings.share, settings.noise, generator)
+    observed = random_points(truth, channels, settings.share, settings.noise, generator)
     return batch, truth, observed
 
 
@@ -143,13 +143,15 @@ def joint_model(run: Run) -> DiffusionPDE:
     """Return the model of a run that has a joint prior.
 
     Raises:
-        ValueError: if it is another one.
+        ValueError: if it is another one, or its fields exist in a part of the box only.
     """
     if not isinstance(run.model, DiffusionPDE):
         raise ValueError(
             f"expected a run of model=diffusion_pde, which knows coefficients and solution together, got {run.name}; "
             "train one"
         )
+    if run.problem.has_mask:
+        raise ValueError("expected fields that exist everywhere for an inference, got a mask; use run.forecast")
     return run.model
 
 
@@ -167,12 +169,12 @@ def nothing_given(model: DiffusionPDE) -> Trajectory:
     """Return a batch of one sample of which nothing is known, for observations from a file.
 
     Raises:
-        ValueError: if the problem has params, a mask or forcing, which a file of observations does not hold.
+        ValueError: if the problem has params or forcing, which a file of observations does not hold.
     """
     problem = model.problem
-    if problem.params or problem.has_mask or problem.forcing:
+    if problem.params or problem.forcing:
         raise ValueError(
-            "expected a problem without params, mask and forcing for file=, because the file does not hold them; infer "
+            "expected a problem without params and forcing for file=, because the file does not hold them; infer "
             "in Python with data= instead"
         )
     shape = problem.grid.shape

@@ -18,7 +18,7 @@ from pdekit.models.baselines.mean import Mean
 from pdekit.models.diffusion_pde import DiffusionPDE
 from pdekit.models.inputs import normalised
 from pdekit.runs import Run
-from tests.models.small import FunctionNet, PointwiseNet, make_problem
+from tests.models.small import FunctionNet, PointwiseNet, make_batch, make_problem
 
 N = 32
 WAVES = torch.fft.fftfreq(N, 1 / N).double()
@@ -156,6 +156,9 @@ def test_settings_that_do_not_fit_are_refused(case, tmp_path):
             pdekit.infer(run, data, str(tmp_path), **options)
     with pytest.raises(ValueError, match="expected a run of model=diffusion_pde"):
         pdekit.infer(Run(tmp_path, "mean", Mean(run.problem), {}), data)
+    with pytest.raises(ValueError, match="expected fields that exist everywhere"):
+        masked = DiffusionPDE(make_problem(has_mask=True), PointwiseNet)
+        pdekit.infer(Run(tmp_path, "diffusion_pde", masked, {}), data)
 
 
 def test_the_command_line_names_what_it_takes(capsys):
@@ -189,3 +192,19 @@ def test_the_amortised_net_returns_what_it_was_given(case, tmp_path):
     posterior = found.posteriors["amortised"]
     np.testing.assert_allclose(posterior.c, posterior["c observed"].expand_dims(member=2), rtol=1e-6)
     assert "| - | - |" in found.table
+
+
+def test_frames_of_a_problem_in_time_are_inferred(tmp_path):
+    """Two fields, params and forcing, from the first frame of one field."""
+    problem = make_problem(params=("p",), forcing=(Field("f"),), coeffs=(Field("c"),))
+    data = DataModule(*(Arrays(problem, make_batch(problem, n=4, seed=seed)) for seed in range(3)))
+    model = DiffusionPDE(problem, PointwiseNet, n_frames=3)
+    model.calibrate(data.calibration_batches())
+    run = Run(tmp_path, "diffusion_pde", model, {})
+    found = pdekit.infer(run, data, observe="a[0]", share=0.5, method="mmps+kriging", members=3, n_samples=2, levels=4)
+    posterior = found.posteriors["mmps"]
+    assert posterior["b[2]"].dims == ("member", "sample", "x") and posterior["b[2]"].notnull().all()
+    assert posterior["a[0] observed"].notnull().sum() == 2 * 4 and posterior["a[1] observed"].isnull().all()
+    assert found.scores.channel.values.tolist() == ["c", *(f"{name}[{n}]" for n in range(3) for name in "ab")]
+    with pytest.raises(ValueError, match="expected a problem without params"):
+        pdekit.infer(run, data, file="observations.csv")

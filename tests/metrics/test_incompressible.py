@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 
+from pdekit.calculus.projections import vectors
 from pdekit.fields import Field, Grid, Points, Problem
-from pdekit.metrics.incompressible import divergence, vectors
+from pdekit.metrics.incompressible import divergence
 
 BOX = 2 * math.pi
 

@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pdekit.calculus.projections import vectors
 from pdekit.evaluation.archive import Archive
 from pdekit.evaluation.judges.base import Batch, ForecastBlock, Judge, ReferenceBlock, Setup
 from pdekit.fields import Problem
 from pdekit.metrics.boundary import EndInputs, boundary_violation, known_ends, named_forcing
 from pdekit.metrics.budgets import budgets, imbalance
 from pdekit.metrics.flows import Cascade, cascade, is_flow
-from pdekit.metrics.incompressible import divergence, vectors
+from pdekit.metrics.incompressible import divergence
 from pdekit.metrics.physics import has_residual, kept_integrals, places_of, residual
 from pdekit.metrics.spectra import wavenumbers
 
