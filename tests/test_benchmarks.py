@@ -16,6 +16,7 @@ SHOWN = {  # lines that the output must contain, and peers that are named if the
     "fno_speed": (["| pdekit |", "| neuraloperator |", "| repaired |"], {}),
     "loader_throughput": (["pdekit, its own layout", "pdekit, The Well's layout"], {"the_well": "the_well"}),
     "pinn_derivatives": (["| Taylor jet |", "| nested autograd |"], {"deepxde": "DeepXDE", "pina": "PINA"}),
+    "published_windows": (["| PDEBench, one array |", "opening 102 GB"], {}),
     "solver_speed": (
         ["Time of a step", "| ks 256 | 64 |", "Time at that error"],
         {"exponax": "exponax", "torch_cfd": "torch-cfd", "jax_cfd": "jax-cfd"},

@@ -39,6 +39,12 @@ class ContiguousArray:
         Raises:
             OSError: if the file became shorter.
         """
+        if type(where) is tuple and len(where) == 2:  # a trajectory and a slice of its frames, without a loop
+            row, part = where
+            if type(row) is int and type(part) is slice and part.step in (None, 1) and 0 <= row < self.shape[0]:
+                first, stop, _ = part.indices(self.shape[1])
+                place = self._place + row * self._sizes[0] + first * self._sizes[1]
+                return self._values(where, place, (max(stop - first, 0), *self.shape[2:]))
         parts = where if type(where) is tuple else (where,)
         place, last = self._place, len(parts) - 1
         shape = self.shape[len(parts) :]
@@ -50,12 +56,17 @@ class ContiguousArray:
                 place, shape = place + first * self._sizes[axis], (max(stop - first, 0), *shape)
             else:
                 return self._column[where]
+        return self._values(where, place, shape)
+
+    def _values(self, where: Any, place: int, shape: tuple[int, ...]) -> np.ndarray:
+        """Return the values of a run of bytes that begins at a place."""
         values = np.empty(shape, self.dtype)
-        if values.nbytes > LARGEST:
+        size = values.nbytes
+        if size > LARGEST:
             return self._column[where]
         self._file.seek(place)
-        if values.nbytes and self._file.readinto(values.data) != values.nbytes:
-            raise OSError(f"expected {values.nbytes} bytes at {place}, the file became shorter")
+        if size and self._file.readinto(values.data) != size:
+            raise OSError(f"expected {size} bytes at {place}, the file became shorter")
         return values
 
 

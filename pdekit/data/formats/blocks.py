@@ -22,7 +22,6 @@ from pdekit.data.hdf5 import FAULTS, FileFault, dataset, open_hdf5
 from pdekit.fields import Field, Problem, Trajectory
 
 _ALL = slice(None)
-SINGLE_AND_DOUBLE = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,9 @@ class Block:
     def read(self, array: Any, trajectory: int, frames: slice) -> np.ndarray:
         """Return "time channel *space", or "channel *space" if the array does not vary in time."""
         order, missing, picked = self._order
+        if order is None and picked == "st" and not self.flipped:  # most layouts
+            values = np.asarray(array[trajectory, frames])
+            return values if missing is None else values[(_ALL,) * missing + (None,)]
         where = {"s": trajectory, "t": frames, " ": _ALL, "0": 0}
         if self.first is not None:
             where["c"] = slice(self.first, self.first + len(self.fields))
@@ -168,11 +170,11 @@ class Blocked:
         self._u, self._coeffs, self._forcing = tuple(u), tuple(coeffs), tuple(forcing)
         self._samples = tuple(samples)
         self._known: set[str] = set()  # keys whose shape was checked
-        self._t = torch.from_numpy(np.atleast_2d(np.array(t, dtype=np.float64)))
+        self._t = np.atleast_2d(np.array(t, dtype=np.float64))
         self._params = None if params is None else torch.from_numpy(np.ascontiguousarray(params)).float()
         self.n_trajectories = n = len(samples) or self._count()
-        self._index = torch.arange(n)
-        shapes = {"times": (tuple(self._t.shape), [(1, problem.n_frames), (n, problem.n_frames)])}
+        self._index = np.arange(n)
+        shapes = {"times": (self._t.shape, [(1, problem.n_frames), (n, problem.n_frames)])}
         if params is not None:
             shapes["params"] = (np.shape(params), [(n, len(problem.params))])
         for what, (found, expected) in shapes.items():
@@ -218,13 +220,13 @@ class Blocked:
             coeffs=self._joined(self._coeffs, trajectory, frames, ()) if self._coeffs else None,
             forcing=self._joined(self._forcing, trajectory, frames, lead) if self._forcing else None,
             params=None if self._params is None else self._params[trajectory : trajectory + 1],
-            index=self._index[trajectory : trajectory + 1],
+            index=torch.from_numpy(self._index[trajectory : trajectory + 1]),
         )
 
     def times(self, trajectory: int, frames: slice = _ALL) -> torch.Tensor:
         """Return the times of some frames of one trajectory, "1 time"."""
-        first = trajectory if self._t.shape[0] > 1 else 0
-        return self._t[first : first + 1, frames]
+        first = trajectory if len(self._t) > 1 else 0
+        return torch.from_numpy(self._t[first : first + 1, frames])
 
     def _joined(self, blocks: Sequence[Block], trajectory: int, frames: slice, lead: tuple[int, ...]) -> torch.Tensor:
         """Channels of some blocks, "1 time channel *space", or "1 channel *space" if ``lead`` is empty."""
@@ -268,6 +270,7 @@ class Blocked:
 
 def _plain(values: np.ndarray) -> np.ndarray:
     """Return values in float64 if they are so, else in float32, in the order of their axes, and not read-only."""
-    if values.dtype in SINGLE_AND_DOUBLE and values.flags.c_contiguous and values.flags.writeable:
+    dtype, flags = values.dtype, values.flags
+    if dtype.char in "fd" and dtype.isnative and flags.c_contiguous and flags.writeable:
         return values
     return np.require(values, np.float64 if values.dtype == np.float64 else np.float32, ("C", "W"))

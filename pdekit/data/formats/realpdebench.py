@@ -73,7 +73,9 @@ class Rows:
 
     def __init__(self, path: Path):
         self.path = path
-        self._process, self._table, self._places = -1, None, {}
+        self._process = -1
+        self._table: Any = None
+        self._places: dict[str, int] = {}
 
     def __getstate__(self) -> dict:
         return {"path": self.path, "_process": -1, "_table": None, "_places": {}}
@@ -120,9 +122,9 @@ def _table(path: Path) -> Any:
         import pyarrow as pa
     except ImportError:
         raise FileFault(f"expected pyarrow for {path}, found none; pip install pdekit[arrow]") from None
-    state = _json(path / "state.json")
+    state = _json(path / "state.json") or {}
     try:
-        names = [item["filename"] for item in state["_data_files"]]
+        names = [str(item["filename"]) for item in state["_data_files"]]
         if any(Path(name).name != name for name in names):
             raise ValueError(f"it names files of other folders: {names}")
         return pa.concat_tables([pa.ipc.open_stream(pa.memory_map(str(path / name))).read_all() for name in names])
