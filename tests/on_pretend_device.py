@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import functools
 from math import pi
 
 import numpy as np
@@ -9,15 +10,23 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 
+from pdekit.cli.compose import composed
+from pdekit.evaluation.judges.regions import has_regions
+from pdekit.evaluation.references.stored import mask_of
 from pdekit.fields import Field, Grid, Problem
 from pdekit.metrics import catalogue
+from pdekit.metrics.regions import rmse_by_place
 from pdekit.models.base import Surrogate
+from pdekit.models.baselines.simulator import SimulatorBaseline
 from pdekit.models.one_step import OneStep
 from pdekit.models.pde_refiner import PDERefiner
 from pdekit.pdes import KuramotoSivashinsky, NavierStokes2D, ShallowWater
+from pdekit.recipes.trajectories import recipe_from
 from pdekit.runs import build_model
 from pdekit.settings import Engine
+from pdekit.simulators.base import Refinement
 from pdekit.solvers import Copies, etdrk, finite_volume, imex, integrate, lyapunov_exponents, runge_kutta
+from pdekit.train import register_training
 from pdekit.training import module as engine
 from tests.evaluation.scoring import evaluate
 from tests.evaluation.waves import PROBLEM, Shift, Waves
@@ -195,6 +204,38 @@ def test_an_evaluation_runs_there(tmp_path):
         if expected[name].dtype.kind == "f":
             np.testing.assert_allclose(found[name], expected[name], rtol=1e-4, atol=1e-5, err_msg=name)
     assert expected.nrmse.sel(member=0).notnull().all()
+
+
+# Cases, which are solved on the CPU whatever the device of the others
+
+CASES = {"darcy": (9, 9), "elder": (16, 8), "acoustic_structure": (9, 9), "e_flow": (9, 9), "te_heat": (9, 9)}
+
+
+@pytest.mark.parametrize("name", ["darcy", *(pytest.param(n, marks=pytest.mark.slow) for n in CASES if n != "darcy")])
+def test_a_case_is_a_baseline_there_and_its_regions_are_scored(name):
+    register_training()
+    config, _ = composed("train", ["model=mean", f"data={name}"])
+    recipe = recipe_from(config["data"])
+    case = dataclasses.replace(recipe.case, n_frames=2) if name == "elder" else recipe.case
+    recipe = dataclasses.replace(recipe, case=case, grid=recipe.grid.resized(CASES[name]))
+    problem, draw = recipe.problem("test"), functools.partial(recipe.draw, "test")
+    solver = SimulatorBaseline(problem, recipe.simulator, Refinement(0.5), draw)
+    batch = recipe.simulate("test", [0])
+    given, t = batch.frames(slice(0, solver.window[0])), batch.t[:, solver.window[0] :]
+    with pytest.raises(ValueError, match="expected device=cpu for samples that a case solves"):
+        next(recipe.simulator.march([draw(0)], recipe.grid, device="cuda"))
+    expected, judged = solver.forecast(given, t)[0], has_regions(problem)
+    mask, coeffs = mask_of(batch), batch.coeffs
+    scored = rmse_by_place(expected[:, 0], batch.u[:, -1], problem, coeffs, mask) if judged else None
+    known = torch.cat([given.u[0], expected[0]]).double()  # solved once
+    solver._sample = functools.partial(lambda known, number: known, known)
+    with pretend() as device:
+        found = copy.deepcopy(solver).to(device).forecast(moved(given, device), t.to(device))
+        assert same(found[0], expected)
+        if judged:
+            other = moved(batch, device)
+            there = rmse_by_place(found[0, :, 0], other.u[:, -1], problem, other.coeffs, mask_of(other))
+            assert same(there.nan_to_num(0.0), scored.nan_to_num(0.0))
 
 
 # Training

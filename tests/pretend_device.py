@@ -88,6 +88,8 @@ class _Literals(TorchFunctionMode):
             parts = args[1] if isinstance(args[1], tuple) else (args[1],)
             index = tuple(torch.tensor(part) if isinstance(part, list) else part for part in parts)
             return func(args[0], index, *args[2:])
+        if func is Tensor.tolist and isinstance(args[0], PretendTensor):  # CUDA copies, too
+            return args[0].cpu().tolist()
         literal = func in (torch.tensor, torch.as_tensor, torch.asarray) and not isinstance(args[0], Tensor)
         if literal and there:
             device = kwargs.pop("device")
