@@ -14,9 +14,9 @@ import xarray as xr
 
 from pdekit import compare as comparison
 from pdekit.data.arrays import Arrays
-from pdekit.evaluation.background import Spent
 from pdekit.evaluation.merging import merge, of_whole_horizon
 from pdekit.evaluation.references.resampled import Resampled
+from pdekit.evaluation.training_cost import Spent
 from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.metrics.costs import Front
 from pdekit.models.base import Stepper

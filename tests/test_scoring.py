@@ -14,7 +14,7 @@ from pdekit.data.arrays import Arrays
 from pdekit.data.description import Description
 from pdekit.data.forecasts import read_forecast
 from pdekit.data.scored import read_reference
-from pdekit.evaluation.opponents import baselines
+from pdekit.evaluation.baselines import baselines
 from pdekit.evaluation.stored_forecasts import StoredForecasts
 from pdekit.evaluation.stored_run import common_start
 from pdekit.pdes.advection import Advection

@@ -25,7 +25,7 @@ from omegaconf import OmegaConf
 from pdekit import machine
 from pdekit.cli.command_line import CONFIGS
 from pdekit.data.module import DataModule
-from pdekit.evaluation.opponents import solvers
+from pdekit.evaluation.baselines import solvers
 from pdekit.fields import Trajectory
 from pdekit.metrics.horizons import correlation_time_first_crossing, correlation_time_mean_then_count
 from pdekit.models.base import Surrogate

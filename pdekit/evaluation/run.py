@@ -13,8 +13,7 @@ import torch
 
 from pdekit.data.module import DataModule
 from pdekit.data.windows import Source
-from pdekit.evaluation.across import across_resolutions
-from pdekit.evaluation.background import Spent, data_seconds, spent_by, trust_in
+from pdekit.evaluation.baselines import baselines, solver_rows
 from pdekit.evaluation.checks import check_problem
 from pdekit.evaluation.forecasting import CPU, device_of
 from pdekit.evaluation.judges.base import Judge, Setup
@@ -22,11 +21,12 @@ from pdekit.evaluation.judges.catalogue import JUDGES
 from pdekit.evaluation.judges.catalogue import NEEDED as NEEDED_JUDGES
 from pdekit.evaluation.judges.coupling import uncoupled_test
 from pdekit.evaluation.loop import judge_models
-from pdekit.evaluation.opponents import baselines, solver_rows
 from pdekit.evaluation.references.choose import on_grid, reference_for
 from pdekit.evaluation.request import check_request
+from pdekit.evaluation.resolutions import across_resolutions
 from pdekit.evaluation.settings import Evaluation
 from pdekit.evaluation.setup import Context, Models, Sampling, Scoring
+from pdekit.evaluation.training_cost import Spent, data_seconds, spent_by, trust_in
 from pdekit.evaluation.user import own_object
 from pdekit.fields import Problem, Trajectory
 from pdekit.metrics.catalogue import FRAME, MEASURES, Measure

@@ -10,8 +10,8 @@ from typing import Any
 import xarray as xr
 
 from pdekit.data.windows import Source
-from pdekit.evaluation.background import Spent
 from pdekit.evaluation.settings import KeptForecasts
+from pdekit.evaluation.training_cost import Spent
 from pdekit.metrics.catalogue import CATALOGUE, Measure
 from pdekit.models.base import Surrogate
 

@@ -11,7 +11,6 @@ import torch
 
 from pdekit.data.forecasts import Forecast
 from pdekit.data.windows import Source
-from pdekit.evaluation.background import data_seconds, trust_in
 from pdekit.evaluation.folder import writing_to
 from pdekit.evaluation.loop import judge_models
 from pdekit.evaluation.references.stored import StoredReference
@@ -19,6 +18,7 @@ from pdekit.evaluation.run import Origin, chosen_sections, known_of, sampling_of
 from pdekit.evaluation.settings import Evaluation
 from pdekit.evaluation.setup import Context, Models
 from pdekit.evaluation.stored_forecasts import StoredForecasts
+from pdekit.evaluation.training_cost import data_seconds, trust_in
 from pdekit.fields import Trajectory
 from pdekit.report.page import write_report
 from pdekit.report.summary import closing_lines, summarise

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from pdekit.evaluation import forecasting
+from pdekit.evaluation.baselines import solvers
 from pdekit.evaluation.judges import fields as scorer
 from pdekit.evaluation.memory import peak_bytes
-from pdekit.evaluation.opponents import solvers
 from pdekit.evaluation.references.continued import Continued
 from pdekit.evaluation.settings import KeptForecasts
 from pdekit.fields import Grid, Problem, Trajectory

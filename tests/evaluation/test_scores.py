@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 
 from pdekit.evaluation import forecasting
-from pdekit.evaluation.opponents import solvers
+from pdekit.evaluation.baselines import solvers
 from pdekit.evaluation.references import stored as references
 from pdekit.fields import Field, Grid, Points, Problem, Trajectory
 from pdekit.metrics.catalogue import MEASURES

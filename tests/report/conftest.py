@@ -9,7 +9,7 @@ import torch
 import xarray as xr
 
 from pdekit.data.arrays import Arrays
-from pdekit.evaluation.opponents import baselines, solvers
+from pdekit.evaluation.baselines import baselines, solvers
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.base import Stepper
 from pdekit.models.baselines.solver import Solver

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from pdekit.evaluation.archive import Archive
-from pdekit.evaluation.background import Spent
 from pdekit.evaluation.forecasting import Contender
 from pdekit.evaluation.judges.base import Batch, Judge, Setup
+from pdekit.evaluation.training_cost import Spent
 from pdekit.machine import describe_machine
 
 

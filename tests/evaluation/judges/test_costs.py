@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from pdekit.evaluation import forecasting
-from pdekit.evaluation.background import NOT_RECORDED, Spent
 from pdekit.evaluation.judges.costs import cost_attrs
 from pdekit.evaluation.settings import KeptForecasts
+from pdekit.evaluation.training_cost import NOT_RECORDED, Spent
 from pdekit.fields import Grid, Problem
 from pdekit.metrics.catalogue import MEASURES
 from pdekit.models.baselines.mean import Mean

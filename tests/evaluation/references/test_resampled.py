@@ -11,9 +11,9 @@ import xarray as xr
 
 from pdekit.calculus.resample import bring
 from pdekit.data.arrays import from_arrays
-from pdekit.evaluation.across import across_resolutions, sizes_of
 from pdekit.evaluation.checks import check_problem
 from pdekit.evaluation.references.resampled import Resampled
+from pdekit.evaluation.resolutions import across_resolutions, sizes_of
 from pdekit.fields import Field, Grid, Points, Problem, Trajectory
 from pdekit.models.baselines.mean import Mean
 from pdekit.models.baselines.persistence import Persistence

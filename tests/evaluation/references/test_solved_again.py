@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from pdekit.data.arrays import Arrays
-from pdekit.evaluation.across import across_resolutions
 from pdekit.evaluation.references.choose import on_grid, reference_for
 from pdekit.evaluation.references.solved_again import SolvedAgain
+from pdekit.evaluation.resolutions import across_resolutions
 from pdekit.models.one_step import OneStep
 from pdekit.models.operator import Operator
 from pdekit.nets.branch import ConvolutionalBranch

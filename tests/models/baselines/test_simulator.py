@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pdekit.cases.electro_osmosis import ElectroOsmosisCase
-from pdekit.evaluation.opponents import solved_wholes, solver_rows, solvers
+from pdekit.evaluation.baselines import solved_wholes, solver_rows, solvers
 from pdekit.evaluation.settings import Evaluation, SolverSweep
 from pdekit.fields import Grid, Points
 from pdekit.models.baselines.simulator import SimulatorBaseline

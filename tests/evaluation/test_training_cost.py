@@ -7,7 +7,7 @@ import numpy as np
 
 from pdekit.data.arrays import from_arrays
 from pdekit.data.store import Split
-from pdekit.evaluation.background import NOT_RECORDED, Trust, data_seconds, spent_by, trust_in
+from pdekit.evaluation.training_cost import NOT_RECORDED, Trust, data_seconds, spent_by, trust_in
 
 
 def split(**documents) -> Split:

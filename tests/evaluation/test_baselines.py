@@ -7,7 +7,7 @@ import torch
 import xarray as xr
 
 from pdekit.data.module import DataModule
-from pdekit.evaluation.opponents import baselines, solvers
+from pdekit.evaluation.baselines import baselines, solvers
 from pdekit.evaluation.run import Origin, evaluate_models
 from pdekit.evaluation.settings import Evaluation
 from pdekit.fields import Field, Grid, Problem, Trajectory

@@ -11,8 +11,8 @@ import torch
 import xarray as xr
 
 from pdekit.data.windows import Source
+from pdekit.evaluation.baselines import shape_text
 from pdekit.evaluation.forecasting import CPU, Contender
-from pdekit.evaluation.opponents import shape_text
 from pdekit.evaluation.references.choose import reference_for
 from pdekit.evaluation.references.stored import Span
 from pdekit.fields import Grid
