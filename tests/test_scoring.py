@@ -183,6 +183,7 @@ def test_files_on_the_command_line(tmp_path, capsys):
     [
         (["forecast=a.npy"], "found no reference=FILE"),
         (["forecast=a.npy", "forecast=b.npy", "reference=c.npy"], "name each: forecast.NAME="),
+        (["forecast=a.npy", "reference=c.npy", "horizon=two"], "Value 'two' of type 'str' could not be converted"),
         (["forecast=a.npy", "reference=c.npy", "--fast"], "expected key=value, got '--fast'"),
         (["forecast=a.npy", "reference=c.npy", "problem=advection", "pde.speed=1"], r"names among \['velocity_x'"),
     ],

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pdekit.cli.compose import explain, schema
+
 OUT = "scored"
 NESTED = ("forecast", "coeffs", "params", "pde", "sweep", "keep")
 """Options that may have names: ``forecast.fno=FILE``."""
@@ -81,6 +83,7 @@ def score_files(arguments: Sequence[str], trust: Sequence[str]) -> str:
     from pdekit.scoring import score
     from pdekit.simulate import recipe_named
 
+    _check_types(options)
     problem, out, values = options.pop("problem", None), options.pop("out", OUT), options.pop("pde", {})
     if values:
         problem = _with_values(recipe_named(str(problem)).problem("test"), values)
@@ -89,6 +92,23 @@ def score_files(arguments: Sequence[str], trust: Sequence[str]) -> str:
     except TypeError as error:
         raise ValueError(str(error)) from None
     return str(found)
+
+
+def _check_types(options: dict[str, Any]) -> None:
+    """Raise ValueError if a setting of an evaluation has another type than it is declared with."""
+    import dataclasses
+
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    from pdekit.evaluation.settings import Evaluation
+
+    names = [item.name for item in dataclasses.fields(Evaluation)]
+    settings = {name: value for name, value in options.items() if name in names}
+    try:
+        OmegaConf.merge(OmegaConf.structured(schema(Evaluation)), settings)
+    except OmegaConfBaseException as error:
+        raise ValueError(explain(error)) from error
 
 
 def _with_values(problem: Any, values: Any) -> Any:

@@ -189,17 +189,16 @@ def opened_file(path: str | Path, trust: Sequence[str] = ()) -> Any:
     Raises:
         FileNotFoundError, ValueError: if nothing is there, its layout is unknown, or it has splits but no test.
     """
-    path = Path(path)
-    stored = path / "data" / "test"
+    stored = Path(path) / "data" / "test"
     files = [file for pattern in ("*.hdf5", "*.h5") for file in sorted(stored.glob(pattern))]
     if files:
         return open_source(files, trust)
     known = recognised(path, trust)
     if known in named_files.FORMATS:
-        data = named_files.NamedStore(path).data
+        data = named_files.NamedStore(Path(path)).data
         if MEMBER in data.dims and "sample" in data.dims:
             return data
-    found = dict(known.open(path))
+    found = dict(known.open(Path(path)))
     split = next((split for split in ("test", WHOLE) if split in found), None)
     if split is None and len(found) > 1:
         raise ValueError(f"expected a test split or no splits in {path}, found {sorted(found)}; give one file")

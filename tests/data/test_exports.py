@@ -16,6 +16,7 @@ from pdekit.boundaries import Dirichlet, Neumann, Outflow
 from pdekit.data import from_arrays
 from pdekit.data.arrays import Arrays
 from pdekit.data.exports import TARGETS, export, target_of
+from pdekit.data.forecasts import opened_file
 from pdekit.data.formats import open_path, recognised
 from pdekit.data.store import Split
 from pdekit.data.writer import write_split
@@ -114,6 +115,15 @@ def test_xarray_and_zarr_read_what_was_written(tmp_path):
         np.testing.assert_array_equal(data.time_of_sample[3], batch.t[0])
     assert zarr.open_group(tmp_path / "mine.zarr", mode="r")["density"].chunks == (1, 1, 8, 6)
     one.close()
+
+
+def test_zarr_at_an_address_is_exported_and_scored_against(tmp_path):
+    path = stored(tmp_path / "mine.hdf5", line_problem(), counted_batch(line_problem(), 3))
+    (written,) = export(path, tmp_path / "mine.zarr", TARGETS["zarr"])
+    (back,) = export(f"file://{written}", tmp_path / "back.nc", TARGETS["netcdf"])
+    found, source = recognised(back).open(back)["all"], Split(path)
+    assert torch.equal(found.read(2).u, source.read(2).u) and found.problem.dt == source.problem.dt
+    assert torch.equal(opened_file(f"file://{written}").read(2).u, source.read(2).u)
 
 
 def test_an_exported_file_is_a_data_module_of_its_own(tmp_path):

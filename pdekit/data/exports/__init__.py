@@ -126,13 +126,13 @@ def stored_splits(path: str | Path, trust: Sequence[str] = ()) -> dict[str, Sour
     Raises:
         FileNotFoundError, ValueError: if nothing is there, its layout is unknown, or it is damaged.
     """
-    path, found = Path(path), {}
+    found = {}
     for split in ("train", "valid", "test"):
-        place = path / "data" / split
+        place = Path(path) / "data" / split
         files = [file for pattern in ("*.hdf5", "*.h5") for file in sorted(place.glob(pattern))]
         if files:
             found[split] = open_source(files, trust)
-    return found or dict(recognised(path, trust).open(path))
+    return found or dict(recognised(path, trust).open(Path(path)))
 
 
 __all__ = ["OURS", "TARGETS", "WHOLE", "export", "stored_splits", "target_of"]
