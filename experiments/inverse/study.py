@@ -59,7 +59,7 @@ def main() -> None:
 def two_phase_error(found, truth) -> float:
     """Return the share of points on the wrong side of the two phases, in percent, median over samples."""
     wrong = (torch.as_tensor(found) > HALFWAY) != (torch.as_tensor(truth) > HALFWAY)
-    return 100 * float(wrong.double().flatten(1).mean(1).median())
+    return 100 * float(wrong.double().flatten(1).mean(1).quantile(0.5))
 
 
 def adjoint(model: DiffusionPDE, data, task: Inference) -> None:
@@ -85,7 +85,7 @@ def adjoint(model: DiffusionPDE, data, task: Inference) -> None:
         a, u, solves = fitted(mean, modes, wanted, mask, error, spacing)
         seconds = time.process_time() - began
         rows.append((_relative(a, exact[i, 0]), _relative(u, exact[i, 1]), _wrong(a, exact[i, 0]), solves, seconds))
-    a_error, u_error, wrong, solves, seconds = torch.tensor(rows).double().median(0).values.tolist()
+    a_error, u_error, wrong, solves, seconds = torch.tensor(rows).double().quantile(0.5, dim=0).tolist()
     print(f"\nadjoint: a {a_error:.2f} %, u {u_error:.2f} %, wrong phase {wrong:.1f} %")
     print(f"cost: {solves:.0f} solves, {seconds:.2g} CPU s a sample; model error of the grid {model_error / scale:.3f}")
     forward = [_relative(c, s) for c, s in zip(coarse, stored, strict=True)]
