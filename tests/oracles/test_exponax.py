@@ -4,12 +4,14 @@ With a number of points divisible by three both keep the same modes. exponax's o
 Matthews, ours that of Krogstad: they agree to the error of the step.
 """
 
+import json
 from math import pi
 
 import numpy as np
 import pytest
 import torch
 
+from pdekit.data.formats import recognised
 from pdekit.fields import Grid
 from pdekit.pdes import KuramotoSivashinsky, NavierStokes2D
 from pdekit.pdes.burgers import Burgers
@@ -167,3 +169,27 @@ def test_three_dimensional_flow_is_the_same_numbers(order):
     u = u[None] + 0.3 * torch.stack((torch.cos(2 * y + z), torch.sin(z - 2 * x), torch.cos(x + y)))[None]
     stepper = ex.stepper.NavierStokesVelocity(3, 2 * pi, n, dt, diffusivity=0.02, order=order)
     assert relative(integrate(etdrk(pde, grid, dt, order), u, 2, 10)[:, -1], theirs(stepper, u, 10)) < 1e-9
+
+
+@pytest.mark.parametrize("name", ["2d_phy_decay_turb", "2d_phy_kolm_flow"])
+def test_flows_of_apebench_obey_the_equation_that_is_attached(tmp_path, name):
+    """Frames of exponax in APEBench's layout are forecast from the first one by pdekit's solver."""
+    n, dt, kolmogorov = 48, 0.02, name.endswith("flow")
+    grid = Grid((n, n), (2 * pi, 2 * pi))
+    forced = {"drag": -0.1, "injection_mode": 4, "injection_scale": 1.0}
+    kind = ex.stepper.KolmogorovFlowVorticity if kolmogorov else ex.stepper.NavierStokesVorticity
+    stepper = kind(2, 2 * pi, n, dt, diffusivity=0.02, order=2, **(forced if kolmogorov else {}))
+    frames = [4 * waves(grid)]
+    for _ in range(3):
+        frames.append(theirs(stepper, frames[-1], 5))
+    about = {"num_spatial_dims": 2, "num_points": n, "domain_extent": 2 * pi, "dt": 5 * dt, "diffusivity": 0.02}
+    path = tmp_path / f"{name}.json"
+    path.write_text(json.dumps({"name": name, "info": about | (forced if kolmogorov else {})}))
+    for split in ("train", "test"):
+        np.save(tmp_path / f"{name}_{split}.npy", torch.stack(frames, 1).float().numpy())
+    source = recognised(path).open(path)["test"]
+    batch, pde = source.read(0), source.problem.pde
+    step = etdrk(pde, source.problem.grid, dt, 2)  # the same formulas there
+    found = integrate(step, batch.u[:, 0].double(), 4, 5)
+    assert source.problem.fields[0].name == "vorticity" and pde.viscosity == 0.02
+    assert relative(found[:, -1], batch.u[:, -1].double()) < 1e-5 < 0.1 < relative(found[:, 0], batch.u[:, -1].double())

@@ -7,6 +7,9 @@
 Boxes are periodic. Scenarios that state their box and step (domain_extent and dt, "phy") have these; the others are
 without dimensions: the box has length 1 and the step is 1. Linear scenarios of one order j ("diff_adv", "diff_diff")
 have u_t = a sum_i d^j u / dx_i^j with a = gamma_j / (N^j 2^(j-1) D) for N points and D dimensions, which pdekit knows.
+Decaying turbulence and Kolmogorov flow ("2d_phy_decay_turb", "2d_phy_kolm_flow") hold minus the vorticity of pdekit,
+whose vortices turn the other way: they are read with the other sign, and the box of the Kolmogorov flow begins half a
+wavelength of the force higher, where the forces agree.
 Source: https://github.com/Ceyron/apebench (apebench/_scraper.py, apebench/_base_scenario.py).
 """
 
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import pi
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +31,7 @@ from pdekit.data.hdf5 import FileFault
 from pdekit.fields import Equation, Field, Grid, Problem
 
 LARGEST = 1 << 20  # bytes of a description
+FLOWS = ("2d_phy_decay_turb", "2d_phy_kolm_flow")
 LINEAR = ("diff_adv", "diff_diff", "diff_linear_1", "diff_linear_2")
 SIZES = {"num_spatial_dims", "num_points"}
 
@@ -94,10 +99,51 @@ def _split(path: Path, info: Mapping[str, Any], split: str) -> Blocked:
             "fetch it again"
         )
     fields = (Field("u"),) if channels == 1 else tuple(Field(f"u_{i}") for i in range(channels))
-    grid = Grid((points,) * ndim, (extent,) * ndim)
-    problem = Problem(grid, fields, dt, shape[1], pde=_equation(path, info))
+    flow, origin = _flow(path, info, extent)
+    if flow is not None:
+        store, fields = NegatedFiles(path.parent), (Field("vorticity"),)
+    grid = Grid((points,) * ndim, (extent,) * ndim, origin)
+    problem = Problem(grid, fields, dt, shape[1], pde=flow or _equation(path, info))
     block = Block(key, "stc" + "xyz"[:ndim], fields)
     return Blocked(store, problem, (block,), dt * np.arange(shape[1]))
+
+
+class Negated:
+    """An array that is read with the other sign.
+
+    Args:
+        array: array as it is stored.
+    """
+
+    def __init__(self, array: Any):
+        self._array, self.shape = array, array.shape
+
+    def __getitem__(self, where: Any) -> np.ndarray:
+        return -np.asarray(self._array[where])
+
+
+class NegatedFiles(ArrayFiles):
+    """Arrays of files, read with the other sign."""
+
+    def array(self, key: str) -> Any:
+        """Return an array, read where it is indexed."""
+        return Negated(super().array(key))
+
+
+def _flow(path: Path, info: Mapping[str, Any], extent: float) -> tuple[Equation | None, tuple[float, ...]]:
+    """Return the equation of a flow in two dimensions and the lower ends of its box; None for other scenarios."""
+    name = path.stem.partition("__")[0]
+    if name not in FLOWS or info.get("num_channels", 1) != 1:
+        return None, ()
+    viscosity = _number(path, info, "diffusivity")
+    if name == FLOWS[0]:
+        return equation("NavierStokes2D", viscosity=viscosity), ()
+    mode, scale = _number(path, info, "injection_mode"), _number(path, info, "injection_scale")
+    drag = info.get("drag", 0.0)
+    if not isinstance(drag, (int, float)) or drag > 0 or abs(extent - 2 * pi) > 1e-6:
+        return None, ()
+    force = {"forcing": scale, "wavenumber": int(mode), "drag": -float(drag)}
+    return equation("NavierStokes2D", viscosity=viscosity, **force), (0.0, pi / int(mode))
 
 
 def _equation(path: Path, info: Mapping[str, Any]) -> Equation | None:

@@ -17,6 +17,7 @@ from pdekit.data.module import DataModule
 from pdekit.fields import Grid, Points
 from pdekit.pdes.advection import Advection
 from pdekit.pdes.diffusion import Diffusion
+from pdekit.pdes.navier_stokes_2d import NavierStokes2D
 
 from . import published_sets as published
 from .published_pdebench import counted
@@ -247,6 +248,16 @@ class TestAPEBench:
     def test_linear_equations_are_known(self, tmp_path, name, gammas, pde):
         source = opened(self.write(tmp_path, name, gammas=gammas))["train"]
         assert source.problem.pde == pde and source.problem.dt == 1.0
+
+    def test_vorticity_turns_as_in_pdekit(self, tmp_path):
+        """exponax agrees with the equation and the sign: tests/oracles/test_exponax.py."""
+        u = counted(6, 5, 1, 8, 8)
+        about = {"diffusivity": 0.01, "injection_mode": 4, "injection_scale": 1.0, "drag": -0.1, "dt": 0.1}
+        path = published.apebench(tmp_path, "2d_phy_kolm_flow", u, u, domain_extent=2 * pi, **about)
+        source = pickle.loads(pickle.dumps(opened(path)["test"]))
+        assert source.problem.pde == NavierStokes2D(viscosity=0.01, forcing=1.0, wavenumber=4, drag=0.1)
+        assert source.problem.grid == Grid((8, 8), (2 * pi, 2 * pi), (0.0, pi / 4))
+        assert np.array_equal(source.read(2, slice(1, 3)).u[0], -u[2, 1:3])
 
     def test_wrong_descriptions_and_shapes_are_named(self, tmp_path):
         path = self.write(tmp_path, dt=-1.0)
