@@ -1,0 +1,142 @@
+"""Do samples follow their prompts? Counts, places and buoyancy of plumes in generated smoke.
+
+    OMP_NUM_THREADS=1 python experiments/text2pde/follow.py RUN [--guidance 1 2] [--picture PNG]
+
+The captions of the test split are the prompts. Flows are judged by `pdekit.metrics.plumes`, which reads inlets and
+buoyancy from the fields alone. Simulations and reconstructions of the autoencoder are judged in the same way, against
+their own captions and against those of another trajectory. Prints the table of the README.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+import pdekit
+from pdekit.captions.reading import SmokeReading, read_smoke
+from pdekit.data.module import DataModule
+from pdekit.fields import Problem, Trajectory
+from pdekit.metrics.plumes import Plumes, follows_prompt, inlets, plumes_of
+from pdekit.recipes.generation import generate
+from pdekit.recipes.instance import instance_from
+from pdekit.runs import Run
+
+COLUMNS = ("count", "places", "buoyancy", "all")
+
+
+def by_balance(u: Tensor, problem: Problem) -> list[Plumes]:
+    """Inlets and buoyancy from the equations: source of the smoke and forcing of the vorticity over all frames."""
+    return plumes_of(u, problem.grid, float(problem.dt), problem.pde.viscosity, problem.pde.diffusivity)
+
+
+def by_first_frame(u: Tensor, problem: Problem) -> list[Plumes]:
+    """Inlets from the maxima of the smoke in the first frame, which has risen a little; buoyancy from the balance."""
+    found = []
+    for flow, whole in zip(u, by_balance(u, problem), strict=True):
+        centres, rates = inlets(flow[0, 2].double(), problem.grid)
+        found.append(Plumes(centres, rates, whole.buoyancy, whole.misfit))
+    return found
+
+
+JUDGES = {"balance": by_balance, "first frame": by_first_frame}
+
+
+def shares(found: Sequence[Plumes], prompts: Sequence[SmokeReading], problem: Problem) -> list[float]:
+    """Share of flows that agree with their prompt in each of `COLUMNS`."""
+    rows = []
+    for flow, prompt in zip(found, prompts, strict=True):
+        agreed = follows_prompt(flow, problem.grid, prompt.count, prompt.cells, prompt.buoyancy)
+        rows.append([bool(agreed.count), bool(agreed.places), bool(agreed.buoyancy), agreed.all])
+    return torch.tensor(rows).double().mean(0).tolist()
+
+
+def sampled(run: Run, batch: Trajectory, guidance: float, seed: int = 0) -> Tensor:
+    """One sample for each caption of a batch."""
+    model = run.model.with_generation(guidance=guidance).eval()
+    return model.forecast(batch.known(0), batch.t, generator=torch.Generator().manual_seed(seed))[0]
+
+
+def correlation(found: Sequence[Plumes], prompts: Sequence[SmokeReading]) -> float:
+    """Correlation of the buoyancy of flows with that of their prompts."""
+    pairs = [(flow.buoyancy, prompt.buoyancy) for flow, prompt in zip(found, prompts, strict=True)]
+    return float(torch.corrcoef(torch.tensor(pairs).double().T)[0, 1])
+
+
+def nearest_training(u: Tensor, data: DataModule) -> tuple[float, float]:
+    """Median relative distance of flows to the nearest training trajectory, and of test trajectories to theirs."""
+    train = data.train.trajectories(range(data.train.n_trajectories)).u.flatten(1)
+    test = data.test.trajectories(range(data.sources["test"].n_trajectories)).u.flatten(1)
+    near = [
+        (torch.cdist(some, train).amin(1) / some.norm(dim=1)).median().item() for some in (u.flatten(1).float(), test)
+    ]
+    return near[0], near[1]
+
+
+def table(run: Run, data: DataModule, weights: Sequence[float]) -> dict[float, Tensor]:
+    """Print the table; return the samples by guidance."""
+    batch = data.test.trajectories(range(data.sources["test"].n_trajectories))
+    prompts = [read_smoke(text) for text in batch.text or ()]
+    problem = run.problem
+    flows = {"simulations": batch.u, "reconstructions": run.model.autoencoder.reconstruct(batch)}
+    samples = {}
+    for weight in weights:
+        began = time.process_time()
+        samples[weight] = sampled(run, batch, weight)
+        print(f"guidance {weight:g}: {(time.process_time() - began) / len(batch):.2f} CPU s per sample")
+        flows[f"samples, guidance {weight:g}"] = samples[weight]
+    print(f"| flows | judge | prompts | {' | '.join(COLUMNS)} | correlation of buoyancy |")
+    print("|---|---|---|" + "---|" * (len(COLUMNS) + 1))
+    for name, u in flows.items():
+        for judge, read in JUDGES.items():
+            found = read(u, problem)
+            for which, wanted in (("own", prompts), ("of another", prompts[1:] + prompts[:1])):
+                row = " | ".join(f"{share:.0%}" for share in shares(found, wanted, problem))
+                print(f"| {name} | {judge} | {which} | {row} | {correlation(found, wanted):.2f} |")
+    for weight, u in samples.items():
+        ours, theirs = nearest_training(u, data)
+        print(
+            f"guidance {weight:g}: nearest training trajectory at {ours:.2f}, that of test trajectories at {theirs:.2f}"
+        )
+    return samples
+
+
+def picture(
+    samples: Tensor, batch: Trajectory, path: Path, rows: int = 5, frames: Sequence[int] = (0, 7, 15, 23)
+) -> None:
+    """Draw the smoke of the first samples, to the right of the simulations that had their captions."""
+    figure = Figure(figsize=(2.2 * len(frames), 1.25 * rows), dpi=80)
+    axes = figure.subplots(rows, 2 * len(frames), gridspec_kw={"wspace": 0.05, "hspace": 0.3})
+    figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=0.93)
+    for row, line in enumerate(axes):
+        line[0].text(0, 35, (batch.text or ())[row], fontsize=7)
+        top = float(batch.u[row, :, 2].max())
+        for column, axis in enumerate(line):
+            u = (batch.u if column < len(frames) else samples)[row, frames[column % len(frames)], 2]
+            axis.imshow(u.T, origin="lower", vmin=0, vmax=top, cmap="magma")
+            axis.set_axis_off()
+    figure.savefig(path)
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--picture", type=Path, help="PNG of simulations (left) and samples (right)")
+    parser.add_argument("--guidance", type=float, nargs="+", default=[1.0, 2.0])
+    arguments = parser.parse_args()
+    run = pdekit.load(arguments.run)
+    data = DataModule.from_folder(generate(instance_from(run.config["data"], None)))
+    samples = table(run, data, arguments.guidance)
+    if arguments.picture:
+        batch = data.test.trajectories(range(data.sources["test"].n_trajectories))
+        picture(samples[arguments.guidance[-1]], batch, arguments.picture)
+
+
+if __name__ == "__main__":
+    main()
