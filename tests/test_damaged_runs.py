@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 
 import pytest
 import torch
@@ -14,6 +13,7 @@ from pdekit import evaluate as evaluation_command
 from pdekit import train as training_command
 from pdekit.runs import WEIGHTS, load
 from pdekit.training.checkpoints import load_checkpoint
+from tests.entry_points import command, failure, trained_run
 
 TINY = [
     "model=fno", "model.net.width=4", "model.net.modes=3", "model.net.n_layers=1", "data=ks", "data.grid.shape=[16]",
@@ -23,28 +23,11 @@ TINY = [
 ]  # fmt: skip
 
 
-def command(monkeypatch, entry_point, *arguments):
-    monkeypatch.setattr(sys, "argv", ["command", *arguments])
-    threads = torch.get_num_threads()
-    try:
-        entry_point.main()
-    finally:
-        torch.set_num_threads(threads)
-
-
-def failure(monkeypatch, entry_point, *arguments) -> str:
-    with pytest.raises(SystemExit) as stop:
-        command(monkeypatch, entry_point, *arguments)
-    return str(stop.value)
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setenv("PDEKIT_DATA", str(folder / "datasets"))
-        command(monkeypatch, training_command, *TINY, f"runs_dir={folder / 'runs'}")
-        yield next((folder / "runs").iterdir())
+        yield trained_run(monkeypatch, folder, *TINY)
 
 
 @pytest.fixture

@@ -5,12 +5,11 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 import xarray as xr
 
 import pdekit
 from pdekit import evaluate as evaluation_command
-from pdekit import train as training_command
+from tests.entry_points import command, failure, trained_run
 
 SMALL = [
     "model=fno", "data=ks", "data.grid.shape=[32]", "data.grid.extent=[22.0]", "data.warmup=0.8", "data.substeps=8",
@@ -22,30 +21,12 @@ SMALL = [
 QUICK = ["sweep.sizes=[1.0]", "sweep.steps=[4]", "sweep.precisions=[float64]", "progress=false"]
 
 
-def command(monkeypatch, entry_point, *arguments):
-    """Run a command in this process."""
-    monkeypatch.setattr(sys, "argv", ["command", *arguments])
-    threads = torch.get_num_threads()
-    try:
-        entry_point.main()
-    finally:
-        torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run of two training steps."""
     folder = tmp_path_factory.mktemp("evaluate")
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setenv("PDEKIT_DATA", str(folder / "datasets"))
-        command(monkeypatch, training_command, *SMALL, f"runs_dir={folder / 'runs'}")
-        yield next((folder / "runs").iterdir())
-
-
-def failure(monkeypatch, *arguments) -> str:
-    with pytest.raises(SystemExit) as stop:
-        command(monkeypatch, evaluation_command, *arguments)
-    return str(stop.value)
+        yield trained_run(monkeypatch, folder, *SMALL)
 
 
 def test_training_leaves_scores_and_a_report(run):
@@ -143,7 +124,7 @@ def test_other_data_on_another_grid(run, tmp_path, monkeypatch):
     """Another recipe of the same problem, with 48 points: refused as it is, brought to 32 or to 48 when told so."""
     monkeypatch.setenv("PDEKIT_DATA", str(tmp_path / "datasets"))
     other = [*(item for item in SMALL if item.startswith("data")), "data.grid.shape=[48]", "data.seed=5"]
-    said = failure(monkeypatch, f"run={run}", *other, f"data_dir={tmp_path}")
+    said = failure(monkeypatch, evaluation_command, f"run={run}", *other, f"data_dir={tmp_path}")
     assert "set resolution=32 or resolution=48 to evaluate it there" in said
     for n in (32, 48):
         options = [*other, f"data_dir={tmp_path}", f"resolution={n}", f"folder={tmp_path / str(n)}"]
@@ -159,35 +140,39 @@ def test_other_data_on_another_grid(run, tmp_path, monkeypatch):
 
 class TestErrors:
     def test_no_run(self, monkeypatch):
-        assert "expected run=PATH" in failure(monkeypatch, "horizon=3")
+        assert "expected run=PATH" in failure(monkeypatch, evaluation_command, "horizon=3")
 
     def test_a_folder_without_a_run(self, monkeypatch, tmp_path):
-        assert "expected weights.safetensors in" in failure(monkeypatch, f"run={tmp_path}")
+        assert "expected weights.safetensors in" in failure(monkeypatch, evaluation_command, f"run={tmp_path}")
 
     def test_a_misspelt_setting(self, monkeypatch, run):
-        assert "did you mean 'horizon'?" in failure(monkeypatch, f"run={run}", "horizn=3")
+        assert "did you mean 'horizon'?" in failure(monkeypatch, evaluation_command, f"run={run}", "horizn=3")
 
     def test_a_wrong_value(self, monkeypatch, run):
-        assert "horizon" in failure(monkeypatch, f"run={run}", "horizon=many")
-        assert "expected members >= 1, got 0" in failure(monkeypatch, f"run={run}", "members=0")
+        assert "horizon" in failure(monkeypatch, evaluation_command, f"run={run}", "horizon=many")
+        assert "expected members >= 1, got 0" in failure(monkeypatch, evaluation_command, f"run={run}", "members=0")
 
     def test_an_unknown_precision(self, monkeypatch, run):
         assert "expected sweep.precisions among float32" in failure(
-            monkeypatch, f"run={run}", "sweep.precisions=[half]"
+            monkeypatch, evaluation_command, f"run={run}", "sweep.precisions=[half]"
         )
 
     def test_an_unknown_measure(self, monkeypatch, run):
-        assert "expected measures among rmse, nrmse" in failure(monkeypatch, f"run={run}", "measures=[rms]")
+        assert "expected measures among rmse, nrmse" in failure(
+            monkeypatch, evaluation_command, f"run={run}", "measures=[rms]"
+        )
 
     def test_an_unknown_error(self, monkeypatch, run):
-        assert "expected an error among correlation_time, rmse" in failure(monkeypatch, f"run={run}", "error=speed")
+        assert "expected an error among correlation_time, rmse" in failure(
+            monkeypatch, evaluation_command, f"run={run}", "error=speed"
+        )
 
     def test_a_resolution_of_too_many_axes(self, monkeypatch, run):
-        said = failure(monkeypatch, f"run={run}", "resolution=[64,64]")
+        said = failure(monkeypatch, evaluation_command, f"run={run}", "resolution=[64,64]")
         assert "expected a resolution of one number or 1, got [64, 64]" in said
 
     def test_data_of_another_problem(self, monkeypatch, run):
-        said = failure(monkeypatch, f"run={run}", "data=kolmogorov")
+        said = failure(monkeypatch, evaluation_command, f"run={run}", "data=kolmogorov")
         assert (
             "expected data with the fields that 'fno' was made for" in said and "evaluate it on data of its own" in said
         )

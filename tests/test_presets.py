@@ -1,9 +1,6 @@
 """Presets of an evaluation, training without one, and what the help states about times."""
 
-import sys
-
 import pytest
-import torch
 import xarray as xr
 
 from pdekit import evaluate as evaluation_command
@@ -11,8 +8,9 @@ from pdekit import train as training_command
 from pdekit.cli.command_line import CONFIGS, choices, evaluation_times, generation_times
 from pdekit.cli.compose import composed
 from pdekit.evaluate import preset_at_top
-from pdekit.evaluation.settings import Evaluation
+from pdekit.evaluation.settings import Evaluation, evaluation_from
 from pdekit.plain import from_plain
+from tests.entry_points import command, trained_run
 
 SMALL = [
     "model=mean", "data=ks", "data.grid.shape=[16]", "data.grid.extent=[22.0]", "data.warmup=0.8", "data.substeps=4",
@@ -20,23 +18,12 @@ SMALL = [
 ]  # fmt: skip
 
 
-def command(monkeypatch, entry_point, *arguments):
-    monkeypatch.setattr(sys, "argv", ["command", *arguments])
-    threads = torch.get_num_threads()
-    try:
-        entry_point.main()
-    finally:
-        torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def unevaluated(tmp_path_factory):
     """A run that was trained with evaluate=false, and its data folder."""
     folder = tmp_path_factory.mktemp("presets")
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setenv("PDEKIT_DATA", str(folder / "datasets"))
-        command(monkeypatch, training_command, *SMALL, f"runs_dir={folder / 'runs'}", "evaluate=false")
-        yield next((folder / "runs").iterdir())
+        yield trained_run(monkeypatch, folder, *SMALL, "evaluate=false")
 
 
 def test_training_without_evaluation_says_how_to_evaluate(unevaluated, monkeypatch, capsys):
@@ -66,7 +53,7 @@ def test_presets_compose_for_both_commands(entry_point):
         own = ["model=fno", "data=ks", *typed] if entry_point == "train" else ["run=x", *preset_at_top(typed)]
         config, _ = composed(entry_point, own)
         found = config["evaluation"] if entry_point == "train" else config
-        made = Evaluation(**from_plain({key: found[key] for key in vars(Evaluation())}))
+        made = evaluation_from(from_plain({key: found[key] for key in vars(Evaluation())}))
         assert made == Evaluation() if name == "full" else made.n_trajectories == 8
 
 
