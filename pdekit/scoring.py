@@ -16,7 +16,7 @@ import xarray as xr
 
 from pdekit.data.arrays import Arrays
 from pdekit.data.description import Description
-from pdekit.data.forecasts import read_forecast
+from pdekit.data.forecasts import first_date, read_forecast
 from pdekit.data.module import DataModule
 from pdekit.data.scored import read_reference, read_training
 from pdekit.data.windows import Source
@@ -114,7 +114,8 @@ def score(
     several = {NAME: forecast} if one else forecast
     if not several:
         raise ValueError("expected at least one forecast, got none; give forecast=")
-    read = {name: read_forecast(name, data, found, trust) for name, data in several.items()}
+    since = first_date(reference)
+    read = {name: read_forecast(name, data, found, trust, since) for name, data in several.items()}
     given = common_start(read, found.problem.n_frames) if given is None else given
     if given == 0 and isinstance(found, Arrays) and all(item.first is None for item in read.values()):
         found = found.later(found.problem.dt or 0.0)  # nobody states times: the first frame is one step ahead

@@ -12,7 +12,7 @@ from pdekit import evaluate
 from pdekit.data import from_arrays
 from pdekit.data.arrays import Arrays
 from pdekit.data.description import Description
-from pdekit.data.forecasts import read_forecast
+from pdekit.data.forecasts import first_date, read_forecast
 from pdekit.data.scored import read_reference
 from pdekit.evaluation.baselines import baselines
 from pdekit.evaluation.stored_forecasts import StoredForecasts
@@ -109,6 +109,22 @@ def test_names_times_and_members_are_honoured():
     np.testing.assert_allclose(torch.cat(list(model.replay(1, [2, 0], t, 2)), 1), u)
     with pytest.raises(ValueError, match=r"found t = 0.3 in trajectory 2; put them in the order"):
         next(model.replay(0, [2], t[:1] + 1, 3))
+
+
+def test_dates_count_from_the_first_of_the_reference(tmp_path):
+    days = np.datetime64("2020-01-01") + np.arange(FRAMES) * np.timedelta64(6, "h")
+    dated = REFERENCE.assign_coords(time=days)
+    later = dated.isel(time=slice(2, None))
+    later.to_netcdf(tmp_path / "later.nc", engine="h5netcdf")
+    reference = read_reference(dated, None, Description())
+    for forecast in (later, tmp_path / "later.nc"):
+        found = read_forecast("mine", forecast, reference, since=first_date(dated))
+        assert found.first == 2
+        model = StoredForecasts(reference.problem, found, 2)
+        (u,) = model.replay(0, [1], reference.read(1).t[:, 2:], FRAMES)
+        np.testing.assert_allclose(u[0, :, 0], U[1, 2:])
+    with pytest.raises(ValueError, match="expected times as numbers, as in the reference, found dates from 2020-01-01"):
+        scores(later, REFERENCE)
 
 
 def test_steady_problems_need_no_frames():

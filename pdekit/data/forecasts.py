@@ -15,7 +15,7 @@ import xarray as xr
 from pdekit.data.assembly import in_order
 from pdekit.data.axes import check_points
 from pdekit.data.formats import named_files, open_source, recognised
-from pdekit.data.formats.contract import WHOLE
+from pdekit.data.formats.contract import WHOLE, is_address
 from pdekit.data.from_xarray import read_xarray
 from pdekit.data.given import Given, is_complex, is_numpy_file, read_split, real, split_complex
 from pdekit.data.windows import Source
@@ -44,6 +44,24 @@ class Frames:
         return Trajectory(u=self.u[one, frames], t=self.t[one, frames], index=torch.tensor([trajectory]))
 
 
+class Later:
+    """A source whose times are later by so many seconds.
+
+    Args:
+        source: the source.
+        seconds: by how much.
+    """
+
+    def __init__(self, source: Source, seconds: float):
+        self.source, self.seconds = source, seconds
+        self.problem, self.n_trajectories = source.problem, source.n_trajectories
+
+    def read(self, trajectory: int, frames: slice = slice(None)) -> Trajectory:
+        """Return some frames of one trajectory, as a batch of one."""
+        batch = self.source.read(trajectory, frames)
+        return dataclasses.replace(batch, t=batch.t + self.seconds)
+
+
 @dataclass(frozen=True)
 class Forecast:
     """Forecasts of all trajectories of a reference.
@@ -61,7 +79,9 @@ class Forecast:
     n_frames: int
 
 
-def read_forecast(name: str, data: Any, reference: Source, trust: Sequence[str] = ()) -> Forecast:
+def read_forecast(
+    name: str, data: Any, reference: Source, trust: Sequence[str] = (), since: np.datetime64 | None = None
+) -> Forecast:
     """Return forecasts in the order of a reference; their values are not looked at.
 
     Args:
@@ -70,12 +90,13 @@ def read_forecast(name: str, data: Any, reference: Source, trust: Sequence[str] 
             time, x, y, z and, if there is an ensemble, member; or the path of a file of any layout that pdekit reads.
         reference: that they are scored against.
         trust: packages that formats may come from.
+        since: the first date of the reference, if its times are dates; see `first_date`.
 
     Raises:
         FileNotFoundError, ValueError: if fields, units, trajectories, points or times are not those of the reference.
     """
     try:
-        found = _read(data, reference, trust)
+        found = _read(data, reference, trust, since)
         for source in found.members:
             if source.n_trajectories != reference.n_trajectories:
                 raise ValueError(
@@ -87,15 +108,35 @@ def read_forecast(name: str, data: Any, reference: Source, trust: Sequence[str] 
     return found
 
 
-def _read(data: Any, reference: Source, trust: Sequence[str]) -> Forecast:
+def first_date(data: Any) -> np.datetime64 | None:
+    """Return the first date of an xarray object or of a NetCDF file; None if its times are numbers, or for arrays."""
+    if isinstance(data, (str, Path)) and (is_address(data) or named_files.is_named(Path(data))):
+        data = named_files.NamedStore(data if is_address(data) else Path(data)).data
+    if not isinstance(data, (xr.Dataset, xr.DataArray)):
+        return None
+    return next((item.values.min() for item in data.coords.values() if item.dtype.kind == "M"), None)
+
+
+def _read(data: Any, reference: Source, trust: Sequence[str], since: np.datetime64 | None) -> Forecast:
+    begins, seconds = first_date(data), 0.0
+    if begins is not None:
+        if since is None:
+            raise ValueError(
+                f"expected times as numbers, as in the reference, found dates from {begins} on; convert them"
+            )
+        seconds = float((begins - since) / np.timedelta64(1, "s"))
     if isinstance(data, (str, Path)) and not is_numpy_file(data):
         data = opened_file(data, trust)
     if isinstance(data, (xr.Dataset, xr.DataArray)):
         many = MEMBER in data.dims
         parts = [data.isel({MEMBER: i}, drop=True) for i in range(data.sizes[MEMBER])] if many else [data]
-        return _of_arrays([read_xarray(part, gaps=True) for part in parts], reference)
+        read = [read_xarray(part, gaps=True) for part in parts]
+        return _of_arrays(
+            [one if one.times is None else dataclasses.replace(one, times=one.times + seconds) for one in read],
+            reference,
+        )
     if isinstance(data, Source):
-        return _of_source(data, reference)
+        return _of_source(Later(data, seconds) if seconds else data, reference)
     return _of_arrays(_members_of(data, reference.problem), reference)
 
 
