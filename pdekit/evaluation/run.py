@@ -102,7 +102,7 @@ def evaluate_models(
     resized = {name: model if shape is None else at_resolution(name, model, shape) for name, model in models.items()}
     spent = {name: spent_by(origin.run or folder) for name in models} if len(models) == 1 else {}
     calibration = functools.partial(training_batches, data, shape, recipe)
-    rows = with_opponents(resized, reference.problem, calibration, settings, recipe, spent)
+    rows = with_baselines(resized, reference.problem, calibration, settings, recipe, spent)
     table = None
     if settings.resolutions and models:
         chosen = {**models} | {name: model for name, model in rows.baselines.items() if name == "persistence"}
@@ -122,7 +122,7 @@ def evaluate_models(
         return closing_lines(summarise(scores), scores) + f"\nreport: {report}"
 
 
-def with_opponents(
+def with_baselines(
     models: Mapping[str, Surrogate],
     problem: Problem,
     calibration: Callable[[], Iterator[Trajectory]] | None,

@@ -14,7 +14,7 @@ from pdekit.data.windows import Source
 from pdekit.evaluation.folder import writing_to
 from pdekit.evaluation.loop import judge_models
 from pdekit.evaluation.references.stored import StoredReference
-from pdekit.evaluation.run import Origin, chosen_sections, known_of, sampling_of, scoring_of, with_opponents
+from pdekit.evaluation.run import Origin, chosen_sections, known_of, sampling_of, scoring_of, with_baselines
 from pdekit.evaluation.settings import Evaluation
 from pdekit.evaluation.setup import Context, Models
 from pdekit.evaluation.stored_forecasts import StoredForecasts
@@ -69,7 +69,7 @@ def score_forecasts(
         return (training.read(i) for i in range(training.n_trajectories))
 
     recipe = origin.recipe if origin.recipe is not None and origin.recipe.simulator.steps else None
-    rows = with_opponents(stored, problem, None if training is None else batches, settings, recipe, {})
+    rows = with_baselines(stored, problem, None if training is None else batches, settings, recipe, {})
     trust = trust_in(reference)
     context = Context(
         floor=None if trust is None else (trust.time, trust.nrmse),
