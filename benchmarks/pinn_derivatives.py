@@ -29,6 +29,7 @@ from torch.func import functional_call, grad, jvp, vmap
 from pdekit.calculus.autodiff import Autodiff
 from pdekit.calculus.jets import Jet
 from pdekit.calculus.taylor import Taylor, jet_derivatives, required
+from pdekit.nets.coordinate import Domain
 from pdekit.nets.mlp import MLP
 from pdekit.pdes.allen_cahn import AllenCahn
 from pdekit.pdes.kuramoto_sivashinsky import KuramotoSivashinsky
@@ -162,7 +163,7 @@ def main() -> None:
     dtype = torch.float64 if options.double else torch.float32
     torch.manual_seed(0)
     points = (torch.rand(options.points, 2, dtype=torch.float64) * 2 - 1).to(dtype)
-    net = MLP([-1.0, -1.0], [1.0, 1.0], [True, False], 1, width=options.width, depth=options.depth, harmonics=5)
+    net = MLP(Domain([-1.0, -1.0], [1.0, 1.0], [True, False]), 1, width=options.width, depth=options.depth, harmonics=5)
     net = net.to(dtype)
     means = {ORACLE: nested, "Taylor jet": taylor, "torch.func reverse": func_reverse}
     means["torch.func forward"] = func_forward

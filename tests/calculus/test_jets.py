@@ -149,13 +149,15 @@ COMPILED = """
 import torch
 from pdekit.calculus.jets import Jet
 from pdekit.calculus.taylor import Taylor, jet_derivatives, required
+from pdekit.nets.coordinate import Domain
 from pdekit.nets.mlp import MLP
 from pdekit.pdes import KuramotoSivashinsky, NavierStokes2D
 
 torch.manual_seed(0)
 torch.set_default_dtype(torch.float64)  # fourth derivatives of a random net lose the digits of float32
 for pde, ndim in ((KuramotoSivashinsky(), 1), (NavierStokes2D(viscosity=0.1), 2)):
-    net = MLP([0.0] * (ndim + 1), [1.0] * (ndim + 1), [True] * ndim + [False], 1 + len(pde.auxiliary), width=4, depth=1)
+    domain = Domain([0.0] * (ndim + 1), [1.0] * (ndim + 1), [True] * ndim + [False])
+    net = MLP(domain, 1 + len(pde.auxiliary), width=4, depth=1)
     points, wanted = torch.rand(5, ndim + 1), required(pde.residual, ndim, 1, pde.auxiliary)
 
     def loss(points):
