@@ -127,6 +127,16 @@ def test_dates_count_from_the_first_of_the_reference(tmp_path):
         scores(later, REFERENCE)
 
 
+def test_times_that_may_be_made_up_are_named():
+    reference = read_reference(REFERENCE, None, Description())
+    short = REFERENCE.isel(time=slice(1, None)).assign_coords(time=TIME[:-1])  # as of a file that states no times
+    forecast = read_forecast("mine", short, reference)
+    with pytest.warns(UserWarning, match="'mine' begin with those of the reference, although it has fewer frames"):
+        assert common_start({"mine": forecast}, FRAMES) == 0
+    with pytest.raises(ValueError, match="as many frames as follow the 1 given ones"):
+        StoredForecasts(reference.problem, forecast, 1)
+
+
 def test_steady_problems_need_no_frames():
     found = scores(1.1 * U[:, :1, None], U[:, :1, None], extent=(1.0,))
     np.testing.assert_allclose(found.nrmse.sel(model="forecast"), 0.1, rtol=1e-6)

@@ -30,6 +30,12 @@ class StoredForecasts(Surrogate):
         self.stochastic = self.members > 1
         first = given if stored.first is None and stored.n_frames < problem.n_frames else stored.first or 0
         self.skipped = given - first
+        if stored.first == 0 and 0 < given == problem.n_frames - stored.n_frames:
+            raise ValueError(
+                f"expected times from frame {given} of the reference on, because the forecast has as many frames as "
+                f"follow the {given} given ones, found times from its first frame on; correct them, or give "
+                "the forecast as an array"
+            )
         if self.skipped < 0:
             raise ValueError(
                 f"expected forecasts from frame {given} on, found the first of frame {first}; give given={first}"

@@ -103,6 +103,12 @@ def common_start(forecasts: Mapping[str, Forecast], n_frames: int) -> int:
                 f"{found.n_frames}; cut it, or give a longer reference"
             )
         starts[name] = n_frames - found.n_frames if found.first is None else found.first
+        if found.first == 0 and found.n_frames < n_frames:
+            warnings.warn(
+                f"the times of the forecast {name!r} begin with those of the reference, although it has fewer frames; "
+                "give it as an array if its file states no times",
+                stacklevel=3,
+            )
     if len(set(starts.values())) > 1:
         raise ValueError(
             f"expected forecasts that begin at one frame of the reference, found {starts}; give given=FRAMES, the "
