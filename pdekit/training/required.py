@@ -44,9 +44,7 @@ def train_required(
         Interrupted: if its training was interrupted; called again, it goes on.
     """
     runs, found = dict(runs or {}), {}
-    unknown = sorted(set(runs) - set(model.requires))
-    if unknown:
-        raise ValueError(f"expected runs of {list(model.requires)}, found {unknown}; correct requires.*")
+    check_required(model, runs)
     for name in model.requires:
         child, place = model.get_submodule(name), Path(runs.get(name) or folder / name)
         if runs.get(name) is None and not (place / WEIGHTS).exists():
@@ -55,6 +53,23 @@ def train_required(
         found[name] = place / WEIGHTS
     data.set_window(*model.window)
     return found
+
+
+def check_required(model: Surrogate, runs: Mapping[str, str | Path | None]) -> None:
+    """Check that the runs which are named are required and finished.
+
+    Raises:
+        ValueError: if a method requires no such run, or a folder has no weights.
+    """
+    unknown = sorted(set(runs) - set(model.requires))
+    if unknown:
+        raise ValueError(f"expected runs of {list(model.requires)}, found {unknown}; correct requires.*")
+    for name, run in runs.items():
+        if run is not None and not (Path(run) / WEIGHTS).exists():
+            raise ValueError(
+                f"expected a finished run as requires.{name}, found no {WEIGHTS} in {run}; give its folder, or "
+                "leave it out to train it first"
+            )
 
 
 def _train(

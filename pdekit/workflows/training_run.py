@@ -38,7 +38,7 @@ from pdekit.settings import Engine, Training, settings_from
 from pdekit.training.callbacks import Interrupted
 from pdekit.training.devices import check_engine, is_main_process
 from pdekit.training.module import Diverged, evaluation_device, train_stages
-from pdekit.training.required import train_required
+from pdekit.training.required import check_required, train_required
 from pdekit.workflows.datasets import instance_in_words, open_files, recipe_of, with_parameters
 from pdekit.workflows.measured_run import take_measurements, write_found
 from pdekit.workflows.unsolved_run import without_reference
@@ -135,6 +135,7 @@ def plan_run(
         model = build_model(config["model"], problems[0], trust)
     else:
         check_problem(config["choices"]["model"], model.problem, problems[0])
+    check_required(model, config.get("requires") or {})
     if isinstance(model, Stepper):
         try_step(model)  # a net that does not take the grid says so before data are made
     if recipe is not None and data is None and not recipe.solved:

@@ -76,6 +76,18 @@ def test_a_run_that_is_named_is_loaded(tmp_path):
         required(tmp_path, {"fine": "x"})[2]()
 
 
+def test_a_run_that_does_not_serve_is_refused_before_the_wait(tmp_path):
+    data = waves()
+    for requires, sentence in (
+        ("fine=x", r"expected runs of \['coarse'\], found \['fine'\]"),
+        (f"coarse={tmp_path}", r"expected a finished run as requires\.coarse, found no weights"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            model = Corrected(data.problem, PointwiseNet)
+            pdekit.train(model, data, [f"requires.{requires}", f"runs_dir={tmp_path / 'runs'}"])
+    assert not (tmp_path / "runs").exists()
+
+
 def test_an_interrupted_training_goes_on(tmp_path):
     expected, _, go = required(tmp_path / "whole")
     go()
