@@ -1,7 +1,7 @@
 """MATLAB files of the FNO papers (Li et al. 2021), of versions 5 and 7.3.
 
-    coeff, sol (sample, x, y)                   Darcy flow -div(coeff grad sol) = 1 on points that include both ends of
-                                                the unit square, where sol is 0
+    coeff, sol (sample, x, y)                   Darcy flow -div(coeff grad sol) = 1, sol = 0 on the boundary; points
+    ...                                         include both ends of the unit square
     u (sample, x, y, time)[, a (sample, x, y)]  vorticity on the periodic unit square at times 1, 2, ...; a is at time 0
     a, u (sample, x)                            Burgers: the state at time 0 and 1
     input (sample, x), output (sample, time, x) Burgers: frames from 0 to 1; visc is the viscosity, if there is one

@@ -1,11 +1,11 @@
 """Flow past cylinders on meshes: a numbered group of an HDF5 file for each trajectory, each with a mesh of its own.
 
-    Text2PDE (Zhou et al. 2025)     0/mesh_pos (point, 2), cells (cell, 3), node_type (point, 1), u, v (time, point),
-                                    pressure (time, point, 1), metadata/center (2), radius, u_inlet, reynolds_number,
-                                    prompt
-    MeshGraphNets (Pfaff et al.     0/pos (time, point, 2), cells (time, cell, 3), node_type (time, point, 1),
-    2021) as converted to HDF5        velocity (time, point, 2), pressure (time, point, 1); meshes do not move
+    Text2PDE        0/mesh_pos (point, 2), cells (cell, 3), node_type (point, 1), u, v (time, point),
+    ...             pressure (time, point, 1), metadata/center (2), radius, u_inlet, reynolds_number, prompt
+    MeshGraphNets   0/pos (time, point, 2), cells (time, cell, 3), node_type (time, point, 1),
+    ...             velocity (time, point, 2), pressure (time, point, 1); meshes do not move
 
+Text2PDE is Zhou et al. 2025, MeshGraphNets Pfaff et al. 2021 as converted to HDF5.
 Fields are velocity and pressure; inputs are 1 at the inlet, the outlet and the walls, else 0 (node types 4, 5, 6).
 Frames are 0.01 apart. Points are sorted along x, then y, and padded to the largest mesh; corners of cells follow them,
 and padding has corners of -1. Numbers and prompts of Text2PDE become parameters and captions. Its Reynolds numbers were

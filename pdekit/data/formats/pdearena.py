@@ -1,7 +1,7 @@
 """HDF5 files of PDEArena (Gupta and Brandstetter 2023), of the KS generator of LPSDA, and smoke of Text2PDE.
 
     smoke    {train|valid|test}/u, vx, vy (sample, time, x, y), t, x, y, buo_y     one split, several files for each
-             [text_labels/0, 1, ...]                                               captions of Text2PDE
+    ...      [text_labels/0, 1, ...]                                               captions of Text2PDE
     Maxwell  {train|valid|test}/d_field, h_field (sample, time, x, y, z, 3)
     KS       {train|valid|test}/pde_140-256 (sample, time, x), t, x, dt, dx[, v]   v is the viscosity
 

@@ -1,8 +1,8 @@
 """Measured and simulated flows of RealPDEBench, as Hugging Face's `save_to_disk` writes them; needs the extra arrow.
 
     hf_dataset/real/ or numerical/    state.json, dataset_info.json, data-00000-of-00001.arrow: a simulation in each row
-        flows        sim_id, u, v[, p] (bytes of float32, time y x), shape_t, shape_h, shape_w
-        combustion   sim_id, observed (time y x)[, numerical (time y x channel), numerical_channels], shape_t, ...
+    ... flows        sim_id, u, v[, p] (bytes of float32, time y x), shape_t, shape_h, shape_w
+    ... combustion   sim_id, observed (time y x)[, numerical (time y x channel), numerical_channels], shape_t, ...
     hf_dataset/test_index_real.json   [{"sim_id": ..., "time_id": ...}, ...]: where published windows begin
 
 Rows state neither box nor step: lengths are in points and times in frames. All simulations have the frames of the
