@@ -165,7 +165,7 @@ def _check_values(points: Tensor, values: Tensor, axes: list[str], fields: list[
 def _check_inside(points: Tensor, axes: list[str], problem: Problem) -> None:
     """Raise ValueError for points outside the box or the time span."""
     lower = [*(float(o) for o in problem.grid.origin), 0.0]
-    lengths = [*(float(length) for length in problem.grid.extent), problem.dt * (problem.n_frames - 1)]
+    lengths = [*(float(length) for length in problem.grid.extent), problem.step * (problem.n_frames - 1)]
     for column, (name, low, length) in enumerate(zip(axes, lower, lengths, strict=True)):
         found = points[:, column]
         outside = (found < low - OUTSIDE * length) | (found > low + length + OUTSIDE * length)

@@ -172,7 +172,8 @@ def explain(error: BaseException) -> str:
     from hydra.errors import MissingConfigException
     from omegaconf.errors import OmegaConfBaseException
 
-    lines, cause = [str(error).partition("Config search path")[0].rstrip()], error
+    lines = [str(error).partition("Config search path")[0].rstrip()]
+    cause: BaseException | None = error
     while cause is not None:
         first = str(cause).partition("\n")[0]
         if first not in lines[0] and "$" not in first:  # some causes are templates that were not filled in
