@@ -62,6 +62,8 @@ class WDNO(Surrogate):
         path: "diffusion" or "flow".
         levels: levels of training and sampling, in units of the rms of each band; ten from 20 to 0.02 if None.
         sampler: one of `pdekit.diffusion.samplers`; DPM-Solver++ of order 2 if None.
+        fixed_noise: whether a member begins every block of a forecast from the same noise, at all times: with a sampler
+            that draws none, the forecast is then a deterministic function of the frames given.
 
     Raises:
         ValueError: on a problem without a grid or space, or in time with three axes; an odd number of points on a
@@ -80,6 +82,7 @@ class WDNO(Surrogate):
         path: str = "flow",
         levels: LogLevels | None = None,
         sampler: Sampler | None = None,
+        fixed_noise: bool = False,
     ):
         check_transformable(problem)
         if path not in PATHS:
@@ -89,7 +92,7 @@ class WDNO(Surrogate):
         self.history, self.n_target = history, problem.n_frames - history
         self.levels = levels or LogLevels()
         self.path, self.parametrisation = PATHS[path]
-        self.sampler = sampler or Exponential("clean", 2)
+        self.sampler, self.fixed_noise = sampler or Exponential("clean", 2), fixed_noise
         self.normaliser = Normaliser(problem)
         self.channels = InputChannels(dataclasses.replace(problem, forcing=()), history, 0)
         self.frames = Bands(problem.box, wavelet, problem.n_channels, in_time=not problem.steady)
@@ -180,12 +183,14 @@ class WDNO(Surrogate):
         steps, ticks = torch.ones(1, dtype=torch.long), torch.zeros(len(given), dtype=torch.long)
         if not self.problem.steady:
             steps, ticks = steps_to(t, given.t[:, -1], time_steps(self.problem, given))
-        source = Noise(generator, members, given.index, len(given))
+        source, tick = Noise(generator, members, given.index, len(given)), TICKS
+        if self.fixed_noise:
+            ticks, tick = torch.zeros_like(ticks), 0
         known = repeat(normalised(given, self.normaliser), members)
         frames = known.u
         while frames.shape[1] - self.history < int(steps[-1]):
             made = frames.shape[1] - self.history
-            block = self.block(frames[:, made:], from_frame(known, made), source, ticks + made * TICKS)
+            block = self.block(frames[:, made:], from_frame(known, made), source, ticks + made * tick)
             frames = torch.cat((frames, block), 1)
         out = frames[:, self.history :][:, (steps - 1).to(frames.device)]
         out = self.normaliser.decode(out.to(torch.promote_types(out.dtype, given.u.dtype)))

@@ -142,6 +142,20 @@ def test_the_forcing_of_each_block_is_its_own():
         model.forecast(dataclasses.replace(given, forcing=forcing[:, :4]), t[:, :3])
 
 
+@pytest.mark.parametrize("fixed", [True, False])
+def test_fixed_noise_makes_every_block_the_same_function_of_its_start(fixed):
+    """A forecast from the last frame of the first block is its second block."""
+    problem = make_problem()
+    model, batch = made(problem, fixed_noise=fixed), make_batch(problem)
+    t = batch.t[:, :1] + 0.5 * torch.arange(1, 11, dtype=torch.float64)
+    long = model.forecast(batch.frames(slice(0, 1)), t, 2, torch.Generator().manual_seed(1))
+    one = long[0, :, 4:5]  # the second block of the first member, and that of a forecast from its start
+    later = dataclasses.replace(batch.frames(slice(0, 1)), u=one)
+    again = model.forecast(later, t[:, :5], 2, torch.Generator().manual_seed(1))
+    assert torch.allclose(again[0], long[0, :, 5:], rtol=0, atol=1e-12) == fixed
+    assert not torch.allclose(again[0], again[1])
+
+
 def test_members_differ_and_a_sample_keeps_its_noise_in_any_batch():
     problem = make_problem()
     model, batch = made(problem, sampler=DDIM(1.0)), make_batch(problem)
