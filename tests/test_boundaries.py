@@ -1,6 +1,7 @@
 """Conditions at the ends of axes: their texts, the check against the layout, and the way through a file."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -177,3 +178,10 @@ def test_another_layout_needs_another_boundary():
 
 def test_the_number_of_axes_is_that_of_the_layout():
     assert sides_of((), ("periodic", "cells"), "xyz") == ((Periodic(), Periodic()), (Wall(), Wall()))
+
+
+def test_the_phase_of_a_harmonic_signal_runs_ahead():
+    """1 + 2 sin(2 pi t / 4 + pi / 2) begins at its maximum, and 1 + 2 sin(2 pi t / 4 + pi / 6) at 2."""
+    t = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    for phase, expected in ((math.pi / 2, (3.0, 1.0)), (math.pi / 6, (2.0, 1 + math.sqrt(3)))):
+        assert Harmonic(1, 2, 0.25, phase)(t).tolist() == pytest.approx(expected, abs=1e-12)

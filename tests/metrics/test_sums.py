@@ -11,7 +11,7 @@ from pdekit.fields import Field, Grid, Points, Problem
 from pdekit.metrics import shells
 from pdekit.metrics.catalogue import CATALOGUE, MEASURES
 from pdekit.metrics.shells import Shells
-from pdekit.metrics.sums import FieldSums, Sums
+from pdekit.metrics.sums import FieldSums, Sums, filled_shells
 
 FIELDS = (Field("density"), Field("u_x", vector="velocity"), Field("u_y", vector="velocity"))
 GRIDS = {
@@ -232,3 +232,7 @@ def test_a_gpu_finds_the_same():
             torch.testing.assert_close(
                 found, measure.function(u, reference, PLAIN), rtol=1e-9, atol=1e-10, msg=measure.name
             )
+
+
+def test_a_shell_is_filled_above_1e_7_of_the_strongest():
+    assert filled_shells(torch.tensor([0.0, 5.0, 6e-7, 4e-7])).tolist() == [False, True, True, False]
