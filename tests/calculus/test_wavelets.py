@@ -108,3 +108,10 @@ def test_odd_periodized_axes_and_unknown_modes_are_refused():
         wavelet_bands(fields(7), "haar", ("periodized",))
     with pytest.raises(ValueError, match="expected a mode among"):
         wavelet_bands(fields(8), "haar", ("symmetric",))
+
+
+@pytest.mark.parametrize("n", [20, 21])
+def test_the_number_of_coefficients_is_that_of_the_bands(n):
+    assert coefficients(n, 6, "zero") == (n + 5) // 2
+    bands = wavelet_bands(torch.randn(1, 1, n, dtype=torch.float64), "db3", ("zero",))
+    assert bands.shape[-1] == coefficients(n, 6, "zero")

@@ -151,3 +151,9 @@ def test_a_run_is_loaded_and_resumed_with_its_numbers(tmp_path):
     for name, value in run.model.state_dict().items():
         assert torch.equal(value, loaded.model.state_dict()[name]), name
         assert torch.equal(value, resumed.model.state_dict()[name]), name
+
+
+def test_a_mode_at_a_third_of_the_points_would_alias():
+    """Of 12 points mode 4 = 12 / 3 is left out: its square folds onto it."""
+    chosen = [choose_modes(Problem(Grid((n,), (1.0,)), (Field("u"),)))[0] for n in (12, 13, 15)]
+    assert chosen == [3, 4, 4]
