@@ -37,6 +37,9 @@ settings:
 The folder holds posterior_<method>.nc and .png, scores.nc, table.md and summary.json.
 """
 
+TEXTS = ("run", "folder", "data_dir", "file", "observe", "method")
+WHOLE = ("members", "n_samples", "levels", "seed")
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line.
@@ -83,13 +86,13 @@ def infer(
 
 
 def typed_values(arguments: Sequence[str]) -> dict[str, Any]:
-    """Return ``key=value`` arguments by key; numbers are read as such.
+    """Return ``key=value`` arguments by key; numbers are read as such, but not in names and paths (`TEXTS`).
 
     Raises:
         ValueError: on an argument that is no such pair.
 
-    >>> typed_values(["share=0.1", "members=8", "method=mmps"])
-    {'share': 0.1, 'members': 8, 'method': 'mmps'}
+    >>> typed_values(["run=2026", "share=0.1", "members=8"])
+    {'run': '2026', 'share': 0.1, 'members': 8}
     """
     values: dict[str, Any] = {}
     for argument in arguments:
@@ -97,7 +100,7 @@ def typed_values(arguments: Sequence[str]) -> dict[str, Any]:
         if not equals:
             raise ValueError(f"expected key=value, got {argument!r}; see python -m pdekit.infer --help")
         values[key] = text
-        for kind in (int, float):
+        for kind in () if key in TEXTS else (int, float):
             try:
                 values[key] = kind(text)
                 break
@@ -121,7 +124,7 @@ def settings_of(values: dict[str, Any]) -> Any:
         if name not in defaults:
             known = [*defaults, "run", "folder", "data_dir", "trust"]
             raise ValueError(f"expected a setting, got {name}=; {did_you_mean(name, known)}")
-        kind = str if isinstance(defaults[name], str | None) else (int, float)
+        kind = str if isinstance(defaults[name], str | None) else int if name in WHOLE else (int, float)
         if not (value is None and defaults[name] is None) and not isinstance(value, kind):
             raise ValueError(f"expected {name}= like {defaults[name]!r}, got {value!r}; correct it")
     return Inference(**values)

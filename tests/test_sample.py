@@ -98,6 +98,9 @@ def test_models_that_cannot_answer_are_refused():
         run.sample(Prompt("a wave"))
     with pytest.raises(ValueError, match="members >= 1"):
         Prompt("a wave", members=0)
+    for wrong in ({"guidance": float("nan")}, {"params": {"nu": float("inf")}}):
+        with pytest.raises(ValueError, match="expected finite numbers in a prompt"):
+            Prompt(**wrong)
     assert levels_for(FlowRungeKutta(2), 10) == 5 and levels_for(FlowRungeKutta(4), 2) == 1
 
 

@@ -126,7 +126,7 @@ def read_observed(path: str | Path, model: DiffusionPDE, noise: float) -> Observ
     channels: list[int] = []
     values: list[float] = []
     for number, row in enumerate(rows, 2):
-        for name in set(columns) & set(model.names):
+        for name in (column for column in columns if column in model.names):
             if (row[name] or "").strip():
                 places.append([_number(row[axis], path, number) for axis in grid.axes])
                 channels.append(model.names.index(name))

@@ -44,7 +44,7 @@ class Inference:
             raise ValueError(f"expected 0 < share <= 1, the share of observed points, got {self.share}; try share=0.03")
         if not self.noise > 0:
             raise ValueError(f"expected noise > 0, the error of the observations, got {self.noise}; try noise=0.01")
-        if self.members < 2 or self.n_samples < 1 or self.levels < 0 or self.equation < 0:
+        if self.members < 2 or self.n_samples < 1 or self.levels < 0 or not self.equation >= 0:
             raise ValueError(
                 f"expected members >= 2, n_samples >= 1, levels >= 0 and equation >= 0, got {self.members}, "
                 f"{self.n_samples}, {self.levels}, {self.equation}; correct them"

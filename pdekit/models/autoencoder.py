@@ -90,7 +90,7 @@ class Autoencoder(Surrogate):
         if self.kl:
             mean, log_variance = z.chunk(2, 1)
             log_variance = log_variance.clamp(*LOG_VARIANCE)
-            z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
+            z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean, memory_format=torch.contiguous_format)
             divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
         u = self.decode(z, inner.u.shape[1])
         error = mean_square(u - inner.u, None if inner.mask is None else inner.mask[:, None])

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pdekit.fields import Trajectory
 from pdekit.models.base import Surrogate
-from pdekit.models.constraints import constraints_of
+from pdekit.models.constraints import Conserved, constraints_of
 
 
 class Constrained(Surrogate):
@@ -23,12 +23,18 @@ class Constrained(Surrogate):
         names: see `pdekit.models.constraints.constraints_of`.
 
     Raises:
-        ValueError: if a constraint is unknown or does not suit the problem.
+        ValueError: if a constraint is unknown or does not suit the problem, or integrals shall stay those of a frame
+            that the surrogate is not given.
     """
 
     def __init__(self, model: Surrogate, names: Sequence[str]):
         super().__init__(model.problem, model.window)
         self.constraints = constraints_of(names, model.problem)
+        if not model.window[0] and any(isinstance(constraint, Conserved) for constraint in self.constraints):
+            raise ValueError(
+                "expected a method that is given a frame, whose integrals are kept, for constrain=conserved, got "
+                f"{type(model).__name__}, which is given none; leave it out"
+            )
         self.model, self.stochastic = model, model.stochastic
 
     def calibrate(self, batches: Iterable[Trajectory]) -> None:

@@ -281,7 +281,7 @@ def channels_of(problem: Problem, fields: Sequence[str]) -> list[int]:
     unknown = [name for name in fields if name not in names]
     if unknown:
         raise ValueError(f"expected fields among {names}, got {unknown}; correct constrain=")
-    return [names.index(name) for name in fields] if fields else list(range(len(names)))
+    return [names.index(name) for name in dict.fromkeys(fields)] if fields else list(range(len(names)))
 
 
 def chosen_mask(problem: Problem, fields: Sequence[str]) -> Tensor:

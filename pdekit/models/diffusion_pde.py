@@ -100,13 +100,13 @@ class DiffusionPDE(Surrogate):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the joint's channels: coefficients, then fields, with the number of the frame if there are several.
-
-        A field that has the name of a coefficient is told apart by that number only.
+        """Names of the joint's channels: coefficients, then fields, with the number of the frame if there are several,
+        or if a coefficient has the name of a field.
         """
         fields = [field.name for field in self.problem.fields]
         frames = [f"{name}[{n}]" for n in range(self.n_frames) for name in fields]
-        return (*(field.name for field in self.problem.coeffs), *(fields if self.problem.steady else frames))
+        coeffs = [field.name for field in self.problem.coeffs]
+        return (*coeffs, *(fields if self.problem.steady and not set(coeffs) & set(fields) else frames))
 
     @property
     def mean(self) -> Float[Tensor, "joint *one"]:
@@ -170,7 +170,7 @@ class DiffusionPDE(Surrogate):
         clean, inside = self.joint(batch), self.inside(batch)
         shape = (-1,) + (1,) * (clean.ndim - 1)
         signal, sigma = (part.to(clean).reshape(shape) for part in (self.path.signal(k), self.path.sigma(k)))
-        noise = torch.randn_like(clean)
+        noise = torch.randn_like(clean, memory_format=torch.contiguous_format)
         known = self.random_known(clean) if self.amortised else torch.zeros_like(clean)
         wanted = self.parametrisation.output(clean, noise, signal, sigma)
         context = self.context(batch, known * clean, known)

@@ -113,7 +113,8 @@ class PDERefiner(Stepper):
             clean = clean - frames[:, -1]
         clean = clean / self.scale(clean)
         level = torch.randint(0, self.n_refinements + 1, (len(batch),), device=clean.device)
-        noisy, wanted = self.noised(clean, torch.randn_like(clean), level)
+        noise = torch.randn_like(clean, memory_format=torch.contiguous_format)
+        noisy, wanted = self.noised(clean, noise, level)
         error = self.call(noisy, self.context(frames, batch), level, batch) - wanted
         loss = mean_square(error, batch.mask)
         return loss, {"loss": loss.detach()}

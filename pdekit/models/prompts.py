@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from pdekit.diffusion.samplers.base import Sampler
 from pdekit.fields import Trajectory
 from pdekit.models.base import Surrogate
 from pdekit.models.text2pde import Text2PDE
+from pdekit.pdes.base import PDE
 
 MAX_CALLS = 10_000
 
@@ -32,7 +34,7 @@ class Prompt:
         anyway: whether to sample with words and values that the training did not have.
 
     Raises:
-        ValueError: on members or calls below 1.
+        ValueError: on members or calls below 1, and on numbers that are not finite.
     """
 
     text: str | None = None
@@ -49,6 +51,10 @@ class Prompt:
                 f"expected members >= 1 and calls from 1 to {MAX_CALLS}, got {self.members} and {self.calls}; "
                 "correct them"
             )
+        numbers = {"guidance": 1.0 if self.guidance is None else self.guidance, **self.params}
+        wrong = {name: value for name, value in numbers.items() if not math.isfinite(value)}
+        if wrong:
+            raise ValueError(f"expected finite numbers in a prompt, got {wrong}; correct them")
 
 
 def sample_prompt(
@@ -119,6 +125,8 @@ def _checked(model: Surrogate, prompt: Prompt) -> Text2PDE:
         raise ValueError(
             f"expected values of the parameters {sorted(names)}, got {sorted(prompt.params)}; give all of them"
         )
+    if isinstance(model.problem.pde, PDE):
+        model.problem.pde.check({name: torch.tensor([float(value)]) for name, value in prompt.params.items()})
     remarks = model.text.vocabulary.remarks(prompt.text) if model.text is not None and prompt.text is not None else []
     if remarks and not prompt.anyway:
         raise ValueError(

@@ -143,7 +143,7 @@ class WDNO(Surrogate):
         k = self.levels.random(len(batch))
         shape = (-1,) + (1,) * (clean.ndim - 1)
         signal, sigma = (part.to(clean).reshape(shape) for part in (self.path.signal(k), self.path.sigma(k)))
-        noise = torch.randn_like(clean)
+        noise = torch.randn_like(clean, memory_format=torch.contiguous_format)
         wanted = self.parametrisation.output(clean, noise, signal, sigma)
         context = self.context(batch.u[:, : self.history], batch)
         error = self.call(signal * clean + sigma * noise, context, k, batch) - wanted

@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import math
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-PIECE = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?|[^\W\d_]+|[^\w\s]", re.IGNORECASE)
-NUMBER = re.compile(r"-?\d")
+PIECE = re.compile(r"(?<![\w.])[-\u2212]?(?:\d+(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?|[^\W\d_]+|[^\w\s]", re.IGNORECASE)
+NUMBER = re.compile(r"[-\u2212]?\.?\d")
+LARGEST = sys.float_info.max
+ROUNDING = 1e-6  # of the ends of a range, which are stored in single precision
 # words that stand between the name of a quantity and its value
 FILLERS = {
     "a",
@@ -65,7 +68,8 @@ def pieces(caption: str) -> Iterator[CaptionPart]:
     key = ""
     for found in PIECE.findall(caption):
         if NUMBER.match(found):
-            yield CaptionPart("", float(found), key)
+            value = float(found.replace("\u2212", "-"))
+            yield CaptionPart("", min(max(value, -LARGEST), LARGEST), key)
         else:
             word = _cut(found.lower())
             key = word if word[0].isalpha() and word not in FILLERS else key
@@ -159,20 +163,30 @@ class Vocabulary(nn.Module):
         return [float(high > low), share, *waves, *sized, *(math.tanh(v / scale) for scale in SCALES)]
 
     def remarks(self, caption: str) -> list[str]:
-        """Return a sentence for each word of a caption that is not known and each value outside the trained range."""
+        """Return a sentence for each word of a caption that is not known and each value outside the trained range, or
+        after a word that had none."""
         found = []
         for piece in pieces(caption):
             if piece.word and piece.word not in self.numbers and piece.word[0].isalpha():
                 close = difflib.get_close_matches(piece.word, self.numbers, 3, 0.5)
                 nearest = f"; the nearest known words are {', '.join(close)}" if close else ""
                 found.append(f"{piece.word!r} was not in the captions of the training{nearest}")
-            known = None if piece.word else self.range_of(piece.key)
-            if known is not None and not known[0] <= piece.value <= known[1]:
-                found.append(
-                    f"{piece.value:g} after {piece.key!r} is outside the values of the training, {known[0]:g} to "
-                    f"{known[1]:g}"
-                )
+            if not piece.word and (not piece.key or piece.key in self.numbers):
+                found += self._remarks_on_value(piece)
         return list(dict.fromkeys(found))
+
+    def _remarks_on_value(self, piece: CaptionPart) -> list[str]:
+        """Return a sentence about a number that a known word, or nothing, stands before; none if it was in training."""
+        known, where = self.range_of(piece.key), f"after {piece.key!r}" if piece.key else "at the beginning"
+        if known is None:
+            return [
+                f"{piece.value:g} {where} has no meaning, because no caption of the training has a number there; words "
+                f"with numbers are {', '.join(sorted(self._ranges)) or 'none'}"
+            ]
+        low, high = known
+        if low - ROUNDING * abs(low) <= piece.value <= high + ROUNDING * abs(high):
+            return []
+        return [f"{piece.value:g} {where} is outside the values of the training, {low:g} to {high:g}"]
 
     def _load_from_state_dict(self, state_dict, prefix, *further) -> None:
         self._numbers = None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_only
 
 from pdekit.models.base import Surrogate
-from pdekit.runs import WEIGHTS, load, save_model
+from pdekit.runs import WEIGHTS, Run, build_model, load, save_model
 from pdekit.settings import Engine, Training
 from pdekit.training.callbacks import Interrupted
 from pdekit.training.module import train_stages
@@ -40,7 +41,7 @@ def train_required(
         The file of the weights of each one.
 
     Raises:
-        ValueError: if a run has no such name, another problem, or weights of another shape.
+        ValueError: if a run has no such name, another problem, weights of another shape, or other layers.
         Interrupted: if its training was interrupted; called again, it goes on.
     """
     runs, found = dict(runs or {}), {}
@@ -49,7 +50,10 @@ def train_required(
         child, place = model.get_submodule(name), Path(runs.get(name) or folder / name)
         if runs.get(name) is None and not (place / WEIGHTS).exists():
             _train(child, data, settings, engine, place, seed)
-        load(place, model=child).model.train()
+        run = load(place, model=child)
+        if runs.get(name) is not None:
+            check_layers(child, name, run)
+        child.train()
         found[name] = place / WEIGHTS
     data.set_window(*model.window)
     return found
@@ -72,6 +76,29 @@ def check_required(model: Surrogate, runs: Mapping[str, str | Path | None]) -> N
             )
 
 
+def check_layers(child: Surrogate, name: str, run: Run) -> None:
+    """Check that a surrogate has the layers with which the weights of a run were trained.
+
+    A stride is a layer's own and no part of its weights, which fit another one as well. A run whose configuration names
+    no model, or code outside the package, is not looked at.
+
+    Raises:
+        ValueError: if layers differ.
+    """
+    config = run.config.get("model")
+    try:
+        stored = None if config is None else build_model(config, child.problem)
+    except ValueError:
+        return
+    if stored is not None and str(stored) != str(child):
+        pairs = zip_longest(str(child).splitlines(), str(stored).splitlines())
+        ours, theirs = next(pair for pair in pairs if pair[0] != pair[1])
+        raise ValueError(
+            f"expected a run with the layers of model.{name} as requires.{name}, found {(theirs or 'none').strip()} "
+            f"instead of {(ours or 'none').strip()} in {run.path}; set model.{name}.net as in that run"
+        )
+
+
 def _train(
     child: Surrogate, data: LightningDataModule, settings: Training, engine: Engine, place: Path, seed: int
 ) -> None:
@@ -80,5 +107,7 @@ def _train(
     outcome = train_stages(child, data, settings, engine, place, seed, (place / "last.ckpt").exists())
     if outcome.interrupted:
         raise Interrupted
+    if not outcome.finished and rank_zero_only.rank == 0:
+        print(f"out of time after {outcome.steps} steps of {place.name}, which is used as it is")
     if rank_zero_only.rank == 0:
         save_model(place, child)

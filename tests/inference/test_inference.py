@@ -149,6 +149,8 @@ def test_settings_that_do_not_fit_are_refused(case, tmp_path):
         ({"members": 1}, "expected members >= 2"),
         ({"shares": 1}, "did you mean 'share'"),
         ({"members": "many"}, "expected members= like 16"),
+        ({"members": 8.5}, "expected members= like 16"),
+        ({"equation": math.nan}, "equation >= 0"),
         ({"equation": 1.0}, "expected a steady equation"),
         ({"file": "nowhere.csv"}, "expected a CSV file of observations"),
     ):
@@ -167,6 +169,8 @@ def test_the_command_line_names_what_it_takes(capsys):
     assert all(name in out for name in METHODS)
     with pytest.raises(SystemExit, match="expected run=RUN"):
         main(["share=0.1"])
+    with pytest.raises(SystemExit, match=r"expected weights\.safetensors in 2026"):
+        main(["run=2026"])
     assert Inference(method="mmps+kriging").methods == ("mmps", "kriging")
 
 

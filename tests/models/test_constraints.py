@@ -173,6 +173,18 @@ def test_a_constrained_surrogate_forecasts_within_its_constraints():
     assert not torch.equal(found, model.forecast(given, t))
 
 
+def test_integrals_of_a_frame_that_is_not_given_are_refused():
+    """A field that is named twice is one constraint."""
+    problem = problem_on(BOXES["periodic"])
+    u, given = frames_of(problem), given_for(problem)
+    once, twice = (constraints_of([name], problem)[0](u, given) for name in ("conserved:h", "conserved:h+h"))
+    assert torch.equal(once, twice)
+    model = Persistence(problem)
+    model.window = (0, "all")
+    with pytest.raises(ValueError, match="expected a method that is given a frame"):
+        Constrained(model, ["conserved:h"])
+
+
 @pytest.mark.parametrize(
     ("names", "changes", "message"),
     [

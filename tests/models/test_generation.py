@@ -1,13 +1,21 @@
 """Settings of generation: the exact posterior of a linear Gaussian problem, guidance in closed form, refusals."""
 
+import dataclasses
 import math
+from functools import partial
 
 import pytest
 import torch
 
 from pdekit.diffusion.closed_forms import GaussianModes
 from pdekit.diffusion.levels import LogLevels
+from pdekit.models.autoencoder import Autoencoder
+from pdekit.models.diffusion_pde import DiffusionPDE
 from pdekit.models.generation import FORMS, Generation
+from pdekit.models.pde_refiner import PDERefiner
+from pdekit.models.wdno import WDNO
+from tests.models.small import PointwiseNet, make_batch, make_problem
+from tests.models.test_autoencoder import Perfect
 
 LEVELS = LogLevels(60, 1e-3, 200.0)
 
@@ -62,3 +70,35 @@ def test_refusals():
         Generation(guidance=2.0, dropout=0.0)
     with pytest.raises(ValueError, match="expected 0 <= dropout < 1"):
         Generation(dropout=1.0)
+
+
+METHODS = {
+    "wdno": partial(WDNO, net=PointwiseNet, wavelet=None),
+    "pde_refiner": partial(PDERefiner, net=PointwiseNet),
+    "diffusion_pde": partial(DiffusionPDE, net=PointwiseNet, n_frames=3),
+    "autoencoder": partial(Autoencoder, net=Perfect, kl=1.0),
+}
+
+
+class InMemory(Perfect):
+    """Latent values with moments, laid out in memory like the frames."""
+
+    def encode(self, u):
+        return u.repeat(1, 1, 2, 1).movedim(1, 2)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_noise_of_a_training_is_that_of_any_layout_in_memory(method):
+    problem = make_problem()
+    batch = make_batch(problem)
+    model = METHODS[method](problem).double()
+    if method == "autoencoder":
+        model.net = InMemory()
+    model.calibrate([batch])
+    batch = batch.frames(slice(0, getattr(model, "n_frames", None)))
+    other = dataclasses.replace(batch, u=batch.u.movedim(1, 3).contiguous().movedim(3, 1))
+    losses = []
+    for one in (batch, other):
+        torch.manual_seed(0)
+        losses.append(model.loss(one)[0])
+    torch.testing.assert_close(losses[0], losses[1], rtol=1e-9, atol=0)

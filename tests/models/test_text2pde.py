@@ -2,18 +2,23 @@
 
 import dataclasses
 from functools import partial
+from unittest.mock import Mock
 
 import pytest
 import torch
 
+from pdekit.data.module import DataModule
 from pdekit.diffusion.levels import LogLevels
 from pdekit.fields import Field, Grid, Trajectory
 from pdekit.models.autoencoder import Autoencoder
 from pdekit.models.generation import FORMS, Generation
 from pdekit.models.text2pde import Text2PDE
+from pdekit.nets.grid_autoencoder import GridAutoencoder
 from pdekit.nets.text_encoder import TextEncoder
 from pdekit.nets.transformer import SpaceTimeTransformer, TransformerSize
-from pdekit.settings import Training
+from pdekit.runs import WEIGHTS, save_model
+from pdekit.settings import Engine, Training
+from pdekit.training.required import train_required
 from tests.models.small import make_batch, make_problem
 from tests.models.test_autoencoder import Perfect
 
@@ -175,6 +180,26 @@ def test_training_trajectories_are_encoded_once():
     assert calls[6:] == [3]
     model.calibrate([batch])
     assert len(model._latents) == 0
+
+
+def test_an_autoencoder_with_other_strides_is_refused(tmp_path):
+    """The weights of a layer fit every stride."""
+    problem = make_problem()
+
+    def factory(halvings):
+        return partial(Autoencoder, net=partial(GridAutoencoder, widths=(4, 4), time_halvings=halvings))
+
+    save_model(tmp_path, factory(1)(problem))
+    for halvings in (1, 2):
+        model = Text2PDE(problem, factory(halvings), NET, ENCODER)
+        go = partial(
+            train_required, model, Mock(spec=DataModule), Training(), Engine(), tmp_path, 0, {"autoencoder": tmp_path}
+        )
+        if halvings == 1:
+            assert go() == {"autoencoder": tmp_path / WEIGHTS}
+            continue
+        with pytest.raises(ValueError, match=r"expected a run with the layers of model\.autoencoder"):
+            go()
 
 
 @pytest.mark.parametrize(

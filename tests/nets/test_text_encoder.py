@@ -58,6 +58,28 @@ def test_remarks_name_unknown_words_and_values_outside_the_training():
         Vocabulary(2).learn(["one two three"])
 
 
+def test_the_ends_of_a_range_and_signs_of_numbers_are_read():
+    """Ranges are stored in single precision, in which 0.1 is above and 0.7 below their value."""
+    vocabulary = Vocabulary()
+    vocabulary.learn(["a plume with height 0.1", "a plume with height 0.7", "a plume with depth -0.2"])
+    assert vocabulary.remarks("a plume with height 0.1") == vocabulary.remarks("a plume with height .7") == []
+    assert vocabulary.remarks("a plume with depth \u22120.2") == []
+    assert [piece.value for piece in pieces("-.5, \u22122 and 3.") if not piece.word] == [-0.5, -2.0, 3.0]
+    assert vocabulary.remarks("a plume with depth 0.2") == [
+        "0.2 after 'depth' is outside the values of the training, -0.2 to -0.2"
+    ]
+
+
+def test_numbers_without_a_meaning_are_remarked():
+    vocabulary = Vocabulary()
+    vocabulary.learn(["a plume with height 0.1"])
+    first, second = vocabulary.remarks("3 plume 0.2 height 0.1")
+    assert first.startswith("3 at the beginning has no meaning") and first.endswith("words with numbers are height")
+    assert second.startswith("0.2 after 'plume' has no meaning")
+    encoder = TextEncoder(8, 1, 2)
+    assert encoder(["height 1e999, height -1e999"])[0].isfinite().all()
+
+
 @pytest.mark.slow
 def test_parameters_are_recovered_and_paraphrases_agree():
     """Issue: R^2 >= 0.97 after a short training, on captions whose values and forms are new."""
