@@ -19,6 +19,8 @@ from pdekit.cli.sentences import sentences
 from pdekit.cli.sweep import Sweep
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pdekit.data.module import DataModule
     from pdekit.runs import Run
 

@@ -16,7 +16,7 @@ import xarray as xr
 
 from pdekit.data.arrays import Arrays
 from pdekit.data.description import Description
-from pdekit.data.forecasts import first_date, read_forecast
+from pdekit.data.forecasts import check_samples, first_date, read_forecast
 from pdekit.data.module import DataModule
 from pdekit.data.scored import read_reference, read_training
 from pdekit.data.windows import Source
@@ -112,8 +112,7 @@ def score(
     found = read_reference(reference, known, about, trust)
     one = isinstance(forecast, xr.Dataset) or not isinstance(forecast, Mapping)  # a Dataset is a mapping, too
     several = {NAME: forecast} if one else forecast
-    if not several:
-        raise ValueError("expected at least one forecast, got none; give forecast=")
+    check_asked(several, reference, given)
     since = first_date(reference)
     read = {name: read_forecast(name, data, found, trust, since) for name, data in several.items()}
     given = common_start(read, found.problem.n_frames) if given is None else given
@@ -123,6 +122,20 @@ def score(
     into = Path(tempfile.mkdtemp(prefix="pdekit-score-") if folder is None else folder)
     origin = Origin(problem if isinstance(problem, str) else "", None, recipe, None, tuple(trust))
     return Scored(into, score_forecasts(read, found, given, into, settings, origin, training), folder is None)
+
+
+def check_asked(forecasts: Mapping[str, Any], reference: Any, given: Any) -> None:
+    """Raise ValueError on names that the table cannot show, samples in another order, or a wrong number of frames."""
+    if not forecasts:
+        raise ValueError("expected at least one forecast, got none; give forecast=")
+    if "reference" in forecasts or not all(forecasts):
+        raise ValueError(
+            f"expected names of forecasts that are not empty and not 'reference', got {list(forecasts)}; rename them"
+        )
+    if given is not None and (isinstance(given, bool) or not isinstance(given, (int, np.integer))):
+        raise ValueError(f"expected a whole number of frames that were known, got given={given!r}; correct it")
+    for name, data in forecasts.items():
+        check_samples(name, data, reference)
 
 
 def _sorted(options: Mapping[str, Any]) -> tuple[Description, Evaluation]:

@@ -11,18 +11,20 @@ import pdekit
 from pdekit import evaluate
 from pdekit.data import from_arrays
 from pdekit.data.arrays import Arrays
-from pdekit.data.description import Description
+from pdekit.data.description import Description, check_numbers
 from pdekit.data.forecasts import first_date, read_forecast
 from pdekit.data.scored import read_reference
 from pdekit.evaluation.baselines import baselines
 from pdekit.evaluation.stored_forecasts import StoredForecasts
 from pdekit.evaluation.stored_run import common_start
 from pdekit.pdes.advection import Advection
+from pdekit.scoring import check_asked
 
 N, FRAMES, POINTS = 3, 8, 16
 X, TIME = np.arange(POINTS) / POINTS, 0.1 * np.arange(FRAMES)
 U = np.sin(2 * np.pi * (X - TIME[:, None] - np.arange(N)[:, None, None] / 3))  # sample time x
 REFERENCE = xr.Dataset({"u": (("sample", "time", "x"), U, {"units": "m"})}, coords={"x": X, "time": TIME})
+LABELLED = REFERENCE.u.assign_coords(sample=[4, 5, 6])
 QUICK = {
     "progress": False, "sweep": {"sizes": []}, "measures": ("rmse",), "judges": ("fields",), "keep": {"n_samples": 1}
 }  # fmt: skip
@@ -127,6 +129,21 @@ def test_dates_count_from_the_first_of_the_reference(tmp_path):
         scores(later, REFERENCE)
 
 
+def test_dates_that_are_no_times_are_not_looked_at():
+    days = np.datetime64("2020-01-01") + np.arange(FRAMES) * np.timedelta64(6, "h")
+    dated = REFERENCE.assign_coords(issued=days[0] - np.timedelta64(9, "D")).assign_coords(time=days)
+    reference = read_reference(dated, None, Description())
+    found = read_forecast("mine", dated.isel(time=slice(2, None)), reference, since=first_date(dated))
+    assert found.first == 2
+    assert first_date(REFERENCE.assign_coords(issued=days[0])) is None
+
+
+def test_fields_that_are_constant_are_reported():
+    found = scores(np.ones((2, 3, 1, 8)), np.full((2, 4, 1, 8), 2.0), dt=0.1, extent=(1.0,))
+    np.testing.assert_allclose(found.nrmse.sel(model="forecast"), 0.5)
+    assert np.isnan(found.correlation).all()
+
+
 def test_times_that_may_be_made_up_are_named():
     reference = read_reference(REFERENCE, None, Description())
     short = REFERENCE.isel(time=slice(1, None)).assign_coords(time=TIME[:-1])  # as of a file that states no times
@@ -160,6 +177,9 @@ def test_a_copied_first_frame_is_named():
         (REFERENCE.rename(u="v"), {}, r"expected the fields \['u'\] in the forecast, found \['v'\]"),
         (REFERENCE.u.assign_attrs(units="km").to_dataset(), {}, "expected u in 'm' in the forecast, found 'km'"),
         (U[:, 1:, None] + 0j, {}, r"expected \(1, 16\) .* found \(2, 16\)"),
+        (U[:, 1:, None], {"reference": U[:0, :, None]}, r"expected values in the train split, got the shape \(0, 8"),
+        ({"reference": U[:, 1:, None]}, {}, "not empty and not 'reference'"),
+        (LABELLED[::-1], {"reference": LABELLED}, r"expected the samples \[4, 5, 6\] .* found \[6, 5, 4\]"),
         (U[:, 1:, None], {"given": 2}, "within the 8 frames of the reference"),
         ({"a": U[:, 1:, None], "b": U[:, 2:, None]}, {}, "begin at one frame of the reference"),
         ({"a": U[:, 1:, None], "b": U[:, 1:5, None]}, {"given": 1}, "give horizon=4"),
@@ -172,6 +192,16 @@ def test_a_copied_first_frame_is_named():
 def test_what_does_not_fit_is_refused(forecast, options, sentence):
     with pytest.raises(ValueError, match=sentence):
         scores(forecast, **options)
+
+
+def test_values_of_another_type_are_refused():
+    with pytest.raises(ValueError, match="expected a whole number of frames that were known"):
+        check_asked({"mine": U}, U, 1.0)
+    with pytest.raises(ValueError, match="expected dt as a number"):
+        check_numbers("a", None)
+    for extent in (1.0, "ab", ["a"]):
+        with pytest.raises(ValueError, match="expected extent with a length for each axis"):
+            check_numbers(0.1, extent)
 
 
 def test_unknown_options_are_refused():
@@ -226,6 +256,11 @@ def test_folders_of_pdekit_are_references(tmp_path):
     np.testing.assert_allclose(found.read(2).u[0, :, 0], U[2], rtol=1e-6, atol=1e-6)
     with pytest.raises(ValueError, match="expected no dt for a file"):
         read_reference(tmp_path, None, Description(dt=0.1))
+
+
+def test_training_arrays_have_the_box_of_the_reference():
+    found = scores(1.1 * U[:, 1:, None], train=2 * U[:2, :, None], measures=("rmse",))
+    assert "mean" in found.model.values
 
 
 def test_baselines_that_learn_are_absent_without_data():

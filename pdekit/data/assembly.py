@@ -33,6 +33,11 @@ def batches_of(
     """
     found = {split: _read(part) for split, part in data.items()}
     splits = list(found)
+    for split, given in found.items():
+        if 0 in given.values.shape:
+            raise ValueError(
+                f"expected values in the {split} split, got the shape {given.values.shape}; leave out an empty split"
+            )
     channels = _channels(found["train"], about.fields)
     found = {split: in_order(f"the {split} split", given, channels) for split, given in found.items()}
     grid = _grid(found, about)

@@ -11,6 +11,7 @@ import torch
 from pdekit.data.formats import open_path
 from pdekit.data.module import SPLITS
 from pdekit.data.store import Split
+from pdekit.data.windows import Source
 from pdekit.data.writer import SplitWriter
 
 Progress = Callable[[str, int, int], None]
@@ -26,8 +27,8 @@ def convert(
     """Write the splits of a published file or folder to ``out/data/{train,valid,test}/NAME.hdf5``.
 
     Values are those of the source: float64 stays float64. A split appears when it is complete; one that is there
-    already, of the same problem and number of trajectories, is kept, so that the same command continues an interrupted
-    conversion.
+    already, of the same problem, number of trajectories, and values of the first and the last one, is kept, so that the
+    same command continues an interrupted conversion.
 
     Args:
         path: path of the file or folder.
@@ -48,7 +49,7 @@ def convert(
         source, target = splits[split], Path(out) / "data" / split / f"{name}.hdf5"
         if target.exists():
             found = Split(target, trust)
-            if (found.problem, found.n_trajectories) != (source.problem, source.n_trajectories):
+            if not holds(found, source):
                 raise ValueError(f"expected no other dataset at {target}, found one; give another folder or name")
             continue
         dtype = "f8" if source.read(0, slice(0, 1)).u.dtype == torch.float64 else "f4"
@@ -64,3 +65,16 @@ def convert(
                 if progress is not None:
                     progress(split, i + 1, source.n_trajectories)
     return Path(out)
+
+
+def holds(found: Source, source: Source) -> bool:
+    """Return whether trajectories are those of a source: problem, number, and the fields of the first and last one."""
+    if (found.problem, found.n_trajectories) != (source.problem, source.n_trajectories):
+        return False
+    for i in {0, source.n_trajectories - 1}:
+        one, other = found.read(i), source.read(i)
+        inside = torch.ones_like(other.u) if other.mask is None else other.mask[:, None].expand_as(other.u)
+        a, b = (torch.where(inside > 0, batch.u.double(), 0.0).nan_to_num() for batch in (one, other))
+        if not torch.equal(a, b):
+            return False
+    return True

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from pdekit.boundaries import Ends
 from pdekit.fields import Field
 
@@ -48,6 +50,22 @@ class Description:
     mask: Any = None
     pde: Any = None
     text: Any = None
+
+    def __post_init__(self):
+        check_numbers(self.dt, self.extent)
+
+
+def check_numbers(dt: Any, extent: Any) -> None:
+    """Raise ValueError if a time step is no number, or an extent not a number for each axis; None is neither."""
+    if dt is not None and not _is_number(dt):
+        raise ValueError(f"expected dt as a number, the time between frames, got {dt!r}; correct dt=")
+    if extent is not None and (np.ndim(extent) != 1 or not all(map(_is_number, extent))):
+        raise ValueError(f"expected extent with a length for each axis of space, got {extent!r}; give extent=(Lx, ...)")
+
+
+def _is_number(value: Any) -> bool:
+    """Return whether a value is a real number, or an array of one."""
+    return np.ndim(value) == 0 and np.asarray(value).dtype.kind in "fiu"
 
 
 def described(about: Description | None, options: Mapping[str, Any]) -> Description:

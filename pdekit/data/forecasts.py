@@ -108,13 +108,41 @@ def read_forecast(
     return found
 
 
-def first_date(data: Any) -> np.datetime64 | None:
-    """Return the first date of an xarray object or of a NetCDF file; None if its times are numbers, or for arrays."""
+def _with_names(data: Any) -> xr.Dataset | xr.DataArray | None:
+    """An xarray object, or that of a NetCDF or Zarr file; None for anything else."""
     if isinstance(data, (str, Path)) and (is_address(data) or named_files.is_named(Path(data))):
-        data = named_files.NamedStore(data if is_address(data) else Path(data)).data
-    if not isinstance(data, (xr.Dataset, xr.DataArray)):
-        return None
-    return next((item.values.min() for item in data.coords.values() if item.dtype.kind == "M"), None)
+        return named_files.NamedStore(data if is_address(data) else Path(data)).data
+    return data if isinstance(data, (xr.Dataset, xr.DataArray)) else None
+
+
+def first_date(data: Any) -> np.datetime64 | None:
+    """Return the first date of an xarray object or of a NetCDF file; None if its times are numbers, or for arrays.
+
+    Dates that are no coordinate of the time, such as that of the issue of a forecast, are not looked at.
+    """
+    found = _with_names(data)
+    dates = {} if found is None else {name: item for name, item in found.coords.items() if item.dtype.kind == "M"}
+    timed = (item for name, item in dates.items() if name in item.dims or name == "time_of_sample")
+    return next((item.values.min() for item in timed), None)
+
+
+def check_samples(name: str, data: Any, reference: Any) -> None:
+    """Raise ValueError if forecast and reference both number their samples, and not alike.
+
+    Args:
+        name: of the forecast, for messages.
+        data, reference: as a user gives them.
+    """
+    pair = [_with_names(part) for part in (data, reference)]
+    found, wanted = (
+        None if part is None or "sample" not in part.coords else np.atleast_1d(part.coords["sample"].values)
+        for part in pair
+    )
+    if found is not None and wanted is not None and not np.array_equal(found, wanted):
+        raise ValueError(
+            f"in the forecast {name!r}: expected the samples {wanted[:5].tolist()} ... of the reference, found "
+            f"{found[:5].tolist()} ...; sort them with .sel(sample=...), or drop the coordinate if the order is right"
+        )
 
 
 def _read(data: Any, reference: Source, trust: Sequence[str], since: np.datetime64 | None) -> Forecast:

@@ -107,6 +107,8 @@ def from_points(
 def _clouds(split: str, part: Clouds) -> list[_Cloud]:
     """The trajectories of one split, checked one by one."""
     n = len(part.u)
+    if not n or not len(part.points):
+        raise ValueError(f"expected trajectories and their points in the {split} split, found none; add some")
     shared = np.ndim(part.points[0]) == 1  # one array "point dim" for all
     places = [part.points] * n if shared else part.points
     cells = [part.cells] * n if part.cells is None or shared else part.cells
@@ -125,8 +127,8 @@ def _clouds(split: str, part: Clouds) -> list[_Cloud]:
 
 
 def _cloud(where: str, u: Any, points: Any, cells: Any, coeffs: Sequence[Any]) -> _Cloud:
-    u, points = real(u, f"u of {where}"), real(points, f"points of {where}")
-    columns = [real(column, f"coeffs of {where}") for column in coeffs]
+    u, points = _whole(u, f"u of {where}"), _whole(points, f"points of {where}")
+    columns = [_whole(column, f"coeffs of {where}") for column in coeffs]
     if points.ndim != 2 or not 1 <= points.shape[1] <= 3 or u.ndim != 3 or u.shape[2] != len(points):
         raise ValueError(
             f'expected u "time channel point" and points "point dim" in {where}, found {u.shape} and {points.shape}; '
@@ -139,8 +141,9 @@ def _cloud(where: str, u: Any, points: Any, cells: Any, coeffs: Sequence[Any]) -
     order = np.lexsort(points.T[::-1])
     corners = None
     if cells is not None:
-        corners = np.asarray(cells)
-        if corners.ndim != 2 or corners.dtype.kind not in "iu" or corners.min() < 0 or corners.max() >= len(points):
+        corners = _unmasked(cells, f"cells of {where}")
+        shaped = corners.ndim == 2 and corners.size and corners.dtype.kind in "iu"
+        if not shaped or corners.min() < 0 or corners.max() >= len(points):
             raise ValueError(
                 f'expected cells "cell corner" of numbers from 0 to {len(points) - 1} in {where}, found others; '
                 "correct them"
@@ -150,6 +153,19 @@ def _cloud(where: str, u: Any, points: Any, cells: Any, coeffs: Sequence[Any]) -
         corners = place[corners]
     still = np.stack(columns)[:, order] if columns else np.zeros((0, len(points)))
     return _Cloud(u[:, :, order], points[order], corners, still)
+
+
+def _whole(data: Any, name: str) -> np.ndarray:
+    """An array of real numbers without a mask."""
+    return _unmasked(real(data, name), name)
+
+
+def _unmasked(data: Any, name: str) -> np.ndarray:
+    if np.ma.is_masked(data):
+        raise ValueError(
+            f"expected values everywhere in {name}, found masked ones; leave out these points, or fill them"
+        )
+    return np.asarray(np.ma.getdata(data))
 
 
 def _channels(n: int, fields: Sequence[str | Field] | None) -> tuple[Field, ...]:
@@ -189,7 +205,7 @@ def _batch(part: Sequence[_Cloud], params: Mapping[str, Any], problem: Problem, 
         u[i, :, :, :m], points[i, :m], coeffs[i, :, :m], there[i, :m] = cloud.u, cloud.points, cloud.coeffs, True
         if cells is not None and cloud.cells is not None:
             cells[i, : len(cloud.cells)] = cloud.cells
-    columns = [real(values, f"params[{key!r}]") for key, values in params.items()]
+    columns = [_whole(values, f"params[{key!r}]") for key, values in params.items()]
     if any(column.shape != (n,) or not np.isfinite(column).all() for column in columns):
         raise ValueError(f"expected a finite number for each of {n} trajectories in params, found others; correct them")
     t = np.broadcast_to((problem.dt or 0.0) * np.arange(problem.n_frames), (n, problem.n_frames))

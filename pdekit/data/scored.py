@@ -135,8 +135,11 @@ def read_training(data: Any, like: Problem, known: Any, about: Description, trus
         source = data.sources["train"]
     else:
         mask = about.mask if about.mask is not None and np.ndim(about.mask) == like.ndim else None
+        about = dataclasses.replace(about, coeffs=None, params=None, mask=mask)
+        if known is None and isinstance(like.grid, Grid):  # arrays have the box and the time step of the reference
+            known, about = like, dataclasses.replace(about, pde=None)
         try:
-            source = read_reference(data, known, dataclasses.replace(about, coeffs=None, params=None, mask=mask), trust)
+            source = read_reference(data, known, about, trust)
         except ValueError as error:
             raise ValueError(f"in train: {error}") from None
     for part in ("fields", "coeffs", "params", "grid", "dt"):

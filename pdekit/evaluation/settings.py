@@ -176,7 +176,10 @@ def evaluation_from(values: Mapping[str, Any]) -> Evaluation:
     """
     found = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     for name, kind in (("sweep", SolverSweep), ("keep", KeptForecasts)):
-        if isinstance(group := found.get(name), Mapping):
+        group = found.get(name, kind())
+        if not isinstance(group, (Mapping, kind)):
+            raise ValueError(f"expected {name} as a mapping of its settings, got {group!r}; correct {name}")
+        if isinstance(group, Mapping):
             lists = {key: tuple(value) for key, value in group.items() if isinstance(value, list)}
             found[name] = settings_from(kind, {**group, **lists}, name)
     return settings_from(Evaluation, found, "evaluation")

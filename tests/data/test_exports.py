@@ -15,6 +15,7 @@ from pdekit import convert
 from pdekit.boundaries import Dirichlet, Neumann, Outflow
 from pdekit.data import from_arrays
 from pdekit.data.arrays import Arrays
+from pdekit.data.conversion import convert as convert_data
 from pdekit.data.exports import TARGETS, export, target_of
 from pdekit.data.forecasts import opened_file
 from pdekit.data.formats import open_path, recognised
@@ -274,6 +275,19 @@ def test_something_else_is_not_overwritten(tmp_path):
     with pytest.raises(ValueError, match=r"found something else; remove it"):
         export(path, tmp_path / "mine.nc", TARGETS["netcdf"])
     assert (tmp_path / "mine.nc").read_text() == "notes"
+
+
+def test_data_that_have_changed_are_not_taken_for_those_that_are_there(tmp_path):
+    path, batch = tmp_path / "mine.hdf5", counted_batch(line_problem(), 5)
+    stored(path, line_problem(), batch)
+    export(path, tmp_path / "mine.nc", TARGETS["netcdf"])
+    convert_data(path, tmp_path / "out", "mine")
+    path.unlink()
+    stored(path, line_problem(), dataclasses.replace(batch, u=2 * batch.u))
+    with pytest.raises(ValueError, match="found something else"):
+        export(path, tmp_path / "mine.nc", TARGETS["netcdf"])
+    with pytest.raises(ValueError, match="expected no other dataset"):
+        convert_data(path, tmp_path / "out", "mine")
 
 
 def test_a_damaged_export_is_refused(tmp_path):

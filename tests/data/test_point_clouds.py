@@ -95,6 +95,13 @@ def changed(**parts):
         (changed(cells=[np.array([[0, 2, 9]])] * 4), "numbers from 0 to 4 in train trajectory 0"),
         (changed(cells=[None, *meshes().cells[1:]]), "cells of all trajectories or of none"),
         (changed(coeffs={"a": [np.zeros(2)] * 4}), "expected coeffs of 5 points"),
+        (
+            changed(u=[np.ma.masked_less(u, 0.5) for u in meshes().u]),
+            "in u of train trajectory 0, found masked",
+        ),
+        (changed(params={"radius": np.ma.masked_less(np.arange(4.0), 1)}), r"everywhere in params\['radius'\], found"),
+        (changed(cells=[np.zeros((0, 3), int)] * 4), "numbers from 0 to 4 in train trajectory 0"),
+        (Clouds([], []), "expected trajectories and their points in the train split, found none"),
         (changed(params={"radius": np.zeros(3)}), "a finite number for each of 4 trajectories"),
     ],
 )

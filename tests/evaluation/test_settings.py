@@ -9,6 +9,7 @@ from pdekit.evaluation.settings import Evaluation, KeptForecasts, SolverSweep, e
     ("given", "said"),
     [
         ({"horizon": 0}, "expected horizon >= 1, got 0"),
+        ({"sweep": None}, "expected sweep as a mapping"),
         ({"keep": {"n_members": 0}}, "keep.n_members >= 1, got 3 and 0"),
         ({"starts": ()}, r"expected starts >= 0, at least one, got \(\)"),
         ({"timing_batches": (0,)}, "expected timing_batches >= 1"),

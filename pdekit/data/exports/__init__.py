@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from pdekit.data.conversion import holds
 from pdekit.data.exports import named, pdebench, vtk
 from pdekit.data.exports.contract import Target
 from pdekit.data.formats import open_source, recognised
@@ -54,8 +55,10 @@ def export(
 ) -> list[Path]:
     """Write the splits of any data that pdekit reads in the layout of another program.
 
-    Each split appears when it is complete. One that is there already and holds the same problem and number of
-    trajectories is kept, so that the same command continues an interrupted export.
+    Each split appears when it is complete. One of NetCDF or Zarr that is there already, with the same problem, number
+    of trajectories, and values of the first and the last one, is kept, so that the same command continues an
+    interrupted export. PDEBench and VTK do not hold the problem: a split that is there is refused; continue with
+    ``split``.
 
     Args:
         path: a file or folder that pdekit reads, its own included.
@@ -112,10 +115,10 @@ def _there(place: Path, source: Source, target: Target) -> bool:
         found = None if target.read is None else target.read(place)
     except ValueError:
         found = None
-    same = found is not None and found.n_trajectories == source.n_trajectories and found.problem == source.problem
-    if not same:
+    if found is None or not holds(found, source):
         raise ValueError(
-            f"expected nothing or the same data at {place}, found something else; remove it or give another"
+            f"expected nothing or the same data at {place}, found something else; remove it or give another (files of "
+            "PDEBench and VTK do not say what they hold: give split=NAME for those that are missing)"
         )
     return True
 

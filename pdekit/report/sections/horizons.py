@@ -96,7 +96,7 @@ def _line(
         spread = [float(quantile(found.time, q)) for q in (0.25, 0.75)] if found.time.ndim else None
         cells.append(time_cell(middle, share, step, exponent, spread))
     cells += [Cell("–")] * (len(kind.functions) - len(cells))
-    broken = _blow_up(scores, name, t)
+    broken = _blow_up(scores, name, lead)
     if not broken.censored.size:
         return TableLine(name, (*cells, Cell("–"), Cell("–")))
     cells.append(Cell(f"{100 * float(np.mean(broken.censored)):.0f} %"))
@@ -105,10 +105,11 @@ def _line(
     return TableLine(name, tuple(cells))
 
 
-def _blow_up(scores: xr.Dataset, name: str, t: np.ndarray) -> CorrelationTime:
+def _blow_up(scores: xr.Dataset, name: str, lead: np.ndarray) -> CorrelationTime:
     """Of each forecast, as the scores have it; from the nRMSE where they have none."""
     if "blow_up_time" not in scores:
-        return blow_up_time(values_of(scores["nrmse"], name), t, BLOW_UP)
+        error = values_of(scores["nrmse"], name)
+        return blow_up_time(error, np.tile(lead, (len(error) // len(lead), 1)), BLOW_UP)
     time, flags = (scores[key].sel(model=name).values for key in ("blow_up_time", "blow_up_time_censored"))
     return CorrelationTime(time[flags >= 0], flags[flags >= 0] == 1)
 
