@@ -116,6 +116,7 @@ class Text2PDE(Surrogate):
 
     def calibrate(self, batches: Iterable[Trajectory]) -> None:
         """Measure the latent values of the trained autoencoder, and learn the words of the captions."""
+        self.autoencoder.requires_grad_(False)  # several processes wait for the gradients of all others
         moments = Moments(len(self.latent_mean))
         captions: list[str] = []
         with torch.no_grad():

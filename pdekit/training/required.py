@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_only
+from torch import distributed
 
 from pdekit.models.base import Surrogate
 from pdekit.runs import WEIGHTS, Run, build_model, load, save_model
@@ -111,3 +112,5 @@ def _train(
         print(f"out of time after {outcome.steps} steps of {place.name}, which is used as it is")
     if rank_zero_only.rank == 0:
         save_model(place, child)
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.barrier()  # the other processes load what the first one has written

@@ -158,6 +158,7 @@ def test_the_autoencoder_rests_and_the_vocabulary_is_learnt():
     (stage,) = model.stages(Training())
     names = {name for name, p in model.named_parameters() if any(p is q for q in stage.trained(model))}
     assert names == {name for name, _ in model.named_parameters() if not name.startswith("autoencoder.")}
+    assert names == {name for name, p in model.named_parameters() if p.requires_grad}  # which DDP expects
     assert model.text.vocabulary.remarks("a wave of height 0.9") == [
         "0.9 after 'height' is outside the values of the training, 0.1 to 0.3"
     ]

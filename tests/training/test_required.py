@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import signal
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -64,6 +65,15 @@ def test_what_is_required_is_trained_first_and_only_once(tmp_path):
     go()
     assert (tmp_path / "coarse" / WEIGHTS).stat().st_mtime_ns == written
     assert torch.equal(again.coarse.net.mix.weight, model.coarse.net.mix.weight)
+
+
+def test_all_processes_wait_until_what_is_required_is_written(tmp_path, monkeypatch):
+    """Two processes on a CPU: the second one found no weights."""
+    group, written = Mock(), []
+    group.barrier = lambda: written.append((tmp_path / "coarse" / WEIGHTS).exists())
+    monkeypatch.setattr("pdekit.training.required.distributed", group)
+    required(tmp_path)[2]()
+    assert written == [True]
 
 
 def test_a_run_that_is_named_is_loaded(tmp_path):
