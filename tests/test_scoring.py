@@ -241,6 +241,16 @@ def test_files_on_the_command_line(tmp_path, capsys):
         (["forecast=a.npy", "forecast=b.npy", "reference=c.npy"], "name each: forecast.NAME="),
         (["forecast=a.npy", "reference=c.npy", "horizon=two"], "Value 'two' of type 'str' could not be converted"),
         (["forecast=a.npy", "reference=c.npy", "--fast"], "expected key=value, got '--fast'"),
+        (
+            ["forecast=a.npy", "reference=c.npy", "extent=[1"],
+            r"expected a number, a word or a list .* found extent=\[1",
+        ),
+        (["forecast=a.npy", "reference=c.npy", "dt=1", "dt=2"], "expected dt once, .* leave one out"),
+        (["forecast=a.npy", "reference=c.npy", "pde.speed=1"], "expected problem=NAME with pde.NAME=VALUE"),
+        (
+            ["forecast=a.npy", "reference=c.npy", "problem=advection", "pde.velocity_x=a"],
+            "expected numbers in pde.NAME",
+        ),
         (["forecast=a.npy", "reference=c.npy", "problem=advection", "pde.speed=1"], r"names among \['velocity_x'"),
     ],
 )

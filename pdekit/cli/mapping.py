@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 GROUPS = ("fields", "coeffs", "forcing", "params", "axes")
+POWER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 SINGLE = ("axes", "dt", "time", "x", "y", "z", "extent", "origin", "layout", "boundary")
 
 
@@ -32,20 +34,34 @@ def take_mapping(arguments: list[str]) -> dict[str, Any]:
         elif equals and not dot and key in SINGLE:
             if key in found:
                 raise ValueError(f"expected {key}= once, found it twice; leave {argument} out")
-            found[key] = _value(argument, value)
+            found[key] = value_of(argument, value)
         else:
             continue
         arguments.remove(argument)
     return found
 
 
-def _value(argument: str, value: str) -> Any:
+def value_of(argument: str, value: str) -> Any:
+    """Return the number, word or list that is typed after "="; 1e-3 is a number, which YAML 1.1 reads as a word.
+
+    Raises:
+        ValueError: on a text that is no YAML.
+
+    >>> value_of("extent=[1,2e-3]", "[1,2e-3]"), value_of("dt=1e-3", "1e-3"), value_of("fields=[e3]", "[e3]")
+    ([1, 0.002], 0.001, ['e3'])
+    """
     import yaml
 
     try:
-        return yaml.safe_load(value)
+        return _with_powers(yaml.safe_load(value))
     except yaml.YAMLError:
         raise ValueError(f"expected a number, a word or a list [a,b], found {argument}; correct it") from None
+
+
+def _with_powers(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_powers(item) for item in value]
+    return float(value) if isinstance(value, str) and POWER.fullmatch(value) else value
 
 
 def written(file: str, mapping: dict[str, Any]) -> str:

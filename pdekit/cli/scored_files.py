@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pdekit.cli.compose import explain, schema
+from pdekit.cli.mapping import value_of
 
 OUT = "scored"
 NESTED = ("forecast", "coeffs", "params", "pde", "sweep", "keep")
@@ -51,18 +52,17 @@ def options_of(arguments: Sequence[str]) -> dict[str, Any]:
     >>> options_of(["forecast.fno=a.nc", "reference=b.nc", "extent=[1,2.5]"])
     {'forecast': {'fno': 'a.nc'}, 'reference': 'b.nc', 'extent': [1, 2.5]}
     """
-    import yaml
-
     options: dict[str, Any] = {}
     for argument in arguments:
         name, equals, text = argument.partition("=")
         if not equals or not name or name.startswith("-"):
             raise ValueError(f"expected key=value, got {argument!r}; see python -m pdekit.evaluate --help")
         key, dot, inner = name.partition(".")
-        value = text if key in ("forecast", "reference", "train", "out") else yaml.safe_load(text)
+        value = text if key in ("forecast", "reference", "train", "out") else value_of(argument, text)
         place, last = (options.setdefault(key, {}), inner) if dot and key in NESTED else (options, name)
         if not isinstance(place, dict) or last in place:
-            raise ValueError(f"expected {key} once, got it again in {argument!r}; name each: {key}.NAME=...")
+            remedy = f"name each: {key}.NAME=..." if key in NESTED else "leave one out"
+            raise ValueError(f"expected {key} once, got it again in {argument!r}; {remedy}")
         place[last] = value
     missing = [f"{name}=FILE" for name in ("forecast", "reference") if name not in options]
     if missing:
@@ -85,6 +85,8 @@ def score_files(arguments: Sequence[str], trust: Sequence[str]) -> str:
 
     _check_types(options)
     problem, out, values = options.pop("problem", None), options.pop("out", OUT), options.pop("pde", {})
+    if values and problem is None:
+        raise ValueError(f"expected problem=NAME with pde.NAME=VALUE, found {values} alone; name the dataset")
     if values:
         problem = _with_values(recipe_named(str(problem)).problem("test"), values)
     try:
@@ -122,4 +124,6 @@ def _with_values(problem: Any, values: Any) -> Any:
     known = [item.name for item in dataclasses.fields(problem.pde)]
     if not isinstance(values, dict) or set(values) - set(known):
         raise ValueError(f"expected pde.NAME=VALUE with names among {known}, got {values}; correct them")
+    if any(isinstance(value, str) for value in values.values()):
+        raise ValueError(f"expected numbers in pde.NAME=VALUE, got {values}; correct them")
     return dataclasses.replace(problem, pde=dataclasses.replace(problem.pde, **values))
