@@ -110,14 +110,15 @@ def read_observed(path: str | Path, model: DiffusionPDE, noise: float) -> Observ
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"expected a CSV file of observations at {path}, found none; correct file=")
-    with path.open(newline="") as opened:
-        rows = list(csv.DictReader(opened, skipinitialspace=True))
+    with path.open(newline="", encoding="utf-8-sig") as opened:  # a spreadsheet marks its encoding
+        reader = csv.DictReader(opened, skipinitialspace=True)
+        rows = list(reader)
     grid = model.problem.grid
     assert isinstance(grid, Grid)
-    columns = [] if not rows else [str(name) for name in rows[0]]
+    columns = [str(name) for name in reader.fieldnames or ()]
     absent = [axis for axis in grid.axes if axis not in columns]
     unknown = [name for name in columns if name not in (*grid.axes, *model.names)]
-    if absent or unknown or not set(columns) & set(model.names):
+    if absent or unknown or not set(columns) & set(model.names) or len(set(columns)) < len(columns):
         raise ValueError(
             f"expected columns {list(grid.axes)} and some of {list(model.names)} in {path}, found {columns}; add or "
             "rename them"
@@ -126,6 +127,10 @@ def read_observed(path: str | Path, model: DiffusionPDE, noise: float) -> Observ
     channels: list[int] = []
     values: list[float] = []
     for number, row in enumerate(rows, 2):
+        if None in row:
+            raise ValueError(
+                f"expected {len(columns)} cells in row {number} of {path}, found more; write numbers with a point"
+            )
         for name in (column for column in columns if column in model.names):
             if (row[name] or "").strip():
                 places.append([_number(row[axis], path, number) for axis in grid.axes])

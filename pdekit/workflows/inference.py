@@ -65,7 +65,8 @@ def run_inference(
         run: of `model=diffusion_pde`, or its folder.
         settings: what is observed, and how it is inferred.
         folder: of the results; ``RUN/inference`` if None.
-        data: test and training samples; None for the run's own.
+        data: test and training samples; None for the run's own, which observations from a file need for kriging and
+            for the equation only.
         data_dir: where datasets lie.
         trust: packages in addition to pdekit that the run may name.
 
@@ -79,12 +80,12 @@ def run_inference(
     """
     loaded = run if isinstance(run, Run) else load(run, trust)
     model = joint_model(loaded)
-    source = data if data is not None else data_of(loaded, data_dir, trust)
-    source.set_window(*model.window)
-    batch, truth, observed = observations_of(model, source, settings)
     needed = settings.equation > 0 or "kriging" in settings.methods
+    if data is None and (needed or settings.file is None):
+        data = data_of(loaded, data_dir, trust)
+    batch, truth, observed = observations_of(model, data, settings)
     with torch.no_grad():
-        training = training_joint(model, source.calibration_batches()) if needed else None
+        training = training_joint(model, data.calibration_batches()) if needed and data else None
     into = Path(folder) if folder else loaded.path / "inference"
     into.mkdir(parents=True, exist_ok=True)
     known = observed_mask(observed, (model.n_joint, *batch.u.shape[3:]))
@@ -125,11 +126,13 @@ def write_scores(scores: dict[str, Any], summary: dict[str, Any], into: Path) ->
 
 @torch.no_grad()
 def observations_of(
-    model: DiffusionPDE, source: DataModule, settings: Inference
+    model: DiffusionPDE, source: DataModule | None, settings: Inference
 ) -> tuple[Trajectory, Tensor | None, Observed]:
     """Return (the batch, its normalised joint or None, what is observed of it): test samples, or a user's file."""
     if settings.file is not None:
         return nothing_given(model), None, read_observed(settings.file, model, settings.noise)
+    assert source is not None  # only a file needs no test samples
+    source.set_window(*model.window)
     n = min(settings.n_samples, source.test.n_trajectories)
     batch = source.test.trajectories(list(range(n))).frames(slice(0, model.n_frames))
     inner = normalised(batch, model.normaliser)

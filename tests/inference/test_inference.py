@@ -121,6 +121,10 @@ def test_sensors_of_a_file_lie_between_points(case, tmp_path):
     middle = posterior["c mean"].isel(sample=0).interp(x=0.53)
     assert abs(float(middle) - 4.5) < 0.1 and found.scores is None and "c truth" not in posterior
     assert float(posterior["c spread"].isel(sample=0).interp(x=0.53)) < 0.4 * float(posterior["c spread"].max())
+    options = {"file": str(tmp_path / "seen.csv"), "members": 2, "levels": 2}
+    assert "mmps" in pdekit.infer(run, None, str(tmp_path), **options).posteriors  # whose data nothing reads
+    with pytest.raises(ValueError, match="arrays in memory needs data="):
+        pdekit.infer(run, None, str(tmp_path), method="kriging", **options)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +133,9 @@ def test_sensors_of_a_file_lie_between_points(case, tmp_path):
         ("c\n1\n", "expected columns"),
         ("x, k\n0.5, 1\n", "expected columns"),
         ("x, c\n0.5, \n", "expected at least one observed value"),
+        ("x, c, c\n0.5, 1, 2\n", "expected columns"),
+        ("x, c\n0,5, 1\n", "expected 2 cells in row 2 .* with a point"),
+        ("\ufeffx, c\n0.5, \n", "expected at least one observed value"),
         ("x, c\n0.5, one\n", "expected a finite number, found 'one' in row 2"),
     ],
 )
