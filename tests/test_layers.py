@@ -1,8 +1,4 @@
-"""The shape of the source tree: import order, light entry points, short files and functions, one name for one thing.
-
-What does not follow a rule yet is listed in `tests/shape_exceptions.py`. The lists may only get shorter: an entry that
-is no longer needed fails, too.
-"""
+"""The shape of the source tree: import order, light entry points, short files and functions, one name for one thing."""
 
 import ast
 import re
@@ -11,7 +7,6 @@ import sys
 from collections import defaultdict
 from graphlib import CycleError, TopologicalSorter
 
-from tests.shape_exceptions import CYCLES, DUPLICATE_NAMES, LONG_FUNCTIONS, MANY_ARGUMENTS
 from tests.source_tree import (
     PACKAGE,
     ROOT,
@@ -120,14 +115,12 @@ def test_layers_form_no_cycle():
 def test_modules_form_no_cycle():
     """Imports inside functions count: they may delay a heavy library, not hide a cycle."""
     graph = {dotted(path): edges(path) for path in modules()}
-    for source, target in CYCLES:
-        known = target in graph.get(source, ())
-        assert known, f"no longer needed in tests/shape_exceptions.py; remove {source, target}"
-        graph[source].remove(target)
+    cycle = []
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        raise AssertionError(f"expected no cycle of imports, found {' <- '.join(error.args[1])}") from None
+        cycle = error.args[1]
+    assert cycle == [], "cut this cycle of imports"
 
 
 def test_only_entry_points_know_hydra():
@@ -179,8 +172,7 @@ def test_the_median_file_is_short():
 def test_no_function_is_over_60_lines():
     """From the first line of the signature to the last of the body, docstring included."""
     found = {place: node.end_lineno - node.lineno + 1 for place, node in functions()}
-    long = {place: lines for place, lines in found.items() if lines > 60}
-    assert unlisted(long, LONG_FUNCTIONS) == {}, "cut to 60 lines"
+    assert {place: lines for place, lines in found.items() if lines > 60} == {}, "cut to 60 lines"
 
 
 def test_no_function_has_over_8_arguments():
@@ -188,8 +180,7 @@ def test_no_function_has_over_8_arguments():
     for place, node in functions():
         given = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
         found[place] = len([argument for argument in given if argument.arg not in ("self", "cls")])
-    many = {place: count for place, count in found.items() if count > 8}
-    assert unlisted(many, MANY_ARGUMENTS) == {}, "group the arguments"
+    assert {place: count for place, count in found.items() if count > 8} == {}, "group the arguments"
 
 
 def test_no_public_name_has_two_meanings():
@@ -198,10 +189,8 @@ def test_no_public_name_has_two_meanings():
     for path in modules():
         for thing in public_definitions(parse(path)):
             places[thing].append(name(path))
-    places = {thing: paths for thing, paths in places.items() if len(paths) > 1 and thing not in CONTRACTS}
-    new = {thing: paths for thing, paths in places.items() if len(paths) > DUPLICATE_NAMES.get(thing, 0)}
-    counts = {thing: len(paths) for thing, paths in places.items()}
-    assert unlisted(counts, DUPLICATE_NAMES) == {}, f"rename one of {new}"
+    shared = {thing: paths for thing, paths in places.items() if len(paths) > 1 and thing not in CONTRACTS}
+    assert shared == {}, "rename one of these"
 
 
 def test_every_test_asserts():
@@ -233,12 +222,6 @@ def exists(module: str, wanted: str) -> bool:
         return True
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     return path.exists() and wanted in top_names(parse(path))
-
-
-def unlisted(found: dict[str, int], listed: dict[str, int]) -> dict[str, int | str]:
-    """Places with more than tests/shape_exceptions.py allows, and entries there that are no longer needed."""
-    worse = {place: count for place, count in found.items() if count > listed.get(place, 0)}
-    return {**worse, **{place: "remove the exception" for place in set(listed) - set(found)}}
 
 
 def test_every_folder_of_modules_is_a_package():
