@@ -174,12 +174,18 @@ def test_a_method_learns_from_what_it_accepts(model, kind):
     assert torch.equal(found[0], found[1]) != method.stochastic, "members differ if, and only if, it is declared"
 
 
+@pytest.fixture(scope="module")
+def data_folder(tmp_path_factory):
+    """Where the data of each kind are generated once for all methods."""
+    return tmp_path_factory.mktemp("data")
+
+
 @pytest.mark.parametrize(
     ("model", "kind"),
     [pair if pair in FAST else pytest.param(*pair, marks=pytest.mark.slow) for pair in TAKEN],
 )
-def test_the_same_script_trains_and_evaluates_it(model, kind, tmp_path, monkeypatch):
-    monkeypatch.setenv("PDEKIT_DATA", str(tmp_path))
+def test_the_same_script_trains_and_evaluates_it(model, kind, data_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("PDEKIT_DATA", str(data_folder))
     config = composed(f"model={model}", "data=ks", *SMALL.get(model, []), *LITTLE)
     config |= {"data": data_of(kind), "choices": {"model": model, "data": kind, "trainer": "cpu"}}
     run = carry_out(plan_run(config | {"runs_dir": str(tmp_path / "runs")}, TRUST))

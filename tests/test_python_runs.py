@@ -157,7 +157,7 @@ class TestOwnFiles:
 
 class TestErrors:
     def test_neither_data_nor_files(self):
-        with pytest.raises(ValueError, match=r"expected data=NAME, or path=FOLDER name=NAME"):
+        with pytest.raises(ValueError, match=r"expected data=NAME, or path=FOLDER .or FILE. name=NAME"):
             pdekit.train(model="fno")
 
     def test_a_setting_that_does_not_exist(self):

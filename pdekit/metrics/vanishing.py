@@ -33,6 +33,7 @@ def vanished(
         size: from `frame_rms`.
         largest: over the whole trajectory; over the frames of ``size`` if None.
 
+    >>> import torch
     >>> vanished(torch.tensor([[[1.0], [1e-3], [1e-8]]])).flatten().tolist()
     [False, False, True]
     """

@@ -57,7 +57,8 @@ class Condition:
 
     def __len__(self) -> int:
         """Return the number of samples."""
-        return max((len(part) for part in self._parts().values()), default=0)
+        parts = list(self._parts().values())
+        return len(parts[0]) if parts else 0
 
     def __getitem__(self, which: slice | Tensor) -> Condition:
         """Return the condition of some of the samples."""
@@ -88,7 +89,7 @@ def check_condition(condition: Condition | None, n_samples: int, n_scalars: int,
         n_samples: samples of the batch.
         n_scalars, token_width, n_fields: of the net; 0 for what it does not take.
     """
-    condition = condition or Condition()
+    condition = Condition() if condition is None else condition
     if condition.n_scalars != n_scalars:
         raise ValueError(
             f"expected {n_scalars} conditions for each sample, got {condition.n_scalars}; "

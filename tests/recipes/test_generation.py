@@ -205,7 +205,9 @@ def test_kill_9_leaves_nothing_corrupt_or_twice_and_workers_do_not_matter(tmp_pa
         shared = make(made, tmp_path / "killed")
     assert workers and held and 1 <= before < 9
     assert contents(shared) == contents(make(made, tmp_path / "whole"))
-    first = [batch.u[0, 0, 0, 0].item() for batch in DataModule.from_folder(shared).train.with_window(1, "all")]
+    data = DataModule.from_folder(shared)
+    data.set_window(1, "all")
+    first = [batch.u[0, 0, 0, 0].item() for batch in data.train]
     assert len(set(first)) == 14  # none twice
 
 
