@@ -145,6 +145,7 @@ def _sorted(options: Mapping[str, Any]) -> tuple[Description, Evaluation]:
         TypeError: on a name that is neither.
     """
     parts, settings = ([item.name for item in dataclasses.fields(kind)] for kind in (Description, Evaluation))
+    parts.remove("text")  # captions are not scored
     settings = [name for name in settings if name not in OF_MODELS]
     unknown = sorted(set(options) - {*parts, *settings})
     if unknown:

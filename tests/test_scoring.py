@@ -207,6 +207,8 @@ def test_values_of_another_type_are_refused():
 def test_unknown_options_are_refused():
     with pytest.raises(TypeError, match="correct them"):
         scores(U[:, 1:, None], members=3)
+    with pytest.raises(TypeError, match=r"got \['text'\]"):
+        scores(U[:, 1:, None], text=["a"] * N)
 
 
 def test_files_on_the_command_line(tmp_path, capsys):

@@ -128,7 +128,9 @@ def module_of(
         return DataModule(sources["train"], sources["valid"], sources["test"], loading)
     for split, (problem, batch) in batches.items():
         write_split(Path(folder) / "data" / split / f"{name}.hdf5", problem, batch, name)
-    return DataModule.from_folder(folder, loading)
+    pde = batches["train"][0].pde  # an object of the caller's own code may be read again
+    trust = () if pde is None else (type(pde).__module__.partition(".")[0],)
+    return DataModule.from_folder(folder, loading, trust=trust)
 
 
 def _split_off(problem: Problem, batch: Trajectory) -> tuple[tuple[Problem, Trajectory], tuple[Problem, Trajectory]]:

@@ -277,6 +277,23 @@ def test_something_else_is_not_overwritten(tmp_path):
     assert (tmp_path / "mine.nc").read_text() == "notes"
 
 
+@dataclasses.dataclass(frozen=True)
+class Own(Burgers):
+    """An equation that is not pdekit's."""
+
+
+def test_an_equation_of_the_callers_own_comes_back(tmp_path):
+    package, u = Own.__module__.partition(".")[0], np.random.default_rng(0).normal(size=(3, 4, 1, 8))
+    data = from_arrays(u[:1], u[1:2], u[2:], dt=0.1, extent=(1.0,), pde=Own(0.1), folder=tmp_path / "mine")
+    assert data.problem.pde == Own(0.1)
+    for _ in range(2):  # the second time it is kept
+        (path,) = export(tmp_path / "mine", tmp_path / "test.nc", TARGETS["netcdf"], "test", trust=[package])
+    for place in (path, tmp_path / "mine" / "data" / "test" / "arrays.hdf5"):
+        assert recognised(place, [package]).open(place)["all"].problem.pde == Own(0.1)
+        with pytest.raises(ValueError, match="expected a target of pdekit"):
+            recognised(place).open(place)
+
+
 def test_data_that_have_changed_are_not_taken_for_those_that_are_there(tmp_path):
     path, batch = tmp_path / "mine.hdf5", counted_batch(line_problem(), 5)
     stored(path, line_problem(), batch)

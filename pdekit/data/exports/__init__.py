@@ -89,7 +89,7 @@ def export(
     written = []
     for name, source in splits.items():
         place = out if single else out / f"{name}{target.suffix}"
-        if not _there(place, source, target):
+        if not _there(place, source, target, trust):
             _write(target, name, source, place, report)
         written.append(place)
     return written
@@ -103,7 +103,7 @@ def _write(target: Target, name: str, source: Source, place: Path, report: Repor
     target.write(source, place, tick)
 
 
-def _there(place: Path, source: Source, target: Target) -> bool:
+def _there(place: Path, source: Source, target: Target, trust: Sequence[str]) -> bool:
     """True if a path holds what would be written to it.
 
     Raises:
@@ -112,7 +112,7 @@ def _there(place: Path, source: Source, target: Target) -> bool:
     if not place.exists():
         return False
     try:
-        found = None if target.read is None else target.read(place)
+        found = None if target.read is None else target.read(place, trust)
     except ValueError:
         found = None
     if found is None or not holds(found, source):

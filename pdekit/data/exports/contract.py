@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,14 +27,15 @@ class Target:
         suffix: of what is written for each split; "" for a folder without suffix.
         check: raises ValueError, with a remedy, for a source that the layout cannot hold; reads no fields.
         write: writes a source to a path that does not exist; the path appears when all is written.
-        read: the source of what was written, to see whether a path holds the same; None if pdekit does not read it.
+        read: the source of what was written, to see whether a path holds the same, given the packages that its equation
+            may come from; None if that cannot be seen.
     """
 
     name: str
     suffix: str
     check: Callable[[Source], None]
     write: Callable[[Source, Path, Tick], None]
-    read: Callable[[Path], Any] | None = None
+    read: Callable[[Path, Sequence[str]], Any] | None = None
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -83,7 +84,7 @@ def recognised(path: str | Path, trust: Sequence[str] = ()) -> Format:
 
     Args:
         path: path of the file or folder, or an address of Zarr that fsspec opens.
-        trust: as in `formats`.
+        trust: as in `formats`, and packages that a stored equation may come from.
 
     Raises:
         FileNotFoundError, ValueError: if nothing is there, or its layout is unknown; the message says what it contains.
@@ -104,7 +105,11 @@ def recognised(path: str | Path, trust: Sequence[str] = ()) -> Format:
             f"expected a layout that pdekit reads ({read}), found {content} in {path}; load the arrays yourself and "
             "give them to pdekit.data.from_arrays"
         )
-    return found
+    readers = {FORMATS[0].name: lambda place: open_source([place], trust)}
+    readers[exported.FORMATS[0].name] = lambda place: exported.open_exported(place, trust)
+    if not trust or found.name not in readers:
+        return found
+    return dataclasses.replace(found, open=lambda place: {WHOLE: readers[found.name](place)})
 
 
 def open_path(path: str | Path, trust: Sequence[str] = ()) -> dict[str, Source]:
