@@ -60,8 +60,8 @@ def train_required(
     return found
 
 
-def check_required(model: Surrogate, runs: Mapping[str, str | Path | None]) -> None:
-    """Check that the runs which are named are required and finished.
+def check_required(model: Surrogate, runs: Mapping[str, str | Path | None]) -> dict[str, str | None]:
+    """Return the runs which are named with whole paths, if they are required and finished.
 
     Raises:
         ValueError: if a method requires no such run, or a folder has no weights.
@@ -75,6 +75,7 @@ def check_required(model: Surrogate, runs: Mapping[str, str | Path | None]) -> N
                 f"expected a finished run as requires.{name}, found no {WEIGHTS} in {run}; give its folder, or "
                 "leave it out to train it first"
             )
+    return {name: None if run is None else str(Path(run).resolve()) for name, run in runs.items()}
 
 
 def check_layers(child: Surrogate, name: str, run: Run) -> None:

@@ -116,8 +116,7 @@ def plan_run(
         data: a data module instead of what the configuration names.
 
     Raises:
-        ValueError: if model and data do not fit, a setting is wrong, or the recipe of a run that is resumed has
-            changed.
+        ValueError: if model and data do not fit, a setting is wrong, or the recipe of a resumed run has changed.
     """
     # parameters that a finished run found are not those that it began with
     config, seconds = {key: value for key, value in config.items() if key != "found"}, dict(seconds or {})
@@ -135,7 +134,8 @@ def plan_run(
         model = build_model(config["model"], problems[0], trust)
     else:
         check_problem(config["choices"]["model"], model.problem, problems[0])
-    check_required(model, config.get("requires") or {})
+    if config.get("requires"):
+        config["requires"] = check_required(model, config["requires"])
     if isinstance(model, Stepper):
         try_step(model)  # a net that does not take the grid says so before data are made
     if recipe is not None and data is None and not recipe.solved:

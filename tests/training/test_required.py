@@ -98,6 +98,18 @@ def test_a_run_that_does_not_serve_is_refused_before_the_wait(tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_run_that_is_named_is_found_from_another_folder(tmp_path, monkeypatch):
+    required(tmp_path)[2]()
+    monkeypatch.chdir(tmp_path)
+    overrides = ["requires.coarse=coarse", "training.steps=2", "evaluate=false", "runs_dir=runs"]
+    data = waves()
+    run = pdekit.train(Corrected(data.problem, PointwiseNet), data, overrides)
+    folder = run.path.resolve()
+    monkeypatch.chdir(tmp_path / "coarse")
+    again = pdekit.train(Corrected(data.problem, PointwiseNet), waves(), resume=folder)
+    assert again.config["requires"] == {"coarse": str(tmp_path / "coarse")}
+
+
 def test_an_interrupted_training_goes_on(tmp_path):
     expected, _, go = required(tmp_path / "whole")
     go()
