@@ -63,12 +63,19 @@ def reading(file: h5py.File, key: str) -> Iterator[None]:
 
 
 def names(file: h5py.File, key: str = "") -> list[str]:
-    """Names of the members of a group."""
+    """Names of the members of a group.
+
+    Raises:
+        FileFault: if it is no group, or a name is not text: h5py gives bytes for what is not UTF-8.
+    """
     group = member(file, key)
     if not isinstance(group, h5py.Group):
         raise fault(file, key, "a group", "a dataset")
     with reading(file, key):
-        return sorted(group)
+        found = list(group)
+    if not all(isinstance(name, str) for name in found):
+        raise fault(file, key, "names in UTF-8", "other bytes")
+    return sorted(found)
 
 
 def member(file: h5py.File, key: str) -> h5py.Group | h5py.Dataset:

@@ -23,14 +23,28 @@ def visit(item: h5py.Group | h5py.Dataset) -> None:
             if prod(stored.shape or ()) * max(stored.dtype.itemsize, 1) <= LARGEST:
                 item.attrs[name]
     if isinstance(item, h5py.Dataset):
-        with contextlib.suppress(Exception):
-            item.id.get_storage_size()
-            if item.chunks is not None:
-                item.id.get_num_chunks()
-            for scales in item.dims:
-                len(scales)
-            if item.dtype.hasobject and item.size <= LARGEST // 16:
-                item[()]
+        for call in (measure, count_scales, read_text):  # an error in one must not hide a hang in another
+            with contextlib.suppress(Exception):
+                call(item)
+
+
+def measure(item: h5py.Dataset) -> None:
+    """Read where a dataset is stored."""
+    item.id.get_storage_size()
+    if item.chunks is not None:
+        item.id.get_num_chunks()
+
+
+def count_scales(item: h5py.Dataset) -> None:
+    """Read the scales of each dimension of a dataset."""
+    for scales in item.dims:
+        len(scales)
+
+
+def read_text(item: h5py.Dataset) -> None:
+    """Read a dataset of variable length, if it is short."""
+    if item.dtype.hasobject and item.size <= LARGEST // 16:
+        item[()]
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ from pdekit.data.formats.contract import WHOLE, Format, all_splits, is_address, 
 from pdekit.data.formats.the_well import TheWell, fit_together, is_the_well
 from pdekit.data.hdf5 import names, open_hdf5
 from pdekit.data.layout import OURS
+from pdekit.data.probe import check_readable
 from pdekit.data.store import Split
 from pdekit.data.windows import Source
 
@@ -139,6 +140,7 @@ def open_source(files: Sequence[str | Path], trust: Sequence[str] = ()) -> Sourc
             it contains.
     """
     paths = [Path(file) for file in files]
+    check_readable(paths[0])
     with open_hdf5(paths[0]) as file:
         found = names(file)
         ours = OURS in found

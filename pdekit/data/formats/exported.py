@@ -10,11 +10,10 @@ import torch
 import xarray as xr
 
 from pdekit.data.formats import named_files
-from pdekit.data.formats.contract import WHOLE, Format, is_hdf5
+from pdekit.data.formats.contract import WHOLE, Format
 from pdekit.data.hdf5 import FAULTS, FileFault
 from pdekit.data.inputs import narrowed
 from pdekit.data.layout import problem_from_plain
-from pdekit.data.probe import check_readable
 from pdekit.fields import AXES, Field, Grid, Trajectory
 from pdekit.plain import from_json
 
@@ -111,8 +110,6 @@ def recognises_exported(path: Path) -> bool:
 
 def open_exported(path: Path, trust: Sequence[str] = ()) -> Exported:
     """Open a file or folder that pdekit wrote."""
-    if path.is_file() and is_hdf5(path):
-        check_readable(path)
     return Exported(path, trust)
 
 

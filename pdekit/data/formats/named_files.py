@@ -63,12 +63,14 @@ class NamedStore:
 
 
 def _opened(path: Path | str, decode_times: bool) -> xr.Dataset:
-    """Open a file or folder lazily.
+    """Open a file or folder lazily; the metadata of HDF5 are read in a child process first.
 
     Raises:
-        ValueError: if xarray cannot.
+        ValueError: if xarray or libhdf5 cannot.
     """
     engine = "zarr" if isinstance(path, str) or path.is_dir() else "h5netcdf" if is_hdf5(path) else "scipy"
+    if engine == "h5netcdf":
+        check_readable(Path(path))
     options: dict[str, Any] = {"chunks": None, "cache": False, "decode_times": decode_times}
     if isinstance(path, Path) and engine == "zarr":
         options["consolidated"] = (path / ".zmetadata").is_file()
@@ -108,8 +110,6 @@ def open_named(path: Path | str) -> dict[str, Blocked]:
     Raises:
         ValueError: if names of dimensions are unknown, coordinates are missing or uneven, or there is no field.
     """
-    if isinstance(path, Path) and path.is_file() and is_hdf5(path):
-        check_readable(path)
     store = NamedStore(path)
     data = store.data
     letters = {str(name): _letter(path, data, str(name)) for name in data.dims}
