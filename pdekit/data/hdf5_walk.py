@@ -23,12 +23,12 @@ def visit(item: h5py.Group | h5py.Dataset) -> None:
             if prod(stored.shape or ()) * max(stored.dtype.itemsize, 1) <= LARGEST:
                 item.attrs[name]
     if isinstance(item, h5py.Dataset):
-        for call in (measure, count_scales, read_text):  # an error in one must not hide a hang in another
+        for call in (find_storage, count_scales, read_text):  # an error in one must not hide a hang in another
             with contextlib.suppress(Exception):
                 call(item)
 
 
-def measure(item: h5py.Dataset) -> None:
+def find_storage(item: h5py.Dataset) -> None:
     """Read where a dataset is stored."""
     item.id.get_storage_size()
     if item.chunks is not None:

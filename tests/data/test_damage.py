@@ -8,6 +8,7 @@ from scipy.io import loadmat, savemat
 from pdekit.data import probe
 from pdekit.data.formats import open_source
 from pdekit.data.formats.matlab import array_in
+from pdekit.data.hdf5 import names
 from pdekit.data.store import Split
 from pdekit.data.writer import write_split
 
@@ -227,3 +228,10 @@ def test_matlab_types_as_scipy_reads_them(tmp_path, dtype):
     savemat(tmp_path / "a.mat", {"a": np.arange(24).reshape(2, 3, 4).astype(dtype), "b": "text", "c": {"d": 1}})
     expected, found = loadmat(tmp_path / "a.mat")["a"], array_in(tmp_path / "a.mat")
     assert found.dtype == expected.dtype and np.array_equal(found, expected)
+
+
+def test_names_that_are_not_utf_8_are_refused(tmp_path):
+    with h5py.File(tmp_path / "odd.hdf5", "w") as file:
+        file.create_group(b"\xff\xfe")
+    with h5py.File(tmp_path / "odd.hdf5") as file, pytest.raises(ValueError, match=r"names in UTF-8.*odd\.hdf5"):
+        names(file)
