@@ -117,7 +117,7 @@ def score(
     read = {name: read_forecast(name, data, found, trust, since) for name, data in several.items()}
     given = common_start(read, found.problem.n_frames) if given is None else given
     if given == 0 and isinstance(found, Arrays) and all(item.first is None for item in read.values()):
-        found = found.later(found.problem.dt or 0.0)  # nobody states times: the first frame is one step ahead
+        found = found.later(found.problem.dt or 0.0)  # no times are stated: the first frame is one step ahead
     training = None if train is None else read_training(train, found.problem, known, about, trust)
     into = Path(tempfile.mkdtemp(prefix="pdekit-score-") if folder is None else folder)
     origin = Origin(problem if isinstance(problem, str) else "", None, recipe, None, tuple(trust))

@@ -377,8 +377,8 @@ def test_units_of_coefficients_are_kept():
     u = field().rename("T").isel(field=0, drop=True).to_dataset(name="T")
     k = xarray.DataArray(np.ones((4, 11)), dims=("sample", "x"), attrs={"units": "m^2"})
     inside = from_arrays(u.assign(k=k))
-    beside = from_arrays(u, coeffs={"k": k})
-    assert inside.problem.coeffs == beside.problem.coeffs == (Field("k", "m^2"),)
+    given = from_arrays(u, coeffs={"k": k})
+    assert inside.problem.coeffs == given.problem.coeffs == (Field("k", "m^2"),)
     with pytest.raises(ValueError, match=r"expected k in 'm\^2' in the test split, found 'darcy'"):
         from_arrays(u.assign(k=k), test=u.assign(k=k.assign_attrs(units="darcy")))
 
