@@ -7,7 +7,8 @@ with Neural PDE Solvers", section 3.1 and appendix C (variant ``paper``); the re
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -21,7 +22,9 @@ from pdekit.diffusion.samplers.ancestral import ancestral
 from pdekit.diffusion.samplers.renoise import renoise
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Stepper, mean_square
+from pdekit.models.finest_noise import AUTO, FinestNoise
 from pdekit.models.one_step import TARGETS
+from pdekit.models.stages import Stage
 
 VARIANTS = ("paper", "v_prediction")
 
@@ -39,6 +42,10 @@ class PDERefiner(Stepper):
                       on the variance-preserving path whose increments are sigma_min^(2 k/K).
 
     The net sees the estimate as its first channels, then history, coeffs and mask, and k/K as its first condition.
+    ``sigma_min="auto"`` takes the rms error of the net's own first prediction, measured while it trains, see
+    `FinestNoise`. Noise below that error asks the last refinement for scales that the net does not resolve yet; noise
+    above it is wasted accuracy.
+
     Differences from the released code: ``sigma_min`` is a standard deviation everywhere (``min_noise_std`` there is
     a variance), tables are taken in float64, levels count from coarse to fine in both variants, and the scale of the
     change is measured on the training split instead of set by hand.
@@ -50,10 +57,15 @@ class PDERefiner(Stepper):
         problem: problem to forecast.
         net: factory of a grid net, called with layout, in_channels, out_channels and n_conditions.
         n_refinements: K; 0 is plain regression.
-        sigma_min: standard deviation of the finest noise, in units of y.
+        sigma_min: standard deviation of the finest noise, in units of y; or "auto".
         variant: "paper" or "v_prediction".
         history: frames that a step sees.
         target: "change" or "state".
+        level_weights: weight of the squared error at each level 0 ... K, divided by their mean; None for equal weights.
+
+    Raises:
+        ValueError: on an unknown variant or target, a sigma_min that is no share, or weights that are not
+            K + 1 positive numbers.
     """
 
     configurable = True
@@ -63,10 +75,11 @@ class PDERefiner(Stepper):
         problem: Problem,
         net: Callable[..., nn.Module],
         n_refinements: int = 3,
-        sigma_min: float = 4e-7**0.5,
+        sigma_min: float | str = 4e-7**0.5,
         variant: str = "paper",
         history: int = 1,
         target: str = "change",
+        level_weights: Sequence[float] | None = None,
     ):
         if variant not in VARIANTS:
             raise ValueError(f"expected a variant among {VARIANTS}, got {variant!r}; set model.variant")
@@ -77,8 +90,10 @@ class PDERefiner(Stepper):
         self.variant = variant
         self.change = target == "change" and not problem.steady
         self.n_refinements = n_refinements
-        self.sigmas = geometric_sigmas(n_refinements, sigma_min)
-        self.chain = refinement_chain(n_refinements, sigma_min)
+        self.level_weights = checked_weights(level_weights, n_refinements + 1)
+        self.finest = FinestNoise() if sigma_min == AUTO else None
+        self.set_levels(sigma_min if self.finest is None else self.finest.value)
+        self.register_load_state_dict_post_hook(lambda module, keys: module._take_measured())
         self.net = net(
             layout=problem.grid.layout,
             in_channels=problem.n_channels + self.n_context,
@@ -89,6 +104,36 @@ class PDERefiner(Stepper):
     @property
     def calls_per_step(self) -> int:
         return self.n_refinements + 1
+
+    @property
+    def unit(self) -> str:
+        """Name of the quantity y."""
+        return "the change" if self.change else "the state"
+
+    def set_levels(self, sigma_min: float | str) -> None:
+        """Compute the noise of all levels from that of the finest one.
+
+        Raises:
+            ValueError: if it is no number between 0 and 1.
+        """
+        if isinstance(sigma_min, str):
+            raise ValueError(f"expected sigma_min as a number or {AUTO!r}, got {sigma_min!r}; set model.sigma_min=auto")
+        self.sigmas = geometric_sigmas(self.n_refinements, sigma_min)
+        self.chain = refinement_chain(self.n_refinements, sigma_min)
+
+    def before_step(self, stage: Stage, step: int) -> None:
+        if self.finest is not None:
+            self.finest.before_step(step / stage.steps)
+            self._take_measured()
+
+    def _take_measured(self) -> None:
+        if self.finest is not None:
+            self.set_levels(self.finest.value)
+
+    def findings(self) -> Sequence[str]:
+        if self.finest is None:
+            return ()
+        return (f"sigma_min = {self.finest.value:.3g} of the standard deviation of {self.unit}, measured in training",)
 
     def call(
         self,
@@ -116,6 +161,12 @@ class PDERefiner(Stepper):
         noise = torch.randn_like(clean, memory_format=torch.contiguous_format)
         noisy, wanted = self.noised(clean, noise, level)
         error = self.call(noisy, self.context(frames, batch), level, batch) - wanted
+        if self.finest is not None and self.training and bool((level == 0).any()):
+            first = level == 0  # in both variants the error of the first call is that of its prediction of y
+            self.finest.observe(mean_square(error.detach()[first], None if batch.mask is None else batch.mask[first]))
+        if self.level_weights is not None:
+            weight = self.level_weights.to(error)[level]
+            error = weight.sqrt().reshape((-1,) + (1,) * (error.ndim - 1)) * error
         loss = mean_square(error, batch.mask)
         return loss, {"loss": loss.detach()}
 
@@ -169,3 +220,23 @@ class PDERefiner(Stepper):
             return self.chain.clean_from_velocity(noisy, call(noisy, k), level)
 
         return ancestral(self.chain, denoise, noise)
+
+
+def checked_weights(weights: Sequence[float] | None, n_levels: int) -> Float[Tensor, "level"] | None:
+    """Return weights of mean one.
+
+    Raises:
+        ValueError: if there is not a positive one for each level.
+
+    >>> checked_weights((3.0, 1.0), 2).tolist()
+    [1.5, 0.5]
+    """
+    if weights is None:
+        return None
+    if len(weights) != n_levels or not all(0 < weight < math.inf for weight in weights):
+        raise ValueError(
+            f"expected {n_levels} positive weights, one for each level from the prediction to the finest noise, got "
+            f"{list(weights)}; correct model.level_weights"
+        )
+    values = torch.tensor([float(weight) for weight in weights], dtype=torch.float64)
+    return values / values.mean()

@@ -1,11 +1,15 @@
 """PDE-Refiner: a perfect net is exact, what is trained is what is used, K = 0 is plain regression."""
 
+import dataclasses
+
 import pytest
 import torch
 
 from pdekit.fields import Field, Grid
 from pdekit.models.one_step import OneStep
 from pdekit.models.pde_refiner import VARIANTS, PDERefiner
+from pdekit.models.stages import adam_stage
+from pdekit.settings import Training
 from tests.models.small import FunctionNet, PointwiseNet, make_batch, make_problem
 
 
@@ -130,6 +134,72 @@ def test_levels_and_parameters_condition_the_net():
         assert torch.equal(condition[:3, 1:], model.normaliser.encode_params(batch.params))
 
 
+def noisy_problem(deviation: float) -> tuple:
+    """Two frames whose change is a linear function of the first one and noise of this share of its deviation."""
+    problem = make_problem(fields=(Field("u"),), n_frames=2)
+    batch = make_batch(problem, n=200)
+    share = (1 - deviation**2) ** 0.5 * batch.u[:, 0] + deviation * batch.u[:, 1]
+    u = torch.stack((batch.u[:, 0], batch.u[:, 0] + share), 1)
+    return problem, dataclasses.replace(batch, u=u)
+
+
+def observed(model, batch, steps: int) -> PDERefiner:
+    """The model after the losses of a training whose weights rest."""
+    stage = adam_stage(Training(steps=steps))
+    for step in range(steps):
+        torch.manual_seed(step)
+        model.before_step(stage, step)
+        model.loss(batch)
+    return model
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_finest_noise_is_the_error_that_a_net_cannot_avoid(variant):
+    """A change of which 5 % are noise: the best net has that error, and sigma_min finds it."""
+    problem, batch = noisy_problem(0.05)
+    model = refiner(problem, sigma_min="auto", variant=variant)
+    model.calibrate([batch])
+    best = ((1 - 0.05**2) ** 0.5 * batch.u[:, 0] + 0.05 * 3) / 2  # fields have mean 3 and deviation 2
+    sign = 1 if variant == "paper" else -1  # the velocity of the first level is -y
+    model.net = FunctionNet(lambda u, condition: sign * best)
+    observed(model, batch, 20)
+    assert model.finest.value == pytest.approx(0.05, rel=0.1)
+    assert float(model.sigmas[-1]) == float(model.chain.sigma[-1]) == model.finest.value
+    assert model.findings()[0].startswith(f"sigma_min = {model.finest.value:.3g}")
+
+
+def test_a_measured_level_is_stored_rests_at_the_end_and_in_validation(problem, batch):
+    model, other = refiner(problem, sigma_min="auto"), refiner(problem, sigma_min="auto")
+    stage = adam_stage(Training(steps=100))
+    model.finest.observe(torch.tensor(0.01))
+    model.before_step(stage, 74)
+    other.load_state_dict(model.state_dict())
+    assert torch.equal(other.sigmas, model.sigmas) and float(model.sigmas[-1]) == pytest.approx(0.1)
+    mean = model.finest.mean.clone()
+    model.eval().loss(batch)
+    assert torch.equal(model.finest.mean, mean)
+    model.finest.observe(torch.tensor(0.0001))
+    model.before_step(stage, 75)
+    assert torch.equal(other.sigmas, model.sigmas)
+
+
+def test_weights_multiply_the_squared_error_of_their_level():
+    """A net that is wrong by 0.1 at level 0 and by 0.2 at level 1."""
+    problem = make_problem()
+    model, batch = refiner(problem, n_refinements=1, level_weights=[3, 1]), make_batch(problem, n=40)
+    inside, levels, wrong = model.normalised(batch).u, [], torch.tensor([0.1, 0.2], dtype=torch.float64)
+    net = perfect_net(model, (inside[:, 1] - inside[:, 0]) / model.scale(inside[:, 1]))
+
+    def offset(u, condition):
+        levels.append(level_of(condition, model))
+        return net(u, condition) + wrong[levels[-1]].reshape(-1, 1, 1)
+
+    model.net = FunctionNet(offset)
+    loss = model.loss(batch)[0]
+    weights = torch.tensor([1.5, 0.5], dtype=torch.float64)[levels[0]]
+    torch.testing.assert_close(loss, (weights * wrong[levels[0]].square()).mean())
+
+
 def test_a_steady_problem_can_be_refined():
     problem = make_problem(n_frames=1, dt=None, coeffs=(Field("k"),))
     model, batch = refiner(problem), make_batch(problem)
@@ -137,7 +207,17 @@ def test_a_steady_problem_can_be_refined():
     assert torch.isfinite(model.loss(batch)[0])
 
 
-@pytest.mark.parametrize("options", [dict(variant="ddpm"), dict(target="delta"), dict(n_refinements=-1)])
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(variant="ddpm"),
+        dict(target="delta"),
+        dict(n_refinements=-1),
+        dict(sigma_min="small"),
+        dict(level_weights=[1.0]),
+        dict(level_weights=[1.0, 1.0, 0.0, 1.0]),
+    ],
+)
 def test_impossible_options_are_refused(problem, options):
     with pytest.raises(ValueError, match="expected"):
         PDERefiner(problem, PointwiseNet, **options)

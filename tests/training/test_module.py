@@ -36,10 +36,13 @@ def waves():
 
 
 class Disturbed(PDERefiner):
-    """PDE-Refiner (whose loss draws noise) that does something at one of its training losses."""
+    """PDE-Refiner, whose loss draws noise and measures its finest level, that does something at one of its losses."""
 
     at: int | None = None
     act = staticmethod(lambda: None)
+
+    def __init__(self, problem, net):
+        super().__init__(problem, net, sigma_min="auto")
 
     def loss(self, batch):
         if torch.is_grad_enabled():
