@@ -27,6 +27,7 @@ MARCHED = {"line": "burgers", "plane": "decaying_turbulence", "law": "shallow_wa
 # small in every respect; what is not named here is as configured
 SMALL = {
     "autoencoder": ["model.net.widths=[4,4]", "model.net.latent_channels=2"],
+    "crps_ensemble": ["model.net.width=4", "model.net.multipliers=[1,2]", "model.n_noise=2"],
     "deeponet": ["model.net.branch.width=4", "model.net.trunk={n_products: 6, width: 8, depth: 2}"],
     "dilated_resnet": ["model.net.width=4", "model.net.blocks=1"],
     "diffusion_pde": ["model.net.width=4", "model.net.multipliers=[1,2]", "model.levels.n=3"],
@@ -106,7 +107,7 @@ ACCEPTED = {
         ("deeponet", "pod_deeponet", "fno", "fno_heads", "unet", "dilated_resnet", "tfno", "uno", "pde_refiner"),
         IN_SPACE,
     ),
-    "diffusion_pde": IN_SPACE,
+    **dict.fromkeys(("diffusion_pde", "crps_ensemble"), IN_SPACE),
     "wdno": IN_SPACE - {"volume"},  # time is an axis of its net
     **dict.fromkeys(("autoencoder", "text2pde"), IN_SPACE - STEADY),
     "mean": set(KINDS),

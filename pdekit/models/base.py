@@ -271,8 +271,16 @@ def repeat(batch: Trajectory, members: int) -> Trajectory:
 
 def mean_square(error: Float[Tensor, "batch ..."], mask: Tensor | None) -> Float[Tensor, ""]:
     """Mean of the squared error where the mask (None: everywhere) is not zero."""
+    return mean_inside(inside_or_zero(error, mask).square(), mask)
+
+
+def inside_or_zero(values: Float[Tensor, "..."], mask: Tensor | None) -> Float[Tensor, "..."]:
+    """Return the values, and 0 where the mask is zero: a field may be NaN where it does not exist."""
+    return values if mask is None else torch.where((mask > 0).expand_as(values), values, 0.0)
+
+
+def mean_inside(values: Float[Tensor, "..."], mask: Tensor | None) -> Float[Tensor, ""]:
+    """Mean of values that are 0 where the mask (None: no mask) is zero, over the other points."""
     if mask is None:
-        return error.square().mean()
-    inside = (mask > 0).to(error).expand_as(error)
-    # a field may be NaN where it does not exist, and 0 x NaN is NaN
-    return torch.where(inside > 0, error, 0.0).square().sum() / inside.sum().clamp_min(1)
+        return values.mean()
+    return values.sum() / (mask > 0).to(values).expand_as(values).sum().clamp_min(1)
