@@ -35,6 +35,13 @@ SMALL = {
     "fno_heads": ["model.net.net.width=4", "model.net.net.modes=3", "model.net.features=4", "model.net.hidden=4"],
     "pde_refiner": ["model.net.width=4", "model.net.multipliers=[1,2]", "model.n_refinements=1"],
     "pod_deeponet": ["model.net.branch.width=4", "model.net.n_modes=3"],
+    "residual_diffusion": [
+        "model.base.net.width=4",
+        "model.base.net.multipliers=[1,2]",
+        "model.net.width=4",
+        "model.net.multipliers=[1,2]",
+        "model.levels.n=2",
+    ],
     "tfno": ["model.net.width=8", "model.net.modes=3", "model.net.n_layers=1"],
     "text2pde": [
         "model.autoencoder.net.widths=[4,4]",
@@ -107,7 +114,7 @@ ACCEPTED = {
         ("deeponet", "pod_deeponet", "fno", "fno_heads", "unet", "dilated_resnet", "tfno", "uno", "pde_refiner"),
         IN_SPACE,
     ),
-    **dict.fromkeys(("diffusion_pde", "crps_ensemble"), IN_SPACE),
+    **dict.fromkeys(("diffusion_pde", "crps_ensemble", "residual_diffusion"), IN_SPACE),
     "wdno": IN_SPACE - {"volume"},  # time is an axis of its net
     **dict.fromkeys(("autoencoder", "text2pde"), IN_SPACE - STEADY),
     "mean": set(KINDS),

@@ -9,8 +9,10 @@ t, or a published schedule is compared with.
 | CosinePath        | 1 / sqrt(1 + k^2) | tan(pi t / 2)                               |
 | ExplodingPath     | 1                 | t k_max                                     |
 | FlowPath          | 1 / (1 + k)       | t / (1 - t)                                 |
+| ResidualPath      | 1 - t             | kappa sqrt(t) / (1 - t)                     |
 
-The first two preserve the variance of unit-variance data. The cosine path and the flow path reach k = inf at t = 1.
+The first two preserve the variance of unit-variance data. The cosine path, the flow path and the path of a residual
+reach k = inf at t = 1.
 """
 
 from __future__ import annotations
@@ -113,6 +115,30 @@ class FlowPath(Path):
 
     def time(self, k: Tensor) -> Tensor:
         return k / (1 + k)
+
+
+@dataclass(frozen=True)
+class ResidualPath(Path):
+    """The path of the residual x - r on `ShiftedPath` with sigma = kappa sqrt(eta), for every k.
+
+    z - r = (1 - eta) (x - r) + kappa sqrt(eta) e, so that signal = 1 - eta and k = kappa sqrt(eta) / (1 - eta). Its
+    own time is eta.
+
+    Args:
+        noise: kappa, standard deviation of the noise at eta = 1, in units of the residual.
+    """
+
+    noise: float = 2.0
+
+    def signal(self, k: Tensor) -> Tensor:
+        return 1 - self.time(k)
+
+    def level(self, t: Tensor) -> Tensor:
+        return self.noise * torch.sqrt(t) / (1 - t)
+
+    def time(self, k: Tensor) -> Tensor:
+        # the root of k eta + kappa sqrt(eta) - k = 0 in the form that does not cancel for small k
+        return (2 * k / (self.noise + torch.sqrt(self.noise**2 + 4 * k.square()))).square()
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,18 @@ from pdekit.diffusion.paths import (
     ExplodingPath,
     FlowPath,
     LinearPath,
+    ResidualPath,
     ShiftedPath,
     shifting_path,
 )
 
-PATHS = {"linear": LinearPath(), "cosine": CosinePath(), "exploding": ExplodingPath(), "flow": FlowPath()}
+PATHS = {
+    "linear": LinearPath(),
+    "cosine": CosinePath(),
+    "exploding": ExplodingPath(),
+    "flow": FlowPath(),
+    "residual": ResidualPath(1.5),
+}
 K = torch.logspace(-6, 1.9, 25, dtype=torch.float64)
 
 
@@ -52,6 +59,15 @@ def test_residual_diffusion_is_the_core_s_path():
         y = path.to_core(z, reference, i)
         torch.testing.assert_close(y, clean + k * noise, rtol=1e-12, atol=1e-11)
         torch.testing.assert_close(path.from_core(y, reference, i), z, rtol=1e-12, atol=1e-12)
+
+
+def test_the_path_of_the_residual_goes_through_the_shifted_one():
+    """z - r has the shares of the continuous path at each level."""
+    shifted, path = shifting_path(6, noise=1.5), ResidualPath(1.5)
+    clean, reference, noise = torch.randn(3, 4, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    for i, k in enumerate(shifted.levels):
+        z = path.signal(k) * (clean - reference) + path.sigma(k) * noise
+        torch.testing.assert_close(z + reference, shifted.noisy(clean, reference, noise, i), rtol=1e-12, atol=1e-12)
 
 
 def test_the_schedule_of_resshift():
