@@ -60,11 +60,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _convert(path: str, out: str, name: str, trust: list[str]) -> Work:
     from pdekit.data.conversion import convert
+    from pdekit.data.inspection import training_command
+    from pdekit.data.module import DataModule
 
     def work(report: Report) -> str:
         folder = convert(path, out, name, trust, report)
-        train = f"  python -m pdekit.train path={folder} name={name} model=fno"
-        return f"converted {path} to {folder}; train on it with\n{train}"
+        problem = DataModule.from_folder(folder, trust=trust).problem
+        return f"converted {path} to {folder}; train on it with\n  {training_command(folder, name, problem)}"
 
     return work
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import prod
+from math import inf, prod
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -257,7 +257,10 @@ class Problem:
                     f"expected a name of a field that is not empty, has no '/' and is none of {sorted(taken)}, got "
                     f"{item.name!r}; rename the field"
                 )
-        if self.n_frames > 1 and not self.dt:
+        names = [item.name for item in (*self.fields, *self.coeffs, *self.forcing)] + list(self.params)
+        if len(set(names)) < len(names):
+            raise ValueError(f"expected each name once among fields, coeffs, forcing, params, got {names}; rename some")
+        if not (self.dt is None or 0 < self.dt < inf) or (self.dt is None and self.n_frames > 1):
             raise ValueError(f"expected dt > 0 for a problem of {self.n_frames} frames, got {self.dt}; set dt")
         object.__setattr__(self, "boundary", self.sides)
         check_inputs(self.sides, [item.name for item in (*self.coeffs, *self.forcing)])
@@ -308,11 +311,10 @@ class Problem:
             )
         shape = (params.shape[0], 1) + (1,) * self.grid.ndim
         values = {name: params[:, i].reshape(shape) for i, name in enumerate(self.params)}
-        extent = list(self.grid.extent)
-        for axis, letter in enumerate(self.grid.axes):
-            extent[axis] = values.pop(f"length_{letter}", extent[axis])
+        lengths = zip(self.grid.axes, self.grid.extent, strict=True)
+        extent = tuple(values.pop(f"length_{letter}", length) for letter, length in lengths)
         dt = values.pop("dt", self.dt)
-        grid = dataclasses.replace(self.grid, extent=tuple(extent))
+        grid = dataclasses.replace(self.grid, extent=extent)
         pde = dataclasses.replace(self.pde, **values) if self.pde is not None and values else self.pde
         return pde, grid, dt
 
@@ -349,11 +351,8 @@ class Trajectory:
         return self.u.shape[0]
 
     def _map(self, function) -> Trajectory:
-        changed = {}
-        for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
-            if isinstance(value, Tensor):
-                changed[item.name] = function(value)
+        parts = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        changed = {name: function(value) for name, value in parts.items() if isinstance(value, Tensor)}
         return dataclasses.replace(self, **changed)
 
     def to(self, *args, **kwargs) -> Trajectory:
@@ -370,6 +369,13 @@ class Trajectory:
 
     def pin_memory(self) -> Trajectory:
         return self._map(lambda value: value.pin_memory())
+
+    @property
+    def existing(self) -> Tensor | None:
+        """Mask of where fields exist, "batch field *space", without padding of points; None for everywhere."""
+        if self.point_mask is None:
+            return self.mask
+        return self.point_mask[:, None] if self.mask is None else self.mask * self.point_mask[:, None]
 
     def samples(self, which: slice | Tensor) -> Trajectory:
         """Some of the trajectories of the batch."""

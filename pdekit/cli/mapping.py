@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 GROUPS = ("fields", "coeffs", "forcing", "params", "axes")
-POWER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 SINGLE = ("axes", "dt", "time", "x", "y", "z", "extent", "origin", "layout", "boundary")
 
 
@@ -52,16 +50,12 @@ def value_of(argument: str, value: str) -> Any:
     """
     import yaml
 
+    from pdekit.plain_yaml import read_yaml
+
     try:
-        return _with_powers(yaml.safe_load(value))
+        return read_yaml(value)
     except yaml.YAMLError:
         raise ValueError(f"expected a number, a word or a list [a,b], found {argument}; correct it") from None
-
-
-def _with_powers(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_with_powers(item) for item in value]
-    return float(value) if isinstance(value, str) and POWER.fullmatch(value) else value
 
 
 def written(file: str, mapping: dict[str, Any]) -> str:

@@ -162,11 +162,6 @@ def _batches(
                 f"expected coeffs {list(found['train'].coeffs)} and params {order} in the {split} split, as in train, "
                 f"found {list(given.coeffs)} and {list(scalars)}; give the same inputs"
             )
-        names = [item.name for item in channels] + list(given.coeffs) + list(given.forcing) + order
-        if len(set(names)) < len(names):
-            raise ValueError(
-                f"expected each name once among fields, coeffs, forcing and params, got {names}; rename some"
-            )
         problem = Problem(
             grid,
             channels,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 
+from pdekit.data.finite import check_written
 from pdekit.data.formats import open_path
 from pdekit.data.module import SPLITS
 from pdekit.data.store import Split
@@ -57,10 +58,9 @@ def convert(
         with SplitWriter(target, source.problem, source.n_trajectories, name, made, dtype) as writer:
             for i in range(source.n_trajectories):
                 batch = source.read(i)
-                if not np.isfinite(batch.u.numpy()).all():
-                    raise ValueError(
-                        f"expected finite values, found NaN or Inf in {split} trajectory {i} of {path}; remove it"
-                    )
+                where = f"{split} trajectory {i} of {path}"
+                check_written(batch, where)
+                check_written(dataclasses.replace(batch, mask=None, coeffs=None), where)  # the store has u everywhere
                 writer.put(batch, i)
                 if progress is not None:
                     progress(split, i + 1, source.n_trajectories)

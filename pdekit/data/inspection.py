@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import numpy as np
 
+from pdekit.command_words import override
 from pdekit.data.ends import JUMP, jump
 from pdekit.data.formats import open_path, recognised
 from pdekit.data.formats.contract import is_address
@@ -68,9 +68,7 @@ class Inspection:
     @property
     def command(self) -> str:
         """The command line that trains on it."""
-        name = re.sub(r"[^\w.-]", "_", PurePath(str(self.path)).stem) or "mine"
-        model = "fno" if isinstance(self.problem.grid, Grid) else "mean"  # no net takes points
-        return f"python -m pdekit.train path={shlex.quote(str(self.path))} name={name} model={model}"
+        return training_command(self.path, PurePath(str(self.path)).stem, self.problem)
 
     def __str__(self) -> str:
         problem, grid = self.problem, self.problem.grid
@@ -96,6 +94,22 @@ class Inspection:
             )
         lines += [f"  doubtful      {fault}" for fault in self.faults] or ["  no faults found"]
         return "\n".join([*lines, f"  train on it   {self.command}"])
+
+
+def training_command(path: Path | str, name: str, problem: Problem) -> str:
+    """Return the command line that trains on data, which a shell reads as it is meant whatever the path contains.
+
+    Args:
+        path: the file or folder.
+        name: name of the dataset; signs other than letters, numbers and ``_.-`` are replaced.
+        problem: problem of the data.
+
+    >>> training_command("my data", "my data", Problem(Grid((8,), (1.0,)), (Field("u"),)))
+    "python -m pdekit.train 'path=my data' name=my_data model=fno"
+    """
+    name = re.sub(r"[^\w.-]", "_", name) or "mine"
+    model = "fno" if isinstance(problem.grid, Grid) else "mean"  # no net takes points
+    return f"python -m pdekit.train {override('path', path)} name={name} model={model}"
 
 
 def inspect_path(path: str | Path, trust: Sequence[str] = ()) -> Inspection:

@@ -11,6 +11,7 @@ from lightning import LightningDataModule
 from pdekit.data.formats import TheWell, fit_together, open_source
 from pdekit.data.loader import EpochSampler, ResumableLoader
 from pdekit.data.loading import Loading
+from pdekit.data.natural_order import by_number
 from pdekit.data.windows import Source, Windows
 from pdekit.fields import Field, Grid, Problem, Trajectory
 
@@ -59,7 +60,7 @@ class DataModule(LightningDataModule):
         sources = {}
         for split in SPLITS:
             place = Path(folder) / "data" / split
-            files = sorted(file for pattern in ("*.hdf5", "*.h5") for file in place.glob(pattern))
+            files = by_number(file for pattern in ("*.hdf5", "*.h5") for file in place.glob(pattern))
             if not files:
                 raise FileNotFoundError(
                     f"expected HDF5 files in {place}, found none; generate the data with "

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pdekit.command_words import override
+
 SETTINGS = ("processor", "device", "threads", "batch_size", "horizon")
 """Attributes on which a measured time depends."""
 
@@ -99,7 +101,8 @@ def _scored(run: Path) -> tuple[xr.Dataset, xr.Dataset]:
     """Scores and forecasts of one run."""
     if not (run / "scores.nc").is_file():
         raise FileNotFoundError(
-            f"expected scores.nc in {run}, found none; evaluate it first: python -m pdekit.evaluate run={run}"
+            f"expected scores.nc in {run}, found none; evaluate it first: "
+            f"python -m pdekit.evaluate {override('run', run)}"
         )
     return _read(run / "scores.nc"), _read(run / "forecasts.nc")
 
@@ -126,7 +129,7 @@ def check_same(first_run: Path, first: xr.Dataset, run: Path, found: xr.Dataset)
         if name not in found:
             raise ValueError(
                 f"expected the {name} of scores in {run.name}, found none; evaluate it again: "
-                f"python -m pdekit.evaluate run={run}"
+                f"python -m pdekit.evaluate {override('run', run)}"
             )
         ours, theirs = first[name].values, found[name].values
         same = ours.shape == theirs.shape and (

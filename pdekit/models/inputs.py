@@ -104,10 +104,11 @@ def normalised(batch: Trajectory, normaliser: Normaliser) -> Trajectory:
     batch = batch.to(normaliser.like.device)
     u = normaliser.encode(batch.u)  # before the precision is reduced: offsets may be large
     coeffs = None if batch.coeffs is None else normaliser.encode_coeffs(batch.coeffs)
-    if batch.mask is not None:
-        u = torch.where(batch.mask[:, None] > 0, u, 0.0)
+    there = batch.existing
+    if there is not None:
+        u = torch.where(there[:, None] > 0, u, 0.0)
         if coeffs is not None:
-            inside = (batch.mask > 0).any(1, keepdim=True)
+            inside = (there > 0).any(1, keepdim=True)
             coeffs = torch.where(inside | torch.isfinite(coeffs), coeffs, 0.0)
     inner = dataclasses.replace(
         batch,

@@ -160,24 +160,27 @@ class Normaliser(nn.Module):
         coeffs, params, forcing = (Moments(len(part)) for part in (self.coeffs, self.params, self.forcing))
         tails = {part: Quantiles(len(chosen)) if any(chosen) else None for part, chosen in self.by_quantile.items()}
         for batch in batches:
-            mask = None if batch.mask is None else batch.mask[:, None].expand_as(batch.u).flatten(0, 1)
+            there, padding = batch.existing, batch.point_mask
+            mask = None if there is None else there[:, None].expand_as(batch.u).flatten(0, 1)
             _check_finite(batch, self.fields)
             _check_inputs(batch, self.coeffs, self.params, self.forcing)
             u.add(batch.u.flatten(0, 1), mask)
             if tails["fields"] is not None:
                 tails["fields"].add(batch.u.flatten(0, 1), mask)
             if batch.u.shape[1] > 1:
-                between = None if batch.mask is None else batch.mask[:, None].expand_as(batch.u[:, 1:]).flatten(0, 1)
+                between = None if there is None else there[:, None].expand_as(batch.u[:, 1:]).flatten(0, 1)
                 change.add((batch.u[:, 1:].double() - batch.u[:, :-1].double()).flatten(0, 1), between)
             if batch.coeffs is not None:
                 known = torch.isfinite(batch.coeffs)  # outside the mask a coefficient may be NaN
+                known = known if padding is None else known & (padding[:, None] > 0)
                 coeffs.add(batch.coeffs, known)
                 if tails["coeffs"] is not None:
                     tails["coeffs"].add(batch.coeffs, known)
             if batch.params is not None:
                 params.add(batch.params)
             if batch.forcing is not None:
-                forcing.add(batch.forcing.flatten(0, 1))
+                known = None if padding is None else padding[:, None, None].expand_as(batch.forcing).flatten(0, 1)
+                forcing.add(batch.forcing.flatten(0, 1), known)
         if not u.count.any():
             raise ValueError("expected at least one training sample to calibrate on, found none; check the data")
         groups = [field.group for field in self.fields]
@@ -241,9 +244,9 @@ def _channels(values: Tensor, u: Tensor) -> Tensor:
 
 
 def _check_finite(batch: Trajectory, fields: Sequence[Field]) -> None:
-    bad = ~torch.isfinite(batch.u)
-    if batch.mask is not None:
-        bad &= batch.mask[:, None] > 0
+    bad, there = ~torch.isfinite(batch.u), batch.existing
+    if there is not None:
+        bad &= there[:, None] > 0
     if not bad.any():
         return
     sample, frame, channel = (int(i) for i in bad.nonzero()[0][:3])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from pdekit.command_words import override
 from pdekit.report import summary
 from pdekit.report.charts.curves import lines
 from pdekit.report.charts.scene import Scene
@@ -70,7 +71,7 @@ def write_report(folder: Path | str, sections: Sequence[Section] = ()) -> Path:
     if not (folder / "scores.nc").is_file():
         raise FileNotFoundError(
             f"expected scores.nc in {folder}, found none; evaluate the run first: "
-            f"python -m pdekit.evaluate run={folder}"
+            f"python -m pdekit.evaluate {override('run', folder)}"
         )
     with (
         xr.open_dataset(folder / "scores.nc", engine="h5netcdf") as scores,

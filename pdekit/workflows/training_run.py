@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import torch
 
+from pdekit.command_words import override
 from pdekit.data.formats.contract import located
 from pdekit.data.loading import Loading
 from pdekit.data.module import DataModule
@@ -255,7 +257,7 @@ def unevaluated(plan: Plan, run: Path) -> str:
     """Return the closing line of a run that is not evaluated."""
     if plan.recipe is not None and not plan.recipe.solved:
         return "trained. There is no reference solution to evaluate it against."
-    return f"trained, not evaluated. To evaluate: python -m pdekit.evaluate run={run}"
+    return f"trained, not evaluated. To evaluate: python -m pdekit.evaluate {override('run', run)}"
 
 
 def prepare_model(plan: Plan, run: Path, seconds: dict[str, float]) -> dict[str, str]:
@@ -334,7 +336,7 @@ def named_to_others(run: Path) -> Iterator[None]:
 def how_to_go_on(config: Mapping[str, Any], run: Path, override: str = "") -> str:
     """The command, or the call for a run of objects that no command can name, that continues a run."""
     if config["model"] and (config["data"] or config.get("path")):
-        return f"To go on: python -m pdekit.train resume={run} {override}".rstrip()
+        return f"To go on: python -m pdekit.train resume={quote(str(run))} {override}".rstrip()
     overrides = f", overrides=[{override!r}]" if override else ""
     return f"To go on: pdekit.train(model=..., data=..., resume={str(run)!r}{overrides}), the same model and data"
 

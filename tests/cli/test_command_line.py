@@ -1,11 +1,15 @@
 """Errors that a person can mend end with a sentence, whichever command met them."""
 
 import errno
+import re
+from pathlib import Path
 
 import pytest
 
 from pdekit.cli.command_line import choices, take
 from pdekit.cli.sentences import sentence_of, sentences
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -27,6 +31,16 @@ def test_what_can_be_mended_is_said_in_a_sentence(monkeypatch, error, said):
     with pytest.raises(SystemExit) as end, sentences():
         raise error
     assert str(end.value).startswith(said)
+
+
+def test_values_in_printed_commands_are_quoted():
+    """A folder such as "my runs" or "a(1)" may stand in every command that pdekit prints."""
+    wrong = []
+    for path in sorted((ROOT / "pdekit").rglob("*.py")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if "python -m pdekit." in line:
+                wrong += [(path.name, value) for value in re.findall(r"=\{([^}]*)", line) if value[:6] != "quote("]
+    assert wrong == [("inspection.py", "name"), ("inspection.py", "model")], "letters, numbers and _.- only"
 
 
 def test_a_defect_keeps_its_trace(monkeypatch):

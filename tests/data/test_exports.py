@@ -201,6 +201,20 @@ def test_the_keys_of_pdebench(tmp_path):
         assert file.attrs["Nu"] == pytest.approx(np.pi * 0.01)
 
 
+@pytest.mark.parametrize("make", [periodic_line, darcy_pairs, reaction])
+@pytest.mark.parametrize("to", ["pdebench", "netcdf", "vtk"])
+def test_no_layout_is_written_with_nan(tmp_path, make, to):
+    problem, batch = make()
+    part = "coeffs" if problem.coeffs else "u"
+    values = getattr(batch, part).clone()
+    values[2].flatten()[3] = np.nan
+    source = Arrays(problem, batch)
+    source._batch = dataclasses.replace(batch, **{part: values})
+    with pytest.raises(ValueError, match=r"expected finite .*, found 1 NaN or Inf in trajectory 2"):
+        TARGETS[to].write(source, tmp_path / "out", lambda done: None)
+    assert not list(tmp_path.iterdir())
+
+
 def test_vtk_series_of_a_grid(tmp_path):
     problem, batch = flow_with_open_ends()
     (folder,) = export(stored(tmp_path / "mine.hdf5", problem, batch), tmp_path / "vtk", TARGETS["vtk"])

@@ -1,11 +1,13 @@
 """Inspection states what a file holds and what is wrong with it; conversion keeps every value, and goes on."""
 
 import dataclasses
+import shlex
 
 import h5py
 import numpy as np
 import pytest
 import torch
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from pdekit import convert as convert_command
 from pdekit import inspect as inspect_command
@@ -131,6 +133,11 @@ class TestConversion:
         convert_command.main([str(burgers(tmp_path)), str(tmp_path / "out"), "name=waves"])
         assert f"path={tmp_path / 'out'} name=waves model=fno" in capsys.readouterr().out
         assert conversion.Split(tmp_path / "out/data/test/waves.hdf5").documents["converted_from"]["split"] == "test"
+        odd = tmp_path / "it's (mine), 2"
+        convert_command.main([str(burgers(tmp_path)), str(odd)])
+        (line,) = [line for line in capsys.readouterr().out.splitlines() if "pdekit.train" in line]
+        typed = [word for word in shlex.split(line) if word.startswith("path=")]
+        assert [OverridesParser.create().parse_override(word).value() for word in typed] == [str(odd)]
         for arguments, said in (
             (["a"], "expected PATH and OUT"),
             (["none.h5", "out"], "expected a file or folder"),

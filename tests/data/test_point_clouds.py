@@ -1,11 +1,15 @@
 """A user's meshes and point clouds become a dataset: sorted, padded, and refused with a sentence if they do not fit."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 import pdekit
 from pdekit.data import Clouds, DataModule, from_points
+from pdekit.models.baselines.mean import Mean
+from pdekit.models.baselines.persistence import Persistence
 
 SIZES = (5, 7, 6, 4)
 
@@ -103,8 +107,53 @@ def changed(**parts):
         (changed(cells=[np.zeros((0, 3), int)] * 4), "numbers from 0 to 4 in train trajectory 0"),
         (Clouds([], []), "expected trajectories and their points in the train split, found none"),
         (changed(params={"radius": np.zeros(3)}), "a finite number for each of 4 trajectories"),
+        (changed(params={"u0": np.zeros(4)}), r"expected each name once among fields.*\['u0', 'u1', 'a', 'u0'\]"),
     ],
 )
 def test_what_does_not_fit_is_refused(clouds, sentence):
     with pytest.raises(ValueError, match=sentence):
         from_points(clouds, clouds, clouds, dt=0.5)
+
+
+@pytest.mark.parametrize("dt", [-0.5, 0.0, float("nan"), float("inf"), None])
+def test_a_step_that_is_none_is_refused(dt):
+    with pytest.raises(ValueError, match="expected dt > 0 for a problem of 3 frames"):
+        from_points(meshes(), meshes(), meshes(), dt=dt)
+
+
+def test_the_mean_on_points_that_differ_is_one_number_for_each_field():
+    """The tenth point of one mesh is another place than that of the next mesh."""
+    data, _ = module()
+    mean = Mean(data.problem)
+    mean.calibrate(data.calibration_batches())
+    test = data.test.trajectories([0])
+    found = mean.forecast(test.known(1), test.t[:, 1:])[0, 0]
+    train = [data.train.trajectories([i]) for i in range(2)]
+    values = torch.cat([batch.u[0, :, :, batch.point_mask[0]].movedim(1, 0).flatten(1) for batch in train], 1)
+    torch.testing.assert_close(found, values.mean(1)[None, :, None].expand(2, 2, 7), rtol=1e-6, atol=0)
+    assert float(mean.loss(test)[0]) > 0
+
+
+def test_the_mean_on_one_mesh_is_that_of_each_point():
+    draw = np.random.default_rng(0)
+    places, u = draw.uniform(size=(8, 2)), draw.normal(size=(6, 3, 1, 8))
+    data = from_points(*(Clouds(part, places) for part in (u[:4], u[4:5], u[5:])), dt=1.0)
+    mean = Mean(data.problem)
+    mean.calibrate(data.calibration_batches())
+    test = data.test.trajectories([0])
+    expected = data.train.trajectories(range(4)).u.mean((0, 1))
+    torch.testing.assert_close(mean.forecast(test.known(1), test.t[:, 1:])[0, 0, 1], expected)
+    moved = mean.forecast(dataclasses.replace(test.known(1), points=test.points + 0.1), test.t[:, 1:])[0, 0, 1]
+    torch.testing.assert_close(moved, expected.mean(1, keepdim=True).expand(1, 8))
+
+
+def test_padding_changes_no_loss_of_a_baseline():
+    pieces = slice(0, 2), slice(2, 3), slice(3, 4)
+    small, large = (from_points(*(part(meshes((5, 7, 6, n)), piece) for piece in pieces), dt=0.5) for n in (4, 9))
+    for make in (Mean, Persistence):
+        losses = []
+        for data in (small, large):
+            model = make(data.problem)
+            model.calibrate(data.calibration_batches())
+            losses.append(float(model.loss(data.train.trajectories([0, 1]).frames(slice(0, 2)))[0]))
+        assert losses[0] == pytest.approx(losses[1], rel=1e-6) and losses[0] > 0

@@ -10,6 +10,7 @@ from pdekit.data.exports import named, pdebench, vtk
 from pdekit.data.exports.contract import Target
 from pdekit.data.formats import open_source, recognised
 from pdekit.data.formats.contract import WHOLE
+from pdekit.data.natural_order import by_number
 from pdekit.data.windows import Source
 
 TARGETS: Mapping[str, Target] = {
@@ -132,7 +133,7 @@ def stored_splits(path: str | Path, trust: Sequence[str] = ()) -> dict[str, Sour
     found = {}
     for split in ("train", "valid", "test"):
         place = Path(path) / "data" / split
-        files = [file for pattern in ("*.hdf5", "*.h5") for file in sorted(place.glob(pattern))]
+        files = by_number(file for pattern in ("*.hdf5", "*.h5") for file in place.glob(pattern))
         if files:
             found[split] = open_source(files, trust)
     return found or dict(recognised(path, trust).open(Path(path)))

@@ -18,6 +18,7 @@ import torch
 import xarray as xr
 
 from pdekit.data.exports.contract import Target, Tick, folder_in_place, present
+from pdekit.data.finite import check_written
 from pdekit.data.formats.exported import ATTRIBUTE, MASKED, open_exported
 from pdekit.data.layout import problem_to_plain
 from pdekit.data.windows import Source
@@ -84,9 +85,7 @@ def _trajectories(source: Source, tick: Tick) -> Any:
     )
     for i in range(n):
         batch = first if i == 0 else source.read(i)
-        inside = batch.u if batch.mask is None else torch.where(batch.mask[:, None] > 0, batch.u, 0.0)
-        if not torch.isfinite(inside).all():
-            raise ValueError(f"expected finite values, found NaN or Inf in trajectory {i}; remove it")
+        check_written(batch, f"trajectory {i}")
         data = dataset_of(batch, problem)
         if not same and "time" in data.coords:
             data = data.drop_vars("time").assign_coords(time_of_sample=(("sample", "time"), batch.t.double().numpy()))

@@ -21,6 +21,7 @@ import numpy as np
 
 from pdekit.boundaries import Outflow, Periodic
 from pdekit.data.exports.contract import Target, Tick, present, refuse
+from pdekit.data.finite import check_written
 from pdekit.data.formats.pdebench import FLOW, SEEDED
 from pdekit.data.windows import Source
 from pdekit.data.writer import replacing
@@ -104,6 +105,7 @@ def _write_tensors(source: Source, file: h5py.File, kind: str, tick: Tick) -> No
     for i in range(n):
         batch = source.read(i)
         _check_times(first.t, batch.t, i)
+        check_written(batch, f"trajectory {i}")
         for channel, column in enumerate(columns):
             column[i] = batch.u[0, :, channel].numpy()
         if nu is not None:
@@ -125,6 +127,7 @@ def _write_seeds(source: Source, file: h5py.File, tick: Tick) -> None:
     for i in range(source.n_trajectories):
         batch = source.read(i)
         _check_times(first.t, batch.t, i)
+        check_written(batch, f"trajectory {i}")
         group = file.create_group(f"{i:04d}")
         group.create_dataset("data", data=np.moveaxis(batch.u[0].numpy(), 1, -1), compression="lzf")
         for axis, letter in enumerate(problem.grid.axes):

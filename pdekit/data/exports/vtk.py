@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from pdekit.data.exports.contract import Target, Tick, folder_in_place, present, refuse
+from pdekit.data.finite import check_written
 from pdekit.data.windows import Source
 from pdekit.fields import Field, Grid, Problem, Trajectory
 
@@ -47,6 +48,7 @@ def write_vtk(source: Source, path: Path, tick: Tick) -> None:
         rows = []
         for i in range(source.n_trajectories):
             batch = source.read(i)
+            check_written(batch, f"trajectory {i}")
             _write_series(batch, problem, folder, f"{i:05d}")
             rows.append([i, *([] if batch.params is None else batch.params[0].tolist())])
             tick(i + 1)

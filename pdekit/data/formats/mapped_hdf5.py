@@ -35,6 +35,7 @@ from pdekit.data.formats.evenly import grid_from, step_of
 from pdekit.data.hdf5 import FileFault, dataset, open_hdf5, values
 from pdekit.data.probe import check_readable
 from pdekit.fields import AXES, LAYOUTS, Field, Grid, Problem
+from pdekit.plain_yaml import read_yaml
 
 LARGEST = 1 << 16  # bytes of a mapping
 KEYS = {"file", "fields", "axes", "coeffs", "forcing", "params", "dt", "time", "extent", "origin", "layout", "boundary"}
@@ -48,7 +49,7 @@ def _content(path: Path) -> dict[str, Any] | None:
     if not path.is_file() or path.stat().st_size > LARGEST:
         return None
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return None
     return found if isinstance(found, dict) and {"file", "fields"} <= set(found) else None

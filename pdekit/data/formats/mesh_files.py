@@ -28,13 +28,13 @@ from pdekit.data.formats.contract import WHOLE, Format
 from pdekit.data.formats.evenly import step_of
 from pdekit.data.formats.padding import corners_of, filled_up, order_of
 from pdekit.data.hdf5 import FAULTS, FileFault
+from pdekit.data.natural_order import by_number
 from pdekit.fields import Field, Points, Problem, Trajectory
 
 KINDS = {"vtu": rb"<VTKFile[^>]*type=\"UnstructuredGrid\"", "vtk": rb"^# vtk DataFile", "xdmf": rb"<Xdmf\b"}
 CELLS = {2: ("triangle", "quad"), 3: ("tetra", "pyramid", "wedge", "hexahedron")}
 SPLITS = ("train", "valid", "test")
 OTHER_FILE = re.compile(rb">\s*([^<>:\s]+):/")
-NUMBER = re.compile(r"(\d+)")
 DAMAGE = (*FAULTS, SyntaxError, AssertionError, AttributeError, zlib.error, EOFError)
 
 
@@ -68,7 +68,7 @@ def _kind(path: Path) -> str:
 def _meshes(path: Path) -> list[Path]:
     """Return the mesh files of a folder in the order of the numbers in their names."""
     found = [file for file in path.iterdir() if _kind(file)]
-    return sorted(found, key=lambda file: [int(part) if part.isdigit() else part for part in NUMBER.split(file.name)])
+    return by_number(found)
 
 
 def _parts(path: Path) -> dict[str, list[Path]]:
@@ -81,7 +81,7 @@ def _parts(path: Path) -> dict[str, list[Path]]:
 
 
 def _trajectories(path: Path) -> list[Path]:
-    return _meshes(path) or [item for item in sorted(path.iterdir()) if item.is_dir() and _meshes(item)]
+    return _meshes(path) or [item for item in by_number(path.iterdir()) if item.is_dir() and _meshes(item)]
 
 
 def _recognises(path: Path) -> bool:

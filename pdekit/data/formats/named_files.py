@@ -2,8 +2,9 @@
 
 Dimensions are known by their name or by the CF attribute "axis" of their coordinate: a sample, time, x (lon), y (lat)
 and z (lev). Variables in time are fields, variables of sample and space are inputs, variables of the sample are
-parameters; units are kept. Coordinates give grid and times, see `pdekit.data.ends`; dates become seconds. Axes of
-space that are stored from their upper end to the lower one are read in reverse; axes of space of one point are dropped.
+parameters; units are kept; a complex field is two channels. Coordinates give grid and times, see `pdekit.data.ends`;
+dates become seconds. Axes of space that are stored from their upper end to the lower one are read in reverse; axes of
+space of one point are dropped.
 Source: CF Conventions 1.11, sections 3 and 4.
 """
 
@@ -21,6 +22,7 @@ from pdekit.data.formats.blocks import Block, Blocked
 from pdekit.data.formats.contract import WHOLE, Format, is_hdf5
 from pdekit.data.formats.evenly import grid_from, step_of
 from pdekit.data.from_xarray import times_in
+from pdekit.data.given import pair
 from pdekit.data.hdf5 import FAULTS, open_hdf5
 from pdekit.data.probe import check_readable
 from pdekit.fields import LAYOUTS, Field, Problem
@@ -57,9 +59,25 @@ class NamedStore:
             self._process, self._data = os.getpid(), _opened(self.path, self.decode_times)
         return self._data
 
-    def array(self, key: str) -> xr.Variable:
-        """Return a variable, which is read where it is indexed."""
-        return self.data[key].variable
+    def array(self, key: str) -> Any:
+        """Return a variable, or the part NAME/real or NAME/imag of a complex one, which is read where it is indexed."""
+        name, _, part = key.partition("/")
+        return ComplexPart(self.data[name].variable, part) if part else self.data[name].variable
+
+
+class ComplexPart:
+    """The real or the imaginary part of an array.
+
+    Args:
+        array: complex values.
+        part: "real" or "imag".
+    """
+
+    def __init__(self, array: xr.Variable, part: str):
+        self._array, self._part, self.shape = array, part, array.shape
+
+    def __getitem__(self, where: Any) -> np.ndarray:
+        return np.ascontiguousarray(getattr(np.asarray(self._array[where]), self._part))
 
 
 def _opened(path: Path | str, decode_times: bool) -> xr.Dataset:
@@ -126,16 +144,14 @@ def open_named(path: Path | str) -> dict[str, Blocked]:
     in_time = "t" in letters.values()
     for name, item in data.data_vars.items():
         axes = "".join(letters[str(dim)] for dim in item.dims)
-        if item.dtype.kind not in "fiub" or item.dims == ():
+        if item.dtype.kind not in "fiubc" or item.dims == ():
             continue
-        if axes == "s":
+        if axes == "s" and item.dtype.kind != "c":
             params[str(name)] = np.asarray(item.values, dtype=np.float64)
-        elif set(space) <= set(axes):
-            unit = str(item.attrs.get("units", "1"))
-            field = Field(str(name), unit, item.attrs.get("vector"), item.attrs.get("complex"))
-            blocks["u" if "t" in axes or not in_time else "coeffs"].append(
-                Block(str(name), axes, (field,), flipped=falling)
-            )
+        elif axes != "s" and set(space) <= set(axes):
+            blocks["u" if "t" in axes or not in_time else "coeffs"] += [
+                Block(key, axes, (field,), flipped=falling) for key, field in _channels(str(name), item)
+            ]
         else:
             raise ValueError(
                 f"expected {name} in {path} to vary in space ({space}) or with the sample, found {item.dims}; remove it"
@@ -143,6 +159,14 @@ def open_named(path: Path | str) -> dict[str, Blocked]:
     if not blocks["u"]:
         raise ValueError(f"expected a variable in time and space in {path}, found {list(data.data_vars)}; add one")
     return {WHOLE: _source(store, letters, blocks, params)}
+
+
+def _channels(name: str, item: xr.DataArray) -> list[tuple[str, Field]]:
+    """Key and field of each channel of a variable."""
+    unit = str(item.attrs.get("units", "1"))
+    if item.dtype.kind == "c":
+        return list(zip((f"{name}/real", f"{name}/imag"), pair(name, unit), strict=True))
+    return [(name, Field(name, unit, item.attrs.get("vector"), item.attrs.get("complex")))]
 
 
 def _falls(data: xr.Dataset, name: str) -> bool:

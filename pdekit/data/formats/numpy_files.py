@@ -5,7 +5,7 @@
     (sample, x[, y, z])                  an input fixed in time; a field if no array varies in time
     (sample,)                            a parameter
 
-Objects (pickles) are refused.
+Complex values are two channels, NAME_real and NAME_imag; a complex parameter is refused. Objects (pickles) are refused.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pdekit.data.ends import layout_of
 from pdekit.data.formats.blocks import ArrayStore, Block, Blocked
 from pdekit.data.formats.contract import WHOLE, Format
 from pdekit.data.formats.evenly import grid_from, step_of
-from pdekit.data.given import ZIP_FAULTS, load_numpy
+from pdekit.data.given import ZIP_FAULTS, load_numpy, pair, split_complex
 from pdekit.data.hdf5 import FAULTS
 from pdekit.fields import Field, Problem
 
@@ -43,24 +43,24 @@ def _open_file(path: Path) -> dict[str, Blocked]:
         ValueError: if it is damaged, or an array fits none of the shapes above.
     """
     arrays = load_numpy(path)
-    axes = {letter: arrays.pop(letter) for letter in "xyz" if letter in arrays}
-    times = next((arrays.pop(name) for name in TIMES if name in arrays), None)
+    axes = {letter: _coordinate(path, letter, arrays.pop(letter)) for letter in "xyz" if letter in arrays}
+    times = next((_coordinate(path, name, arrays.pop(name)) for name in TIMES if name in arrays), None)
     shape = tuple(len(np.atleast_1d(points)) for points in axes.values())
     space, n_times = "".join(axes), 0 if times is None else np.shape(times)[-1]
     u, coeffs, params = [], [], {}
-    for name, array in arrays.items():
-        if array.dtype.kind not in "fiub":
+    for name, array in list(arrays.items()):
+        if array.dtype.kind not in "fiubc" or (array.ndim == 1 and array.dtype.kind == "c"):
             raise ValueError(f"expected real numbers in {name} of {path}, found {array.dtype}; convert them")
         lead = array.shape[: array.ndim - len(shape)]
         fits = array.ndim > len(shape) and array.shape[len(lead) :] == shape
         if array.ndim == 1:
             params[name] = array.astype(np.float64)
         elif fits and len(lead) == 1:
-            coeffs.append(Block(name, f"s{space}", (Field(name),)))
+            coeffs.append(_block(name, f"s{space}", [name], arrays))
         elif fits and len(lead) == 2 and lead[1] == n_times:
-            u.append(Block(name, f"st{space}", (Field(name),)))
+            u.append(_block(name, f"st{space}", [name], arrays))
         elif fits and len(lead) == 3 and lead[1] == n_times:
-            u.append(Block(name, f"stc{space}", tuple(Field(f"{name}_{i}") for i in range(lead[2]))))
+            u.append(_block(name, f"stc{space}", [f"{name}_{i}" for i in range(lead[2])], arrays))
         else:
             raise ValueError(
                 f"expected {name} of {path} with the axes sample, time ({n_times}), x, y, z {shape}, found "
@@ -85,6 +85,23 @@ def _open_file(path: Path) -> dict[str, Blocked]:
     )
     table = np.stack(list(params.values()), 1) if params else None
     return {WHOLE: Blocked(ArrayStore(path, arrays), problem, u, times, coeffs, table)}
+
+
+def _coordinate(path: Path, name: str, values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind not in "fiu":
+        raise ValueError(f"expected real coordinates in {name} of {path}, found {values.dtype}; convert them")
+    return values
+
+
+def _block(name: str, axes: str, fields: list[str], arrays: dict[str, np.ndarray]) -> Block:
+    """Return the channels of an array; one of complex values is replaced by its real and imaginary parts."""
+    if not np.iscomplexobj(arrays[name]):
+        return Block(name, axes, tuple(map(Field, fields)))
+    channel = axes.find("c") if "c" in axes else axes.index("x")  # before the axes of space
+    array = arrays[name] if "c" in axes else np.expand_dims(arrays[name], channel)
+    arrays[name] = split_complex(array, channel)
+    parts = tuple(part for field in fields for part in pair(field))
+    return Block(name, axes if "c" in axes else axes.replace("x", "cx"), parts)
 
 
 FORMATS = (Format("NumPy (.npz)", _recognises, _open_file),)

@@ -32,6 +32,7 @@ from pdekit.data.formats.contract import Captioned, Format, Joined, is_hdf5, roo
 from pdekit.data.formats.equations import equation
 from pdekit.data.formats.evenly import step_of
 from pdekit.data.hdf5 import FAULTS, dataset, fault, names, open_hdf5, text, values
+from pdekit.data.natural_order import by_number
 from pdekit.data.probe import check_all_readable
 from pdekit.data.windows import Source
 from pdekit.fields import Field, Grid, Problem
@@ -59,7 +60,7 @@ def _recognises(path: Path) -> bool:
 def _files_of(path: Path) -> list[Path]:
     """Return the HDF5 files of a folder, or a file itself."""
     if path.is_dir():
-        return sorted(file for file in path.iterdir() if is_hdf5(file))
+        return by_number(file for file in path.iterdir() if is_hdf5(file))
     return [path] if path.is_file() else []
 
 

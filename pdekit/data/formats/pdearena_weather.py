@@ -23,6 +23,7 @@ from pdekit.data.formats.contract import WHOLE, Format, Joined, root_names
 from pdekit.data.formats.evenly import step_of
 from pdekit.data.formats.named_files import NamedStore
 from pdekit.data.hdf5 import dataset, open_hdf5, values
+from pdekit.data.natural_order import by_number
 from pdekit.data.probe import check_all_readable
 from pdekit.data.windows import Source
 from pdekit.fields import Field, Grid, Problem
@@ -51,8 +52,8 @@ def _parts(path: Path) -> dict[str, list[Path]]:
     found = {mode: [path / f"{mode}.zarr"] for mode in MODES if _is_zarr(path / f"{mode}.zarr")}
     if found:
         return found
-    found = {mode: sorted((path / mode).glob(RUNS)) for mode in MODES}
-    found[WHOLE] = sorted(path.glob(RUNS))
+    found = {mode: by_number((path / mode).glob(RUNS)) for mode in MODES}
+    found[WHOLE] = by_number(path.glob(RUNS))
     return {mode: files for mode, files in found.items() if files}
 
 

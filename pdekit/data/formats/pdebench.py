@@ -26,6 +26,7 @@ from pdekit.data.formats.contract import WHOLE, Format, is_group, root_names
 from pdekit.data.formats.equations import equation
 from pdekit.data.formats.evenly import grid_from, step_of
 from pdekit.data.hdf5 import attribute, dataset, fault, names, open_hdf5, reading, values, whole_number
+from pdekit.data.natural_order import by_number
 from pdekit.data.probe import check_readable
 from pdekit.fields import Equation, Field, Grid, Problem
 
@@ -161,7 +162,7 @@ def _open_seeds(path: Path) -> dict[str, Blocked]:
     """
     check_readable(path)
     with open_hdf5(path) as file:
-        samples = sorted(names(file))
+        samples = by_number(names(file))
         first = samples[0]
         letters = [letter for letter in AXES if letter in names(file, f"{first}/grid")]
         shape = dataset(file, f"{first}/data").shape

@@ -15,6 +15,7 @@ import torch
 
 from pdekit.data.formats import pdebench
 from pdekit.data.formats.contract import WHOLE, Format, Joined, all_splits, is_hdf5
+from pdekit.data.natural_order import by_number
 from pdekit.data.windows import Source
 from pdekit.fields import Problem, Trajectory
 
@@ -47,7 +48,7 @@ def _format_of(path: Path) -> Format | None:
 
 
 def _files(path: Path) -> list[Path]:
-    return sorted(file for file in path.iterdir() if is_hdf5(file)) if path.is_dir() else []
+    return by_number(file for file in path.iterdir() if is_hdf5(file)) if path.is_dir() else []
 
 
 def _recognises(path: Path) -> bool:

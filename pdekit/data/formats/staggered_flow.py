@@ -23,6 +23,7 @@ import numpy as np
 from pdekit.data.formats.blocks import Block, Blocked, Hdf5Store
 from pdekit.data.formats.contract import WHOLE, Format, Joined, is_hdf5, root_names
 from pdekit.data.hdf5 import dataset, fault, open_hdf5
+from pdekit.data.natural_order import by_number
 from pdekit.data.probe import check_all_readable
 from pdekit.data.windows import Source
 from pdekit.fields import Field, Grid, Problem
@@ -77,7 +78,7 @@ class CentredStore(Hdf5Store):
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        return sorted(file for file in path.iterdir() if is_hdf5(file))
+        return by_number(file for file in path.iterdir() if is_hdf5(file))
     return [path] if path.is_file() else []
 
 

@@ -25,6 +25,7 @@ from pdekit.data.formats.array_files import ArrayFiles, mapped
 from pdekit.data.formats.blocks import Block, Blocked
 from pdekit.data.formats.contract import WHOLE, Format
 from pdekit.data.hdf5 import FileFault
+from pdekit.data.natural_order import by_number
 from pdekit.fields import Field, Grid, Problem
 
 NAMES = ("Density", "Velocity", "Control", "Smoke")
@@ -44,7 +45,7 @@ def _simulations(path: Path) -> list[str]:
     """Return the names of the simulations in a folder."""
     if not path.is_dir():
         return []
-    return sorted(item.name for item in path.iterdir() if SIMULATION.fullmatch(item.name))
+    return by_number(item.name for item in path.iterdir() if SIMULATION.fullmatch(item.name))
 
 
 def _parts(path: Path) -> dict[str, Path]:

@@ -153,7 +153,4 @@ def check_finite(batch: Trajectory, trajectories: Sequence[int]) -> None:
 
 def mask_of(batch: Trajectory) -> Tensor | None:
     """Mask of where fields exist, "batch field *space": the mask, and on a mesh the points that are no padding."""
-    if batch.point_mask is None:
-        return batch.mask
-    real = batch.point_mask.unsqueeze(1)
-    return real if batch.mask is None else batch.mask * real
+    return batch.existing

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdekit.fields import Problem, Trajectory
-from pdekit.models.base import Surrogate
+from pdekit.models.base import Surrogate, mean_square
 from pdekit.models.stages import Stage
 from pdekit.settings import Training
 
@@ -35,7 +35,7 @@ class Persistence(Surrogate):
 
     def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """The mean squared change over a frame, in physical units."""
-        loss = (batch.u[:, 1] - batch.u[:, 0]).square().mean()
+        loss = mean_square(batch.u[:, 1] - batch.u[:, 0], batch.existing)
         return loss, {"loss": loss}
 
     def forecast(

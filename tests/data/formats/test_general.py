@@ -77,6 +77,10 @@ class TestMapping:
             ({"speed": 1}, r"expected keys among \[.*found \['speed'\]"),
             ({"layout": None}, "expected layout: one of .* next to extent"),
             ({"extent": None}, "expected extent, or the key of the coordinates x"),
+            (
+                {"fields": {"nu": "/states/u"}, "axes": "stxy", "coeffs": None, "forcing": None},
+                "each name once among fields",
+            ),
             ({"dt": -1.0}, r"expected dt > 0, or the key of the times in time in .*waves\.yaml, found -1"),
             ({"axes": {"u": "stxq"}}, "expected letters among .* for axes of u"),
             ({"axes": "stx"}, r"expected 4 letters for axes of u, whose shape is \(6, 5, 8, 4\)"),
@@ -89,6 +93,13 @@ class TestMapping:
         path = waves(tmp_path, **change)
         with pytest.raises(ValueError, match=sentence):
             recognised(path).open(path)
+
+    @pytest.mark.parametrize("number", ["1e-3", "1E-3", "+1.0e-3", ".1e-2", "0.001"])
+    def test_powers_of_ten_are_numbers(self, tmp_path, number):
+        path = waves(tmp_path)
+        path.write_text(path.read_text().replace("dt: 0.5", f"dt: {number}").replace("- 1.0", "- 1e0"))
+        problem = recognised(path).open(path)["all"].problem
+        assert problem.dt == pytest.approx(1e-3, rel=1e-12) and problem.grid.extent == (1.0, 2.0)
 
     def test_on_the_command_line(self, tmp_path, capsys):
         waves(tmp_path)

@@ -217,6 +217,18 @@ class TestNamed:
         with pytest.raises(ValueError, match=rf"{sentence}.*"):
             opened(tmp_path / "a.nc")
 
+    def test_complex_variables_are_two_channels(self, tmp_path):
+        data = published.named()
+        data["psi"] = (data.T + 1j * data.q).assign_attrs(units="m")
+        data.to_zarr(tmp_path / "a.zarr", zarr_format=2)
+        source = opened(tmp_path / "a.zarr")["all"]
+        names = [field.name for field in source.problem.fields]
+        batch, at = source.read(4, slice(2, 3)), names.index("psi_real")
+        parts = [(field.unit, field.complex) for field in source.problem.fields[at : at + 2]]
+        assert parts == [("m", "psi")] * 2 and names[at + 1] == "psi_imag"
+        np.testing.assert_array_equal(batch.u[:, :, at], batch.u[:, :, names.index("T")])
+        np.testing.assert_array_equal(batch.u[:, :, at + 1], batch.u[:, :, names.index("q")])
+
 
 class TestNumPy:
     def write(self, path, **changes):
@@ -246,6 +258,22 @@ class TestNumPy:
     def test_steady_archives(self, tmp_path):
         source = opened(self.write(tmp_path / "a.npz", u=None, velocity=None, t=None))["all"]
         assert source.problem.steady and [field.name for field in source.problem.fields] == ["k"]
+
+    def test_complex_arrays_are_two_channels(self, tmp_path):
+        psi, flow = counted(10, 5, 8, 6) + 1j, 1j * counted(10, 5, 2, 8, 6) + 2
+        source = opened(self.write(tmp_path / "a.npz", u=psi, velocity=flow, k=counted(10, 8, 6) - 3j))["all"]
+        fields = [(field.name, field.complex) for field in source.problem.fields]
+        assert fields[:2] == [("u_real", "u"), ("u_imag", "u")] and fields[3] == ("velocity_0_imag", "velocity_0")
+        batch = source.read(4, slice(2, 3))
+        u = batch.u[0, 0].numpy()
+        np.testing.assert_array_equal(u[0] + 1j * u[1], psi[4, 2])
+        np.testing.assert_array_equal(u[2::2] + 1j * u[3::2], flow[4, 2])
+        k = batch.coeffs[0].numpy()
+        np.testing.assert_array_equal(k[0] + 1j * k[1], counted(10, 8, 6)[4] - 3j)
+        with pytest.raises(ValueError, match=r"expected real numbers in re .*found complex128"):
+            opened(self.write(tmp_path / "b.npz", re=np.arange(10) + 1j))
+        with pytest.raises(ValueError, match=r"expected real coordinates in x .*found complex128"):
+            opened(self.write(tmp_path / "b.npz", x=np.arange(8) + 0j))
 
     def test_other_shapes_are_refused(self, tmp_path):
         with pytest.raises(ValueError, match=r"expected u of .*a\.npz .* time \(5\).*found \(10, 4, 8, 6\)"):

@@ -100,6 +100,15 @@ def test_incompressible_flow_ends_where_it_was_written(tmp_path):
     assert batch.t.shape == (1, 5)
 
 
+def test_seeds_of_more_than_four_digits_are_in_order(tmp_path):
+    path = published.seeded(tmp_path / "a.h5", shape=(4, 3), n=3, frames=2)
+    with h5py.File(path, "a") as file:
+        for old, new in (("0002", "10000"), ("0001", "9999"), ("0000", "0002")):
+            file.move(old, new)
+    _, source = one(path)
+    assert [float(source.read(i, slice(0, 1)).u.min()) for i in range(3)] == [0.0, 1e4, 2e4]
+
+
 @pytest.mark.parametrize("write, test", [(published.tensor, [0, 1]), (published.seeded, [18, 19])])
 def test_the_published_splits(tmp_path, write, test):
     path = write(tmp_path / "a.hdf5")
