@@ -7,6 +7,7 @@ from pdekit.pdes.base import PDE, ConservationLaw, ExactSolution, SemilinearPDE,
 from pdekit.pdes.boussinesq import Boussinesq
 from pdekit.pdes.burgers import Burgers
 from pdekit.pdes.cahn_hilliard import CahnHilliard
+from pdekit.pdes.compressible_euler import CompressibleEuler
 from pdekit.pdes.darcy import Darcy
 from pdekit.pdes.diffusion import Diffusion
 from pdekit.pdes.elder import Elder
@@ -34,6 +35,7 @@ __all__ = [
     "Boussinesq",
     "Burgers",
     "CahnHilliard",
+    "CompressibleEuler",
     "ConservationLaw",
     "Darcy",
     "Diffusion",

@@ -210,9 +210,15 @@ class SemilinearPDE(PDE):
 class ConservationLaw(PDE):
     """u_t + sum over axes of (flux along the axis)_axis = 0, for solutions that may have shocks.
 
-    Fields that `flux` and `wave_speeds` receive are pointwise: samples, or states on either side of a cell face; `d`
-    takes channels apart and puts them together, and no derivative is taken.
+    Fields that `flux` and the other methods receive are pointwise: samples, or states on either side of a cell face;
+    `d` takes channels apart and puts them together, and no derivative is taken.
+
+    `middle_wave` is True if `star_states` knows a third wave between the slowest and the fastest. `positive_primitives`
+    are the channels of `primitive` that are positive in every admissible state; negative numbers count from the last.
     """
+
+    middle_wave: ClassVar[bool] = False
+    positive_primitives: ClassVar[tuple[int, ...]] = ()
 
     @abstractmethod
     def flux(self, u: Any, axis: int, d: Calculus) -> Any:
@@ -221,6 +227,27 @@ class ConservationLaw(PDE):
     @abstractmethod
     def wave_speeds(self, u: Any, axis: int, d: Calculus) -> tuple[Any, Any]:
         """The slowest and the fastest signed speed of a wave along an axis, one channel each."""
+
+    def primitive(self, u: Any, d: Calculus) -> Any:
+        """The variables that a solver reconstructs at faces, as many as fields; the fields themselves by default."""
+        return u
+
+    def conserved(self, w: Any, d: Calculus) -> Any:
+        """The fields from what `primitive` returns."""
+        return w
+
+    def star_states(self, left: Any, right: Any, speeds: tuple[Any, Any], axis: int, d: Calculus) -> tuple[Any, ...]:
+        """Speed of the middle wave of a Riemann problem, and the fields to the left and to the right of it.
+
+        Args:
+            left, right: fields on the lower and the upper side of a face.
+            speeds: signed speed of the slowest and of the fastest wave.
+            axis: normal of the face.
+
+        Raises:
+            ValueError: if `middle_wave` is False.
+        """
+        raise ValueError(f"expected an equation with a middle wave, got {type(self).__name__}; use another flux")
 
     def residual(self, u: Any, d: Calculus) -> Any:
         total = d.t(u)

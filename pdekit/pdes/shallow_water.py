@@ -41,6 +41,8 @@ class ShallowWater(ConservationLaw):
 
     dims: ClassVar = (1, 2)
     positive: ClassVar = ("gravity",)
+    middle_wave: ClassVar = True
+    positive_primitives: ClassVar = (0,)
     fields: ClassVar = (
         Field("depth", "m"),
         Field("momentum_x", "m^2/s", vector="momentum"),
@@ -59,6 +61,19 @@ class ShallowWater(ConservationLaw):
         h, *momentum = d.components(w)
         speed, celerity = momentum[axis] / h, torch.sqrt(self.gravity * h)
         return speed - celerity, speed + celerity
+
+    def star_states(self, left: Any, right: Any, speeds: tuple[Any, Any], axis: int, d: Calculus) -> tuple[Any, ...]:
+        """The wave that carries the shear. Source: Toro (2001), equations 10.27 and 10.36."""
+        sides = [d.components(side) for side in (left, right)]
+        inflow = [h * (speed - m[axis] / h) for (h, *m), speed in zip(sides, speeds, strict=True)]  # h (s - u)
+        middle = (speeds[0] * inflow[1] - speeds[1] * inflow[0]) / (inflow[1] - inflow[0])
+        stars = []
+        for (h, *momentum), through, speed in zip(sides, inflow, speeds, strict=True):
+            depth = through / (speed - middle)
+            carried = [depth * component / h for component in momentum]
+            carried[axis] = depth * middle
+            stars.append(d.stack(depth, *carried))
+        return middle, *stars
 
     def exact(self) -> tuple[ExactSolution, ...]:
         """A vortex in balance, carried by the flow (U, V): with r the distance from its centre, it turns with the

@@ -1,7 +1,7 @@
 """Reference solvers: functions that return a step or a solution."""
 
 from pdekit.solvers.etdrk import etdrk
-from pdekit.solvers.finite_volume import finite_volume, stable_dt
+from pdekit.solvers.finite_volume import Scheme, finite_volume, stable_dt
 from pdekit.solvers.imex import imex
 from pdekit.solvers.lyapunov import Copies, LyapunovSpectrum, lyapunov_exponents, still_changing
 from pdekit.solvers.mirrored_box import mirrored_box
@@ -11,6 +11,7 @@ from pdekit.solvers.step import Step, integrate
 __all__ = [
     "Copies",
     "LyapunovSpectrum",
+    "Scheme",
     "Step",
     "etdrk",
     "finite_volume",

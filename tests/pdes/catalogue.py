@@ -275,4 +275,12 @@ CASES = {
         mean=(1.0, 0.0, 0.0),
         amplitude=(0.1, 0.1, 0.1),
     ),
+    "compressible_euler": Case(
+        pdes.CompressibleEuler(1.4, 2),
+        (24, 20),
+        (4.0, 3.0),
+        0.01,
+        mean=(1.0, 0.0, 0.0, 2.5),
+        amplitude=(0.1, 0.1, 0.1, 0.1),
+    ),
 }

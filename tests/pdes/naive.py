@@ -116,6 +116,19 @@ def lorenz_96(p, w, D):
     return [(w[(i + 1) % n] - w[i - 2]) * w[i - 1] - w[i] + p.forcing for i in range(n)]
 
 
+def compressible_euler(p, w, D):
+    """In density, velocity and pressure: rho_t + div(rho u) = 0, u_t + u.grad u + grad p / rho = 0,
+    p_t + u.grad p + gamma p div u = 0."""
+    rho, u, v = w[0], w[1] / w[0], w[2] / w[0]
+    pressure = (p.gamma - 1) * (w[3] - rho * (u**2 + v**2) / 2)
+    rho_t = -D(rho * u, "x") - D(rho * v, "y")
+    u_t = -u * D(u, "x") - v * D(u, "y") - D(pressure, "x") / rho
+    v_t = -u * D(v, "x") - v * D(v, "y") - D(pressure, "y") / rho
+    p_t = -u * D(pressure, "x") - v * D(pressure, "y") - p.gamma * pressure * (D(u, "x") + D(v, "y"))
+    energy_t = p_t / (p.gamma - 1) + rho_t * (u**2 + v**2) / 2 + rho * (u * u_t + v * v_t)
+    return [rho_t, rho_t * u + rho * u_t, rho_t * v + rho * v_t, energy_t]
+
+
 def shallow_water(p, w, D):
     """In velocities, which is the same for smooth flow: h (u_t + u.grad u + g grad h) = 0."""
     h, u, v = w[0], w[1] / w[0], w[2] / w[0]
@@ -138,6 +151,7 @@ RIGHT_HAND_SIDES = {
     pdes.NavierStokes2D: navier_stokes_2d,
     pdes.NavierStokes3D: navier_stokes_3d,
     pdes.NonlinearSchroedinger: nonlinear_schroedinger,
+    pdes.CompressibleEuler: compressible_euler,
     pdes.ShallowWater: shallow_water,
     pdes.SineGordon: sine_gordon,
     pdes.SwiftHohenberg: swift_hohenberg,

@@ -8,6 +8,7 @@ from pdekit.fields import Grid
 from pdekit.pdes import (
     AllenCahn,
     Burgers,
+    CompressibleEuler,
     GrayScott,
     KortewegDeVries,
     KuramotoSivashinsky,
@@ -15,7 +16,7 @@ from pdekit.pdes import (
     ShallowWater,
     WaveEquation,
 )
-from pdekit.solvers import etdrk, finite_volume, imex, runge_kutta
+from pdekit.solvers import Scheme, etdrk, finite_volume, imex, runge_kutta
 
 DOUBLE = {torch.float64, torch.complex128}
 
@@ -83,6 +84,23 @@ def test_finite_volumes_stay_in_float32(order):
     assert found.dtype == torch.float32 and not watch.found & DOUBLE
     double = finite_volume(pde, grid, varying(2, 1e-3, 2e-3), order=order)(u.double())
     torch.testing.assert_close(found.double(), double, rtol=1e-5, atol=1e-6)
+
+
+def test_gas_dynamics_stay_in_float32():
+    """With steps that a Courant number limits, WENO and a state at an end."""
+    pde = CompressibleEuler(gamma=varying(1, 1.4, 1.6))
+    grid = Grid((16,), (1.0,), layout=("cells",))
+    u = torch.tensor([1.0, 0.1, 2.5]).reshape(1, 3, 1) + 0.1 * torch.rand(
+        2, 3, 16, generator=torch.Generator().manual_seed(0)
+    )
+    scheme = Scheme("weno5", flux="hllc", courant=0.4, states={"gas": (1.0, 0.1, 2.5)})
+    options = {"scheme": scheme, "boundary": [("dirichlet gas", "outflow")]}
+    step = finite_volume(pde, grid, varying(1, 0.1, 0.2), dtype=torch.float32, **options)
+    with Watch() as watch:
+        found = step(u)
+    assert found.dtype == torch.float32 and not watch.found & DOUBLE
+    double = finite_volume(pde, grid, varying(1, 0.1, 0.2), **options)(u.double())
+    torch.testing.assert_close(found.double(), double, rtol=1e-4, atol=1e-4)
 
 
 def test_a_step_that_is_not_positive_is_refused():
