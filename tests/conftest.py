@@ -1,6 +1,7 @@
 """Settings of every test: one thread (some tests ran 40 times faster), a seed, no chance in hypothesis."""
 
 import os
+from importlib import import_module
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -23,3 +24,19 @@ def pytest_runtest_setup(item):
 @pytest.fixture(autouse=True)
 def seed():
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def first_look():
+    """No child process looks at each HDF5 file first, which takes 0.15 s; return what does, for tests of it."""
+    probe = import_module("pdekit.data.probe")  # after pytest has installed the checks of types
+    look = probe._walked
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(probe, "_walked", lambda paths: "")
+        yield look
+
+
+@pytest.fixture
+def child_process(first_look, monkeypatch):
+    """Files are looked at in a child process first, as users have it."""
+    monkeypatch.setattr("pdekit.data.probe._walked", first_look)

@@ -10,6 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from pdekit.data import probe
 from pdekit.data.formats import open_source, recognised
 from pdekit.data.formats.matlab import array_in
 from pdekit.data.validate import faults
@@ -95,14 +96,13 @@ def read_array(path: Path) -> None:
     array_in(path)
 
 
-def _survey(original: Path, folder: Path, seeds: range, damage, read, answers) -> None:
+def _survey(damaged: dict[int, Path], read, answers) -> None:
     with open("/proc/self/statm") as statm:
         used = int(statm.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + EXTRA_MEMORY, used + EXTRA_MEMORY))
-    path = folder / f"damaged{original.suffix}"
-    for seed in seeds:
-        shutil.copy(original, path)
-        damage(path, np.random.default_rng(seed))
+    if not probe._walked([str(path) for path in damaged.values()]):
+        probe._walked = lambda paths: ""  # one process has looked at all of them; otherwise each file has its own
+    for seed, path in damaged.items():
         answers.send((seed, "started"))
         try:
             read(path)
@@ -113,14 +113,24 @@ def _survey(original: Path, folder: Path, seeds: range, damage, read, answers) -
                 answers.send((seed, f"names no file: {error}"))
         except BaseException:
             answers.send((seed, traceback.format_exc(limit=-3)))
-    answers.send((seeds.stop, "finished"))
+    answers.send((seed, "finished"))
+
+
+def _damaged(original: Path, folder: Path, seed: int, damage) -> Path:
+    """A damaged copy in a folder of its own: some layouts are spread over the files of a folder."""
+    path = folder / str(seed) / f"damaged{original.suffix}"
+    path.parent.mkdir()
+    shutil.copy(original, path)
+    damage(path, np.random.default_rng(seed))
+    return path
 
 
 def complaints(original: Path, folder: Path, seeds: range, damage, read) -> list[str]:
     """What goes wrong besides a ValueError with the file's name: other errors, a crash, a hang, much memory."""
     ours, theirs = multiprocessing.Pipe(duplex=False)
     context = multiprocessing.get_context("fork")
-    child = context.Process(target=_survey, args=(original, folder, seeds, damage, read, theirs))
+    damaged = {seed: _damaged(original, folder, seed, damage) for seed in seeds}
+    child = context.Process(target=_survey, args=(damaged, read, theirs))
     child.start()
     theirs.close()
     found, last = [], "nothing"

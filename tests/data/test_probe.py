@@ -10,6 +10,8 @@ from pdekit.data import probe
 from pdekit.data.hdf5 import FileFault
 from pdekit.data.probe import check_readable
 
+pytestmark = pytest.mark.usefixtures("child_process")
+
 
 @pytest.fixture
 def file(tmp_path):
