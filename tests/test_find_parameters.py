@@ -6,9 +6,9 @@ import re
 import pytest
 import torch
 
-from tests.test_own_code import ROOT, pdekit
+from tests.pages import commands, in_this_process, page
 
-TEXT = (ROOT / "docs" / "find_parameters.md").read_text()
+TEXT = page("find_parameters")
 FILE, IN_PYTHON, OWN = re.findall(r"```python\n(.*?)\n```", TEXT, re.DOTALL)
 
 
@@ -27,9 +27,8 @@ def test_the_commands_work_as_they_are_written(tmp_path, monkeypatch):
     """Bars: three standard deviations, of which one is below 2 %."""
     monkeypatch.chdir(tmp_path)
     exec(FILE, {})
-    (command,) = [line.split()[2:] for line in TEXT.splitlines() if line.startswith("python -m pdekit.")]
-    done = pdekit(tmp_path, *command, "evaluate=false")
-    assert done.returncode == 0, done.stderr
+    (words,) = commands("find_parameters")
+    in_this_process(monkeypatch, tmp_path, *words, "evaluate=false")
     (run,) = (tmp_path / "runs").iterdir()
     found = json.loads((run / "parameters.json").read_text())["parameters"]["viscosity"]
     assert abs(found["value"] - 0.02) < 3 * found["standard_deviation"] < 0.06 * 0.02

@@ -1,13 +1,12 @@
 """docs/add_a_measure.md and docs/add_a_judge.md, followed to the letter in an empty folder."""
 
-import re
 from pathlib import Path
 
 import pytest
 import xarray as xr
 
 from pdekit.evaluation.run import chosen_judges, chosen_measures, chosen_sections
-from tests.test_own_code import ROOT, pdekit
+from tests.pages import blocks, commands, in_this_process, refusal, untrusted
 
 LITTLE = [
     "data.grid.shape=[64]",
@@ -25,27 +24,15 @@ LITTLE = [
 ]
 
 
-def code_of(page: str) -> list[str]:
-    """The Python blocks of a page, without the prompts and what they print."""
-    found = re.findall(r"```python\n(.*?)\n```", (ROOT / "docs" / page).read_text(), re.DOTALL)
-    return ["\n".join(line[4:] for line in text.splitlines() if line[:3] in (">>>", "...")) + "\n" for text in found]
-
-
-def command_of(page: str) -> list[str]:
-    (line,) = [line for line in (ROOT / "docs" / page).read_text().splitlines() if line.startswith("python -m pdekit.")]
-    return line.split()[2:]
-
-
 def scores_of(folder: Path) -> Path:
     (run,) = (folder / "runs").iterdir()
     return run
 
 
 @pytest.mark.slow
-def test_a_measure_of_the_user(tmp_path):
-    (tmp_path / "overshoots.py").write_text(code_of("add_a_measure.md")[0])
-    done = pdekit(tmp_path, *command_of("add_a_measure.md"), *LITTLE)
-    assert done.returncode == 0, done.stderr
+def test_a_measure_of_the_user(tmp_path, monkeypatch):
+    (tmp_path / "overshoots.py").write_text(blocks("add_a_measure", "python")[0])
+    in_this_process(monkeypatch, tmp_path, *commands("add_a_measure")[0], *LITTLE)
     run = scores_of(tmp_path)
     with xr.open_dataset(run / "scores.nc", engine="h5netcdf") as scores:
         assert "overshoot" in scores and scores.overshoot.attrs["perfect"] == 0
@@ -54,10 +41,9 @@ def test_a_measure_of_the_user(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_judge_and_a_section_of_the_user(tmp_path):
-    (tmp_path / "peaks.py").write_text("\n".join(code_of("add_a_judge.md")))
-    done = pdekit(tmp_path, *command_of("add_a_judge.md"), *LITTLE)
-    assert done.returncode == 0, done.stderr
+def test_a_judge_and_a_section_of_the_user(tmp_path, monkeypatch):
+    (tmp_path / "peaks.py").write_text("\n".join(blocks("add_a_judge", "python")))
+    in_this_process(monkeypatch, tmp_path, *commands("add_a_judge")[0], *LITTLE)
     run = scores_of(tmp_path)
     with xr.open_dataset(run / "scores.nc", engine="h5netcdf") as scores:
         assert scores.peak.sel(member=0).notnull().all() and scores.peak_reference.notnull().all()
@@ -65,12 +51,11 @@ def test_a_judge_and_a_section_of_the_user(tmp_path):
     assert ">Peaks</h2>" in (run / "report.html").read_text()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page, module", [("add_a_measure.md", "overshoots"), ("add_a_judge.md", "peaks")])
-def test_code_that_is_not_trusted_is_not_run(tmp_path, page, module):
+@pytest.mark.parametrize("page, module", [("add_a_measure", "overshoots"), ("add_a_judge", "peaks")])
+def test_code_that_is_not_trusted_is_not_run(tmp_path, monkeypatch, page, module):
     (tmp_path / f"{module}.py").write_text("open('executed', 'w')\n")
-    done = pdekit(tmp_path, *(word for word in command_of(page) if not word.startswith("trust")), *LITTLE)
-    assert done.returncode != 0 and f"add trust={module} to the command line" in done.stderr
+    found = refusal(monkeypatch, tmp_path, *untrusted(commands(page)[0]), *LITTLE)
+    assert f"add trust={module} to the command line" in found
     assert not (tmp_path / "executed").exists()
 
 
