@@ -27,6 +27,7 @@ MARCHED = {"line": "burgers", "plane": "decaying_turbulence", "law": "shallow_wa
 # small in every respect; what is not named here is as configured
 SMALL = {
     "autoencoder": ["model.net.widths=[4,4]", "model.net.latent_channels=2"],
+    "bridge": ["model.net.width=4", "model.net.multipliers=[1,2]", "model.n_calls=2"],
     "crps_ensemble": ["model.net.width=4", "model.net.multipliers=[1,2]", "model.n_noise=2"],
     "deeponet": ["model.net.branch.width=4", "model.net.trunk={n_products: 6, width: 8, depth: 2}"],
     "dilated_resnet": ["model.net.width=4", "model.net.blocks=1"],
@@ -116,7 +117,7 @@ ACCEPTED = {
     ),
     **dict.fromkeys(("diffusion_pde", "crps_ensemble", "residual_diffusion"), IN_SPACE),
     "wdno": IN_SPACE - {"volume"},  # time is an axis of its net
-    **dict.fromkeys(("autoencoder", "text2pde"), IN_SPACE - STEADY),
+    **dict.fromkeys(("autoencoder", "text2pde", "bridge"), IN_SPACE - STEADY),
     "mean": set(KINDS),
     "persistence": set(KINDS) - STEADY,
     "solver": PERIODIC,
