@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pdekit.cli.command_line import HELP, callable_module, listing, take
-from pdekit.cli.compose import composed, jobs, read_arguments, schema, shown
+from pdekit.cli.compose import composed, defaults_of, jobs, read_arguments, shown
 from pdekit.cli.scored_files import USAGE as OF_FILES
 from pdekit.cli.scored_files import asks_for_files, score_files
 from pdekit.cli.sentences import sentences
@@ -126,24 +126,13 @@ def preset_at_top(arguments: Sequence[str]) -> list[str]:
 
 
 def register_evaluation() -> None:
-    """Types of the settings, so that a wrong name or value is refused when it is typed."""
-    import dataclasses
-
+    """Names and defaults of the settings, so that a wrong name is refused when it is typed."""
     from hydra.core.config_store import ConfigStore
 
-    from pdekit.evaluation.settings import Evaluation
+    from pdekit.evaluation.settings import Evaluation, Request
 
-    @dataclasses.dataclass
-    class Command(Evaluation):
-        run: Any = MISSING
-        folder: str | None = None
-        device: str = "cpu"
-        data_dir: str | None = None
-        path: str | None = None
-        data: Any = None
-        constrain: tuple[str, ...] = ()
-
-    ConfigStore.instance().store("evaluate_schema", schema(Command))
+    node = defaults_of(Evaluation) | defaults_of(Request) | {"data": None}
+    ConfigStore.instance().store("evaluate_schema", node)
 
 
 def evaluate(

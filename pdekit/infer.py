@@ -38,7 +38,6 @@ The folder holds posterior_<method>.nc and .png, scores.nc, table.md and summary
 """
 
 TEXTS = ("run", "folder", "data_dir", "file", "observe", "method")
-WHOLE = ("members", "n_samples", "levels", "seed")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -118,16 +117,14 @@ def settings_of(values: dict[str, Any]) -> Any:
     import dataclasses
 
     from pdekit.inference.settings import Inference
+    from pdekit.typed_values import settings_from
 
-    defaults = {field.name: field.default for field in dataclasses.fields(Inference)}
-    for name, value in values.items():
-        if name not in defaults:
-            known = [*defaults, "run", "folder", "data_dir", "trust"]
+    names = [item.name for item in dataclasses.fields(Inference)]
+    for name in values:
+        if name not in names:
+            known = [*names, "run", "folder", "data_dir", "trust"]
             raise ValueError(f"expected a setting, got {name}=; {did_you_mean(name, known)}")
-        kind = str if isinstance(defaults[name], str | None) else int if name in WHOLE else (int, float)
-        if not (value is None and defaults[name] is None) and not isinstance(value, kind):
-            raise ValueError(f"expected {name}= like {defaults[name]!r}, got {value!r}; correct it")
-    return Inference(**values)
+    return settings_from(Inference, values, "infer", "")
 
 
 def _inference() -> ModuleType:

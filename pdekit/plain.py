@@ -131,6 +131,30 @@ def check_bounds(node: Any) -> None:
             waiting += [(item, depth + 1) for item in value]
 
 
+def to_json(value: Any, indent: int | None = None, sort_keys: bool = False, compact: bool = False) -> str:
+    """Return plain values as JSON. NaN and infinities, which JSON does not have, become null.
+
+    Args:
+        value: numbers, texts, lists and dictionaries.
+        indent: spaces of each level; None for one line.
+        sort_keys: whether keys are sorted.
+        compact: whether to write no spaces.
+
+    >>> to_json({"residual": float("nan"), "found": [1, float("inf")]})
+    '{"residual": null, "found": [1, null]}'
+    """
+    separators = (",", ":") if compact else None
+    return json.dumps(_finite(value), indent=indent, sort_keys=sort_keys, separators=separators, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
 def from_json(text: str) -> Any:
     """Return the plain values of a stored JSON text, within the bounds of `check_bounds`.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
 import subprocess
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pdekit.machine import describe_machine
-from pdekit.plain import from_json
+from pdekit.plain import from_json, to_json
 
 RECORD = "provenance.json"
 """File of a run folder that says where the run comes from."""
@@ -66,7 +65,7 @@ def sha256(path: Path) -> str:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write plain values, readable by a person."""
-    write_whole(path, json.dumps(value, indent=2) + "\n")
+    write_whole(path, to_json(value, 2) + "\n")
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -11,7 +11,6 @@ runs/<date>-<model>-<data>/
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import warnings
@@ -40,8 +39,9 @@ from pdekit.models.prompts import Prompt, sample_prompt
 from pdekit.models.resolution import at_resolution
 from pdekit.models.weights import fill
 from pdekit.pdes.base import PDE
-from pdekit.plain import from_json, from_plain, to_plain
+from pdekit.plain import from_json, from_plain, to_json, to_plain
 from pdekit.provenance import RECORD, read_record, sha256, write_whole
+from pdekit.typed_values import check_seed
 
 WEIGHTS = "weights.safetensors"
 FORMAT = "pdekit run 1"
@@ -121,6 +121,7 @@ class Run:
         """
         if members < 1:
             raise ValueError(f"expected members >= 1, got {members!r}; correct members")
+        check_seed(seed)
         wanted = times(t)
         given = self._given(u0, params or {}, coeffs or {}, mask, forcing or {})
         model = at_resolution(self.name, self.model, given.u.shape[3:])
@@ -257,8 +258,8 @@ def save_weights(path: Path, model: Surrogate, name: str, config: Mapping[str, A
     header = {
         "format": FORMAT,
         "name": name,
-        "config": json.dumps(config),
-        "problem": json.dumps(to_plain(model.problem)),
+        "config": to_json(config),
+        "problem": to_json(to_plain(model.problem)),
     }
     partial_file = path / (WEIGHTS + ".partial")
     partial_file.write_bytes(save(tensors, metadata=header))

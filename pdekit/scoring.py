@@ -6,7 +6,8 @@ import dataclasses
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +120,21 @@ def score(
     if given == 0 and isinstance(found, Arrays) and all(item.first is None for item in read.values()):
         found = found.later(found.problem.dt or 0.0)  # no times are stated: the first frame is one step ahead
     training = None if train is None else read_training(train, found.problem, known, about, trust)
-    into = Path(tempfile.mkdtemp(prefix="pdekit-score-") if folder is None else folder)
     origin = Origin(problem if isinstance(problem, str) else "", None, recipe, None, tuple(trust))
-    return Scored(into, score_forecasts(read, found, given, into, settings, origin, training), folder is None)
+    with _folder_for(folder) as into:
+        return Scored(into, score_forecasts(read, found, given, into, settings, origin, training), folder is None)
+
+
+@contextmanager
+def _folder_for(folder: str | Path | None) -> Iterator[Path]:
+    """Yield a folder, a temporary one if None, which is removed if the scoring fails."""
+    into = Path(tempfile.mkdtemp(prefix="pdekit-score-") if folder is None else folder)
+    try:
+        yield into
+    except BaseException:
+        if folder is None:
+            shutil.rmtree(into, ignore_errors=True)
+        raise
 
 
 def check_asked(forecasts: Mapping[str, Any], reference: Any, given: Any) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
-Settings = TypeVar("Settings")
+from pdekit.typed_values import check_types
 
 
 @dataclass
@@ -40,6 +38,7 @@ class Training:
     accumulate: int = 1
 
     def __post_init__(self):
+        check_types(self, "training")
         for name in ("steps", "lr", "validate_every", "validate_batches", "checkpoint_every", "accumulate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"expected training.{name} > 0, got {getattr(self, name)}; set a positive value")
@@ -73,22 +72,33 @@ class Engine:
     compile: bool = False
     tensorboard: bool = False
 
+    def __post_init__(self):
+        check_types(self, "trainer")
 
-def settings_from(kind: type[Settings], values: Mapping[str, Any], name: str) -> Settings:
-    """Return settings made from stored values.
+
+@dataclass
+class RunSettings:
+    """Settings of a training run that belong to no group.
 
     Args:
-        kind: a class of settings.
-        values: values by name.
-        name: name of the group, for the error message.
-
-    Raises:
-        ValueError: on an unknown name, or a value of a kind that the settings cannot use.
-
-    >>> settings_from(Training, {"steps": 5}, "training").steps
-    5
+        seed: seed of initial weights, noise and the order of samples.
+        runs_dir: folder of run folders.
+        evaluate: whether to evaluate the run after its training.
+        data_dir: where datasets lie.
+        path: published or own files instead of generated data.
+        name: name of own files.
+        instance: one instance of the data's equation.
+        measurements: file of measurements.
     """
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise ValueError(f"expected the settings of {name}, found others: {error}; correct {name}.*") from error
+
+    seed: int = 0
+    runs_dir: str = "runs"
+    evaluate: bool = True
+    data_dir: str | None = None
+    path: str | None = None
+    name: str | None = None
+    instance: str | None = None
+    measurements: str | None = None
+
+    def __post_init__(self):
+        check_types(self)

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pdekit.cli.command_line import HELP, callable_module, listing, take
-from pdekit.cli.compose import Typed, composed, jobs, read_arguments, schema, shown
+from pdekit.cli.compose import Typed, composed, defaults_of, jobs, read_arguments, shown
 from pdekit.cli.mapping import with_path
 from pdekit.cli.sentences import sentences
 from pdekit.cli.stored import check_config, read_config
@@ -134,17 +134,16 @@ def chosen_names(config: dict[str, Any], chosen: Mapping[str, str | None]) -> di
 
 
 def register_training() -> None:
-    """Types of the settings, so that a wrong name or value is refused when it is typed."""
+    """Names and defaults of the settings, so that a wrong name is refused when it is typed."""
     from hydra.core.config_store import ConfigStore
-    from omegaconf import BooleanNode
 
     from pdekit.data.loading import Loading
     from pdekit.evaluation.settings import Evaluation
     from pdekit.settings import Engine, Training
 
     groups = {"training": Training, "loading": Loading, "trainer": Engine, "evaluation": Evaluation}
-    node: dict[str, Any] = {name: schema(cls) for name, cls in groups.items()}
-    ConfigStore.instance().store("train_schema", node | {"evaluate": BooleanNode(True)})
+    node: dict[str, Any] = {name: defaults_of(cls) for name, cls in groups.items()}
+    ConfigStore.instance().store("train_schema", node)
 
 
 def resumed(run: Path, arguments: Sequence[str]) -> dict[str, Any]:

@@ -30,7 +30,8 @@ COMMAND_LINE = ENTRY_POINTS | {"cli", "__main__"}  # what the entry points share
 EQUATIONS = {"boundaries", "fields", "calculus", "pdes", "rollout", "solvers", "simulators"}
 LAYERS = {
     "machine": set(),
-    "settings": set(),
+    "typed_values": set(),
+    "settings": {"typed_values"},
     "targets": set(),
     "energy": set(),
     "provenance": {"machine", "plain"},
@@ -49,34 +50,26 @@ LAYERS = {
     "solvers": {"boundaries", "fields", "calculus", "pdes", "rollout"},
     "simulators": {"boundaries", "fields", "calculus", "pdes", "solvers"},
     "cases": {"fields", "calculus", "pdes", "solvers", "simulators"},
-    "data": {"boundaries", "command_words", "fields", "labelled", "plain", "plain_yaml", "provenance", "targets"},
-    "recipes": {"captions", "data", "cases", "plain", "provenance"} | EQUATIONS,
+    "data": {"boundaries", "command_words", "fields", "labelled", "plain", "plain_yaml", "provenance", "targets"}
+    | {"typed_values"},
+    "recipes": {"typed_values", "captions", "data", "cases", "plain", "provenance"} | EQUATIONS,
     "nets": set(),
     "diffusion": set(),
     "optimisers": set(),
-    "models": {"measurements", "settings", "nets", "diffusion", "optimisers", "cases", "plain"} | EQUATIONS,
+    "models": {"typed_values", "measurements", "settings", "nets", "diffusion", "optimisers", "cases", "plain"}
+    | EQUATIONS,
     "metrics": {"boundaries", "fields", "calculus"},
-    "report": {"command_words", "fields", "metrics"},
-    "evaluation": {
-        "command_words",
-        "machine",
-        "data",
-        "recipes",
-        "cases",
-        "models",
-        "metrics",
-        "report",
-        "labelled",
-        "plain",
-    }
-    | {"provenance", "settings", "targets"}
+    "report": {"command_words", "fields", "metrics", "plain"},
+    "evaluation": {"machine", "data", "recipes", "cases", "models", "metrics", "report", "labelled", "plain"}
+    | {"command_words", "provenance", "settings", "targets", "typed_values"}
     | EQUATIONS,
     "training": {"provenance", "runs", "settings", "fields", "data", "models", "metrics", "optimisers"},
     "given": {"fields"},
-    "runs": {"targets", "fields", "labelled", "given", "data", "models", "plain", "pdes", "provenance"},
-    "inference": {"fields", "metrics", "models", "diffusion"},
+    "runs": {"typed_values", "targets", "fields", "labelled", "given", "data", "models", "plain", "pdes", "provenance"},
+    "inference": {"typed_values", "fields", "metrics", "models", "diffusion"},
     "workflows": {
         "command_words",
+        "typed_values",
         "fields",
         "measurements",
         "provenance",
@@ -97,7 +90,7 @@ LAYERS = {
 }
 
 # modules that import nothing but the standard library
-STANDARD_LIBRARY_ONLY = {"machine", "settings", "targets", "energy"}
+STANDARD_LIBRARY_ONLY = {"machine", "settings", "targets", "typed_values", "energy"}
 
 # all that may be imported before `main` runs: `--help` answers at once, and `import pdekit` costs nothing
 LIGHT = {"hydra", "omegaconf", "rich"}

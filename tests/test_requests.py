@@ -1,12 +1,16 @@
 """What an evaluation cannot do is refused before data are generated and before a run folder is made."""
 
+import dataclasses
+
 import pytest
 
 from pdekit import evaluate as evaluation_command
 from pdekit import train as training_command
-from pdekit.evaluation.request import check_request
+from pdekit.evaluation.request import check_reach, check_request
 from pdekit.evaluation.settings import Evaluation
 from pdekit.runs import load
+from tests.models.small import make_problem
+from tests.models.test_text2pde import made
 from tests.test_damaged_runs import TINY, failure, trained  # noqa: F401
 
 REFUSED = [
@@ -52,6 +56,20 @@ def test_a_training_without_evaluation_does_not_mind(monkeypatch, tmp_path):
 def test_the_coupling_is_cut_on_the_grid_and_frames_of_the_data(monkeypatch, nothing_made):
     typed = ["model=mean", "data=e_flow", "evaluation.coupling=true", "evaluation.resolution=16"]
     assert "the data's own grid and frames for coupling=true" in failure(monkeypatch, training_command, *typed)
+
+
+def test_a_model_that_ends_with_the_stored_trajectories_forecasts_no_further():
+    problem = make_problem(has_text=True)
+    longer = dataclasses.replace(problem, n_frames=problem.n_frames + 3)
+    text, frame = made(problem), made(problem, ["frame"])
+    assert text.n_reached == problem.n_frames
+    said = r"expected a horizon of at most \d frames, because a forecast of Text2PDE"
+    for settings in (Evaluation(), Evaluation(horizon=problem.n_frames), Evaluation(horizon=5, starts=(1,))):
+        with pytest.raises(ValueError, match=said):
+            check_reach(text, settings, longer)
+        check_reach(frame, settings, longer)
+    check_reach(text, Evaluation(horizon=problem.n_frames - 1), longer)
+    check_reach(text, Evaluation(), problem)
 
 
 def test_a_horizon_within_the_limits_is_accepted(trained):  # noqa: F811

@@ -97,6 +97,25 @@ def test_complex_forecasts_have_two_parts():
     np.testing.assert_allclose(forecast.members[1].read(2).u[0, :, 1], 3.0)
 
 
+def test_a_scoring_that_fails_leaves_no_folder(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(ValueError, match="expected measures among"):
+        scores(REFERENCE, measures=("rmsee",))
+    assert not list(tmp_path.iterdir())
+
+
+def test_numpy_files_may_have_members(tmp_path):
+    u = np.stack([U, 2 * U])
+    np.save(tmp_path / "one.npy", u[:, :, :, None])
+    np.savez(tmp_path / "one.npz", u=u[:, :, :, None])
+    np.savez(tmp_path / "two.npz", v=3 * u, u=u)
+    both = xr.Dataset({"u": REFERENCE.u, "v": 3 * REFERENCE.u}).assign_coords(REFERENCE.coords)
+    for name, wanted in (("one.npy", REFERENCE), ("one.npz", REFERENCE), ("two.npz", both)):
+        found = read_forecast("mine", tmp_path / name, read_reference(wanted, None, Description()))
+        assert len(found.members) == 2
+        np.testing.assert_allclose(found.members[1].read(2).u[0, :, found.order[0]], 2 * U[2])
+
+
 def test_names_times_and_members_are_honoured():
     two = xr.Dataset({"u": REFERENCE.u, "v": 2 * REFERENCE.u}).assign_coords(REFERENCE.coords)
     found = xr.Dataset({"v": two.v * 3, "u": two.u * 5}).isel(time=slice(3, 6))  # other order, later start
@@ -241,7 +260,10 @@ def test_files_on_the_command_line(tmp_path, capsys):
     [
         (["forecast=a.npy"], "found no reference=FILE"),
         (["forecast=a.npy", "forecast=b.npy", "reference=c.npy"], "name each: forecast.NAME="),
-        (["forecast=a.npy", "reference=c.npy", "horizon=two"], "Value 'two' of type 'str' could not be converted"),
+        (
+            ["forecast=a.npy", "reference=c.npy", "horizon=two"],
+            "expected horizon as a whole number, or null, got 'two'",
+        ),
         (["forecast=a.npy", "reference=c.npy", "--fast"], "expected key=value, got '--fast'"),
         (
             ["forecast=a.npy", "reference=c.npy", "extent=[1"],

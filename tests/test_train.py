@@ -98,7 +98,7 @@ def test_help_is_quick_and_lists_what_there_is():
         (["model=fno"], ["You must specify 'data'", "kolmogorov"]),
         (["model=fno", "data=ks", "training.lrr=1"], ["Key 'lrr'", "did you mean 'lr'", "steps"]),
         (["model=fno", "data=ks", "model.net.widht=3"], ["did you mean 'width'", "modes"]),
-        (["model=fno", "data=ks", "training.lr=abc"], ["'abc' of type 'str' could not be converted to Float"]),
+        (["model=fno", "data=ks", "training.lr=abc"], ["expected training.lr as a finite number, got 'abc'"]),
         (["model=fno", "data=ks", "training.steps=0"], ["expected training.steps > 0, got 0"]),
         (["model=fno", "data=ks", "loading.batch_size=0"], ["expected batch_size >= 1, got 0"]),
         (["model=fno", "data=ks", "model.target=delta"], ["target among ('state', 'change'), got 'delta'"]),

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from pdekit.captions.words import COUNTS
 
-NUMBER = r"(-?\d+(?:\.\d+)?(?:e[-+]?\d+)?)"
+DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)"  # 1,000 is a thousand; "0.4, 200" are two numbers
+NUMBER = rf"(-?{DIGITS}(?:\.\d+)?(?:e[-+]?\d+)?)"
 COLUMNS = {"left": 0, "centre": 1, "center": 1, "middle": 1, "right": 2}
 ROWS = {"lower": 0, "bottom": 0, "upper": 2, "top": 2}
 SIDES = r"(?! (?:and right )?sides?)"  # "the left and right sides" is no place
 PLACE = re.compile(rf"\bthe (?:({'|'.join(ROWS)}) )?({'|'.join(COLUMNS)})\b{SIDES}(?: \((\w+) times\))?", re.IGNORECASE)
-PLUMES = re.compile(rf"\b({'|'.join(COUNTS[1:])}|\d+) (?:\S+ )?(?:plume|inlet)s?\b", re.IGNORECASE)
+PLUMES = re.compile(rf"\b({'|'.join(COUNTS[1:])}|{DIGITS}) (?:\S+ )?(?:plume|inlet)s?\b", re.IGNORECASE)
 SIZE = re.compile(r"\b(small|medium-sized|large)\b", re.IGNORECASE)
 
 Cell = tuple[int, int]
@@ -44,14 +45,21 @@ def read_values(text: str, names: Sequence[str]) -> dict[str, float]:
 
     >>> read_values("It has a viscosity of 0.02, and drag of 0.1.", ["viscosity", "drag", "forcing"])
     {'viscosity': 0.02, 'drag': 0.1}
+    >>> read_values("Viscosity 1,000.5, 3 modes", ["viscosity"])
+    {'viscosity': 1000.5}
     """
     found = {}
     for name in names:
         words = re.escape(name.replace("_", " "))
         at = re.search(rf"\b{words}(?: is| equals| of)? {NUMBER}", text, re.IGNORECASE)
         if at:
-            found[name] = float(at[1])
+            found[name] = _number(at[1])
     return found
+
+
+def _number(text: str) -> float:
+    """A number as it is written, with or without commas between thousands."""
+    return float(text.replace(",", ""))
 
 
 def read_places(text: str) -> tuple[Cell, ...]:
@@ -79,13 +87,13 @@ def read_smoke(text: str) -> SmokeReading:
     number = None
     if counted:
         word = counted[1].lower()
-        number = COUNTS.index(word) if word in COUNTS else int(word)
+        number = COUNTS.index(word) if word in COUNTS else int(word.replace(",", ""))
     inlets = re.findall(rf"\bx {NUMBER} and y {NUMBER} with radius {NUMBER} and rate {NUMBER}", text)
     buoyancy = re.search(rf"\bbuoyancy(?: is| of)? {NUMBER}", text, re.IGNORECASE)
     return SmokeReading(
         number if number is not None else len(cells) or None,
         cells,
         tuple(word.lower() for word in SIZE.findall(text)),
-        float(buoyancy[1]) if buoyancy else None,
-        tuple(tuple(map(float, inlet)) for inlet in inlets),
+        _number(buoyancy[1]) if buoyancy else None,
+        tuple(tuple(map(_number, inlet)) for inlet in inlets),
     )

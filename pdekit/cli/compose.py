@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import itertools
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,17 +153,17 @@ def shown(config: Mapping[str, Any]) -> str:
     return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
 
 
-def schema(settings: type) -> type:
-    """Return a class with the fields, types and defaults of a dataclass, with which Hydra checks a configuration.
+def defaults_of(settings: type) -> dict[str, Any]:
+    """Return the names and defaults of a dataclass, by which Hydra knows the settings of a command.
 
-    Frozen dataclasses would make the configuration read-only.
+    Values are checked where the dataclass is made (`pdekit.typed_values`), so that the command line and Python refuse
+    them in the same words.
+
+    >>> from pdekit.evaluation.settings import KeptForecasts
+    >>> defaults_of(KeptForecasts)
+    {'n_samples': 3, 'samples': None, 'n_members': 3}
     """
-    types = typing.get_type_hints(settings)
-    fields = [
-        (f.name, types[f.name], dataclasses.field(default=f.default, default_factory=f.default_factory))
-        for f in dataclasses.fields(settings)
-    ]
-    return dataclasses.make_dataclass(settings.__name__, fields)
+    return dataclasses.asdict(settings())
 
 
 def explain(error: BaseException) -> str:

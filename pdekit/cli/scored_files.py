@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pdekit.cli.compose import explain, schema
 from pdekit.cli.mapping import value_of
 
 OUT = "scored"
@@ -19,7 +18,8 @@ Score forecasts in files against a reference, next to baselines, and write score
   python -m pdekit.evaluate forecast.fno=FILE forecast.unet=FILE reference=FILE
 
 Files are of any layout that `python -m pdekit.inspect FILE` describes, and NumPy arrays "sample time channel *space"
-(.npy, or .npz with one array for each field "sample time *space"); forecasts in NetCDF may have a dimension member.
+(.npy, or .npz with one array for each field "sample time *space"). Forecasts may be ensembles: with a dimension member
+in NetCDF, and a first axis of members in NumPy arrays.
 
   given=1                   frames of the reference that were known to the forecasts; those before them if not given
   problem=burgers           dataset of pdekit whose equation, and box and time step if the arrays have none, these are
@@ -83,7 +83,6 @@ def score_files(arguments: Sequence[str], trust: Sequence[str]) -> str:
     from pdekit.scoring import score
     from pdekit.simulate import recipe_named
 
-    _check_types(options)
     problem, out, values = options.pop("problem", None), options.pop("out", OUT), options.pop("pde", {})
     if values and problem is None:
         raise ValueError(f"expected problem=NAME with pde.NAME=VALUE, found {values} alone; name the dataset")
@@ -94,23 +93,6 @@ def score_files(arguments: Sequence[str], trust: Sequence[str]) -> str:
     except TypeError as error:
         raise ValueError(str(error)) from None
     return str(found)
-
-
-def _check_types(options: dict[str, Any]) -> None:
-    """Raise ValueError if a setting of an evaluation has another type than it is declared with."""
-    import dataclasses
-
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    from pdekit.evaluation.settings import Evaluation
-
-    names = [item.name for item in dataclasses.fields(Evaluation)]
-    settings = {name: value for name, value in options.items() if name in names}
-    try:
-        OmegaConf.merge(OmegaConf.structured(schema(Evaluation)), settings)
-    except OmegaConfBaseException as error:
-        raise ValueError(explain(error)) from error
 
 
 def _with_values(problem: Any, values: Any) -> Any:

@@ -52,15 +52,20 @@ class Description:
     text: Any = None
 
     def __post_init__(self):
-        check_numbers(self.dt, self.extent)
+        check_numbers(self.dt, self.extent, self.origin)
 
 
-def check_numbers(dt: Any, extent: Any) -> None:
-    """Raise ValueError if a time step is no number, or an extent not a number for each axis; None is neither."""
+def check_numbers(dt: Any, extent: Any, origin: Any = ()) -> None:
+    """Raise ValueError if a time step is no number, or an extent or origin not a number for each axis; None is none."""
     if dt is not None and not _is_number(dt):
         raise ValueError(f"expected dt as a number, the time between frames, got {dt!r}; correct dt=")
     if extent is not None and (np.ndim(extent) != 1 or not all(map(_is_number, extent))):
         raise ValueError(f"expected extent with a length for each axis of space, got {extent!r}; give extent=(Lx, ...)")
+    if np.ndim(origin) != 1 or not all(map(_is_number, origin)):
+        raise ValueError(
+            f"expected origin with a number for each axis of space, got {origin!r}; give origin=(x0, ...), the lower "
+            "corner of the box"
+        )
 
 
 def _is_number(value: Any) -> bool:

@@ -17,7 +17,7 @@ from pdekit.data.axes import check_points
 from pdekit.data.formats import named_files, open_source, recognised
 from pdekit.data.formats.contract import WHOLE, is_address
 from pdekit.data.from_xarray import read_xarray
-from pdekit.data.given import Given, is_complex, is_numpy_file, read_split, real, split_complex
+from pdekit.data.given import Given, is_complex, is_numpy_file, load_numpy, read_archive, real, split_complex
 from pdekit.data.windows import Source
 from pdekit.fields import Grid, Problem, Trajectory
 
@@ -171,7 +171,13 @@ def _read(data: Any, reference: Source, trust: Sequence[str], since: np.datetime
 def _members_of(data: Any, problem: Problem) -> list[Given]:
     """The members of an array; masked values become NaN."""
     if isinstance(data, (str, Path)):
-        return [read_split(data)]
+        data = load_numpy(data)
+        if isinstance(data, dict) and len(data) > 1:
+            many = all(part.ndim == problem.grid.ndim + 3 for part in data.values())
+            n = min(len(part) for part in data.values()) if many else 1
+            archives = [{key: part[i] for key, part in data.items()} for i in range(n)] if many else [data]
+            return [read_archive(archive) for archive in archives]
+        data = next(iter(data.values())) if isinstance(data, dict) else data
     array = real(split_complex(data, -1 - problem.grid.ndim) if is_complex(data) else data)
     if np.ma.isMaskedArray(array):
         array = array.filled(np.nan)

@@ -58,19 +58,7 @@ def read_split(data: Any) -> Given:
         if isinstance(data, dict) and len(data) == 1:
             (data,) = data.values()
         elif isinstance(data, dict):
-            shapes = {name: part.shape for name, part in data.items()}
-            if len(set(shapes.values())) > 1:
-                raise ValueError(
-                    f'expected fields "sample time *space" of one shape in the archive, found {shapes}; '
-                    "save them with the same shape"
-                )
-            parts = [(name, part) for name, part in data.items()]
-            fields = tuple(
-                item for name, part in parts for item in (pair(name) if is_complex(part) else (Field(name),))
-            )
-            columns = [one for _, part in parts for one in ((part.real, part.imag) if is_complex(part) else (part,))]
-            stacked = np.stack([real(one, item.name) for item, one in zip(fields, columns, strict=True)], 2)
-            return Given(_deep_enough(stacked), fields=fields)
+            return read_archive(data)
     if is_complex(data):
         return dataclasses.replace(read_split(split_complex(data)), pairs=True)
     values = _deep_enough(real(data))
@@ -78,6 +66,24 @@ def read_split(data: Any) -> Given:
         return Given(values)
     absent = np.ma.getmaskarray(values)
     return Given(np.where(absent, 0, values.data), mask=None if not absent.any() else steady_mask(~absent))
+
+
+def read_archive(data: Mapping[str, np.ndarray]) -> Given:
+    """Return the split in arrays "sample time *space" by the names of their fields.
+
+    Raises:
+        ValueError: if their shapes differ.
+    """
+    shapes = {name: part.shape for name, part in data.items()}
+    if len(set(shapes.values())) > 1:
+        raise ValueError(
+            f'expected fields "sample time *space" of one shape in the archive, found {shapes}; '
+            "save them with the same shape"
+        )
+    fields = tuple(item for name, part in data.items() for item in (pair(name) if is_complex(part) else (Field(name),)))
+    columns = [one for part in data.values() for one in ((part.real, part.imag) if is_complex(part) else (part,))]
+    stacked = np.stack([real(one, item.name) for item, one in zip(fields, columns, strict=True)], 2)
+    return Given(_deep_enough(stacked), fields=fields)
 
 
 def is_complex(data: Any) -> bool:

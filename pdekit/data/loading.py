@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pdekit.typed_values import check_types
+
 
 @dataclass(frozen=True)
 class Loading:
@@ -25,6 +27,7 @@ class Loading:
     n_trajectories: int | None = None
 
     def __post_init__(self):
+        check_types(self, "loading")
         for name in ("batch_size", "eval_batch_size", "n_trajectories"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +34,7 @@ from pdekit.data.layout import (
 )
 from pdekit.data.sink import Sink
 from pdekit.fields import Grid, Points, Problem, Trajectory
+from pdekit.plain import to_json
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of a disk, a quota or a file that is full."""
@@ -236,7 +236,7 @@ class SplitWriter:
         group = file.create_group(OURS)
         group.attrs["format"] = FORMAT
         for name, document in {"problem": problem_to_plain(problem), **self.documents}.items():
-            group.create_dataset(name, data=json.dumps(document), dtype=TEXT)
+            group.create_dataset(name, data=to_json(document), dtype=TEXT)
         if problem.has_text:
             group.create_dataset("text", (n,), TEXT)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +25,7 @@ from pdekit.evaluation.references.stored import Reference, Span, mask_of
 from pdekit.evaluation.setup import Context, Models, Sampling, Scoring
 from pdekit.fields import Trajectory, n_values
 from pdekit.metrics.sums import FieldSums, Sums
+from pdekit.plain import to_json
 from pdekit.recipes.base import silent
 
 REFERENCE_VALUES = 2**25
@@ -196,7 +196,7 @@ def attributes(setup: Setup) -> dict[str, object]:
         "seed": setup.sampling.seed,
         "threads": torch.get_num_threads(),
         **cost_attrs(setup.contenders, setup.contenders[0].device, setup.models.spent),
-        "absent": json.dumps(dict(setup.models.absent)),
+        "absent": to_json(dict(setup.models.absent)),
         "n_space": len(grid.shape),
         "shape": " x ".join(map(str, grid.shape)),
         "horizon": setup.horizon,

@@ -8,6 +8,7 @@ from pdekit.evaluation.checks import check_horizon, check_kept
 from pdekit.evaluation.references.choose import can_go_on
 from pdekit.evaluation.settings import Evaluation
 from pdekit.fields import Problem
+from pdekit.models.base import Surrogate
 from pdekit.recipes.base import BaseRecipe
 from pdekit.recipes.cases import SolvedRecipe
 
@@ -72,3 +73,22 @@ def uncoupled_recipe(recipe: BaseRecipe | None) -> SolvedRecipe:
         )
     count = {"train": 1, "valid": 1, "test": recipe.n_trajectories["test"]}
     return dataclasses.replace(recipe, case=case, n_trajectories=count)
+
+
+def check_reach(model: Surrogate, settings: Evaluation, problem: Problem) -> None:
+    """Check that a model whose forecasts end with the stored trajectories forecasts as far as an evaluation asks.
+
+    Raises:
+        ValueError: if the horizon, or the test split without one, is longer.
+    """
+    if model.n_reached is None:
+        return
+    history = max(model.window[0], 1)
+    asked = settings.horizon or problem.n_frames - history - max(settings.starts)
+    reached = model.n_reached - history - max(settings.starts)
+    if asked > reached:
+        raise ValueError(
+            f"expected a horizon of at most {reached} frames, because a forecast of {type(model).__name__} ends with "
+            f"the {model.n_reached} frames of the training trajectories, got {asked}; set horizon={max(reached, 1)}, "
+            "or model.condition=[frame] for longer forecasts"
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -21,6 +20,7 @@ from pdekit.metrics.pointwise import nrmse
 from pdekit.metrics.vanishing import frame_rms, vanished
 from pdekit.models.base import Surrogate
 from pdekit.models.resolution import at_resolution
+from pdekit.plain import to_json
 from pdekit.recipes.base import BaseRecipe
 
 FRAMES = 10
@@ -92,7 +92,7 @@ def across_resolutions(
         if reasons:
             absent[shape_text(shape)] = reasons
     dims = ("model", "resolution", "resolution_sample", "resolution_time")
-    attrs = {"units": "1", "long_name": "nRMSE on other grids", "absent": json.dumps(absent)}
+    attrs = {"units": "1", "long_name": "nRMSE on other grids", "absent": to_json(absent)}
     return xr.Dataset(
         {"nrmse_by_resolution": (dims, found, attrs), "resolution_points": ("resolution", [s[0] for s in sizes])},
         {"model": list(models), "resolution": [shape_text(s) for s in sizes], "resolution_time": lead},

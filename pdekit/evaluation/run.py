@@ -22,7 +22,7 @@ from pdekit.evaluation.judges.catalogue import NEEDED as NEEDED_JUDGES
 from pdekit.evaluation.judges.coupling import uncoupled_test
 from pdekit.evaluation.loop import judge_models
 from pdekit.evaluation.references.choose import on_grid, reference_for
-from pdekit.evaluation.request import check_request
+from pdekit.evaluation.request import check_reach, check_request
 from pdekit.evaluation.resolutions import across_resolutions
 from pdekit.evaluation.settings import Evaluation
 from pdekit.evaluation.setup import Context, Models, Sampling, Scoring
@@ -96,6 +96,8 @@ def evaluate_models(
     history = max((model.window[0] for model in models.values()), default=0)
     history = max(history, 0 if source.problem.steady else 1)  # baselines in time are given a frame
     check_request(settings, history, source.problem, source.n_trajectories, recipe)
+    for model in models.values():
+        check_reach(model, settings, source.problem)
     wanted = None if settings.horizon is None else history + max(settings.starts) + settings.horizon
     reference = reference_for(source, recipe, wanted, shape, device)
     horizon = settings.horizon or reference.problem.n_frames - history - max(settings.starts)

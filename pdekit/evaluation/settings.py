@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pdekit.settings import settings_from
+from pdekit.typed_values import check_types, of_type, settings_from
 
 USEFUL = "useful"
 
@@ -31,6 +31,7 @@ class SolverSweep:
     orders: tuple[int, ...] = (2,)
 
     def __post_init__(self):
+        check_types(self, "sweep")
         if not {*self.precisions} <= {"float32", "float64"} or not self.precisions:
             raise ValueError(
                 f"expected sweep.precisions among float32 and float64, at least one, got {self.precisions}; "
@@ -63,6 +64,7 @@ class KeptForecasts:
     n_members: int = 3
 
     def __post_init__(self):
+        check_types(self, "keep")
         if self.n_samples < 1 or self.n_members < 1:
             raise ValueError(
                 f"expected keep.n_samples >= 1 and keep.n_members >= 1, got {self.n_samples} and {self.n_members}; set "
@@ -126,6 +128,7 @@ class Evaluation:
     progress: bool = True
 
     def __post_init__(self):
+        check_types(self)
         for name in ("horizon", "members", "n_trajectories", "batch_size"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -145,8 +148,13 @@ class Evaluation:
             raise ValueError(
                 f"expected resolutions > 0, shares of the data grid, got {self.resolutions}; try [0.5,1,2]"
             )
-        if self.compare_at not in (None, USEFUL) and not isinstance(self.compare_at, (int, float)):
-            raise ValueError(f"expected compare_at=TIME, null or {USEFUL}, got {self.compare_at!r}; correct it")
+        if self.compare_at not in (None, USEFUL):
+            try:
+                self.compare_at = of_type(self.compare_at, float, "compare_at")
+            except ValueError:
+                raise ValueError(
+                    f"expected compare_at=TIME, null or {USEFUL}, got {self.compare_at!r}; correct it"
+                ) from None
 
     def shape_of(self, ndim: int) -> tuple[int, ...]:
         """The resolution as points of each of so many axes.
@@ -165,6 +173,30 @@ class Evaluation:
         return shape
 
 
+@dataclass
+class Request:
+    """Run to evaluate, and where.
+
+    Args:
+        run: folder of the run.
+        folder: where the files go; null for the run's own folder.
+        device: cpu or cuda.
+        data_dir: where datasets lie.
+        path: published files instead of generated data.
+        constrain: constraints on the forecasts, see `pdekit.models.constraints`.
+    """
+
+    run: str = ""
+    folder: str | None = None
+    device: str = "cpu"
+    data_dir: str | None = None
+    path: str | None = None
+    constrain: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        check_types(self)
+
+
 def evaluation_from(values: Mapping[str, Any]) -> Evaluation:
     """Return the settings of an evaluation from plain values, where groups are mappings and lists may be tuples.
 
@@ -177,9 +209,5 @@ def evaluation_from(values: Mapping[str, Any]) -> Evaluation:
     found = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     for name, kind in (("sweep", SolverSweep), ("keep", KeptForecasts)):
         group = found.get(name, kind())
-        if not isinstance(group, (Mapping, kind)):
-            raise ValueError(f"expected {name} as a mapping of its settings, got {group!r}; correct {name}")
-        if isinstance(group, Mapping):
-            lists = {key: tuple(value) for key, value in group.items() if isinstance(value, list)}
-            found[name] = settings_from(kind, {**group, **lists}, name)
-    return settings_from(Evaluation, found, "evaluation")
+        found[name] = group if isinstance(group, kind) else settings_from(kind, group, name)
+    return settings_from(Evaluation, found, "evaluation", "")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pdekit.typed_values import check_types
+
 METHODS = ("mmps", "pigdm", "dps", "dds", "diffpir", "flowchef", "amortised", "kriging")
 
 
@@ -37,6 +39,7 @@ class Inference:
     file: str | None = None
 
     def __post_init__(self):
+        check_types(self)
         unknown = [name for name in self.methods if name not in METHODS]
         if unknown or not self.methods:
             raise ValueError(f"expected methods among {', '.join(METHODS)}, got {self.method!r}; correct method=")

@@ -58,6 +58,11 @@ class Surrogate(nn.Module, ABC):
         self.problem = problem
         self.window = window
 
+    @property
+    def n_reached(self) -> int | None:
+        """Frames of a trajectory that a forecast reaches, counted from t = 0; None for any time."""
+        return None
+
     @abstractmethod
     def calibrate(self, batches: Iterable[Trajectory]) -> None:
         """Read from the training split what is not learnt by gradients: statistics, into buffers."""

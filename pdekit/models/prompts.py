@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from pdekit.fields import Trajectory
 from pdekit.models.base import Surrogate
 from pdekit.models.text2pde import Text2PDE
 from pdekit.pdes.base import PDE
+from pdekit.typed_values import check_types
 
 MAX_CALLS = 10_000
 
@@ -46,15 +48,20 @@ class Prompt:
     anyway: bool = False
 
     def __post_init__(self):
+        numbers = {"guidance": 1.0 if self.guidance is None else self.guidance, **self.params}
+        wrong = {name: value for name, value in numbers.items() if not (_is_real(value) and math.isfinite(value))}
+        if wrong:
+            raise ValueError(f"expected finite numbers in a prompt, got {wrong}; correct them")
+        check_types(self)
         if self.members < 1 or not 1 <= (1 if self.calls is None else self.calls) <= MAX_CALLS:
             raise ValueError(
                 f"expected members >= 1 and calls from 1 to {MAX_CALLS}, got {self.members} and {self.calls}; "
                 "correct them"
             )
-        numbers = {"guidance": 1.0 if self.guidance is None else self.guidance, **self.params}
-        wrong = {name: value for name, value in numbers.items() if not math.isfinite(value)}
-        if wrong:
-            raise ValueError(f"expected finite numbers in a prompt, got {wrong}; correct them")
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def sample_prompt(

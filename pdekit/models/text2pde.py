@@ -111,6 +111,10 @@ class Text2PDE(Surrogate):
         """Frames that are generated at once."""
         return self.problem.n_frames
 
+    @property
+    def n_reached(self) -> int | None:
+        return None if self.history else self.n_frames
+
     def stages(self, settings: Training) -> Sequence[Stage]:
         return (dataclasses.replace(adam_stage(settings), parameters=OWN),)
 

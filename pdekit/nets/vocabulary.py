@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-PIECE = re.compile(r"(?<![\w.])[-\u2212]?(?:\d+(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?|[^\W\d_]+|[^\w\s]", re.IGNORECASE)
+DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)"  # 1,000 is a thousand; "0.4, 200" are two numbers
+PIECE = re.compile(rf"(?<![\w.])[-\u2212]?(?:{DIGITS}(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?|[^\W\d_]+|[^\w\s]", re.IGNORECASE)
 NUMBER = re.compile(r"[-\u2212]?\.?\d")
 LARGEST = sys.float_info.max
 ROUNDING = 1e-6  # of the ends of a range, which are stored in single precision
@@ -68,7 +69,7 @@ def pieces(caption: str) -> Iterator[CaptionPart]:
     key = ""
     for found in PIECE.findall(caption):
         if NUMBER.match(found):
-            value = float(found.replace("\u2212", "-"))
+            value = float(found.replace("\u2212", "-").replace(",", ""))
             yield CaptionPart("", min(max(value, -LARGEST), LARGEST), key)
         else:
             word = _cut(found.lower())

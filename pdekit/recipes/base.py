@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +17,10 @@ from pdekit.boundaries import Ends
 from pdekit.captions.caption import LEVELS, MIXED, VERSION, captions_of
 from pdekit.data.writer import check_batch
 from pdekit.fields import Grid, Problem, Trajectory
-from pdekit.plain import to_plain, versions
+from pdekit.plain import to_json, to_plain, versions
 from pdekit.simulators.base import Draw, Simulator, Tick, collected, parameters, silent
 from pdekit.simulators.check import check_work, self_convergence
+from pdekit.typed_values import check_seed
 
 SPLITS = ("train", "valid", "test")
 # Trajectories of the check of a reference, the first of the test split.
@@ -57,6 +57,7 @@ class BaseRecipe(ABC):
     version: ClassVar[int] = 1
 
     def __post_init__(self):
+        check_seed(self.seed)
         check_counts("n_trajectories", self.n_trajectories)
         if not isinstance(self.text, bool) and self.text not in LEVELS:
             raise ValueError(
@@ -163,7 +164,7 @@ class BaseRecipe(ABC):
     @property
     def hash(self) -> str:
         """Twelve digits that name the dataset: of the recipe's values and the versions of what it names."""
-        text = json.dumps(self.document(), sort_keys=True)
+        text = to_json(self.document(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from pdekit.data.writer import disk_full, out_of_room
+from pdekit.plain import to_json
 
 BEAT = 10.0
 """Seconds between two signs of life of a claimant."""
@@ -47,7 +48,7 @@ def claimed(folder: Path, part: str, number: int) -> Iterator[bool]:
     path = folder / f"{part}{MARK}{number}"
     try:
         with open(path, "x") as file:
-            json.dump(_owner(), file)
+            file.write(to_json(_owner()))
     except (FileExistsError, FileNotFoundError):
         yield False
         return

@@ -29,6 +29,7 @@ import torch
 from pdekit.data.layout import OURS
 from pdekit.data.writer import SplitWriter, replacing
 from pdekit.fields import Problem, Trajectory, n_values
+from pdekit.plain import to_json
 from pdekit.provenance import provenance
 from pdekit.recipes.base import SPLITS, BaseRecipe, Tick
 from pdekit.recipes.claims import Observer, claimed
@@ -245,7 +246,7 @@ def make_check(recipe: BaseRecipe, work: Path, device: str, tick: Tick) -> None:
     began = time.monotonic()
     found = recipe.check(device, tick)
     with replacing(_check_path(work)) as temporary:
-        temporary.write_text(json.dumps({"found": found, SECONDS: time.monotonic() - began}))
+        temporary.write_text(to_json({"found": found, SECONDS: time.monotonic() - began}))
 
 
 def read_chunk(path: Path) -> Trajectory:
@@ -311,5 +312,5 @@ def _seconds(recipe: BaseRecipe, work: Path, workers: int) -> float:
             with np.load(_chunk_path(work, split, numbers.start), allow_pickle=False) as file:
                 total += float(file[SECONDS])
         with replacing(path) as temporary:
-            temporary.write_text(json.dumps({SECONDS: total}))
+            temporary.write_text(to_json({SECONDS: total}))
     return round(json.loads(path.read_text())[SECONDS] / workers, 1)

@@ -7,7 +7,6 @@ significance and deflated: 1.7 characters a value of two-dimensional turbulence,
 from __future__ import annotations
 
 import base64
-import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pdekit.plain import to_json
 from pdekit.report.charts.colours import LEVELS, Scale, diverging, scales, sequential
 from pdekit.report.charts.curves import Line, Panel
 from pdekit.report.charts.formats import with_unit
@@ -135,7 +135,7 @@ def _profile(scene: Scene, field: dict[str, Any], x: SceneAxis) -> tuple[str, st
     panel.limits("y", *ends[2:])
     panel.slot("reference", Line(0), 3.0)
     panel.slot("forecast", Line(1))
-    return panel.svg(), json.dumps(ends)
+    return panel.svg(), to_json(ends)
 
 
 @dataclass
@@ -232,7 +232,7 @@ def pack(values: np.ndarray, low: float, high: float) -> list[Any]:
 
 def _script(data: dict[str, Any]) -> str:
     """JSON that ends no script, whatever models are called."""
-    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    return to_json(data, compact=True).replace("<", "\\u003c")
 
 
 def _scale(scale: Scale) -> dict[str, Any]:

@@ -63,7 +63,8 @@ class SaveLast(Checkpoint):
     validation follows it is written after the validation, with the early-stopping state that results; a checkpoint
     from before would lose the validation, because Lightning does not repeat it. The file is replaced whole, and never
     by weights that are not finite: after a divergence it holds the last good ones. Between the batches of a step, whose
-    gradients no checkpoint holds, it is not written.
+    gradients no checkpoint holds, it is not written. A training that was asked to stop ends when the next batch begins,
+    because Lightning logs the numbers of a step after its hooks.
 
     Args:
         path: path of the checkpoint.
@@ -80,6 +81,7 @@ class SaveLast(Checkpoint):
         self.saved_step: int | None = None
         self.interrupted = False
         self._waits = False  # a checkpoint is due, and the validation of its step comes first
+        self._stops = False  # the state to go on from is saved
         self._previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
@@ -94,6 +96,10 @@ class SaveLast(Checkpoint):
             raise KeyboardInterrupt  # the second time: at once, as the person insists
         self.interrupted = True
 
+    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch, batch_idx: int) -> None:
+        if self._stops:
+            raise Interrupted
+
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
         self._agree(trainer)
         step = trainer.global_step
@@ -106,8 +112,7 @@ class SaveLast(Checkpoint):
             return
         if due:
             self._save(trainer, module)
-        if self.interrupted:
-            raise Interrupted
+        self._stops = self.interrupted
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         self._agree(trainer)
@@ -116,8 +121,7 @@ class SaveLast(Checkpoint):
         if self._validation_follows(trainer) and (self._waits or self.interrupted or trainer.should_stop):
             self._save(trainer, module)
         self._waits = False
-        if self.interrupted:
-            raise Interrupted
+        self._stops = self.interrupted
 
     def _validation_follows(self, trainer: Trainer) -> bool:
         """Return whether a validation is scheduled after this batch (one at a time limit is not)."""

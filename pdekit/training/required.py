@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
@@ -15,6 +16,10 @@ from pdekit.runs import WEIGHTS, Run, build_model, load, save_model
 from pdekit.settings import Engine, Training
 from pdekit.training.callbacks import Interrupted
 from pdekit.training.module import train_stages
+
+
+class OutOfTime(TimeoutError):
+    """The time limit has passed before a required surrogate was trained."""
 
 
 def train_required(
@@ -44,6 +49,7 @@ def train_required(
     Raises:
         ValueError: if a run has no such name, another problem, weights of another shape, or other layers.
         Interrupted: if its training was interrupted; called again, it goes on.
+        OutOfTime: if the time limit of its training has passed; called again, it goes on.
     """
     runs, found = dict(runs or {}), {}
     check_required(model, runs)
@@ -51,20 +57,25 @@ def train_required(
         child, place = model.get_submodule(name), Path(runs.get(name) or folder / name)
         if runs.get(name) is None and not (place / WEIGHTS).exists():
             _train(child, data, settings, engine, place, seed)
-        run = load(place, model=child)
-        if runs.get(name) is not None:
-            check_layers(child, name, run)
+        load(place, model=child)
         child.train()
         found[name] = place / WEIGHTS
     data.set_window(*model.window)
     return found
 
 
-def check_required(model: Surrogate, runs: Mapping[str, str | Path | None]) -> dict[str, str | None]:
-    """Return the runs which are named with whole paths, if they are required and finished.
+def check_required(
+    model: Surrogate, runs: Mapping[str, str | Path | None], sized: bool = True
+) -> dict[str, str | None]:
+    """Return the runs which are named with whole paths, if they are required, finished, and fit the method.
+
+    Args:
+        model: whose submodules are meant.
+        runs: folders of trained runs by name, or None.
+        sized: whether the shapes of its weights are final, so that the runs can be compared with them.
 
     Raises:
-        ValueError: if a method requires no such run, or a folder has no weights.
+        ValueError: if a method requires no such run, or a folder has no weights, or those of another problem or model.
     """
     unknown = sorted(set(runs) - set(model.requires))
     if unknown:
@@ -75,7 +86,25 @@ def check_required(model: Surrogate, runs: Mapping[str, str | Path | None]) -> d
                 f"expected a finished run as requires.{name}, found no {WEIGHTS} in {run}; give its folder, or "
                 "leave it out to train it first"
             )
+        if run is not None and sized:
+            check_run(model.get_submodule(name), name, Path(run))
     return {name: None if run is None else str(Path(run).resolve()) for name, run in runs.items()}
+
+
+def check_run(child: Surrogate, name: str, place: Path) -> None:
+    """Check that a run has the problem, the weights and the layers of a required surrogate, which is left as it is.
+
+    Raises:
+        ValueError: if something differs.
+    """
+    try:
+        run = load(place, model=copy.deepcopy(child))
+    except ValueError as error:
+        raise ValueError(
+            f"expected a run of {type(child).__name__} on the same data as requires.{name}, found another in {place}; "
+            f"give one that fits: {error}"
+        ) from error
+    check_layers(child, name, run)
 
 
 def check_layers(child: Surrogate, name: str, run: Run) -> None:
@@ -109,8 +138,8 @@ def _train(
     outcome = train_stages(child, data, settings, engine, place, seed, (place / "last.ckpt").exists())
     if outcome.interrupted:
         raise Interrupted
-    if not outcome.finished and rank_zero_only.rank == 0:
-        print(f"out of time after {outcome.steps} steps of {place.name}, which is used as it is")
+    if not outcome.finished:
+        raise OutOfTime(f"out of time after {outcome.steps} of {settings.steps} steps of {place.name}")
     if rank_zero_only.rank == 0:
         save_model(place, child)
     if distributed.is_available() and distributed.is_initialized():

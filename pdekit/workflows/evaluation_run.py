@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,15 @@ from pdekit.evaluation import run as scoring
 from pdekit.evaluation.checks import check_problem
 from pdekit.evaluation.folder import writing_to
 from pdekit.evaluation.reconstruction import score_reconstruction
-from pdekit.evaluation.request import check_request
-from pdekit.evaluation.settings import evaluation_from
+from pdekit.evaluation.request import check_reach, check_request
+from pdekit.evaluation.settings import Request, evaluation_from
 from pdekit.models.base import Surrogate
 from pdekit.models.constrained import Constrained
 from pdekit.plain import from_plain
 from pdekit.recipes.generation import generate
 from pdekit.runs import Run, load
 from pdekit.training.devices import check_device
+from pdekit.typed_values import settings_from
 from pdekit.workflows.datasets import open_files, recipe_of
 
 IN_MEMORY = "arrays"  # name of data that were given as an object
@@ -49,20 +51,20 @@ def evaluate_run(
         FileNotFoundError: if there is no such run.
         ValueError: if the data are of another problem, or the run does not name its data.
     """
-    check_device(config["device"])
     config = dict(config)
-    path, folder, device = Path(config.pop("run")), config.pop("folder"), config.pop("device")
-    other, data_dir, published = config.pop("data"), config.pop("data_dir"), config.pop("path")
-    constraints = config.pop("constrain")
+    given = {item.name: config.pop(item.name) for item in dataclasses.fields(Request)}
+    asked = settings_from(Request, given, "evaluate", "")
+    check_device(asked.device)
+    path, folder, device, other = Path(asked.run), asked.folder, asked.device, config.pop("data")
     settings = evaluation_from(from_plain(config))
     scoring.scoring_of(settings, trust)
     run = load(path, trust, device) if run is None else run
-    base = data_dir or run.config.get("data_dir")
+    base = asked.data_dir or run.config.get("data_dir")
     base, recipe = Path(base) if base else None, None
     name = data_name or run.config.get("choices", {}).get("data") or IN_MEMORY
     if data is None:
         stored = run.config if other is None else {"data": other}
-        stored = stored | {"path": published or stored.get("path")}
+        stored = stored | {"path": asked.path or stored.get("path")}
         recipe = recipe_of(stored, trust)
         if stored["path"]:
             data, recipe = open_files(stored["path"], name, recipe, trust=trust), None
@@ -71,11 +73,12 @@ def evaluate_run(
             n_trajectories = recipe.n_trajectories["test"]
             if run.model.forecasts:
                 check_request(settings, run.model.window[0], recipe.problem("test"), n_trajectories, recipe)
+                check_reach(run.model, settings, recipe.problem("test"))
             data = DataModule.from_folder(generate(recipe, base), trust=trust)
     data.set_window(*run.model.window)
     models: dict[str, Surrogate] = {run.name: run.model}
-    if constraints:
-        models[f"{run.name}, constrained"] = Constrained(run.model, constraints)
+    if asked.constrain:
+        models[f"{run.name}, constrained"] = Constrained(run.model, asked.constrain)
     into = Path(folder) if folder else path / name if other else path
     with writing_to(into):
         if not run.model.forecasts:

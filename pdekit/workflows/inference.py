@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +28,7 @@ from pdekit.inference.scores import rank_histogram, scores_of
 from pdekit.inference.settings import Inference
 from pdekit.models.diffusion_pde import DiffusionPDE
 from pdekit.models.inputs import normalised
+from pdekit.plain import to_json
 from pdekit.recipes.generation import generate
 from pdekit.runs import Run, load
 from pdekit.workflows.datasets import open_files, recipe_of
@@ -108,7 +108,7 @@ def run_inference(
     if training is not None and truth is not None:
         generator = torch.Generator().manual_seed(settings.seed)
         record["errors_by_level"] = errors_by_level(model, batch, training, generator)
-    (into / "summary.json").write_text(json.dumps(record, indent=1) + "\n")
+    (into / "summary.json").write_text(to_json(record, 1) + "\n")
     found = write_scores(scores, summary, into)
     return Inferred(into, posteriors, *found)
 

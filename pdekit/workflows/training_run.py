@@ -5,6 +5,7 @@ The command line and ``pdekit.train`` both call these two functions, so that the
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ from pdekit.evaluation import run as scoring
 from pdekit.evaluation.checks import check_problem
 from pdekit.evaluation.folder import writing_to
 from pdekit.evaluation.reconstruction import score_reconstruction
-from pdekit.evaluation.request import check_request
+from pdekit.evaluation.request import check_reach, check_request
 from pdekit.evaluation.settings import Evaluation, evaluation_from
 from pdekit.models.base import Stepper, Surrogate
 from pdekit.models.modes import uses_auto, with_modes, without_unresolved
@@ -36,11 +37,12 @@ from pdekit.provenance import RECORD, provenance, read_record, sha256, write_jso
 from pdekit.recipes.base import BaseRecipe
 from pdekit.recipes.generation import generate
 from pdekit.runs import WEIGHTS, build_model, new_folder, save_config, save_weights
-from pdekit.settings import Engine, Training, settings_from
+from pdekit.settings import Engine, RunSettings, Training
 from pdekit.training.callbacks import Interrupted
 from pdekit.training.devices import check_engine, is_main_process
 from pdekit.training.module import Diverged, evaluation_device, train_stages
-from pdekit.training.required import check_required, train_required
+from pdekit.training.required import OutOfTime, check_required, train_required
+from pdekit.typed_values import settings_from
 from pdekit.workflows.datasets import instance_in_words, open_files, recipe_of, with_parameters
 from pdekit.workflows.measured_run import take_measurements, write_found
 from pdekit.workflows.unsolved_run import without_reference
@@ -76,7 +78,11 @@ class Plan:
 
     @property
     def engine(self) -> Engine:
-        return Engine(**self.config["trainer"])
+        return settings_from(Engine, self.config["trainer"], "trainer")
+
+    @property
+    def training(self) -> Training:
+        return settings_from(Training, self.config["training"], "training")
 
     @property
     def evaluation(self) -> Evaluation:
@@ -122,6 +128,7 @@ def plan_run(
     """
     # parameters that a finished run found are not those that it began with
     config, seconds = {key: value for key, value in config.items() if key != "found"}, dict(seconds or {})
+    config |= checked_run(config)
     loading, evaluation = checked_settings(config, trust)
     recipe = None if data else recipe_of(config, trust)
     check_continued(config, recipe, model)
@@ -136,15 +143,14 @@ def plan_run(
         model = build_model(config["model"], problems[0], trust)
     else:
         check_problem(config["choices"]["model"], model.problem, problems[0])
-    if config.get("requires"):
-        config["requires"] = check_required(model, config["requires"])
-    if isinstance(model, Stepper):
-        try_step(model)  # a net that does not take the grid says so before data are made
+    sized = not (chosen and uses_auto(config["model"]))  # else the data choose shapes of weights later
+    check_model(model, config, sized)
     if recipe is not None and data is None and not recipe.solved:
         data = without_reference(recipe, model, config)
     elif config.get("evaluate", True) and model.forecasts:
         n_test = data.sources["test"].n_trajectories if data else recipe.n_trajectories["test"]
         check_request(evaluation, model.window[0], problems[1], n_test, None if data else recipe)
+        check_reach(model, evaluation, problems[1])
     if config.get("measurements"):
         config["measurements"] = str(Path(config["measurements"]).resolve())
         data = take_measurements(config["measurements"], model, config)
@@ -152,13 +158,36 @@ def plan_run(
         base = None if config["data_dir"] is None else Path(config["data_dir"])
         with timed(seconds, "data"):
             data = DataModule.from_folder(generate(recipe, base), loading, trust)
-    if chosen and uses_auto(config["model"]):
+    if not sized:
         config["model"] = with_modes(config["model"], problems[0], data.calibration_batches())
         torch.manual_seed(config["seed"])
         model = build_model(config["model"], problems[0], trust)
     data.set_window(*model.window)
     words = instance_in_words(config, recipe, trust)
     return Plan(model, data, None if config.get("path") else recipe, config, seconds, tuple(trust), words)
+
+
+def check_model(model: Surrogate, config: dict[str, Any], sized: bool) -> None:
+    """Check that a net takes the grid and that the runs that the method requires fit; note their whole paths.
+
+    Raises:
+        ValueError: before data are made.
+    """
+    if config.get("requires"):
+        config["requires"] = check_required(model, config["requires"], sized)
+    if isinstance(model, Stepper):
+        try_step(model)
+
+
+def checked_run(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that belong to no group, of those that a configuration has.
+
+    Raises:
+        ValueError: on a value of another kind.
+    """
+    given = {item.name: config[item.name] for item in dataclasses.fields(RunSettings) if item.name in config}
+    checked = dataclasses.asdict(settings_from(RunSettings, given, "train", ""))
+    return {name: checked[name] for name in given}
 
 
 def checked_settings(config: Mapping[str, Any], trust: Sequence[str] = ()) -> tuple[Loading, Evaluation]:
@@ -205,6 +234,7 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
     Raises:
         Diverged: if the loss is not finite; the last good weights are saved.
         Stopped: if the training was interrupted; its checkpoint is saved.
+        OutOfTime: if the time limit has passed before a surrogate was trained that the method requires.
     """
     model, config, seconds, engine = plan.model, plan.config, dict(plan.seconds), plan.engine
     seed, data = config["seed"], plan.data_name
@@ -222,7 +252,7 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
         gpu = evaluation_device(engine).type == "cuda"
         with named_to_others(run), Energy(gpu=gpu) as energy, timed(seconds, "training"):
             energy.joules |= joules
-            outcome = train_stages(model, plan.data, Training(**config["training"]), engine, run, seed, continued)
+            outcome = train_stages(model, plan.data, plan.training, engine, run, seed, continued)
     except Diverged:
         if not worker:
             (run / RECORD).unlink(missing_ok=True)  # it names the weights of an earlier session
@@ -268,14 +298,18 @@ def prepare_model(plan: Plan, run: Path, seconds: dict[str, float]) -> dict[str,
 
     Raises:
         Stopped: if a required training was interrupted.
+        OutOfTime: if its time limit has passed before it was finished.
     """
     config, model, data = plan.config, plan.model, plan.data
-    settings, runs = Training(**config["training"]), config.get("requires")
+    settings, runs = plan.training, config.get("requires")
     try:
         with timed(seconds, "required"), named_to_others(run):
             files = train_required(model, data, settings, plan.engine, run, config["seed"], runs)
     except Interrupted:
         raise Stopped(f"stopped in the training of what the method requires. {how_to_go_on(config, run)}") from None
+    except OutOfTime as limit:
+        remedy = how_to_go_on(config, run, "trainer.max_time=null")
+        raise OutOfTime(f"{limit}, which the method requires. {remedy}") from None
     with timed(seconds, "calibration"):
         model.calibrate(data.calibration_batches())
     return {name: sha256(file) for name, file in files.items()}

@@ -13,6 +13,8 @@ from pdekit.captions.reading import read_places, read_smoke
         ("Smoke with buoyancy 0.3 rises from three inlets at the left (two times) and the lower center", 3,
          [(0, 1), (0, 1), (1, 0)], 0.3),
         ("three small plumes", 3, [], None),
+        ("1,000 plumes, buoyancy 2,500.5", 1000, [], 2500.5),
+        ("buoyancy 0.4, 200 plumes", 200, [], 0.4),
         ("smoke rises from the middle", 1, [(1, 1)], None),
         ("a quiet box", None, [], None),
     ],

@@ -155,9 +155,10 @@ def test_settings_that_do_not_fit_are_refused(case, tmp_path):
         ({"noise": 0.0}, "expected noise > 0"),
         ({"members": 1}, "expected members >= 2"),
         ({"shares": 1}, "did you mean 'share'"),
-        ({"members": "many"}, "expected members= like 16"),
-        ({"members": 8.5}, "expected members= like 16"),
-        ({"equation": math.nan}, "equation >= 0"),
+        ({"members": "many"}, "expected members as a whole number, got 'many'"),
+        ({"members": 8.5}, r"expected members as a whole number, got 8\.5"),
+        ({"equation": math.nan}, "expected equation as a finite number, got nan"),
+        ({"equation": -1.0}, "equation >= 0"),
         ({"equation": 1.0}, "expected a steady equation"),
         ({"file": "nowhere.csv"}, "expected a CSV file of observations"),
     ):
@@ -203,6 +204,8 @@ def test_the_amortised_net_returns_what_it_was_given(case, tmp_path):
     posterior = found.posteriors["amortised"]
     np.testing.assert_allclose(posterior.c, posterior["c observed"].expand_dims(member=2), rtol=1e-6)
     assert "| - | - |" in found.table
+    text = (tmp_path / "summary.json").read_text()
+    assert "amortised" in json.loads(text, parse_constant=pytest.fail)["methods"], "JSON has no NaN"
 
 
 def test_frames_of_a_problem_in_time_are_inferred(tmp_path):

@@ -28,6 +28,7 @@ def test_words_signs_and_numbers():
     assert [p.value for p in found if not p.word] == [-0.5, 1000.0, 2.0, 0.25, 3.0]
     assert [p.word for p in found if p.word] == ["at", "x", "=", ",", "re", ":", "-", "d", "(", ",", ")"]
     assert [p.key for p in found if not p.word][:2] == ["x", "re"]
+    assert [p.value for p in pieces("Re 1,000, 12,345,678.5 and 0.4, 200") if not p.word] == [1e3, 12345678.5, 0.4, 200]
 
 
 def test_the_vocabulary_is_stored_with_the_weights():

@@ -125,6 +125,21 @@ def test_a_signal_saves_the_step_and_the_run_resumes_bit_for_bit(undisturbed, tm
     assert queue.get() == (True, False, 17)
     assert load_checkpoint(tmp_path / "last.ckpt")["global_step"] == 17
     assert_equal_weights(train(tmp_path, resume=True)[0], undisturbed[0])
+    assert metrics(tmp_path) == metrics(undisturbed[2])
+
+
+def test_no_number_is_lost_where_a_run_stops(tmp_path):
+    """Lightning logs the tenth step after all hooks; no validation follows it here."""
+    settings = dataclasses.replace(SETTINGS, steps=12, validate_every=8)
+    train(tmp_path / "whole", settings=settings)
+    expected = metrics(tmp_path / "whole")
+    assert (9, "train/loss") in {row[:2] for row in expected}
+    for step in (9, 10, 11, 12):
+        folder = tmp_path / str(step)
+        _, outcome = train(folder, step, interrupt, settings=settings)
+        assert (outcome.interrupted, outcome.steps) == (True, step)
+        train(folder, resume=True, settings=settings)
+        assert metrics(folder) == expected, step
 
 
 def test_ctrl_c_twice_stops_at_once(tmp_path):

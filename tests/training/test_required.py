@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import signal
+import time
 from unittest.mock import Mock
 
 import pytest
@@ -13,10 +14,10 @@ import pdekit
 from pdekit.models.one_step import OneStep
 from pdekit.models.stages import adam_stage
 from pdekit.provenance import sha256
-from pdekit.runs import WEIGHTS
+from pdekit.runs import WEIGHTS, save_model
 from pdekit.settings import Engine
 from pdekit.training.callbacks import Interrupted
-from pdekit.training.required import train_required
+from pdekit.training.required import OutOfTime, train_required
 from tests.models.small import PointwiseNet
 from tests.training.test_module import SETTINGS, waves
 
@@ -40,16 +41,29 @@ class Corrected(OneStep):
         return (dataclasses.replace(adam_stage(settings), parameters=("net.",)),)
 
 
+class WideNet(PointwiseNet):
+    """Weights of other names."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.wide = torch.nn.Linear(2, 2)
+
+
+def made(folder):
+    folder.mkdir()
+    return folder
+
+
 SHORT = dataclasses.replace(SETTINGS, steps=5)
 
 
-def required(folder, runs=None, act=None):
+def required(folder, runs=None, act=None, engine=None):
     data = waves()
     torch.manual_seed(0)
     model = Corrected(data.problem, PointwiseNet)
     if act is not None:
         model.coarse.before_step = lambda stage, step: act() if step == 3 else None
-    return model, data, lambda: train_required(model, data, SHORT, Engine(), folder, 3, runs)
+    return model, data, lambda: train_required(model, data, SHORT, engine or Engine(), folder, 3, runs)
 
 
 def test_what_is_required_is_trained_first_and_only_once(tmp_path):
@@ -88,7 +102,12 @@ def test_a_run_that_is_named_is_loaded(tmp_path):
 
 def test_a_run_that_does_not_serve_is_refused_before_the_wait(tmp_path):
     data = waves()
+    save_model(made(tmp_path / "wide"), OneStep(data.problem, WideNet))
+    shorter = dataclasses.replace(data.problem, dt=0.1)
+    save_model(made(tmp_path / "shorter"), OneStep(shorter, PointwiseNet))
     for requires, sentence in (
+        (f"coarse={tmp_path / 'wide'}", r"expected a run of OneStep on the same data as requires\.coarse.*net\.wide"),
+        (f"coarse={tmp_path / 'shorter'}", "expected a run of OneStep on the same data as .* expected a model of the"),
         ("fine=x", r"expected runs of \['coarse'\], found \['fine'\]"),
         (f"coarse={tmp_path}", r"expected a finished run as requires\.coarse, found no weights"),
     ):
@@ -119,6 +138,33 @@ def test_an_interrupted_training_goes_on(tmp_path):
     model, _, go = required(tmp_path / "stopped")
     go()
     assert torch.equal(model.coarse.net.mix.weight, expected.coarse.net.mix.weight)
+
+
+def test_a_time_limit_leaves_it_to_be_finished(tmp_path):
+    """An unfinished surrogate is not used: a run that goes on would keep it."""
+    expected, _, go = required(tmp_path / "whole")
+    go()
+    limit = Engine(max_time="00:00:00:01")
+    _, _, go = required(tmp_path / "stopped", act=lambda: time.sleep(1.1), engine=limit)
+    with pytest.raises(OutOfTime, match="out of time after 4 of 5 steps of coarse"):
+        go()
+    assert not (tmp_path / "stopped" / "coarse" / WEIGHTS).exists()
+    model, _, go = required(tmp_path / "stopped")
+    go()
+    assert torch.equal(model.coarse.net.mix.weight, expected.coarse.net.mix.weight)
+
+
+def test_a_run_out_of_time_says_how_to_go_on(tmp_path):
+    model = Corrected(waves().problem, PointwiseNet)
+    model.coarse.before_step = lambda stage, step: time.sleep(1.1)
+    options = ["training.steps=3", "training.ema=0", "evaluate=false", f"runs_dir={tmp_path}"]
+    with pytest.raises(OutOfTime, match=r"which the method requires\. To go on: .* overrides=.*max_time=null") as end:
+        pdekit.train(model, waves(), [*options, "trainer.max_time=00:00:00:01"])
+    assert "out of time after 1 of 3 steps of coarse" in str(end.value)
+    (folder,) = tmp_path.iterdir()
+    model = Corrected(waves().problem, PointwiseNet)
+    again = pdekit.train(model, waves(), ["trainer.max_time=null"], resume=folder)
+    assert (folder / "coarse" / WEIGHTS).exists() and again.config["trainer"]["max_time"] is None
 
 
 def test_a_run_holds_the_weights_of_both(tmp_path):

@@ -8,7 +8,6 @@ reads everything again (`pdekit.data.formats.exported`).
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from pdekit.data.windows import Source
 from pdekit.data.writer import replacing
 from pdekit.fields import AXES, Grid, Problem, Trajectory
 from pdekit.labelled import attributes_of, to_dataset
+from pdekit.plain import to_json
 
 RESERVED = ("text", "point_mask", "cells")
 
@@ -56,7 +56,7 @@ def dataset_of(batch: Trajectory, problem: Problem) -> xr.Dataset:
         data[name] = ("sample", present(batch.params)[:, i].double().numpy())
     if batch.text is not None:
         data = data.assign_coords(text=("sample", np.array(batch.text, dtype=object)))
-    document = json.dumps(problem_to_plain(problem))
+    document = to_json(problem_to_plain(problem))
     return data.assign_attrs({"Conventions": "CF-1.11", ATTRIBUTE: document, MASKED: int(batch.mask is not None)})
 
 

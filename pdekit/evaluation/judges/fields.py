@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 import numpy as np
@@ -17,6 +16,7 @@ from pdekit.metrics.catalogue import FRAME, SHELL, Measure
 from pdekit.metrics.quadrature import joint
 from pdekit.metrics.spectra import rounding_power, wavenumbers
 from pdekit.metrics.sums import FieldSums
+from pdekit.plain import to_json
 
 VALUES = 2**18
 """Room for one spectrum of each frame that is held of a member, in numbers of float32."""
@@ -97,7 +97,7 @@ class Fields(Judge):
         if len(frames):
             self._undefine(gone, slice(int(frames[0]), int(frames[-1]) + 1))
         if self.last and self.counts.any():
-            self.archive.say("undefined", json.dumps(self._numbers()))
+            self.archive.say("undefined", to_json(self._numbers()))
 
     def _undefine(self, gone: Tensor, frames: slice) -> None:
         """Write NaN to the frames in which the reference vanishes and the forecast has not diverged."""

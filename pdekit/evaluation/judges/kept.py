@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import torch
 import xarray as xr
@@ -14,6 +12,7 @@ from pdekit.evaluation.archive import Archive
 from pdekit.evaluation.checks import check_kept
 from pdekit.evaluation.judges.base import Batch, ForecastBlock, Judge, ReferenceBlock, Setup
 from pdekit.fields import Grid, Trajectory, n_values
+from pdekit.plain import to_json
 
 MOST_VALUES = 2**26
 """Values of all forecasts that are kept: 256 MiB in float32, before compression."""
@@ -57,7 +56,7 @@ class Kept(Judge):
         for name, values in (models | samples | fields | axes | members).items():
             kept.coordinate(name, values)
         if isinstance(grid, Grid):
-            kept.say("grid", json.dumps({"layout": list(grid.layout), "extent": [float(x) for x in grid.extent]}))
+            kept.say("grid", to_json({"layout": list(grid.layout), "extent": [float(x) for x in grid.extent]}))
         kept.put("kind", ("model",), ["reference", *(c.kind for c in self.contenders)])
         forecast = ("model", "member") if self.members > 1 else ("model",)
         for field in self.problem.fields:
