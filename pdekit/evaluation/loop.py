@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -47,17 +47,13 @@ def judge_models(
 ) -> xr.Dataset:
     """Forecast with every model from the same frames, and write ``scores.nc`` and ``forecasts.nc`` into a folder.
 
-    Every model is given the frames that the one with the longest history needs and forecasts the ``horizon`` frames
-    after them. Memory is bounded whatever the horizon: reference and forecasts advance together, block by block,
-    each from its own last frames (a solver from its own state), and scores go to disk as they come. A whole-trajectory
-    model forecasts as many frames at once as it was made for.
+    Every model is given the frames that the one with the longest history needs. Reference and forecasts advance
+    together, block by block, and scores go to disk as they come: memory is bounded whatever the horizon.
 
     Args:
-        models: the rows of the table.
-        reference: the reference: a `StoredReference`, or a `Continued` reference.
+        models, reference: the rows of the table, and what they are compared with.
         folder: folder of the files, which appear whole or not at all.
-        sampling: choice of the forecasts.
-        scoring: choice of the scores, and of the forecasts to keep.
+        sampling, scoring: choice of the forecasts; choice of the scores, and of the forecasts to keep.
         context: facts from outside the evaluation that are written next to the scores.
         device: device of all models; that of the first surrogate if None.
         progress: whether to draw a progress bar.
@@ -69,60 +65,69 @@ def judge_models(
     Raises:
         ValueError: if a model belongs to another problem, or the horizon does not fit into the data.
     """
-    device = torch.device(device or next((device_of(model) for model in models.surrogates.values()), CPU))
     setup, spans = set_up(models, reference, sampling, scoring, context, device)
-    folder, attrs = Path(folder), attributes(setup)
-    judges: list[Judge] = [make(setup) for make in (JUDGES if scoring.judges is None else scoring.judges).values()]
+    folder, attrs, makers = Path(folder), attributes(setup), JUDGES if scoring.judges is None else scoring.judges
     with (
         Archive(folder / "scores.nc", coordinates(setup), attrs) as archive,
-        Archive(folder / "forecasts.nc", {}, attrs) as forecasts,
+        Archive(folder / "forecasts.nc", {}, attrs) as kept,
         _bar(progress) as bar,
     ):
         write_samples(archive, setup, spans)
-        judges.append(Kept(setup, forecasts))
+        judges: list[Judge] = [*(make(setup) for make in makers.values()), Kept(setup, kept)]
         for judge in judges:
             judge.declare(archive)
         reference.tick = _told(bar, sum(reference.work(span) for span in spans))
         task = bar.add_task("evaluate", total=len(spans) * setup.horizon * sum(c.members for c in setup.contenders))
-        for number, span in enumerate(spans):
-            frames = reference.frames(span)
-            batch = _batch(reference, span, next(frames), number, setup, device)
+        for batch, blocks in batches_of(reference, spans, setup):
             archive.write("lead_time", (batch.rows,), batch.lead)
-            blocks = zip(span.blocks, frames, strict=True)
-            _judge_batch(judges, batch, blocks, setup, lambda name, n: bar.update(task, description=name, advance=n))
+            for judge in judges:
+                judge.begin(batch)
+            for known, forecasts in blocks_of(batch, blocks, setup):
+                for judge in judges:
+                    judge.reference(known)
+                for row, member, u in forecasts:
+                    block = ForecastBlock(known.rows, known.frames, FieldSums(u.to(known.u.device), known.sums))
+                    for judge in judges:
+                        judge.forecast(row, member, block)
+                    del block  # its sums are let go of before the next ones are made
+                    bar.update(task, description=setup.contenders[row].name, advance=u.shape[1])
+            for judge in judges:
+                judge.finish()
         write_context(archive, setup)
     return xr.open_dataset(folder / "scores.nc", engine="h5netcdf")
 
 
-def _judge_batch(
-    judges: Sequence[Judge],
-    batch: Batch,
-    blocks: Iterable[tuple[slice, Trajectory]],
-    setup: Setup,
-    tell: Callable[[str, int], None],
-) -> None:
-    """Forecast one batch with every model, block by block, in front of all judges."""
-    for judge in judges:
-        judge.begin(batch)
-    device, size = setup.contenders[0].device, setup.block
-    streams = [c.forecast(batch.given, batch.t, batch.forcing, size) for c in setup.contenders]
+def batches_of(
+    reference: Reference, spans: Sequence[Span], setup: Setup
+) -> Iterator[tuple[Batch, Iterator[tuple[slice, Trajectory]]]]:
+    """Yield each batch of samples, and the blocks of its reference: their places and frames."""
+    for number, span in enumerate(spans):
+        frames = reference.frames(span)
+        given, t, first = next(frames), reference.times(span), number * setup.batch_size
+        mask = mask_of(given)
+        batch = Batch(
+            rows=slice(first, first + len(span.starts)),
+            last=first + len(span.starts) == setup.n_samples,
+            trajectories=span.trajectories,
+            starts=span.starts,
+            given=given,
+            t=t[:, setup.history :],
+            lead=lead_times(t, setup.history),
+            mask=None if mask is None else mask.to(setup.device),
+            forcing=functools.partial(reference.forcing, span),
+        )
+        yield batch, zip(span.blocks, frames, strict=True)
+
+
+def blocks_of(
+    batch: Batch, blocks: Iterable[tuple[slice, Trajectory]], setup: Setup
+) -> Iterator[tuple[ReferenceBlock, Iterator[tuple[int, int, Tensor]]]]:
+    """Yield each block of the reference, and its forecasts: row of the model, number of the member, frames."""
+    streams = [c.forecast(batch.given, batch.t, batch.forcing, setup.block) for c in setup.contenders]
     for frames, wanted in blocks:
-        known = ReferenceBlock(batch.rows, frames, Sums(wanted.u.to(device), setup.problem, batch.mask))
-        for judge in judges:
-            judge.reference(known)
-        for row, stream in enumerate(streams):
-            for member, u in enumerate(next(stream)):
-                _show(judges, row, member, u, known)
-                tell(setup.contenders[row].name, frames.stop - frames.start)
-    for judge in judges:
-        judge.finish()
-
-
-def _show(judges: Sequence[Judge], row: int, member: int, u: Tensor, known: ReferenceBlock) -> None:
-    """Show one block of a forecast to all judges; its sums are let go of before the next ones are made."""
-    block = ForecastBlock(known.rows, known.frames, FieldSums(u.to(known.u.device), known.sums))
-    for judge in judges:
-        judge.forecast(row, member, block)
+        known = ReferenceBlock(batch.rows, frames, Sums(wanted.u.to(setup.device), setup.problem, batch.mask))
+        rows = ((row, next(stream)) for row, stream in enumerate(streams))
+        yield known, ((row, member, u) for row, members in rows for member, u in enumerate(members))
 
 
 def set_up(
@@ -131,10 +136,11 @@ def set_up(
     sampling: Sampling,
     scoring: Scoring,
     context: Context,
-    device: torch.device,
+    device: torch.device | str | None,
 ) -> tuple[Setup, list[Span]]:
     """Check models, horizon and samples, and cut the samples into batches and the horizon into blocks."""
     problem = reference.problem
+    device = torch.device(device or next((device_of(model) for model in models.surrogates.values()), CPU))
     contenders = tuple(
         Contender(name, model, kind, sampling.seed, sampling.members, device)
         for kind, group in models.kinds.items()
@@ -159,23 +165,6 @@ def set_up(
     return Setup(problem, contenders, lead, len(samples), history, batch_size, size, *groups), spans
 
 
-def _batch(
-    reference: Reference, span: Span, given: Trajectory, number: int, setup: Setup, device: torch.device
-) -> Batch:
-    t, first, mask = reference.times(span), number * setup.batch_size, mask_of(given)
-    return Batch(
-        rows=slice(first, first + len(span.starts)),
-        last=first + len(span.starts) == setup.n_samples,
-        trajectories=span.trajectories,
-        starts=span.starts,
-        given=given,
-        t=t[:, setup.history :],
-        lead=lead_times(t, setup.history),
-        mask=None if mask is None else mask.to(device),
-        forcing=functools.partial(reference.forcing, span),
-    )
-
-
 def coordinates(setup: Setup) -> dict[str, Any]:
     """Dimensions that all judges share."""
     return {
@@ -195,7 +184,7 @@ def attributes(setup: Setup) -> dict[str, object]:
         "batch_size": setup.batch_size,
         "seed": setup.sampling.seed,
         "threads": torch.get_num_threads(),
-        **cost_attrs(setup.contenders, setup.contenders[0].device, setup.models.spent),
+        **cost_attrs(setup.contenders, setup.device, setup.models.spent),
         "absent": to_json(dict(setup.models.absent)),
         "n_space": len(grid.shape),
         "shape": " x ".join(map(str, grid.shape)),

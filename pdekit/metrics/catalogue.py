@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pdekit.fields import Grid, Problem
+from pdekit.fields import Problem
 from pdekit.metrics.correlation import correlation, correlation_all
 from pdekit.metrics.pointwise import (
     bias,
@@ -70,9 +70,10 @@ class Measure:
     spatial: bool = False
     axes: str = "any"
 
-    def of_sums(self, sums: FieldSums) -> Tensor:
-        """The measure of a block of frames, from the sums that all measures share."""
-        return self.function.of_sums(sums)
+    @property
+    def of_sums(self) -> Callable[[FieldSums], Tensor]:
+        """The formula, from the sums that all measures share."""
+        return self.function.of_sums
 
     @property
     def name(self) -> str:
@@ -82,11 +83,9 @@ class Measure:
         """True if the measure is defined for a problem, with or without a mask."""
         if not problem.grid.shape:
             return not (self.spatial or self.whole_box) and self.axes == "any"
-        if self.axes != "any" and (
-            not isinstance(problem.grid, Grid) or problem.grid.periodic != (self.axes == "periodic")
-        ):
+        if self.axes != "any" and (not problem.grid.uniform or problem.grid.periodic != (self.axes == "periodic")):
             return False
-        return not self.whole_box or (isinstance(problem.grid, Grid) and not masked)
+        return not self.whole_box or (problem.grid.uniform and not masked)
 
 
 CATALOGUE = (

@@ -4,7 +4,9 @@ import sys
 from pathlib import Path
 
 import pdekit
+from pdekit.metrics.pointwise import nrmse
 from pdekit.models.one_step import OneStep
+from tests.evaluation.waves import PROBLEM, Shift, run
 from tests.test_damaged_runs import TINY, command, training_command
 
 PACKAGE = str(Path(pdekit.__file__).parent)
@@ -32,3 +34,16 @@ def test_five_frames_lead_from_the_command_line_to_the_loss(monkeypatch, tmp_pat
     monkeypatch.setenv("PDEKIT_DATA", str(tmp_path / "datasets"))
     command(monkeypatch, training_command, *TINY, f"runs_dir={tmp_path}")
     assert seen[0] == ["main", "carry_out", "train_stages", "training_step"]
+
+
+def test_three_frames_lead_from_the_judges_to_the_formula_of_nrmse(monkeypatch, tmp_path):
+    """The third is the formula itself."""
+    seen, formula = set(), nrmse.of_sums
+
+    def watched(sums):
+        seen.add(tuple(own_frames()))
+        return formula(sums)
+
+    monkeypatch.setattr(nrmse, "of_sums", watched)
+    run(tmp_path, {"exact": Shift(PROBLEM)}, horizon=2).close()
+    assert seen == {("judge_models", "forecast")}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from pdekit.evaluation.archive import Archive
@@ -41,6 +42,11 @@ class Setup:
     sampling: Sampling
     scoring: Scoring
     context: Context
+
+    @property
+    def device(self) -> torch.device:
+        """The device of all models."""
+        return self.contenders[0].device
 
     @property
     def horizon(self) -> int:

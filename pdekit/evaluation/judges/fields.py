@@ -84,7 +84,8 @@ class Fields(Judge):
 
     def forecast(self, row: int, member: int, block: ForecastBlock) -> None:
         for measure in self.measures:
-            self._hold(measure.name, (row, member), defined(measure, block.sums))
+            values = measure.of_sums(block.sums)
+            self._hold(measure.name, (row, member), where_defined(values, measure, block.sums))
         self.sound.setdefault((row, member), []).append(finite(block.sums).cpu())
 
     def finish(self) -> None:
@@ -126,14 +127,14 @@ class Fields(Judge):
         self.held.setdefault((name, place), []).append(values)
 
 
-def defined(measure: Measure, sums: FieldSums) -> Tensor:
-    """A measure of a block, NaN for the fields and shells of which the reference has nothing in that frame.
+def where_defined(values: Tensor, measure: Measure, sums: FieldSums) -> Tensor:
+    """Values of a measure, NaN for the fields and shells of which the reference has nothing in that frame.
 
     A relative error of a field that is zero, or for patterns constant, says nothing: it is +inf, or that of rounding,
     for every forecast but the reference. The same holds for shells that the reference leaves empty, to the rounding of
     its values. Only a forecast that has diverged keeps the value that says so.
     """
-    values, reference = measure.of_sums(sums), sums.reference
+    reference = sums.reference
     if measure.unit_power:
         return values
     if measure.dims == SHELL:
