@@ -61,6 +61,21 @@ class Boundary(ABC):
         """The number, signal or name of an input field that the condition prescribes; None if there is none."""
         return None
 
+    @property
+    def number(self) -> float | None:
+        """The number that is prescribed; None if nothing, a signal or an input field is."""
+        return self.given if isinstance(self.given, float) else None
+
+    @property
+    def field(self) -> str | None:
+        """The name of the input field that is prescribed; None if there is none."""
+        return self.given if isinstance(self.given, str) else None
+
+    @property
+    def coefficients(self) -> tuple[float, float] | None:
+        """alpha and beta of alpha u + beta du/dn = g; None for other kinds of conditions."""
+        return None
+
     def __str__(self) -> str:
         return self.word if self.given is None else f"{self.word} {self.given}".removesuffix(".0")
 
@@ -95,6 +110,10 @@ class Dirichlet(Boundary):
     def given(self) -> Value:
         return self.value
 
+    @property
+    def coefficients(self) -> tuple[float, float]:
+        return 1.0, 0.0
+
 
 @dataclass(frozen=True)
 class Neumann(Boundary):
@@ -112,6 +131,10 @@ class Neumann(Boundary):
     @property
     def given(self) -> Value:
         return self.flux
+
+    @property
+    def coefficients(self) -> tuple[float, float]:
+        return 0.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -131,23 +154,27 @@ class Robin(Boundary):
     word: ClassVar = "robin"
     the_well: ClassVar = "WALL"
 
-    alpha: Value
-    beta: Value
+    alpha: Any
+    beta: Any
     value: Value = 0.0
 
     def __post_init__(self):
-        for name in ("alpha", "beta", "value"):
-            object.__setattr__(self, name, _value(self.word, getattr(self, name)))
-        if isinstance(self.alpha, float) and isinstance(self.beta, float) and self.beta:
-            return
-        raise ValueError(
-            f"expected two numbers alpha and beta, beta not 0, in alpha u + beta du/dn = value, got {self.alpha!r} and "
-            f"{self.beta!r}; correct the boundary, or write dirichlet"
-        )
+        found = [_value(self.word, getattr(self, name)) for name in ("alpha", "beta", "value")]
+        if not all(isinstance(factor, float) for factor in found[:2]) or not found[1]:
+            raise ValueError(
+                f"expected two numbers alpha and beta, beta not 0, in alpha u + beta du/dn = value, got {found[0]!r} "
+                f"and {found[1]!r}; correct the boundary, or write dirichlet"
+            )
+        for name, value in zip(("alpha", "beta", "value"), found, strict=True):
+            object.__setattr__(self, name, value)
 
     @property
     def given(self) -> Value:
         return self.value
+
+    @property
+    def coefficients(self) -> tuple[float, float]:
+        return self.alpha, self.beta
 
     def __str__(self) -> str:
         numbers = " ".join(str(number).removesuffix(".0") for number in (self.alpha, self.beta))
@@ -285,7 +312,7 @@ def sides_of(boundary: Sequence[Ends], layout: Sequence[str], axes: Sequence[str
 def check_inputs(sides: Sides, inputs: Sequence[str]) -> None:
     """Raise ValueError if a condition names an input field that is not among those of the problem."""
     for end in (end for ends in sides for end in ends):
-        if isinstance(end.given, str) and end.given not in inputs:
+        if end.field is not None and end.field not in inputs:
             raise ValueError(
                 f"expected a number or the name of an input field ({', '.join(inputs) or 'there are none'}) in the "
                 f"boundary, got '{end}'; correct boundary= or add the field to coeffs"
@@ -296,7 +323,7 @@ def _ends(ends: Ends, where: str, axis: str) -> tuple[Boundary, Boundary]:
     if isinstance(ends, str) or len(ends) != 2:
         raise ValueError(f"expected (lower, upper) conditions of the axis {axis}, got {ends!r}; give two")
     lower, upper = (boundary_of(end) for end in ends)
-    if {isinstance(end, Periodic) for end in (lower, upper)} != {where == "periodic"}:
+    if {end == Periodic() for end in (lower, upper)} != {where == "periodic"}:
         raise ValueError(
             f"expected layout and boundary of the axis {axis} to be both periodic or both bounded, got {where!r} and "
             f"('{lower}', '{upper}'); set layout= to nodes (both ends are points), cells or half_open, or "

@@ -75,6 +75,7 @@ class Grid:
     """
 
     configurable = True
+    uniform: ClassVar[bool] = True
 
     shape: tuple[int, ...]
     extent: tuple[Any, ...]
@@ -114,6 +115,8 @@ class Grid:
         """Names of the axes: ("x",), ("x", "y") or ("x", "y", "z")."""
         return AXES[: self.ndim]
 
+    dims = axes  # of an array on this grid
+
     @property
     def periodic(self) -> bool:
         return all(layout == "periodic" for layout in self.layout)
@@ -128,9 +131,7 @@ class Grid:
 
     def coordinates(self, axis: int, dtype: torch.dtype = torch.float64, device=None) -> Tensor:
         """Coordinates of one axis, shape (n,); "batch 1 *1 n" broadcast if the length is a tensor."""
-        i = torch.arange(self.shape[axis], dtype=dtype, device=device)
-        if self.layout[axis] == "cells":
-            i = i + 0.5
+        i = torch.arange(self.shape[axis], dtype=dtype, device=device) + (0.5 if self.layout[axis] == "cells" else 0)
         h = self.spacing[axis]
         if isinstance(h, Tensor):
             i = i.reshape([-1 if a == axis else 1 for a in range(self.ndim)])
@@ -177,6 +178,9 @@ class Points:
     """
 
     configurable = True
+    uniform = periodic = False
+    layout: ClassVar[tuple[str, ...]] = ()
+    dims: ClassVar[tuple[str, ...]] = ("point",)
 
     ndim: int
     max_points: int
@@ -274,9 +278,14 @@ class Problem:
         return self.grid.ndim
 
     @property
+    def on_box(self) -> bool:
+        """True on a uniform grid with at least one axis."""
+        return self.grid.uniform and self.grid.ndim > 0
+
+    @property
     def box(self) -> Grid:
         """The grid of a problem on a uniform box; raises ValueError for a problem on points."""
-        if not isinstance(self.grid, Grid):
+        if not self.grid.uniform:
             raise ValueError(f"expected a problem on a uniform grid, got {self.grid}; use fields on a grid")
         return self.grid
 
@@ -290,7 +299,7 @@ class Problem:
     @property
     def sides(self) -> Sides:
         """(lower, upper) condition of each axis, as values; none for points."""
-        return sides_of(self.boundary, self.grid.layout if isinstance(self.grid, Grid) else (), AXES)
+        return sides_of(self.boundary, self.grid.layout, AXES)
 
     @property
     def n_channels(self) -> int:
@@ -351,21 +360,14 @@ class Trajectory:
         return self.u.shape[0]
 
     def _map(self, function) -> Trajectory:
-        parts = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-        changed = {name: function(value) for name, value in parts.items() if isinstance(value, Tensor)}
+        parts = {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "text"}
+        changed = {name: function(value) for name, value in parts.items() if value is not None}
         return dataclasses.replace(self, **changed)
 
     def to(self, *args, **kwargs) -> Trajectory:
         """Like `Tensor.to`; a floating dtype is applied to floating tensors only."""
-        dtypes = [a for a in (*args, *kwargs.values()) if isinstance(a, torch.dtype)]
-
-        def move(value: Tensor) -> Tensor:
-            if dtypes and not value.is_floating_point():
-                keep = [a for a in args if not isinstance(a, torch.dtype)]
-                return value.to(*keep, **{k: v for k, v in kwargs.items() if k != "dtype"}) if keep else value
-            return value.to(*args, **kwargs)
-
-        return self._map(move)
+        device = self.u.new_empty(0).to(*args, **kwargs).device
+        return self._map(lambda part: part.to(*args, **kwargs) if part.is_floating_point() else part.to(device))
 
     def pin_memory(self) -> Trajectory:
         return self._map(lambda value: value.pin_memory())
@@ -380,10 +382,8 @@ class Trajectory:
     def samples(self, which: slice | Tensor) -> Trajectory:
         """Some of the trajectories of the batch."""
         chosen = self._map(lambda value: value[which])
-        if self.text is None:
-            return chosen
-        picked = range(len(self))[which] if isinstance(which, slice) else which.tolist()
-        return dataclasses.replace(chosen, text=tuple(self.text[i] for i in picked))
+        picked = () if self.text is None else torch.arange(len(self))[which].tolist()
+        return dataclasses.replace(chosen, text=None if self.text is None else tuple(self.text[i] for i in picked))
 
     def frames(self, which: slice) -> Trajectory:
         """Some of the frames of every trajectory."""

@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pdekit.fields import Grid, Problem
+from pdekit.fields import Problem
 
 LARGEST = 10_000_000  # rows of a file
 OUTSIDE = 1e-6  # share of the span by which a coordinate may lie outside: rounding
@@ -109,7 +109,7 @@ def measured(problem: Problem, columns: Mapping[str, Any]) -> Measurements:
 
 def _names(problem: Problem) -> list[str]:
     """Names of all columns that a file may have, in order."""
-    if not isinstance(problem.grid, Grid) or problem.steady:
+    if not problem.grid.uniform or problem.steady:
         raise ValueError("expected a problem in time on a uniform box for measurements, got another; choose other data")
     return [*problem.grid.axes, "t", *(field.name for field in problem.fields)]
 

@@ -13,10 +13,10 @@ import importlib
 import inspect
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial, singledispatch
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeGuard
 
 from pdekit.targets import locate
 
@@ -96,6 +96,38 @@ def _(value):
     return {"_target_": _name(value), "_partial_": True}
 
 
+def is_whole(value: Any) -> TypeGuard[int]:
+    """Return whether a plain value is an integer; true and false are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Return whether a plain value is an integer or a float; true and false are neither.
+
+    >>> is_number(2), is_number(0.5), is_number(True), is_number("2")
+    (True, True, False, False)
+    """
+    return is_whole(value) or isinstance(value, float)
+
+
+def mapping_or_empty(value: Any) -> dict[str, Any]:
+    """Return a mapping of plain values as it is, and nothing for any other value."""
+    return value if isinstance(value, dict) else {}
+
+
+def mappings_in(node: Any) -> Iterator[dict[str, Any]]:
+    """Yield all mappings in plain values, each before those that it holds.
+
+    >>> list(mappings_in([1, {"a": {"b": 2}}]))
+    [{'a': {'b': 2}}, {'b': 2}]
+    """
+    found = mapping_or_empty(node)
+    if found:
+        yield found
+    for item in found.values() if found else node if isinstance(node, (list, tuple)) else ():
+        yield from mappings_in(item)
+
+
 def check_bounds(node: Any) -> None:
     """Check plain values before anything is made from them.
 
@@ -117,7 +149,7 @@ def check_bounds(node: Any) -> None:
                 f"expected at most {MAX_DEPTH} levels and {MAX_VALUES:,} values in a configuration, found more; "
                 "do not use this file"
             )
-        if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        if is_whole(value) and abs(value) > MAX_INTEGER:
             raise ValueError(
                 f"expected integers of at most 63 bits, found one of {value.bit_length()} bits; "
                 "correct the configuration"
@@ -230,19 +262,9 @@ def versions(value: Any) -> dict[str, int]:
     A class or module that declares none counts as version 1.
     """
     found: dict[str, int] = {}
-    _collect_versions(to_plain(value), found)
+    for target in (node["_target_"] for node in mappings_in(to_plain(value)) if "_target_" in node):
+        module_name, _, name = target.rpartition(".")
+        module = importlib.import_module(module_name)
+        declared: Any = getattr(getattr(module, name), "version", None) or getattr(module, "VERSION", 1)
+        found[target] = int(declared)
     return dict(sorted(found.items()))
-
-
-def _collect_versions(node: Any, found: dict[str, int]) -> None:
-    if isinstance(node, list):
-        for item in node:
-            _collect_versions(item, found)
-    if isinstance(node, dict):
-        if "_target_" in node:
-            module_name, _, name = node["_target_"].rpartition(".")
-            module = importlib.import_module(module_name)
-            declared: Any = getattr(getattr(module, name), "version", None) or getattr(module, "VERSION", 1)
-            found[node["_target_"]] = int(declared)
-        for item in node.values():
-            _collect_versions(item, found)

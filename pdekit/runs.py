@@ -38,7 +38,6 @@ from pdekit.models.modes import with_modes
 from pdekit.models.prompts import Prompt, sample_prompt
 from pdekit.models.resolution import at_resolution
 from pdekit.models.weights import fill
-from pdekit.pdes.base import PDE
 from pdekit.plain import from_json, from_plain, to_json, to_plain
 from pdekit.provenance import RECORD, read_record, sha256, write_whole
 from pdekit.typed_values import check_seed
@@ -162,7 +161,7 @@ class Run:
         if u0 is not None and problem.steady:
             raise ValueError("expected no state u0 for a steady problem, got one; give None and coeffs=...")
         scalars = {name: scalar(f"params[{name!r}]", value) for name, value in params.items()}
-        if isinstance(problem.pde, PDE):
+        if problem.pde is not None:
             problem.pde.check(scalars)
         fields = {name: input_field(f"coeffs[{name!r}]", value, problem) for name, value in coeffs.items()}
         u = None if u0 is None else state(u0, problem, history)
@@ -297,11 +296,11 @@ def configuration_or_none(model: Surrogate) -> dict[str, Any] | None:
         return None
 
 
-def load(path: str | Path, trust: Sequence[str] = (), device: str = "cpu", model: Surrogate | None = None) -> Run:
+def load(path: str | Path | Run, trust: Sequence[str] = (), device: str = "cpu", model: Surrogate | None = None) -> Run:
     """A trained run, ready to forecast.
 
     Args:
-        path: the run folder.
+        path: the run folder; a run is returned as it is.
         trust: packages in addition to pdekit that its method, nets or equation may come from. Loading runs their code.
         device: device of the model.
         model: constructed as for training, for a run whose model no configuration can name (it was made in Python
@@ -312,6 +311,8 @@ def load(path: str | Path, trust: Sequence[str] = (), device: str = "cpu", model
         ValueError: if they are damaged, not of this package, not those that ``provenance.json`` records, of another
             model, or name code outside the package that is not trusted.
     """
+    if isinstance(path, Run):
+        return path
     path = Path(path)
     if not (path / WEIGHTS).exists():
         raise FileNotFoundError(

@@ -105,10 +105,10 @@ def sample(
 
     machine.prepare()
     from pdekit.models.prompts import Prompt
-    from pdekit.runs import Run, load
+    from pdekit.runs import load
     from pdekit.workflows.sample_run import write_sample
 
-    loaded = run if isinstance(run, Run) else load(run, trust)
+    loaded = load(run, trust)
     wanted = prompt if isinstance(prompt, Prompt) else Prompt(prompt)
     return loaded.sample(wanted) if out is None else write_sample(loaded, wanted, Path(out))
 

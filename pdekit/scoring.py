@@ -25,6 +25,7 @@ from pdekit.evaluation.run import Origin
 from pdekit.evaluation.settings import Evaluation, evaluation_from
 from pdekit.evaluation.stored_run import OF_MODELS, common_start, score_forecasts
 from pdekit.fields import Problem
+from pdekit.plain import is_whole
 from pdekit.report.summary import summarise
 from pdekit.report.tables import markdown
 from pdekit.simulate import recipe_named
@@ -145,7 +146,7 @@ def check_asked(forecasts: Mapping[str, Any], reference: Any, given: Any) -> Non
         raise ValueError(
             f"expected names of forecasts that are not empty and not 'reference', got {list(forecasts)}; rename them"
         )
-    if given is not None and (isinstance(given, bool) or not isinstance(given, (int, np.integer))):
+    if given is not None and not is_whole(given) and not isinstance(given, np.integer):
         raise ValueError(f"expected a whole number of frames that were known, got given={given!r}; correct it")
     for name, data in forecasts.items():
         check_samples(name, data, reference)

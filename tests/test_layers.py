@@ -86,7 +86,7 @@ LAYERS = {
     }
     | {"plain"},
     "simulate": {"given", "data", "recipes", "cases", "labelled", "plain"} | EQUATIONS,
-    "scoring": {"data", "evaluation", "fields", "report", "simulate"},
+    "scoring": {"data", "evaluation", "fields", "plain", "report", "simulate"},
 }
 
 # modules that import nothing but the standard library

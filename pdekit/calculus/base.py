@@ -147,9 +147,13 @@ def time_derivative(u: Tensor, frames: int, dt: Any) -> Tensor:
     if frames < 3:
         raise ValueError(f"expected at least 3 frames for a time derivative, got {frames}; store more frames")
     v = u.unflatten(0, (-1, frames))
-    if isinstance(dt, Tensor):
-        dt = dt.unsqueeze(1)
+    dt = per_sample(dt, v.ndim)
     middle = (v[:, 2:] - v[:, :-2]) / (2 * dt)
     first = (-3 * v[:, :1] + 4 * v[:, 1:2] - v[:, 2:3]) / (2 * dt)
     last = (3 * v[:, -1:] - 4 * v[:, -2:-1] + v[:, -3:-2]) / (2 * dt)
     return torch.cat((first, middle, last), dim=1).flatten(0, 1)
+
+
+def per_sample(value: Any, ndim: int) -> Any:
+    """Return a parameter "batch 1 *1" (see `Problem.at`) with ``ndim`` dimensions; a number as it is."""
+    return value.reshape(-1, *(1,) * (ndim - 1)) if isinstance(value, Tensor) else value

@@ -17,7 +17,7 @@ RANK = 1e-11  # eigenvalues below this share of the largest are zeros with round
 
 def vectors(problem: Problem) -> dict[str, list[int]]:
     """Channels of the vectors that have as many components as there are axes, two at least, by name."""
-    if not isinstance(problem.grid, Grid) or problem.grid.ndim < 2 or problem.has_mask:
+    if not problem.grid.uniform or problem.grid.ndim < 2 or problem.has_mask:
         return {}
     groups: dict[str, list[int]] = {}
     for channel, field in enumerate(problem.fields):

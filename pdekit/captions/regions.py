@@ -108,11 +108,7 @@ def describe_field(frame: Tensor, problem: Problem) -> str:
         problem: with a grid of one or two dimensions.
     """
     grid, names = problem.grid, [field.name for field in problem.fields]
-    if (
-        not isinstance(grid, Grid)
-        or grid.ndim not in (1, 2)
-        or any(isinstance(length, Tensor) for length in grid.extent)
-    ):
+    if not grid.uniform or grid.ndim not in (1, 2):
         return ""
     values = frame.detach().double().cpu().numpy()
     if "vorticity" in names:

@@ -13,7 +13,7 @@ from pdekit.boundaries import Periodic, Wall
 from pdekit.captions.regions import describe_field
 from pdekit.captions.wording import Wording
 from pdekit.captions.words import as_sentence, listed, significant
-from pdekit.fields import Grid, Problem
+from pdekit.fields import Problem
 from pdekit.pdes.base import PDE
 
 
@@ -87,7 +87,7 @@ def parameter_sentence(subject: Subject) -> list[str]:
 def box_sentence(subject: Subject) -> list[str]:
     """A sentence about the lengths of the box and its ends; none for problems without a box."""
     grid = subject.problem.grid
-    if not isinstance(grid, Grid) or not grid.shape:
+    if not subject.problem.on_box:
         return []
     sizes = zip(grid.axes, grid.extent, strict=True)
     lengths = [float(subject.params.get(f"length_{axis}", length)) for axis, length in sizes]
@@ -99,16 +99,16 @@ def box_sentence(subject: Subject) -> list[str]:
 def ends(problem: Problem) -> str:
     """Words for the conditions at the ends of all axes."""
     conditions = [end for pair in problem.boundary for end in pair]
-    if all(isinstance(end, Periodic) for end in conditions):
+    if all(end == Periodic() for end in conditions):
         return "is periodic"
     if all(end == Wall("free_slip") for end in conditions):
         return "is closed by walls without friction"
-    if all(isinstance(end, Wall) for end in conditions):
+    if all(end.word == Wall.word for end in conditions):
         return "is closed by walls"
     words = [
         f"{axis}: {lower} and {upper}"
         for axis, (lower, upper) in zip(problem.grid.axes, problem.boundary, strict=True)
-        if not isinstance(lower, Periodic)
+        if lower != Periodic()
     ]
     return "has the boundary conditions " + "; ".join(words)
 

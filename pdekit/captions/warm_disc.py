@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pdekit.captions.sentences import Subject, box_sentence, sentences_about
 from pdekit.captions.words import as_sentence, graded, place_name, significant
-from pdekit.fields import Grid
 from pdekit.pdes.thermo_fluid import ThermoFluid
 
 SIZES = ((0.105, 0.12), ("small", "medium-sized", "large"))
@@ -17,8 +16,7 @@ HEATS = ((65.0, 85.0), ("weakly", "moderately", "strongly"))
 def _(pde: ThermoFluid, subject: Subject) -> list[str]:
     names = ("disc_x", "disc_y", "disc_radius", "heat", "coupling")
     x, y, radius, heat, coupling = (subject.value(name) for name in names)
-    grid = subject.problem.grid
-    assert isinstance(grid, Grid), "the warm disc lies in a box"
+    grid = subject.problem.box
     size = graded(radius / float(grid.extent[0]), *SIZES)
     where = place_name(x, y, grid.origin, [float(length) for length in grid.extent])
     does = subject.wording.of(("a plume of air rises from", "air rises around")) if coupling else "air rests around"

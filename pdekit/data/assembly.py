@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-import xarray as xr
 
 from pdekit.data.axes import check_points, grid_of, times_of
 from pdekit.data.description import Description
-from pdekit.data.from_xarray import read_xarray
+from pdekit.data.from_xarray import is_xarray, read_xarray
 from pdekit.data.given import Given, pair, read_split
 from pdekit.data.inputs import by_split, column, mask_array, narrowed, unit_of
 from pdekit.fields import Field, Grid, Problem, Trajectory
@@ -54,7 +53,7 @@ def batches_of(
 
 
 def _read(data: Any) -> Given:
-    return read_xarray(data) if isinstance(data, (xr.Dataset, xr.DataArray)) else read_split(data)
+    return read_xarray(data) if is_xarray(data) else read_split(data)
 
 
 def _channels(train: Given, fields: Sequence[str | Field] | None) -> tuple[Field, ...]:

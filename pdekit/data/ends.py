@@ -88,7 +88,7 @@ def layout_of(name: str, points: np.ndarray, ends: Ends | None, leap: float | No
     Raises:
         ValueError: if coordinates, boundary and values fit more than one layout; the message asks for it.
     """
-    if ends is not None and any(isinstance(boundary_of(end), Periodic) for end in ends):
+    if ends is not None and any(boundary_of(end) == Periodic() for end in ends):
         return "periodic"
     first, last = float(points[0]), float(points[-1])
     found = readings(first, last, (last - first) / (len(points) - 1))

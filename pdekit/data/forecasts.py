@@ -16,10 +16,19 @@ from pdekit.data.assembly import in_order
 from pdekit.data.axes import check_points
 from pdekit.data.formats import named_files, open_source, recognised
 from pdekit.data.formats.contract import WHOLE, is_address
-from pdekit.data.from_xarray import read_xarray
-from pdekit.data.given import Given, is_complex, is_numpy_file, load_numpy, read_archive, real, split_complex
+from pdekit.data.from_xarray import is_xarray, read_xarray
+from pdekit.data.given import (
+    Given,
+    is_complex,
+    is_numpy_file,
+    is_path,
+    load_numpy,
+    read_archive,
+    real,
+    split_complex,
+)
 from pdekit.data.windows import Source
-from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.fields import Problem, Trajectory
 
 MEMBER = "member"
 ON_TIME = 1e-2
@@ -110,9 +119,9 @@ def read_forecast(
 
 def _with_names(data: Any) -> xr.Dataset | xr.DataArray | None:
     """An xarray object, or that of a NetCDF or Zarr file; None for anything else."""
-    if isinstance(data, (str, Path)) and (is_address(data) or named_files.is_named(Path(data))):
+    if is_path(data) and (is_address(data) or named_files.is_named(Path(data))):
         return named_files.NamedStore(data if is_address(data) else Path(data)).data
-    return data if isinstance(data, (xr.Dataset, xr.DataArray)) else None
+    return data if is_xarray(data) else None
 
 
 def first_date(data: Any) -> np.datetime64 | None:
@@ -153,9 +162,9 @@ def _read(data: Any, reference: Source, trust: Sequence[str], since: np.datetime
                 f"expected times as numbers, as in the reference, found dates from {begins} on; convert them"
             )
         seconds = float((begins - since) / np.timedelta64(1, "s"))
-    if isinstance(data, (str, Path)) and not is_numpy_file(data):
+    if is_path(data) and not is_numpy_file(data):
         data = opened_file(data, trust)
-    if isinstance(data, (xr.Dataset, xr.DataArray)):
+    if is_xarray(data):
         many = MEMBER in data.dims
         parts = [data.isel({MEMBER: i}, drop=True) for i in range(data.sizes[MEMBER])] if many else [data]
         read = [read_xarray(part, gaps=True) for part in parts]
@@ -170,7 +179,7 @@ def _read(data: Any, reference: Source, trust: Sequence[str], since: np.datetime
 
 def _members_of(data: Any, problem: Problem) -> list[Given]:
     """The members of an array; masked values become NaN."""
-    if isinstance(data, (str, Path)):
+    if is_path(data):
         data = load_numpy(data)
         if isinstance(data, dict) and len(data) > 1:
             many = all(part.ndim == problem.grid.ndim + 3 for part in data.values())
@@ -193,7 +202,7 @@ def _members_of(data: Any, problem: Problem) -> list[Given]:
 def _of_arrays(members: Sequence[Given], reference: Source) -> Forecast:
     """Forecasts in memory."""
     problem = reference.problem
-    if not isinstance(problem.grid, Grid):
+    if not problem.grid.uniform:
         raise ValueError("expected a reference on a grid for arrays, found a point cloud; give files with their points")
     sources = []
     for given in members:
@@ -206,7 +215,7 @@ def _of_arrays(members: Sequence[Given], reference: Source) -> Forecast:
                 "forecast to the grid of the reference, and its axes into the order sample time channel x y z"
             )
         if given.axes is not None:
-            check_points(problem.grid, given.axes)
+            check_points(problem.box, given.axes)
         t = np.full((n, n_frames), np.nan) if given.times is None else np.broadcast_to(given.times, (n, n_frames))
         u = torch.from_numpy(np.ascontiguousarray(given.values))
         sources.append(Frames(dataclasses.replace(problem, n_frames=n_frames), u, torch.from_numpy(t.copy())))
@@ -230,8 +239,8 @@ def _of_source(source: Source, reference: Source) -> Forecast:
             f"expected the grid of the reference, {wanted.grid.shape}, found {problem.grid.shape}; bring the forecast "
             "to the grid of the reference"
         )
-    if isinstance(problem.grid, Grid) and isinstance(wanted.grid, Grid):
-        check_points(wanted.grid, [problem.grid.coordinates(i).numpy() for i in range(problem.grid.ndim)])
+    if problem.grid.uniform and wanted.grid.uniform:
+        check_points(wanted.box, [problem.grid.coordinates(i).numpy() for i in range(problem.grid.ndim)])
     order = tuple(names.index(name) for name in expected)
     return Forecast((source,), order, first_frame(source, reference), problem.n_frames)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -11,6 +12,11 @@ from pdekit.data.given import Given, is_complex, pair, real, steady_mask
 from pdekit.fields import AXES, Field
 
 CHANNEL = ("field", "channel")
+
+
+def is_xarray(data: Any) -> bool:
+    """Return whether data are an object of xarray, whose axes have names."""
+    return isinstance(data, (xr.Dataset, xr.DataArray))
 
 
 def read_xarray(data: xr.Dataset | xr.DataArray, gaps: bool = False) -> Given:

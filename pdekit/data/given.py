@@ -53,7 +53,7 @@ def read_split(data: Any) -> Given:
     Raises:
         ValueError: if the values are not real numbers, have too few axes, or a mask changes in time.
     """
-    if isinstance(data, (str, Path)):
+    if is_path(data):
         data = load_numpy(data)
         if isinstance(data, dict) and len(data) == 1:
             (data,) = data.values()
@@ -86,9 +86,22 @@ def read_archive(data: Mapping[str, np.ndarray]) -> Given:
     return Given(_deep_enough(stacked), fields=fields)
 
 
+def is_path(data: Any) -> bool:
+    """Return whether data are given as a path, or as the address of a file."""
+    return isinstance(data, (str, Path))
+
+
+def in_memory(data: Any) -> Any:
+    """Return a tensor as an array, bfloat16 in float32, and everything else as it is."""
+    if not isinstance(data, torch.Tensor):
+        return data
+    data = data.detach().cpu().resolve_conj()
+    return (data.float() if data.dtype == torch.bfloat16 else data).numpy()
+
+
 def is_complex(data: Any) -> bool:
     """Return whether an array or a tensor has complex values."""
-    return data.is_complex() if isinstance(data, torch.Tensor) else np.iscomplexobj(data)
+    return np.iscomplexobj(in_memory(data))
 
 
 def split_complex(data: Any, axis: int = 2) -> np.ndarray:
@@ -97,9 +110,7 @@ def split_complex(data: Any, axis: int = 2) -> np.ndarray:
     >>> split_complex(np.array([[[1 + 2j, 3 - 4j]]])).tolist()
     [[[1.0, 2.0, 3.0, -4.0]]]
     """
-    array = data.detach().cpu().resolve_conj().numpy() if isinstance(data, torch.Tensor) else np.ma.asanyarray(data)
-    if not np.ma.isMaskedArray(data):
-        array = np.asarray(array)
+    array = np.ma.asanyarray(data) if np.ma.isMaskedArray(data) else np.asarray(in_memory(data))
     axis = axis % _deep_enough(array).ndim
     stack = np.ma.stack if np.ma.isMaskedArray(array) else np.stack
     both = stack([array.real, array.imag], axis + 1)
@@ -140,11 +151,7 @@ def load_numpy(path: str | Path) -> Any:
 
 def real(data: Any, name: str = "the array") -> np.ndarray:
     """An array of real numbers, masked if it was; integers become float64, bfloat16 becomes float32."""
-    if isinstance(data, (str, Path)):
-        data = load_numpy(data)
-    if isinstance(data, torch.Tensor):
-        data = data.detach().cpu()
-        data = (data.float() if data.dtype == torch.bfloat16 else data).numpy()
+    data = in_memory(load_numpy(data) if is_path(data) else data)
     array = np.ma.asanyarray(data) if np.ma.isMaskedArray(data) else np.asarray(data)
     if array.dtype.kind not in "fiub":
         raise ValueError(

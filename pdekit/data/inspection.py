@@ -15,7 +15,7 @@ from pdekit.data.formats import open_path, recognised
 from pdekit.data.formats.contract import is_address
 from pdekit.data.module import SPLITS, DataModule
 from pdekit.data.windows import Source
-from pdekit.fields import Field, Grid, Problem, Trajectory
+from pdekit.fields import Field, Problem, Trajectory
 
 LOOKED_AT = 32  # trajectories of each split whose values are read
 
@@ -108,7 +108,7 @@ def training_command(path: Path | str, name: str, problem: Problem) -> str:
     "python -m pdekit.train 'path=my data' name=my_data model=fno"
     """
     name = re.sub(r"[^\w.-]", "_", name) or "mine"
-    model = "fno" if isinstance(problem.grid, Grid) else "mean"  # no net takes points
+    model = "fno" if problem.grid.uniform else "mean"  # no net takes points
     return f"python -m pdekit.train {override('path', path)} name={name} model={model}"
 
 
@@ -136,7 +136,7 @@ def inspect_path(path: str | Path, trust: Sequence[str] = ()) -> Inspection:
 
 
 def _described(grid: object) -> str:
-    if not isinstance(grid, Grid):
+    if not grid.uniform:
         return f"{grid.shape[0]} points at most, their places differ"
     axes = [
         f"{letter}: {n} {layout} points from {lower:.6g}, length {length:.6g}"
@@ -204,7 +204,7 @@ def _summary(values: np.ndarray) -> tuple[float, ...]:
 def _doubts(problem: Problem, u: np.ndarray) -> list[str]:
     """Doubts about the box and the frames of the first trajectory, one sentence each."""
     found = []
-    if isinstance(problem.grid, Grid) and np.isfinite(u).all():
+    if problem.grid.uniform and np.isfinite(u).all():
         for axis, (letter, layout) in enumerate(zip(problem.grid.axes, problem.grid.layout, strict=True)):
             leap = jump(u, axis) if problem.grid.shape[axis] > 2 else 1.0
             if layout == "periodic" and leap > JUMP:

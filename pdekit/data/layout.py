@@ -96,7 +96,7 @@ def datasets(problem: Problem) -> Datasets:
 
 def spatial_dims(problem: Problem) -> tuple[str, ...]:
     """Names of the stored spatial axes: x, y, z, or one axis of points for a mesh."""
-    if isinstance(problem.grid, Points):
+    if not problem.grid.uniform:
         return ("point",)
     return problem.grid.axes
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from pdekit.data.arrays import Arrays
 from pdekit.data.assembly import batches_of
 from pdekit.data.description import Description
 from pdekit.data.forecasts import opened_file
-from pdekit.data.given import is_numpy_file
+from pdekit.data.from_xarray import is_xarray
+from pdekit.data.given import is_numpy_file, is_path
 from pdekit.data.module import DataModule
 from pdekit.data.windows import Source
-from pdekit.fields import AXES, Equation, Grid, Problem
+from pdekit.fields import AXES, Equation, Problem
 
 OF_FILES = ("boundary", "pde")
 """Parts of a description that a file may lack."""
@@ -56,13 +55,13 @@ def read_reference(data: Any, known: Any, about: Description, trust: Sequence[st
     if pde is not None and about.pde is not None:
         raise ValueError("expected the equation once, got problem= and pde=; leave one out")
     about = dataclasses.replace(about, pde=pde or about.pde)
-    if isinstance(data, (str, Path)) and not is_numpy_file(data):
+    if is_path(data) and not is_numpy_file(data):
         data = opened_file(data, trust)
     if isinstance(data, Source):
         return _with_equation(data, about)
-    stated = isinstance(data, (xr.Dataset, xr.DataArray))
+    stated = is_xarray(data)
     n_axes = len({*AXES} & {*map(str, data.dims)}) if stated else np.ndim(data) - 3
-    if pde is not None and not isinstance(data, (str, Path)) and n_axes not in pde.dims:
+    if pde is not None and not is_path(data) and n_axes not in pde.dims:
         raise ValueError(
             f"expected a reference with {' or '.join(map(str, pde.dims))} axes of space for {type(pde).__name__}, "
             f"found {n_axes}; correct problem=, or the axes sample time channel x y z"
@@ -81,7 +80,7 @@ def read_reference(data: Any, known: Any, about: Description, trust: Sequence[st
 
 def _filled(about: Description, known: Problem, stated: bool) -> Description:
     """The description with what a problem says; coordinates and names of an xarray object speak for themselves."""
-    if not isinstance(known.grid, Grid):
+    if not known.grid.uniform:
         raise ValueError("expected a problem on a grid for arrays, got a point cloud; give files with their points")
     parts: dict[str, Any] = {"boundary": known.boundary}
     if not stated:
@@ -110,7 +109,7 @@ def _with_equation(source: Source, about: Description) -> Source:
 def _check_equation(problem: Problem) -> None:
     """Raise ValueError if an equation has other unknowns or dimensions than the data."""
     pde = problem.pde
-    if not isinstance(pde, Equation):
+    if pde is None:
         return
     if len(pde.fields) != problem.n_channels or problem.ndim not in pde.dims:
         raise ValueError(
@@ -136,7 +135,7 @@ def read_training(data: Any, like: Problem, known: Any, about: Description, trus
     else:
         mask = about.mask if about.mask is not None and np.ndim(about.mask) == like.ndim else None
         about = dataclasses.replace(about, coeffs=None, params=None, mask=mask)
-        if known is None and isinstance(like.grid, Grid):  # arrays have the box and the time step of the reference
+        if known is None and like.grid.uniform:  # arrays have the box and the time step of the reference
             known, about = like, dataclasses.replace(about, pde=None)
         try:
             source = read_reference(data, known, about, trust)

@@ -33,8 +33,8 @@ from pdekit.data.layout import (
     spatial_dims,
 )
 from pdekit.data.sink import Sink
-from pdekit.fields import Grid, Points, Problem, Trajectory
-from pdekit.plain import to_json
+from pdekit.fields import Problem, Trajectory
+from pdekit.plain import is_number, to_json
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of a disk, a quota or a file that is full."""
@@ -189,7 +189,7 @@ class SplitWriter:
         dims = spatial_dims(problem)
         constants = equation_constants(problem)
         file.attrs["dataset_name"] = self.name
-        file.attrs["grid_type"] = "cartesian" if isinstance(problem.grid, Grid) else "points"
+        file.attrs["grid_type"] = "cartesian" if problem.grid.uniform else "points"
         file.attrs["n_spatial_dims"] = len(dims)
         file.attrs["n_trajectories"] = n
         file.attrs.create("simulation_parameters", list(constants), dtype=TEXT)
@@ -248,7 +248,7 @@ def _flags(column: h5py.Dataset, sample: bool, time: bool) -> h5py.Dataset:
 
 
 def _coordinates(problem: Problem, axis: int) -> np.ndarray:
-    if isinstance(problem.grid, Grid):
+    if problem.grid.uniform:
         return problem.grid.coordinates(axis).numpy()
     return np.arange(problem.grid.shape[axis], dtype=np.float64)
 
@@ -284,11 +284,7 @@ def equation_constants(problem: Problem) -> dict[str, float]:
     if problem.pde is None:
         return {}
     values = {item.name: getattr(problem.pde, item.name) for item in dataclasses.fields(problem.pde)}
-    return {
-        name: float(value)
-        for name, value in values.items()
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and name not in problem.params
-    }
+    return {name: float(value) for name, value in values.items() if is_number(value) and name not in problem.params}
 
 
 def check_batch(batch: Trajectory, problem: Problem) -> None:
@@ -303,7 +299,7 @@ def check_batch(batch: Trajectory, problem: Problem) -> None:
     }
     if problem.has_mask or batch.mask is not None:
         expected["mask"] = (n, problem.n_channels, *space)
-    if isinstance(problem.grid, Points):
+    if not problem.grid.uniform:
         expected |= {"points": (n, *space, problem.ndim), "point_mask": (n, *space)}
     for part, shape in expected.items():
         values = getattr(batch, part)

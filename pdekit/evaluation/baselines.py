@@ -66,12 +66,12 @@ def solver_rows(
         recipe: recipe of the data; None for data from files.
         settings: the sweep.
     """
+    sweep = settings.sweep
     if recipe is None or recipe.simulator.steps:
         known = None if recipe is None else recipe.simulator
         simulator = known if isinstance(known, Stepping) else None
-        sweep = settings.sweep
         return solvers(problem, sweep.sizes, sweep.steps, sweep.precisions, simulator)
-    return solved_wholes(problem, recipe, settings.sweep.refinements, settings.sweep.orders)
+    return solved_wholes(problem, recipe, sweep.refinements, sweep.orders)
 
 
 def solvers(

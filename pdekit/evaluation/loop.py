@@ -78,7 +78,7 @@ def judge_models(
             judge.declare(archive)
         reference.tick = _told(bar, sum(reference.work(span) for span in spans))
         task = bar.add_task("evaluate", total=len(spans) * setup.horizon * sum(c.members for c in setup.contenders))
-        for batch, blocks in batches_of(reference, spans, setup):
+        for batch, blocks in sample_batches(reference, spans, setup):
             archive.write("lead_time", (batch.rows,), batch.lead)
             for judge in judges:
                 judge.begin(batch)
@@ -97,7 +97,7 @@ def judge_models(
     return xr.open_dataset(folder / "scores.nc", engine="h5netcdf")
 
 
-def batches_of(
+def sample_batches(
     reference: Reference, spans: Sequence[Span], setup: Setup
 ) -> Iterator[tuple[Batch, Iterator[tuple[slice, Trajectory]]]]:
     """Yield each batch of samples, and the blocks of its reference: their places and frames."""

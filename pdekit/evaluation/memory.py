@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -40,10 +41,9 @@ class _Living(TorchDispatchMode):
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         result = operation(*args, **(kwargs or {}))
-        old = {id(leaf.untyped_storage()) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)}
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, torch.Tensor):
-                self._meet(leaf.untyped_storage(), old)
+        old = {id(storage) for storage in _storages((args, kwargs))}
+        for storage in _storages(result):
+            self._meet(storage, old)
         return result
 
     def _meet(self, storage: torch.UntypedStorage, old: set[int]) -> None:
@@ -57,3 +57,8 @@ class _Living(TorchDispatchMode):
 
     def _leave(self, key: int) -> None:
         self.now -= self.sizes.pop(key)
+
+
+def _storages(tree: Any) -> list[torch.UntypedStorage]:
+    """The memory of all tensors in nested values."""
+    return [leaf.untyped_storage() for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from pdekit.evaluation.checks import check_horizon, check_kept
 from pdekit.evaluation.references.choose import can_go_on
 from pdekit.evaluation.settings import Evaluation
 from pdekit.fields import Problem
 from pdekit.models.base import Surrogate
 from pdekit.recipes.base import BaseRecipe
-from pdekit.recipes.cases import SolvedRecipe
 
 MAX_FRAMES = 1_000_000
 """Frames of one trajectory that an evaluation solves and scores at most."""
@@ -59,20 +56,20 @@ def check_request(
             )
 
 
-def uncoupled_recipe(recipe: BaseRecipe | None) -> SolvedRecipe:
+def uncoupled_recipe(recipe: BaseRecipe | None) -> BaseRecipe:
     """Return the recipe of the same test samples with the coupling of their case cut.
 
     Raises:
         ValueError: if nothing is coupled, or no case made the data.
     """
-    if not isinstance(recipe, SolvedRecipe) or (case := recipe.case.uncoupled()) is None:
+    found = None if recipe is None else recipe.uncoupled()
+    if found is None:
         name = "these data" if recipe is None else recipe.name
         raise ValueError(
             f"expected data of a case whose fields are coupled for coupling=true, got {name}; leave it out, or choose "
             "one whose recipe has case.coupling"
         )
-    count = {"train": 1, "valid": 1, "test": recipe.n_trajectories["test"]}
-    return dataclasses.replace(recipe, case=case, n_trajectories=count)
+    return found
 
 
 def check_reach(model: Surrogate, settings: Evaluation, problem: Problem) -> None:

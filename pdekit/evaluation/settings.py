@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pdekit.plain import is_whole
 from pdekit.typed_values import check_types, of_type, settings_from
 
 USEFUL = "useful"
@@ -137,9 +138,8 @@ class Evaluation:
             raise ValueError(f"expected starts >= 0, at least one, got {self.starts}; set starts=[0]")
         if any(size < 1 for size in self.timing_batches):
             raise ValueError(f"expected timing_batches >= 1, got {self.timing_batches}; set timing_batches=[1]")
-        several = isinstance(self.resolution, (list, tuple))
-        sizes = self.resolution if several else (1 if self.resolution is None else self.resolution,)
-        if any(not isinstance(n, int) or isinstance(n, bool) or n < 1 for n in sizes):
+        sizes = (1,) if self.resolution is None else self._sizes(1)
+        if not all(is_whole(n) and n >= 1 for n in sizes):
             raise ValueError(
                 f"expected a resolution of one number of points or one for each axis, got {self.resolution!r}; set "
                 "resolution=128 or resolution=[64,128]"
@@ -156,6 +156,10 @@ class Evaluation:
                     f"expected compare_at=TIME, null or {USEFUL}, got {self.compare_at!r}; correct it"
                 ) from None
 
+    def _sizes(self, ndim: int) -> tuple[Any, ...]:
+        several = isinstance(self.resolution, (list, tuple))
+        return tuple(self.resolution) if several else (self.resolution,) * ndim
+
     def shape_of(self, ndim: int) -> tuple[int, ...]:
         """The resolution as points of each of so many axes.
 
@@ -165,7 +169,7 @@ class Evaluation:
         >>> Evaluation(resolution=64).shape_of(2), Evaluation(resolution=(64, 128)).shape_of(2)
         ((64, 64), (64, 128))
         """
-        shape = (self.resolution,) * ndim if isinstance(self.resolution, int) else tuple(self.resolution)
+        shape = self._sizes(ndim)
         if len(shape) != ndim:
             raise ValueError(
                 f"expected a resolution of one number or {ndim}, got {list(shape)}; give one for each axis"

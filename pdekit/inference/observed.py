@@ -113,8 +113,7 @@ def read_observed(path: str | Path, model: DiffusionPDE, noise: float) -> Observ
     with path.open(newline="", encoding="utf-8-sig") as opened:  # a spreadsheet marks its encoding
         reader = csv.DictReader(opened, skipinitialspace=True)
         rows = list(reader)
-    grid = model.problem.grid
-    assert isinstance(grid, Grid)
+    grid = model.problem.box
     columns = [str(name) for name in reader.fieldnames or ()]
     absent = [axis for axis in grid.axes if axis not in columns]
     unknown = [name for name in columns if name not in (*grid.axes, *model.names)]

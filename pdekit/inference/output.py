@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from pdekit.fields import AXES, Grid
+from pdekit.fields import AXES
 from pdekit.models.diffusion_pde import DiffusionPDE
 
 SHOWN = 3  # channels of a picture, at most
@@ -33,8 +33,7 @@ def posterior_dataset(
         For each channel its samples (member, sample, axes), ``<name> mean``, ``<name> spread`` (standard deviation),
         ``<name> observed`` (NaN where not) and, if known, ``<name> truth``.
     """
-    grid = model.problem.grid
-    assert isinstance(grid, Grid)
+    grid = model.problem.box
     axes = AXES[: grid.ndim]
     units = [field.unit for field in (*model.problem.coeffs, *model.problem.fields * model.n_frames)]
     dims, found = ("sample", *axes), {}

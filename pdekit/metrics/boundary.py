@@ -11,24 +11,15 @@ prescribe no value for single fields. The violation is not defined there.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pdekit.boundaries import Dirichlet, Neumann, Robin, Value
+from pdekit.boundaries import Value
 from pdekit.fields import Grid, Problem
 from pdekit.metrics.quadrature import diverged_as
-
-COEFFICIENTS: dict[type, Callable[[Any], tuple[float, float]]] = {
-    Dirichlet: lambda end: (1.0, 0.0),
-    Neumann: lambda end: (0.0, 1.0),
-    Robin: lambda end: (end.alpha, end.beta),
-}
-"""alpha and beta of each kind of condition."""
 
 WEIGHTS = {
     "nodes": ((1.0, 0.0, 0.0), (1.5, -2.0, 0.5)),
@@ -70,13 +61,13 @@ def known_ends(problem: Problem) -> dict[tuple[int, int], tuple[float, float, Va
     >>> known_ends(Problem(grid, (Field("u"),), boundary=(("dirichlet 1.5", "open"),)))
     {(0, 0): (1.0, 0.0, 1.5)}
     """
-    if not isinstance(problem.grid, Grid) or problem.has_mask:
+    if problem.has_mask:
         return {}
     found = {}
     for axis, ends in enumerate(problem.sides):
         for side, end in zip((0, -1), ends, strict=True):
-            if type(end) in COEFFICIENTS and end.given is not None and problem.grid.shape[axis] >= 3:
-                found[axis, side] = *COEFFICIENTS[type(end)](end), end.given
+            if end.coefficients is not None and end.given is not None and problem.grid.shape[axis] >= 3:
+                found[axis, side] = *end.coefficients, end.given
     return found
 
 
@@ -111,14 +102,14 @@ def boundary_violation(
     >>> round(boundary_violation(u.reshape(1, 1, 1, 5), problem).item() * 2**0.5, 9)  # the slope is right
     0.3
     """
-    ends, grid = known_ends(problem), problem.grid
-    if not ends or not isinstance(grid, Grid):
+    ends = known_ends(problem)
+    if not ends:
         raise ValueError(
             "expected a boundary with values (dirichlet, neumann, robin), got "
             f"{[tuple(map(str, ends)) for ends in problem.boundary]}; "
             "ask `known_ends` first"
         )
-    u, errors = u.double(), []
+    u, grid, errors = u.double(), problem.box, []
     for (axis, side), (alpha, beta, given) in ends.items():
         length = grid.extent[axis]
         value, slope = (_at_end(u, grid, axis, side, order) for order in (0, 1))
@@ -136,19 +127,17 @@ def _at_end(u: Tensor, grid: Grid, axis: int, side: int, order: int) -> Tensor:
 
 def _prescribed(given: Value, problem: Problem, inputs: EndInputs, axis: int, side: int) -> Tensor | float:
     """Return g at an end: a number, or "batch time 1 *points"."""
-    grid = problem.grid
-    assert isinstance(grid, Grid)
-    if isinstance(given, float):
-        return given
+    grid = problem.box
     if callable(given):  # a signal
         t = _known(inputs.t, "t=, the times of the frames", given)
         return given(t.double()).reshape(*t.shape, *[1] * grid.ndim)
-    coeffs = [item.name for item in problem.coeffs]
+    coeffs, forcing = ([item.name for item in items] for items in (problem.coeffs, problem.forcing))
     if given in coeffs:
         values = _known(inputs.coeffs, "coeffs=", given).double()[:, None, [coeffs.index(given)]]
+    elif given in forcing:
+        values = _known(inputs.forcing, "forcing= of the frames", given).double()[:, :, [forcing.index(given)]]
     else:
-        number = [item.name for item in problem.forcing].index(given)
-        values = _known(inputs.forcing, "forcing= of the frames", given).double()[:, :, [number]]
+        return given
     return _at_end(values, grid, axis, side, 0)
 
 

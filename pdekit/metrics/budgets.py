@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from pdekit.calculus.base import per_sample
 from pdekit.fields import Problem
 from pdekit.metrics.physics import at_frames
 from pdekit.metrics.quadrature import diverged_as
@@ -55,8 +56,7 @@ def imbalance(
         stored, rates: from `budgets`.
         dt: time between frames, a number or "batch 1 *1".
     """
-    step = dt.reshape(-1, 1) if isinstance(dt, Tensor) else dt
-    change = (stored[:, 2:] - stored[:, :-2]) / (2 * step)
+    change = (stored[:, 2:] - stored[:, :-2]) / (2 * per_sample(dt, 2))
     inner = [rate[:, 1:-1] for rate in rates.values()]
     total, size = sum(inner, torch.zeros_like(change)), sum((rate.abs() for rate in inner), torch.zeros_like(change))
     return diverged_as(math.inf, change - total), diverged_as(math.inf, size)

@@ -40,7 +40,7 @@ class Cascade:
 
 def is_flow(problem: Problem) -> bool:
     """True for a periodic flow in two dimensions without a mask: a field "vorticity" or a vector "velocity"."""
-    if not isinstance(problem.grid, Grid) or problem.grid.ndim != 2 or not problem.grid.periodic or problem.has_mask:
+    if problem.grid.ndim != 2 or not problem.grid.periodic or problem.has_mask:
         return False
     return bool(_channels(problem))
 

@@ -45,7 +45,7 @@ class Residual:
 def has_residual(problem: Problem) -> bool:
     """True if the residual is defined: an equation in time on a box whose unknowns and inputs the fields determine."""
     pde = problem.pde
-    if pde is None or problem.n_frames < 3 or not isinstance(problem.grid, Grid) or not problem.grid.shape:
+    if pde is None or problem.n_frames < 3 or not problem.on_box:
         return False
     if problem.coeffs or pde.coeffs or problem.forcing or len(pde.fields) != len(problem.fields):
         return False
@@ -54,7 +54,7 @@ def has_residual(problem: Problem) -> bool:
 
 def places_of(problem: Problem) -> tuple[str, ...]:
     """Those of `PLACES` that a problem has; none if there is only an interior."""
-    if not isinstance(problem.grid, Grid):
+    if not problem.grid.uniform:
         return ()
     bounded, masked = not problem.grid.periodic, problem.has_mask
     return ("interior", *(("boundary",) if bounded else ()), *(("interface",) if masked else ())) * (bounded or masked)

@@ -14,7 +14,7 @@ import math
 import torch
 from torch import Tensor
 
-from pdekit.fields import Grid, Problem
+from pdekit.fields import Problem
 
 
 def space_dims(problem: Problem) -> tuple[int, ...]:
@@ -36,7 +36,7 @@ def average(values: Tensor, problem: Problem, mask: Tensor | None = None) -> Ten
     if not space:
         return values
     weights = None
-    if isinstance(problem.grid, Grid) and "nodes" in problem.grid.layout:
+    if "nodes" in problem.grid.layout:
         weights = problem.grid.weights(values.dtype, values.device)
     if mask is None and weights is None:
         return values.flatten(space[0]).mean(-1)

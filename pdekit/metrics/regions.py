@@ -28,7 +28,7 @@ JUMP = 0.5
 def has_equations(problem: Problem) -> bool:
     """True if residuals are defined: a steady problem on a grid whose fields and inputs are those of its equation."""
     pde = problem.pde
-    if pde is None or not problem.steady or not isinstance(problem.grid, Grid) or not problem.grid.shape:
+    if pde is None or not problem.steady or not problem.on_box:
         return False
     known = [field.name for field in pde.fields] == [field.name for field in problem.fields]
     given = {field.name for field in pde.coeffs} <= {field.name for field in problem.coeffs}

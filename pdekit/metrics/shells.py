@@ -95,7 +95,7 @@ def shells_of(problem: Problem, mask: Tensor | None = None) -> Shells:
     Raises:
         ValueError: for a mesh, a mask, or a problem without space.
     """
-    whole = isinstance(problem.grid, Grid) and problem.grid.shape
+    whole = problem.on_box
     if not whole or (mask is not None and not bool((mask > 0).all())):
         raise ValueError(
             "expected a field on a whole box for a spectrum, found a mesh, a mask or a problem without space; "

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Surrogate, mean_square
 from pdekit.models.inputs import normalised
 from pdekit.models.normaliser import Normaliser
@@ -136,7 +136,7 @@ class Autoencoder(Surrogate):
 
 def check_trajectories(problem: Problem) -> None:
     """Raises ValueError on problems that have no trajectories on a grid with space."""
-    if not isinstance(problem.grid, Grid) or not problem.ndim:
+    if not problem.on_box:
         raise ValueError(
             f"expected a problem on a uniform grid with axes, got {problem.grid}; trajectories are compressed in space "
             "and time: use another model"

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.fields import Problem, Trajectory
 from pdekit.models.inputs import InputChannels, Preparation, check_history, forcing_of, from_frame, normalised
 from pdekit.models.noise import Noise
 from pdekit.models.normaliser import Normaliser
@@ -131,7 +131,7 @@ class Stepper(Surrogate):
         target: int,
         inputs: Preparation | None = None,
     ):
-        if not isinstance(problem.grid, Grid):
+        if not problem.grid.uniform:
             raise ValueError(
                 f"expected a problem on a uniform grid, got {type(problem.grid).__name__}; grid nets need one"
             )

@@ -13,10 +13,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pdekit.boundaries import Dirichlet, Wall
+from pdekit.boundaries import Boundary, Wall
 from pdekit.calculus.projections import divergence_free, vectors
-from pdekit.fields import Grid, Problem, Trajectory
-from pdekit.pdes.base import PDE
+from pdekit.fields import Problem, Trajectory
 
 SPREADS = ("uniform", "members")
 FLOOR = 1e-6  # share of the mean variance of members that every point has at least
@@ -157,45 +156,42 @@ class BoundaryValues(Constraint):
         check_grid(problem, "boundary")
         self.chosen, self.problem = channels_of(problem, fields), problem
         moving = [channel for channel in self.chosen if problem.fields[channel].vector is not None]
-        self.ends: list[tuple[int, int, list[int], float | int]] = []  # axis, place, channels, value or coefficient
-        names = [field.name for field in problem.coeffs]
-        for axis, (layout, sides) in enumerate(zip(problem.grid.layout, problem.boundary, strict=True)):
+        self.ends: list[tuple[int, int, list[int], float, str | None]] = []  # axis, place, channels, number or field
+        self.names = [field.name for field in problem.coeffs]
+        for axis, (layout, sides) in enumerate(zip(problem.grid.layout, problem.sides, strict=True)):
             for place, side in zip((0, -1), sides, strict=True):
                 if not (layout == "nodes" or (layout == "half_open" and place == 0)):
                     continue
                 if side == Wall("no_slip") and moving:
-                    self.ends.append((axis, place, moving, 0.0))
-                elif isinstance(side, Dirichlet):
-                    self.ends.append((axis, place, self.chosen, self._value(side, names)))
+                    self.ends.append((axis, place, moving, 0.0, None))
+                elif side.coefficients == (1.0, 0.0):
+                    self._check_value(side)
+                    self.ends.append((axis, place, self.chosen, side.number or 0.0, side.field))
         if not self.ends:
             raise ValueError(
                 "expected an end with a point and a prescribed value for constrain=boundary, found "
                 f"{problem.boundary} on {problem.grid.layout}; leave it out"
             )
 
-    @staticmethod
-    def _value(side: Dirichlet, names: Sequence[str]) -> float | int:
-        """Return the number, or the position of the coefficient."""
-        if isinstance(side.value, float):
-            return side.value
-        if side.value in names:
-            return names.index(side.value)
-        raise ValueError(
-            f"expected a number or the name of a coefficient at the boundary, got {side.value}; leave out "
-            "constrain=boundary"
-        )
+    def _check_value(self, side: Boundary) -> None:
+        """Raise ValueError if an end has neither a number nor the values of a coefficient."""
+        if side.number is None and side.field not in self.names:
+            raise ValueError(
+                f"expected a number or the name of a coefficient at the boundary, got {side.given}; leave out "
+                "constrain=boundary"
+            )
 
     def __call__(self, u: Tensor, given: Trajectory) -> Tensor:
-        for axis, place, channels, value in self.ends:
+        for axis, place, channels, number, field in self.ends:
             dim = axis - self.problem.ndim
             at_end = torch.zeros(u.shape[dim], dtype=torch.bool, device=u.device)
             at_end[place] = True
             at_end = at_end.reshape([-1 if i == axis else 1 for i in range(self.problem.ndim)])
             chosen = torch.zeros(self.problem.n_channels, dtype=torch.bool, device=u.device)
             chosen[channels] = True
-            wanted = value
-            if isinstance(value, int) and given.coeffs is not None:
-                wanted = given.coeffs[:, None, value : value + 1].to(u)
+            wanted: Tensor | float = number
+            if field is not None and given.coeffs is not None:
+                wanted = given.coeffs[:, None, [self.names.index(field)]].to(u)
             where = chosen.reshape(-1, *(1,) * self.problem.ndim) & at_end
             u = torch.where(where, torch.as_tensor(wanted, dtype=u.dtype, device=u.device), u)
         return u
@@ -251,7 +247,7 @@ def constraints_of(names: Sequence[str], problem: Problem) -> list[Constraint]:
 def linear_invariants(problem: Problem) -> Tensor:
     """Return the rows "integral channel *space" of the invariants of the equation that are linear in the fields."""
     rows: list[Tensor] = []
-    if not isinstance(problem.pde, PDE) or not problem.grid.periodic:
+    if problem.pde is None or not problem.grid.periodic:
         return torch.zeros(0, problem.n_channels, *problem.grid.shape, dtype=torch.float64)
     size = (1, problem.n_channels, *problem.grid.shape)
     probe = torch.sin(torch.arange(problem.n_channels * problem.grid.weights().numel(), dtype=torch.float64) ** 2)
@@ -293,7 +289,7 @@ def chosen_mask(problem: Problem, fields: Sequence[str]) -> Tensor:
 
 def check_grid(problem: Problem, name: str) -> None:
     """Raises ValueError on a problem that has no uniform grid with axes."""
-    if not isinstance(problem.grid, Grid) or not problem.ndim:
+    if not problem.on_box:
         raise ValueError(f"expected a uniform grid with axes for constrain={name}, got {problem.grid}; leave it out")
 
 

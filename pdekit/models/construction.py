@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from pdekit.models.base import Surrogate
-from pdekit.plain import to_plain
+from pdekit.plain import mappings_in, to_plain
 
 PROBLEM = "problem"  # what every method is constructed for; a run stores it by itself
 
@@ -38,11 +38,9 @@ def configuration(model: Surrogate) -> dict[str, Any]:
 
 def _check_importable(node: Any) -> None:
     """Refuse classes and functions of the script that runs: another process has another script."""
-    items = list(node.values()) if isinstance(node, dict) else node if isinstance(node, list) else []
-    if isinstance(node, dict) and str(node.get("_target_", "")).startswith("__main__."):
-        raise ValueError(
-            f"expected classes and functions of modules, got {node['_target_']}, of the script that runs; move it into "
-            "a module and import it"
-        )
-    for item in items:
-        _check_importable(item)
+    for target in (str(part.get("_target_", "")) for part in mappings_in(node)):
+        if target.startswith("__main__."):
+            raise ValueError(
+                f"expected classes and functions of modules, got {target}, of the script that runs; move it into "
+                "a module and import it"
+            )

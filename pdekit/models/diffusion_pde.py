@@ -19,7 +19,7 @@ from pdekit.diffusion.observations import Observation, masked
 from pdekit.diffusion.posterior import MMPS, Guide
 from pdekit.diffusion.samplers.base import Sampler
 from pdekit.diffusion.samplers.exponential import Exponential
-from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import TICKS, Surrogate, mean_square, repeat, steps_to, time_steps
 from pdekit.models.inputs import InputChannels, check_history, from_frame, normalised
 from pdekit.models.noise import Noise
@@ -274,7 +274,7 @@ class DiffusionPDE(Surrogate):
 
 def check_joint(problem: Problem, n_frames: int) -> None:
     """Raises ValueError on problems without a joint distribution on a grid, and numbers of frames that do not fit."""
-    if not isinstance(problem.grid, Grid) or not problem.ndim:
+    if not problem.on_box:
         raise ValueError(
             f"expected a problem on a uniform grid with axes, got {problem.grid}; grid nets need them: use another "
             "model"

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdekit.calculus import FiniteDifference
-from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.fields import Problem, Trajectory
 
 ORDER = 2
 FEWEST = 5
@@ -33,7 +33,7 @@ class EquationLoss:
         fields = [field.name for field in problem.fields]
         known = (
             problem.steady
-            and isinstance(grid, Grid)
+            and grid.uniform
             and pde is not None
             and [field.name for field in pde.fields] == fields
             and {field.name for field in pde.coeffs} <= {field.name for field in problem.coeffs}

@@ -25,6 +25,7 @@ from torch import Tensor
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.nets.layout import intervals
 from pdekit.nets.series import resolved_modes
+from pdekit.plain import is_whole, mappings_in
 
 AUTO = "auto"
 SHARE = 1e-5
@@ -159,7 +160,7 @@ def with_modes(
         problem: problem of the model.
         batches: training trajectories, see `choose_modes`; None if there are none.
     """
-    if not uses_auto(config) or not isinstance(problem.grid, Grid) or not problem.ndim:
+    if not uses_auto(config) or not problem.on_box:
         return dict(config)
     waves = None if batches is None else waves_held(problem, batches)
 
@@ -179,13 +180,13 @@ def without_unresolved(config: Mapping[str, Any], problem: Problem) -> dict[str,
         problem: problem of the training data.
     """
     grid = problem.grid
-    if not isinstance(grid, Grid):
+    if not grid.uniform:
         return dict(config)
 
     def lowered(modes: Any, padding: float) -> Any:
         if modes == AUTO:
             return modes
-        each = [modes] * grid.ndim if isinstance(modes, int) else modes
+        each = [modes] * grid.ndim if is_whole(modes) else modes
         resolved = resolved_modes(grid.shape, grid.layout, padding)
         if len(each) != grid.ndim or all(n <= limit for n, limit in zip(each, resolved, strict=True)):
             return modes
@@ -216,6 +217,4 @@ def uses_auto(node: Any) -> bool:
     >>> uses_auto({"_target_": "m.Method", "net": {"_target_": "m.Net", "modes": "auto"}})
     True
     """
-    if isinstance(node, Mapping):
-        return node.get("modes") == AUTO or any(uses_auto(item) for item in node.values())
-    return False
+    return any(part.get("modes") == AUTO for part in mappings_in(node))

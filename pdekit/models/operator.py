@@ -22,7 +22,6 @@ from pdekit.models.normaliser import Normaliser
 from pdekit.nets.condition import Condition
 from pdekit.nets.interpolation import interpolate
 from pdekit.nets.operator_net import OperatorNet
-from pdekit.pdes.base import SemilinearPDE
 
 # a time may lie this share of the span beyond it: rounding of float32 times
 TOLERANCE = 1e-3
@@ -61,7 +60,7 @@ class Operator(Surrogate):
         n_points: int | None = None,
         shifts: bool = False,
     ):
-        if not isinstance(problem.grid, Grid) or not problem.ndim:
+        if not problem.on_box:
             raise ValueError(
                 f"expected a problem on a uniform grid of one to three axes, got {problem.grid}; the sensors lie on one"
             )
@@ -211,7 +210,7 @@ def check_shifts(problem: Problem) -> None:
     if "periodic" not in problem.grid.layout:
         raise ValueError("expected a periodic axis for shifts=true, got bounded ones only; set model.shifts=false")
     pde = problem.pde
-    if isinstance(pde, SemilinearPDE) and pde.source(Fourier(problem.box)) is not None:
+    if pde is not None and pde.source(Fourier(problem.box)) is not None:
         raise ValueError(
             f"expected an equation that is the same everywhere for shifts=true, got {type(pde).__name__} with a source "
             "in space; set model.shifts=false"

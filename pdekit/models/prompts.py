@@ -16,7 +16,6 @@ from pdekit.diffusion.samplers.base import Sampler
 from pdekit.fields import Trajectory
 from pdekit.models.base import Surrogate
 from pdekit.models.text2pde import Text2PDE
-from pdekit.pdes.base import PDE
 from pdekit.typed_values import check_types
 
 MAX_CALLS = 10_000
@@ -132,7 +131,7 @@ def _checked(model: Surrogate, prompt: Prompt) -> Text2PDE:
         raise ValueError(
             f"expected values of the parameters {sorted(names)}, got {sorted(prompt.params)}; give all of them"
         )
-    if isinstance(model.problem.pde, PDE):
+    if model.problem.pde is not None:
         model.problem.pde.check({name: torch.tensor([float(value)]) for name, value in prompt.params.items()})
     remarks = model.text.vocabulary.remarks(prompt.text) if model.text is not None and prompt.text is not None else []
     if remarks and not prompt.anyway:

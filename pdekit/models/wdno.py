@@ -19,7 +19,7 @@ from pdekit.diffusion.parametrisations import VELOCITY, V
 from pdekit.diffusion.paths import CosinePath, FlowPath
 from pdekit.diffusion.samplers.base import Sampler
 from pdekit.diffusion.samplers.exponential import Exponential
-from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.fields import Problem, Trajectory
 from pdekit.models.bands import Bands
 from pdekit.models.base import TICKS, Surrogate, mean_square, repeat, steps_to, time_steps
 from pdekit.models.inputs import InputChannels, check_history, forcing_of, from_frame, history_of, normalised
@@ -254,7 +254,7 @@ class WDNO(Surrogate):
 
 def check_transformable(problem: Problem) -> None:
     """Raises ValueError on problems whose trajectories have no wavelet transform that a grid net takes."""
-    if not isinstance(problem.grid, Grid) or not problem.ndim:
+    if not problem.on_box:
         raise ValueError(
             f"expected a problem on a uniform grid with axes, got {problem.grid}; wavelets need them: use another model"
         )

@@ -23,7 +23,7 @@ def checked_layout(layout: Sequence[str] | None, ndim: int) -> tuple[str, ...]:
         ValueError: if there is not one for each axis, or one is no layout.
     """
     layout = ("periodic",) * ndim if layout is None else layout
-    if isinstance(layout, str) or len(layout) != ndim or not {*layout} <= {*LAYOUTS}:
+    if len(layout) != ndim or not {*layout} <= {*LAYOUTS}:
         raise ValueError(
             f"expected layout with {ndim} entries, one for each axis, among {LAYOUTS}, got {layout!r}; "
             "give the layout of the problem's grid"
@@ -41,7 +41,7 @@ def axes_of(layout: int | Sequence[str]) -> tuple[str, ...]:
     ('periodic', 'periodic')
     """
     axes = ("periodic",) * layout if isinstance(layout, int) else layout
-    if isinstance(axes, str) or not 1 <= len(axes) <= 3:
+    if not 1 <= len(axes) <= 3:
         raise ValueError(f"expected a layout of one to three axes, got {layout!r}; a grid net works on these")
     return checked_layout(axes, len(axes))
 

@@ -94,6 +94,10 @@ class PDE(ABC):
     # parameters without which the problem is ill-posed: any small wave would grow without bound
     positive: ClassVar[tuple[str, ...]] = ()
     non_negative: ClassVar[tuple[str, ...]] = ()
+    # degree of the polynomial nonlinearity
+    degree: ClassVar[int] = 1
+    # whether stored values are averages over cells, and not samples of a smooth field
+    averages: ClassVar[bool] = False
     # parameters that damp small scales: the larger, the coarser the grid that resolves a solution
     smoothing: ClassVar[tuple[str, ...]] = ()
 
@@ -129,6 +133,10 @@ class PDE(ABC):
     @abstractmethod
     def describe(self, params: dict[str, float]) -> str:
         """One sentence for a person, with the values of the parameters that vary."""
+
+    def source(self, d: Calculus) -> Any:
+        """A forcing that is constant in time, "channel *space" (or broadcastable), or None."""
+        return None
 
     def exact(self) -> tuple[ExactSolution, ...]:
         """Closed forms with these parameters; empty if none is known."""
@@ -176,11 +184,9 @@ class PDE(ABC):
 class SemilinearPDE(PDE):
     """u_t = linear(u) + nonlinear(u) + source, periodic, with a linear part of constant coefficients.
 
-    `degree` is that of the polynomial nonlinearity; it fixes which modes a solver keeps so that products are free of
-    aliasing. 1, the default, is a linear equation: it has no `nonlinear` of its own and a solver is exact.
+    `degree` fixes which modes a solver keeps so that products are free of aliasing. 1, the default, is a linear
+    equation: it has no `nonlinear` of its own and a solver is exact.
     """
-
-    degree: ClassVar[int] = 1
 
     @abstractmethod
     def linear(self, u: Any, d: Calculus) -> Any:
@@ -189,10 +195,6 @@ class SemilinearPDE(PDE):
     def nonlinear(self, u: Any, d: Calculus) -> Any:
         """All else that depends on u."""
         return 0.0 * u
-
-    def source(self, d: Calculus) -> Any:
-        """A forcing that is constant in time, "channel *space" (or broadcastable), or None."""
-        return None
 
     def rhs(self, u: Any, d: Calculus) -> Any:
         """u_t."""
@@ -217,6 +219,7 @@ class ConservationLaw(PDE):
     are the channels of `primitive` that are positive in every admissible state; negative numbers count from the last.
     """
 
+    averages: ClassVar[bool] = True
     middle_wave: ClassVar[bool] = False
     positive_primitives: ClassVar[tuple[int, ...]] = ()
 
@@ -269,5 +272,10 @@ def integral(u: Float[Tensor, "batch *space"], grid: Grid) -> Float[Tensor, "bat
     unit = Grid(grid.shape, (1.0,) * grid.ndim, layout=grid.layout)
     total = (u * unit.weights(u.dtype, u.device)).flatten(1).sum(dim=1)
     for length in grid.extent:
-        total = total * (length.reshape(-1).to(total) if isinstance(length, Tensor) else length)
+        total = total * torch.as_tensor(length, dtype=total.dtype, device=total.device).reshape(-1)
     return total
+
+
+def vanishes(value: Any) -> bool:
+    """Return whether a parameter is the number zero; one that varies over a batch is not."""
+    return not isinstance(value, Tensor) and value == 0

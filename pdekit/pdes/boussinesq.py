@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pdekit.calculus import Calculus
 from pdekit.fields import Field
-from pdekit.pdes.base import PDE, Coordinates, ExactSolution
+from pdekit.pdes.base import PDE, Coordinates, ExactSolution, vanishes
 
 SLOTS = (1, 2, 3)
 """Numbers of the inlets; one with the rate 0 is not there."""
@@ -101,7 +101,7 @@ class Boussinesq(PDE):
 
     def exact(self) -> tuple[ExactSolution, ...]:
         """Without inlets, vortices that fade in uniform smoke: psi = sin(pi x) sin(2 pi y) exp(-5 pi^2 nu t) / 5."""
-        if any(isinstance(rate, Tensor) or rate for rate in (self.rate_1, self.rate_2, self.rate_3)):
+        if not all(vanishes(rate) for rate in (self.rate_1, self.rate_2, self.rate_3)):
             return ()
         pi = torch.pi
 

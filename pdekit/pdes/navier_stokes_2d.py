@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pdekit.calculus import Calculus, Fourier
 from pdekit.fields import Field, Grid, Problem
-from pdekit.pdes.base import Budget, Coordinates, ExactSolution, SemilinearPDE, integral
+from pdekit.pdes.base import Budget, Coordinates, ExactSolution, SemilinearPDE, integral, vanishes
 
 Vorticity = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -106,13 +106,12 @@ class NavierStokes2D(SemilinearPDE):
 
     @property
     def unforced(self) -> bool:
-        return not isinstance(self.forcing, Tensor) and self.forcing == 0
+        return vanishes(self.forcing)
 
     @property
     def ideal(self) -> bool:
         """Neither forced nor damped."""
-        losses = (self.viscosity, self.drag)
-        return self.unforced and all(not isinstance(loss, Tensor) and loss == 0 for loss in losses)
+        return self.unforced and vanishes(self.viscosity) and vanishes(self.drag)
 
     def invariants(self, u: Tensor, grid: Grid) -> dict[str, Tensor]:
         """Circulation (zero on a periodic box); energy and enstrophy of an ideal flow."""

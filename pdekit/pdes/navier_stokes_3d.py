@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pdekit.calculus import Calculus, Fourier
 from pdekit.fields import Field, Grid
-from pdekit.pdes.base import Budget, Coordinates, ExactSolution, SemilinearPDE, integral
+from pdekit.pdes.base import Budget, Coordinates, ExactSolution, SemilinearPDE, integral, vanishes
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class NavierStokes3D(SemilinearPDE):
     def invariants(self, u: Tensor, grid: Grid) -> dict[str, Tensor]:
         """Momentum; without viscosity also energy and helicity."""
         kept = {f"momentum_{letter}": integral(u[:, axis], grid) for axis, letter in enumerate("xyz")}
-        if isinstance(self.viscosity, Tensor) or self.viscosity > 0:
+        if not vanishes(self.viscosity):
             return kept
         d = Fourier(grid, u.dtype, u.device)
         helicity = integral((u * d.curl(d.field(u)).samples).sum(dim=1), grid)

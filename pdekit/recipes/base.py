@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from pdekit.boundaries import Ends
+from pdekit.calculus.base import per_sample
 from pdekit.captions.caption import LEVELS, MIXED, VERSION, captions_of
 from pdekit.data.writer import check_batch
 from pdekit.fields import Grid, Problem, Trajectory
@@ -70,6 +71,10 @@ class BaseRecipe(ABC):
     def solved(self) -> bool:
         """True if a solver makes reference solutions; False for a problem that is only stated."""
         return True
+
+    def uncoupled(self) -> BaseRecipe | None:
+        """Return the recipe of the same test samples with the coupling of their fields cut; None if nothing is."""
+        return None
 
     @property
     @abstractmethod
@@ -177,7 +182,7 @@ def check_counts(name: str, found: Mapping[str, int]) -> None:
 def frame_times(problem: Problem, params: Tensor | None, n: int) -> Tensor:
     """Times of n trajectories in float64, "trajectory time", from 0 on."""
     _, _, dt = problem.at(params)
-    step = dt.reshape(-1, 1) if isinstance(dt, Tensor) else dt or 0.0
+    step = per_sample(0.0 if dt is None else dt, 2)
     return (torch.arange(problem.n_frames, dtype=torch.float64) * step).expand(n, -1).clone()
 
 

@@ -52,6 +52,10 @@ class SolvedRecipe(BaseRecipe):
     def frames_of(self, split: str) -> int:
         return self.case.n_frames
 
+    def uncoupled(self) -> SolvedRecipe | None:
+        case, count = self.case.uncoupled(), {"train": 1, "valid": 1, "test": self.n_trajectories["test"]}
+        return None if case is None else dataclasses.replace(self, case=case, n_trajectories=count)
+
     def versions(self) -> dict[str, int]:
         """Versions of what the recipe names, and of the equation, which the case makes itself."""
         return {**super().versions(), **versions(self.case.pde)}

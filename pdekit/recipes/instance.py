@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pdekit.pdes.initial_states import interpolated
+from pdekit.plain import is_number, is_whole
 from pdekit.recipes.base import SPLITS, BaseRecipe
 from pdekit.recipes.initial.fixed import Fixed
 from pdekit.recipes.trajectories import Recipe, recipe_from
@@ -60,7 +61,7 @@ def instance_from(config: Mapping[str, Any], instance: str | None, trust: Sequen
     changed["initial"] = {"_target_": f"{Fixed.__module__}.Fixed", "state": changed.pop("state")}
     changed["n_trajectories"] = dict.fromkeys(SPLITS, 1)
     n_frames = changed["n_frames"]
-    changed["n_frames"] = dict.fromkeys(SPLITS, n_frames if isinstance(n_frames, int) else n_frames["test"])
+    changed["n_frames"] = dict.fromkeys(SPLITS, n_frames if is_whole(n_frames) else n_frames["test"])
     return recipe_from(changed, trust)
 
 
@@ -89,7 +90,7 @@ def in_words(dataset: BaseRecipe, chosen: BaseRecipe, instance: str) -> str:
 def _numbers(recipe: BaseRecipe) -> dict[str, str]:
     """Return what makes an instance, as texts by name."""
     found = {item.name: getattr(recipe.pde, item.name) for item in dataclasses.fields(recipe.pde)}
-    found = {name: f"{value:.4g}" for name, value in found.items() if isinstance(value, (int, float))}
+    found = {name: f"{value:.4g}" for name, value in found.items() if is_number(value)}
     found["box"] = " x ".join(f"{float(length):.4g}" for length in recipe.grid.extent)
     found["points"] = " x ".join(str(n) for n in recipe.grid.shape)
     return found | {"dt": f"{recipe.dt:.4g}", "frames": str(recipe.n_frames["test"])}

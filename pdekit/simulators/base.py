@@ -41,9 +41,12 @@ class Refinement:
     dtype: str | None = None
 
     def __post_init__(self):
-        factors = (self.time, *(self.space if isinstance(self.space, tuple) else (self.space,)))
-        if not all(factor > 0 for factor in factors):
+        if not all(factor > 0 for factor in (self.time, *self.along(1))):
             raise ValueError(f"expected a refinement > 0, got {self}; 0.5 is half of the simulator's resolution")
+
+    def along(self, ndim: int) -> tuple[float, ...]:
+        """Return the factor on the points of each axis."""
+        return self.space if isinstance(self.space, tuple) else (self.space,) * ndim
 
 
 SAME = Refinement()

@@ -18,7 +18,7 @@ from pdekit.calculus.mirrored import resample_mirrored, signs_at_walls
 from pdekit.calculus.remap import remap
 from pdekit.calculus.resample import bring, resample
 from pdekit.fields import Grid, Problem
-from pdekit.pdes import PDE, ConservationLaw, SemilinearPDE
+from pdekit.pdes import PDE
 from pdekit.simulators.base import SAME, Draw, Frame, Refinement, Tick, parameters, silent
 from pdekit.simulators.joint import JointParams
 from pdekit.solvers.step import Step
@@ -93,7 +93,7 @@ class Stepping:
     @property
     def averages(self) -> bool:
         """True if values are averages over cells (conservation laws), and not samples of a band-limited field."""
-        return isinstance(self.pde, ConservationLaw)
+        return self.pde.averages
 
     @property
     def remedy(self) -> str:
@@ -130,11 +130,10 @@ class Stepping:
     def shape_at(self, grid: Grid, refinement: Refinement = SAME) -> tuple[int, ...]:
         """Points of the solver's grid; an even number on a periodic axis of a refined band-limited field."""
         shape = self.shape or grid.shape
-        factors = refinement.space if isinstance(refinement.space, tuple) else (refinement.space,) * grid.ndim
         even = [layout == "periodic" and not self.averages for layout in grid.layout]
         return tuple(
             n if factor == 1 else 2 * round(factor * n / 2) if pairs else round(factor * n)
-            for n, factor, pairs in zip(shape, factors, even, strict=True)
+            for n, factor, pairs in zip(shape, refinement.along(grid.ndim), even, strict=True)
         )
 
     def resolution(self, grid: Grid, refinement: Refinement = SAME) -> dict[str, Any]:
@@ -153,7 +152,7 @@ class Stepping:
 
     @property
     def spectral_degree(self) -> int | None:
-        return self.pde.degree if isinstance(self.pde, SemilinearPDE) and self.pde.degree > 1 else None
+        return self.pde.degree if self.pde.degree > 1 else None
 
     @property
     def warmup_steps(self) -> int:
@@ -257,9 +256,10 @@ class Stepping:
 
 def _sampled(draws: Sequence[Draw], grid: Grid) -> State:
     """The random starts on a grid, whose lengths may be one for each sample."""
+    lengths = [torch.as_tensor(a, dtype=torch.float64).reshape(-1).expand(len(draws)) for a in grid.extent]
     starts = []
     for row, drawn in enumerate(draws):
-        extent = tuple(float(a.flatten()[row]) if isinstance(a, Tensor) else a for a in grid.extent)
+        extent = tuple(float(length[row]) for length in lengths)
         starts.append(drawn.start(dataclasses.replace(grid, extent=extent)))
     return torch.stack(starts)
 

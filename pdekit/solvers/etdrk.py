@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pdekit.calculus.base import per_sample
 from pdekit.fields import Grid
 from pdekit.pdes.base import SemilinearPDE
 from pdekit.solvers.phi import phi_matrix, phi_scalar
@@ -81,7 +82,7 @@ def _functions(form: SpectralForm, dt: Any, n: int) -> list[Tensor]:
     """phi_0 ... phi_n of dt L: "batch channel *modes", or "batch row column *modes" where channels couple."""
     if not form.coupled:
         return phi_scalar(diagonal(form, form.linear) * dt, n)
-    z = form.linear * (dt.unsqueeze(1) if isinstance(dt, Tensor) else dt)
+    z = form.linear * per_sample(dt, form.linear.ndim)
     z = z.movedim((1, 2), (-2, -1))
     return [f.movedim((-2, -1), (1, 2)) for f in phi_matrix(z, n)]
 

@@ -112,8 +112,7 @@ def finite_volume(
     _check(pde, grid, parts, order)
     sides = sides_of(boundary, grid.layout, grid.axes)
     check_ends(pde, grid, sides, parts.states, WIDTHS[parts.reconstruction])
-    dt = step_size(dt, device)
-    dt = dt.to(dtype) if isinstance(dt, Tensor) else dt
+    dt = step_size(dt, device, dtype)
     pde, grid = rounded(pde, dtype, device), rounded(grid, dtype, device)
     d = FiniteDifference(grid)  # for its components and stack; no derivative is taken
     rate = _rate(pde, grid, d, sides, parts)

@@ -23,6 +23,7 @@ from pdekit.fields import Grid
 from pdekit.pdes.base import ConservationLaw
 
 GHOSTS = 2  # outside each end, unless a reconstruction sees more cells
+PRESCRIBED = (Inflow.word, Dirichlet.word)
 States = Mapping[str, Sequence[float]]
 """States by name, one number for each field of the equation."""
 
@@ -44,7 +45,7 @@ def check_ends(pde: ConservationLaw, grid: Grid, sides: Sides, states: States, g
             )
         for end in ends if layout == "cells" else ():
             reflects = end == Wall("free_slip") and pde.reflection(axis) is not None
-            if not (reflects or isinstance(end, Outflow) or _has_state(pde, end, states)):
+            if not (reflects or end == Outflow() or _has_state(pde, end, states)):
                 possible = [
                     *(["wall free_slip"] if pde.reflection(axis) is not None else []),
                     *(["inflow or dirichlet with a number"] if len(pde.fields) == 1 else []),
@@ -59,9 +60,8 @@ def check_ends(pde: ConservationLaw, grid: Grid, sides: Sides, states: States, g
 
 def _has_state(pde: ConservationLaw, end: Boundary, states: States) -> bool:
     """True if the end prescribes a state: a number for one field, or a name of `states`."""
-    if not isinstance(end, (Inflow, Dirichlet)):
-        return False
-    return end.given in states or (isinstance(end.given, float) and len(pde.fields) == 1)
+    one_number = end.number is not None and len(pde.fields) == 1
+    return end.word in PRESCRIBED and (end.field in states or one_number)
 
 
 def with_ghosts(
@@ -81,10 +81,10 @@ def with_ghosts(
 
 def _outside(pde: ConservationLaw, near: Tensor, axis: int, end: Boundary, states: States) -> Tensor:
     """Return ghosts from the end outwards for cells from the end inwards."""
-    if isinstance(end, Outflow):
+    if end == Outflow():
         return near.narrow(2 + axis, 0, 1).expand_as(near)
-    if isinstance(end, (Inflow, Dirichlet)):
-        values = states[end.given] if isinstance(end.given, str) else (end.given,)
+    if end.word in PRESCRIBED:
+        values = (end.number,) if end.field is None else states[end.field]
         return near.new_tensor(values).reshape(-1, *[1] * (near.ndim - 2)).expand_as(near)
     signs = torch.tensor(pde.reflection(axis), dtype=near.dtype, device=near.device)
     return near * signs.reshape(-1, *[1] * (near.ndim - 2))

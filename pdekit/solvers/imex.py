@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pdekit.calculus.base import per_sample
 from pdekit.fields import Grid
 from pdekit.pdes.base import SemilinearPDE
 from pdekit.solvers.runge_kutta import weighted_sum
@@ -89,7 +90,7 @@ def _used(rows: Sequence[Sequence[float]], weights: Sequence[float]) -> list[boo
 
 def _solve(form: SpectralForm, weight: float, dt: Any) -> ModeOperator:
     """The inverse of 1 - weight dt L."""
-    scaled = form.linear * (weight * (dt.unsqueeze(1) if isinstance(dt, Tensor) else dt))
+    scaled = form.linear * (weight * per_sample(dt, form.linear.ndim))
     n = scaled.shape[1]
     eye = torch.eye(n, dtype=scaled.dtype, device=scaled.device).reshape(n, n, *[1] * (scaled.ndim - 3))
     matrices = (eye - scaled).movedim((1, 2), (-2, -1))

@@ -57,8 +57,7 @@ def mirrored_box(
         raise ValueError(f"expected a scheme among {sorted(EXPLICIT)}, got {scheme!r}; choose one of these")
     _check_walls(grid, boundary)
     d, pde = Mirrored(grid, dtype, device), rounded(pde, dtype, device)
-    dt, signs = step_size(dt, device), signs_at_walls(pde.fields, 2)
-    dt = dt.to(dtype) if isinstance(dt, Tensor) else dt
+    dt, signs = step_size(dt, device, dtype), signs_at_walls(pde.fields, 2)
     source = d.field(pde.source(d).reshape(-1, 1, *grid.shape), (SMOKE,))
 
     def slope(state: Tensor) -> Tensor:

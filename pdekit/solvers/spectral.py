@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pdekit.calculus import Fourier, symbol
+from pdekit.calculus.base import per_sample
 from pdekit.fields import Grid
 from pdekit.pdes.base import SemilinearPDE
 from pdekit.solvers.step import rounded
@@ -147,9 +148,8 @@ def mode_operator(form: SpectralForm, values: Tensor, times: Any = 1.0) -> ModeO
         values: "batch channel *modes", or "batch row column *modes" where channels couple.
         times: a number or "batch 1 *1" (the step).
     """
-    if isinstance(times, Tensor) and form.coupled:
-        times = times.unsqueeze(1)
-    return ModeOperator((values * (form.mask * times)).to(form.fourier.complex_dtype).contiguous(), form.coupled)
+    scaled = values * (form.mask * per_sample(times, values.ndim))
+    return ModeOperator(scaled.to(form.fourier.complex_dtype).contiguous(), form.coupled)
 
 
 def diagonal(form: SpectralForm, matrices: Tensor) -> Tensor:
@@ -157,13 +157,13 @@ def diagonal(form: SpectralForm, matrices: Tensor) -> Tensor:
     return matrices if form.coupled else torch.diagonal(matrices, dim1=1, dim2=2).movedim(-1, 1)
 
 
-def step_size(dt: Any, device: Any) -> Any:
-    """The step as a number, or as a float64 tensor "batch 1 *1" on the device.
+def step_size(dt: Any, device: Any, dtype: torch.dtype = torch.float64) -> Any:
+    """The step as a number, or as a tensor "batch 1 *1" on the device.
 
     Raises:
         ValueError: if it is not positive and finite.
     """
-    smallest, largest = (dt.min(), dt.max()) if isinstance(dt, Tensor) else (dt, dt)
-    if not (smallest > 0 and largest < float("inf")):
+    steps = torch.as_tensor(dt, dtype=torch.float64, device=device)
+    if not bool(((steps > 0) & steps.isfinite()).all()):
         raise ValueError(f"expected a positive, finite step, got dt = {dt}; give the time between two states")
-    return dt.to(device=device, dtype=torch.float64) if isinstance(dt, Tensor) else dt
+    return steps.to(dtype) if steps.ndim else dt

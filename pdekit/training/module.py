@@ -89,16 +89,14 @@ class StageModule(LightningModule):
         """The step function of a stage, which moves its optimisers itself; the first one counts the steps."""
         counted = self.optimizers()
         first = counted[0] if isinstance(counted, list) else counted
-        others = self.optimizers(use_pl_optimizer=False)
-        optimisers = (first, *(others[1:] if isinstance(others, list) else ()))
+        optimisers = (first, *self.trainer.optimizers[1:])
         numbers = step(batch, optimisers, self.manual_backward)
         wrong = [name for name, value in numbers.items() if not torch.isfinite(value).all()]
         if wrong:
             raise Diverged(f"expected finite training losses, found {wrong} that are not at step {self.global_step}")
         self._log("train", numbers, len(batch))
-        schedules = self.lr_schedulers()
-        for schedule in schedules if isinstance(schedules, list) else [schedules]:
-            schedule.step()
+        for configured in self.trainer.lr_scheduler_configs:
+            configured.scheduler.step()
 
     def validation_step(self, batch: Trajectory, batch_idx: int) -> None:
         seed = derived_seed(self.seed, VALIDATION, batch_idx)

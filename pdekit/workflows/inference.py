@@ -78,7 +78,7 @@ def run_inference(
         FileNotFoundError: if there is no such run or file.
         ValueError: if the run has no joint prior, or a method does not suit it.
     """
-    loaded = run if isinstance(run, Run) else load(run, trust)
+    loaded = load(run, trust)
     model = joint_model(loaded)
     needed = settings.equation > 0 or "kriging" in settings.methods
     if data is None and (needed or settings.file is None):

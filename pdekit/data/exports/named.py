@@ -22,7 +22,7 @@ from pdekit.data.formats.exported import ATTRIBUTE, MASKED, open_exported
 from pdekit.data.layout import problem_to_plain
 from pdekit.data.windows import Source
 from pdekit.data.writer import replacing
-from pdekit.fields import AXES, Grid, Problem, Trajectory
+from pdekit.fields import AXES, Problem, Trajectory
 from pdekit.labelled import attributes_of, to_dataset
 from pdekit.plain import to_json
 
@@ -41,7 +41,7 @@ def check_named(source: Source) -> None:
 def dataset_of(batch: Trajectory, problem: Problem) -> xr.Dataset:
     """Return trajectories with the names of their fields, inputs, axes and parameters."""
     u = batch.u if batch.mask is None else torch.where(batch.mask[:, None] > 0, batch.u, torch.nan)
-    if isinstance(problem.grid, Grid):
+    if problem.grid.uniform:
         data, space = to_dataset(u, batch.t, problem), problem.grid.axes
     else:
         data, space = _on_points(u, batch, problem), ("point",)

@@ -25,7 +25,7 @@ from pdekit.data.finite import check_written
 from pdekit.data.formats.pdebench import FLOW, SEEDED
 from pdekit.data.windows import Source
 from pdekit.data.writer import replacing
-from pdekit.fields import Grid, Problem
+from pdekit.fields import Problem
 from pdekit.plain import to_plain
 
 LINE, PAIRS, COMPRESSIBLE, SEEDS = "line", "pairs", "flow", "seeds"
@@ -34,7 +34,7 @@ LINE, PAIRS, COMPRESSIBLE, SEEDS = "line", "pairs", "flow", "seeds"
 def pdebench_layout(problem: Problem) -> str | None:
     """Return the layout of a problem; None if PDEBench has none for it."""
     grid, ends = problem.grid, {type(end) for side in problem.boundary for end in side}
-    if not isinstance(grid, Grid) or not grid.ndim:
+    if not problem.on_box:
         return None
     cells = set(grid.layout) == {"cells"}
     open_or_periodic = (grid.periodic and ends == {Periodic}) or (cells and ends == {Outflow})

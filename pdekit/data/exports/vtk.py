@@ -23,7 +23,7 @@ import torch
 from pdekit.data.exports.contract import Target, Tick, folder_in_place, present, refuse
 from pdekit.data.finite import check_written
 from pdekit.data.windows import Source
-from pdekit.fields import Field, Grid, Problem, Trajectory
+from pdekit.fields import Field, Problem, Trajectory
 
 CORNERS = {1: "line", 2: "quad", 3: "hexahedron"}
 SIDES = {(2, 2): "line", (2, 3): "triangle", (2, 4): "quad", (3, 4): "tetra", (3, 8): "hexahedron"}
@@ -91,7 +91,7 @@ def point_data(fields: tuple[Field, ...], values: np.ndarray) -> dict[str, np.nd
 
 def geometry(batch: Trajectory, problem: Problem) -> tuple[np.ndarray, list[tuple[str, np.ndarray]], Any]:
     """Return points "point 3", cells by kind, and which of the stored points these are."""
-    if isinstance(problem.grid, Grid):
+    if problem.grid.uniform:
         _, grid, _ = problem.at(None if batch.params is None else batch.params.double())
         columns = [torch.broadcast_to(axis, (1, 1, *problem.grid.shape)).reshape(-1) for axis in grid.mesh()]
         points, kept, cells = torch.stack(columns, -1).numpy(), slice(None), _box_cells(problem.grid.shape)

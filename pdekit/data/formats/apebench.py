@@ -15,7 +15,6 @@ Source: https://github.com/Ceyron/apebench (apebench/_scraper.py, apebench/_base
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from math import pi
 from pathlib import Path
@@ -25,10 +24,11 @@ import numpy as np
 
 from pdekit.data.formats.array_files import ArrayFiles
 from pdekit.data.formats.blocks import Block, Blocked
-from pdekit.data.formats.contract import Format
+from pdekit.data.formats.contract import Format, read_plain
 from pdekit.data.formats.equations import equation
 from pdekit.data.hdf5 import FileFault
 from pdekit.fields import Equation, Field, Grid, Problem
+from pdekit.plain import is_number, mapping_or_empty
 
 LARGEST = 1 << 20  # bytes of a description
 FLOWS = ("2d_phy_decay_turb", "2d_phy_kolm_flow")
@@ -38,17 +38,9 @@ SIZES = {"num_spatial_dims", "num_points"}
 
 def _description(path: Path) -> Mapping[str, Any] | None:
     """Return the content of a JSON file that describes a scenario; None for another file."""
-    if not path.is_file() or path.stat().st_size > LARGEST:
-        return None
-    try:
-        with open(path, "rb") as file:
-            if file.read(1) != b"{":
-                return None
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    info = found.get("info")
-    return info if isinstance(found.get("name"), str) and isinstance(info, dict) and set(info) >= SIZES else None
+    found = mapping_or_empty(read_plain(path, LARGEST))
+    info = mapping_or_empty(found.get("info"))
+    return info if isinstance(found.get("name"), str) and set(info) >= SIZES else None
 
 
 def _file(path: Path) -> Path | None:
@@ -65,7 +57,7 @@ def _recognises(path: Path) -> bool:
 
 def _number(path: Path, info: Mapping[str, Any], key: str, default: float | None = None) -> float:
     value = info.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+    if not is_number(value) or not 0 < value < float("inf"):
         raise FileFault(f"expected a positive number for info.{key} in {path}, found {value!r}; fetch it again")
     return float(value)
 
@@ -140,7 +132,7 @@ def _flow(path: Path, info: Mapping[str, Any], extent: float) -> tuple[Equation 
         return equation("NavierStokes2D", viscosity=viscosity), ()
     mode, scale = _number(path, info, "injection_mode"), _number(path, info, "injection_scale")
     drag = info.get("drag", 0.0)
-    if not isinstance(drag, (int, float)) or drag > 0 or abs(extent - 2 * pi) > 1e-6:
+    if not is_number(drag) or drag > 0 or abs(extent - 2 * pi) > 1e-6:
         return None, ()
     force = {"forcing": scale, "wavenumber": int(mode), "drag": -float(drag)}
     return equation("NavierStokes2D", viscosity=viscosity, **force), (0.0, pi / int(mode))
@@ -152,7 +144,7 @@ def _equation(path: Path, info: Mapping[str, Any]) -> Equation | None:
     if path.stem.partition("__")[0] not in [f"{ndim}d_{name}" for name in LINEAR]:
         return None
     gammas = info.get("gammas")
-    if not isinstance(gammas, list) or not all(isinstance(gamma, (int, float)) for gamma in gammas):
+    if not isinstance(gammas, list) or not all(is_number(gamma) for gamma in gammas):
         return None
     orders = [order for order, gamma in enumerate(gammas) if gamma]
     if orders == [1]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -166,6 +168,16 @@ def all_splits(found: Mapping[str, Source], test: str | None = None) -> dict[str
         splits["valid"] = Selected(source, range(source.n_trajectories - share, source.n_trajectories))
         splits["train"] = Selected(source, kept)
     return splits
+
+
+def read_plain(path: Path, largest: int, parse: Callable[[str], Any] = json.loads) -> Any:
+    """Return the content of a text file of at most ``largest`` bytes, of JSON by default; None for any other file."""
+    if not path.is_file() or path.stat().st_size > largest:
+        return None
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def is_address(path: str | Path) -> bool:

@@ -14,7 +14,7 @@ from pdekit.data.formats.contract import WHOLE, Format
 from pdekit.data.hdf5 import FAULTS, FileFault
 from pdekit.data.inputs import narrowed
 from pdekit.data.layout import problem_from_plain
-from pdekit.fields import AXES, Field, Grid, Trajectory
+from pdekit.fields import AXES, Field, Trajectory
 from pdekit.plain import from_json
 
 ATTRIBUTE, MASKED = "pdekit", "masked"
@@ -54,7 +54,7 @@ class Exported:
         wanted = {item.name: (n, frames, *space) for item in (*problem.fields, *problem.forcing)}
         wanted |= {item.name: (n, *space) for item in problem.coeffs} | dict.fromkeys(problem.params, (n,))
         wanted |= {"text": (n,)} if problem.has_text else {}
-        wanted |= {} if isinstance(problem.grid, Grid) else {axis: (n, *space) for axis in AXES[: problem.ndim]}
+        wanted |= {} if problem.grid.uniform else {axis: (n, *space) for axis in AXES[: problem.ndim]}
         wanted |= {"time_of_sample": (n, frames)} if "time_of_sample" in data.variables else {"time": (frames,)}
         for name, shape in wanted.items():
             found = data.variables[name].shape if name in data.variables else "none"
@@ -66,7 +66,7 @@ class Exported:
     def read(self, trajectory: int, frames: slice = slice(None)) -> Trajectory:
         """Return some frames of one trajectory, as a batch of one, in the precision that is stored."""
         problem = self.problem
-        if isinstance(problem.grid, Grid):
+        if problem.grid.uniform:
             points, point_mask, cells = None, None, None
         else:
             axes = [self._values(axis, trajectory) for axis in AXES[: problem.ndim]]

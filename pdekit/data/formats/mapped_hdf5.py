@@ -30,11 +30,12 @@ import yaml
 
 from pdekit.data.ends import layout_of
 from pdekit.data.formats.blocks import Block, Blocked, Hdf5Store
-from pdekit.data.formats.contract import WHOLE, Format, is_hdf5
+from pdekit.data.formats.contract import WHOLE, Format, is_hdf5, read_plain
 from pdekit.data.formats.evenly import grid_from, step_of
 from pdekit.data.hdf5 import FileFault, dataset, open_hdf5, values
 from pdekit.data.probe import check_readable
 from pdekit.fields import AXES, LAYOUTS, Field, Grid, Problem
+from pdekit.plain import is_number, mapping_or_empty
 from pdekit.plain_yaml import read_yaml
 
 LARGEST = 1 << 16  # bytes of a mapping
@@ -44,15 +45,17 @@ LETTERS = set("stcxyz0")
 SPLITS = ("train", "valid", "test")
 
 
+def _yaml(text: str) -> Any:
+    try:
+        return read_yaml(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
+
+
 def _content(path: Path) -> dict[str, Any] | None:
     """Return the content of a mapping; None for another file."""
-    if not path.is_file() or path.stat().st_size > LARGEST:
-        return None
-    try:
-        found = read_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError, RecursionError):
-        return None
-    return found if isinstance(found, dict) and {"file", "fields"} <= set(found) else None
+    found = mapping_or_empty(read_plain(path, LARGEST, _yaml))
+    return found if {"file", "fields"} <= set(found) else None
 
 
 def _recognises(path: Path) -> bool:
@@ -90,7 +93,7 @@ class Mapped:
     def files(self) -> dict[str, Path]:
         """Return the HDF5 file of each split."""
         stated = self.content["file"]
-        parts = stated if isinstance(stated, dict) else {WHOLE: stated}
+        parts = mapping_or_empty(stated) or {WHOLE: stated}
         if not parts or not all(isinstance(file, str) for file in parts.values()) or set(parts) - {WHOLE, *SPLITS}:
             raise self.wrong(f"the name of a file, or one for each of {SPLITS}, in file", stated)
         found = {split: self.path.parent / file for split, file in parts.items()}
@@ -104,7 +107,7 @@ class Mapped:
         found = []
         for name, key in self.content.get(part, {}).items():
             axes = self.content.get("axes")
-            axes = axes.get(name) if isinstance(axes, dict) else axes
+            axes = mapping_or_empty(axes).get(name, axes)
             if not isinstance(axes, str) or not set(axes) <= LETTERS or any(axes.count(a) > 1 for a in "stcxyz"):
                 raise self.wrong(f"letters among {' '.join(sorted(LETTERS))}, each once, for axes of {name}", axes)
             shape = dataset(file, key.strip("/")).shape
@@ -153,7 +156,7 @@ class Mapped:
             found = values(file, self.content["time"].strip("/"))
             return found[..., :frames]
         dt = self.content.get("dt")
-        if isinstance(dt, bool) or not isinstance(dt, (int, float)) or not dt > 0:
+        if not is_number(dt) or not dt > 0:
             raise self.wrong("dt > 0, or the key of the times in time", dt)
         return float(dt) * np.arange(frames)
 

@@ -13,7 +13,6 @@ Source: https://github.com/AI4Science-WestlakeU/RealPDEBench (realpdebench/utils
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,10 +22,11 @@ import numpy as np
 
 from pdekit.boundaries import Outflow
 from pdekit.data.formats.blocks import Block, Blocked
-from pdekit.data.formats.contract import WHOLE, Format, Selected
+from pdekit.data.formats.contract import WHOLE, Format, Selected, read_plain
 from pdekit.data.hdf5 import FAULTS, FileFault
 from pdekit.data.windows import Source
 from pdekit.fields import Field, Grid, Problem
+from pdekit.plain import mapping_or_empty, mappings_in
 
 LARGEST = 1 << 26  # bytes of a description or an index
 KINDS = ("real", "numerical")
@@ -35,21 +35,11 @@ VELOCITY = {"u": Field("velocity_x", vector="velocity"), "v": Field("velocity_y"
 SCALARS = {"p": Field("pressure"), "observed": Field("observed")}
 
 
-def _json(path: Path) -> Any:
-    """Return the content of a JSON file; None if there is none."""
-    if not path.is_file() or path.stat().st_size > LARGEST:
-        return None
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-
-
 def _columns(path: Path) -> Mapping[str, Any]:
     """Return the columns of a folder of rows; none for another folder."""
-    about = _json(path / "dataset_info.json")
-    found = about.get("features") if isinstance(about, dict) else None
-    return found if isinstance(found, dict) and {"sim_id", *SHAPE} <= set(found) else {}
+    about = mapping_or_empty(read_plain(path / "dataset_info.json", LARGEST))
+    found = mapping_or_empty(about.get("features"))
+    return found if {"sim_id", *SHAPE} <= set(found) else {}
 
 
 def _folder(path: Path) -> Path | None:
@@ -169,9 +159,8 @@ def _splits(folder: Path, source: Source, samples: list[str]) -> dict[str, Sourc
     """Return the splits by simulation; all of them where the test would have none."""
     found: dict[str, set[str]] = {}
     for split in ("train", "val", "test"):
-        index = _json(folder.parent / f"{split}_index_{folder.name}.json")
-        entries = index if isinstance(index, list) else []
-        found[split] = {str(entry.get("sim_id")) for entry in entries if isinstance(entry, dict)}
+        index = read_plain(folder.parent / f"{split}_index_{folder.name}.json", LARGEST)
+        found[split] = {str(entry["sim_id"]) for entry in mappings_in(index) if "sim_id" in entry}
     found["test"] -= found["train"]
     found["val"] -= found["train"] | found["test"]
     names = {"train": "train", "valid": "val", "test": "test"}

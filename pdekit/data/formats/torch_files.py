@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from pdekit.data.formats.matlab_files import burgers_of
 from pdekit.data.given import ZIP_FAULTS
 from pdekit.data.hdf5 import FAULTS
 from pdekit.fields import Field, Grid, Problem
+from pdekit.plain import is_number, mapping_or_empty
 
 DAMAGE = (*FAULTS, *ZIP_FAULTS, pickle.UnpicklingError, AttributeError)
 
@@ -62,9 +62,8 @@ def _recognises(path: Path) -> bool:
         content = _load(path)
     except DAMAGE:
         return False
-    if not isinstance(content, Mapping):
-        return False
-    return any(all(isinstance(content.get(key), torch.Tensor) for key in pair) for pair in ("xy", "uf"))
+    found = mapping_or_empty(content)
+    return any(all(isinstance(found.get(key), torch.Tensor) for key in pair) for pair in ("xy", "uf"))
 
 
 def _open_files(path: Path) -> dict[str, Blocked]:
@@ -100,9 +99,7 @@ def _opened(path: Path) -> Blocked:
     if x.ndim == 2 and y.ndim == 3 and (len(y), y.shape[2]) == (n, points[0]) and y.shape[1] > 1:
         dt, frames = 1.0 / (y.shape[1] - 1), y.shape[1]
         viscosity = content.get("visc")
-        numbers = (
-            np.atleast_1d(np.asarray(viscosity, dtype=np.float64)) if isinstance(viscosity, (int, float)) else None
-        )
+        numbers = np.atleast_1d(np.asarray(viscosity, dtype=np.float64)) if is_number(viscosity) else None
         problem = Problem(Grid(points, (1.0,)), (Field("u"),), dt, frames, pde=burgers_of(numbers))
         return Blocked(ArrayStore(path, arrays), problem, (Block("y", "stx", problem.fields),), dt * np.arange(frames))
     raise ValueError(

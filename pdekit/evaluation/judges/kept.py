@@ -11,7 +11,7 @@ from pdekit.data.windows import collate
 from pdekit.evaluation.archive import Archive
 from pdekit.evaluation.checks import check_kept
 from pdekit.evaluation.judges.base import Batch, ForecastBlock, Judge, ReferenceBlock, Setup
-from pdekit.fields import Grid, Trajectory, n_values
+from pdekit.fields import Trajectory, n_values
 from pdekit.plain import to_json
 
 MOST_VALUES = 2**26
@@ -46,7 +46,7 @@ class Kept(Judge):
     def declare(self, archive: Archive) -> None:
         """Add coordinates and fields to the file of forecasts; nothing to that of scores."""
         grid, kept = self.problem.grid, self.archive
-        axes = {name: grid.coordinates(i).numpy() for i, name in enumerate(grid.axes)} if isinstance(grid, Grid) else {}
+        axes = {name: grid.coordinates(i).numpy() for i, name in enumerate(grid.axes)} if grid.uniform else {}
         self.space = tuple(axes) or (("point",) if grid.shape else ())
         axes = axes or {name: np.arange(n) for name, n in zip(self.space, grid.shape, strict=True)}
         fields = {"field": [field.name for field in self.problem.fields]} if self.problem.has_mask else {}
@@ -55,7 +55,7 @@ class Kept(Judge):
         members = {"member": np.arange(self.members)} if self.members > 1 else {}
         for name, values in (models | samples | fields | axes | members).items():
             kept.coordinate(name, values)
-        if isinstance(grid, Grid):
+        if grid.uniform:
             kept.say("grid", to_json({"layout": list(grid.layout), "extent": [float(x) for x in grid.extent]}))
         kept.put("kind", ("model",), ["reference", *(c.kind for c in self.contenders)])
         forecast = ("model", "member") if self.members > 1 else ("model",)

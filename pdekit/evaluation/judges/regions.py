@@ -13,7 +13,7 @@ from torch import Tensor
 from pdekit.evaluation.archive import Archive
 from pdekit.evaluation.judges.base import Batch, ForecastBlock, Judge, ReferenceBlock, Setup
 from pdekit.evaluation.references.stored import mask_of
-from pdekit.fields import Grid, Problem
+from pdekit.fields import Problem
 from pdekit.metrics.physics import PLACES
 from pdekit.metrics.regions import equation_residuals, has_equations, rmse_by_place
 
@@ -75,6 +75,6 @@ class Regions(Judge):
 
 def has_regions(problem: Problem) -> bool:
     """True for steady problems on a grid with ends, a mask or input fields, which have more than an interior."""
-    if not problem.steady or not isinstance(problem.grid, Grid) or not problem.grid.shape:
+    if not problem.steady or not problem.on_box:
         return False
     return problem.has_mask or bool(problem.coeffs) or set(problem.grid.layout) != {"periodic"}

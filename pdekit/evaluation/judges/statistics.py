@@ -10,7 +10,7 @@ from torch import Tensor
 from pdekit.evaluation.archive import Archive
 from pdekit.evaluation.judges.base import Batch, ForecastBlock, Judge, ReferenceBlock, Setup
 from pdekit.evaluation.references.stored import mask_of
-from pdekit.fields import Grid, Problem
+from pdekit.fields import Problem
 from pdekit.metrics.statistics import (
     FEWEST_FRAMES,
     QUANTILES,
@@ -35,7 +35,7 @@ class Statistics(Judge):
         self.first = setup.horizon - self.n_frames
         self.active = self.n_frames > 0
         grid = self.problem.grid
-        whole = isinstance(grid, Grid) and bool(grid.shape) and not self.problem.has_mask
+        whole = self.problem.on_box and not self.problem.has_mask
         self.measures = [measure for measure in STATISTICS if whole or not measure.whole_box]
         self.spectral = whole
         self.without_space = not grid.shape

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pdekit.calculus.resample import bring
 from pdekit.data.windows import Source, read_times
-from pdekit.fields import Grid, Trajectory
-from pdekit.pdes.base import ConservationLaw
+from pdekit.fields import Trajectory
 
 
 class Resampled:
@@ -26,8 +26,8 @@ class Resampled:
     """
 
     def __init__(self, source: Source, shape: Sequence[int]):
-        grid = source.problem.grid
-        if not isinstance(grid, Grid):
+        grid: Any = source.problem.grid
+        if not grid.uniform:
             raise ValueError(f"expected a uniform grid, got {type(grid).__name__}; leave resolution out")
         if source.problem.has_mask and set(grid.layout) != {"nodes"}:
             raise ValueError(
@@ -35,7 +35,7 @@ class Resampled:
                 "the stored points only; leave resolution out"
             )
         self.source, self.n_trajectories, self.grid = source, source.n_trajectories, grid
-        self.averages = isinstance(source.problem.pde, ConservationLaw)
+        self.averages = source.problem.pde is not None and source.problem.pde.averages
         self.problem = dataclasses.replace(source.problem, grid=grid.resized(shape))
         self._bring(torch.zeros(1, 1, *grid.shape))
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Surrogate, mean_square, steps_to, time_steps
 from pdekit.models.stages import Stage
 from pdekit.settings import Training
@@ -50,7 +50,7 @@ class SimulatorBaseline(Surrogate):
         refinement: Refinement = SAME,
         draw: Callable[[int], Draw] | None = None,
     ):
-        if not isinstance(problem.grid, Grid):
+        if not problem.grid.uniform:
             raise ValueError(
                 f"expected a problem on a uniform grid, got {type(problem.grid).__name__}; the solver baseline is not "
                 "defined for it"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
-from pdekit.fields import Grid, Problem
+from pdekit.fields import Problem
 from pdekit.models.baselines.simulator import SimulatorBaseline
-from pdekit.pdes.base import ConservationLaw, SemilinearPDE
+from pdekit.pdes.base import SemilinearPDE
 from pdekit.simulators.base import Refinement
 from pdekit.simulators.stepping import DTYPES, Stepping
 from pdekit.solvers import etdrk, finite_volume
@@ -22,17 +23,15 @@ def stepping_for(problem: Problem, order: int = 4) -> Stepping:
     Raises:
         ValueError: if the problem has no equation, or one that these solvers do not integrate.
     """
-    pde = problem.pde
+    pde: Any = problem.pde
     if pde is None:
         raise ValueError("expected a problem with an equation, found none; the solver baseline is not defined for it")
-    periodic = isinstance(problem.grid, Grid) and problem.grid.periodic
-    if not isinstance(pde, (ConservationLaw, SemilinearPDE)) or not periodic or problem.dt is None:
+    if not (pde.averages or isinstance(pde, SemilinearPDE)) or not problem.grid.periodic or problem.dt is None:
         raise ValueError(
             f"expected a semilinear equation or a conservation law on a periodic grid, found "
             f"{type(pde).__name__} on {problem.grid}; the solver baseline is not defined for it"
         )
-    law = isinstance(pde, ConservationLaw)
-    solver = partial(finite_volume, order=min(order, 3)) if law else partial(etdrk, order=order)
+    solver = partial(finite_volume, order=min(order, 3)) if pde.averages else partial(etdrk, order=order)
     return Stepping(pde=pde, solver=solver, dt=problem.dt, params=dict.fromkeys(problem.params))
 
 
@@ -64,12 +63,11 @@ class Solver(SimulatorBaseline):
         if precision not in DTYPES:
             raise ValueError(f"expected a precision among {DTYPES}, got {precision!r}; set model.precision")
         simulator = stepping_for(problem, order)
-        shape = (shape,) * problem.ndim if isinstance(shape, int) else shape
         simulator = Stepping(
             pde=simulator.pde,
             solver=simulator.solver,
             dt=simulator.dt,
-            shape=None if shape is None else tuple(shape),
+            shape=None if shape is None else (shape,) * problem.ndim if isinstance(shape, int) else tuple(shape),
             params=simulator.params,
             dtype=precision,
         )

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Surrogate, mean_square
 from pdekit.models.normaliser import Normaliser
 from pdekit.models.stages import Stage
@@ -41,7 +41,7 @@ class SteadyBaseline(Surrogate):
             raise ValueError(
                 f"expected a steady problem, got one of {problem.n_frames} frames; {name} is for one frame"
             )
-        if not isinstance(problem.grid, Grid):
+        if not problem.grid.uniform:
             raise ValueError(
                 f"expected a uniform grid, got {type(problem.grid).__name__}; on meshes that differ, {name} has no "
                 "points to compare"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jaxtyping import Float
 from torch import Tensor
 
-from pdekit.fields import Grid, InitialState, Problem, Trajectory
+from pdekit.fields import InitialState, Problem, Trajectory
 from pdekit.models.pinn.form import Form
 from pdekit.models.pinn.inverse import Inverse
 from pdekit.models.pinn.plan import SecondOrder
@@ -21,7 +23,7 @@ def check_one_instance(problem: Problem) -> None:
     Raises:
         ValueError: on such a problem.
     """
-    if not isinstance(problem.pde, PDE) or not isinstance(problem.grid, Grid) or problem.steady:
+    if problem.pde is None or not problem.grid.uniform or problem.steady:
         raise ValueError(
             "expected a problem in time with an equation on a uniform grid, found another; a PINN is not defined for it"
         )
@@ -36,8 +38,8 @@ def check_one_instance(problem: Problem) -> None:
 def parts_of(problem: Problem) -> tuple[PDE, InitialState]:
     """Return the equation and the initial state of one instance; refuse other problems as `check_one_instance`."""
     check_one_instance(problem)
-    assert isinstance(problem.pde, PDE) and problem.instance is not None
-    return problem.pde, problem.instance
+    parts: tuple[Any, Any] = problem.pde, problem.instance
+    return parts
 
 
 def check_options(form: Form, second: SecondOrder, inverse: Inverse | None, asked: bool) -> None:

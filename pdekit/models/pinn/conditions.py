@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pdekit.boundaries import Dirichlet, Neumann, Periodic, Robin, Wall
+from pdekit.boundaries import Dirichlet, Periodic, Wall
 from pdekit.calculus.base import Calculus
 from pdekit.fields import Problem
 from pdekit.models.pinn.checks import parts_of
@@ -20,12 +20,6 @@ from pdekit.pdes.initial_states import sampled
 MISMATCH = 1e-3  # share of the largest initial value by which the initial state may differ from a Dirichlet value
 LETTERS = "xyz"
 SAMPLES = 101  # times at which the size of a signal is looked for
-COEFFICIENTS: dict[type, Callable[[Any], tuple[float, float]]] = {
-    Dirichlet: lambda end: (1.0, 0.0),
-    Neumann: lambda end: (0.0, 1.0),
-    Robin: lambda end: (end.alpha, end.beta),
-}
-"""alpha and beta of each kind of boundary."""
 
 
 @dataclass(frozen=True)
@@ -120,17 +114,17 @@ def _condition(problem: Problem, axis: int, side: int) -> SideCondition | None:
     end = problem.sides[axis][side]
     if end == Wall():
         return None
-    value = end.given
-    if type(end) not in COEFFICIENTS or value is None or isinstance(value, str):
+    value: Any = end.given
+    if end.coefficients is None or value is None or end.field is not None:
         raise ValueError(
             "expected a boundary among dirichlet, neumann and robin, with a number or a signal in time, and wall on "
             f"the axis {problem.grid.axes[axis]}, got '{end}'; a PINN supports no other: use a periodic grid, or "
             "another method"
         )
-    if isinstance(end, Dirichlet) and isinstance(end.value, float):
-        _check_value(problem, axis, side, end.value)
+    if end.number is not None and end == Dirichlet(end.number):
+        _check_value(problem, axis, side, end.number)
         return None
-    return SideCondition(axis, side, *COEFFICIENTS[type(end)](end), value)
+    return SideCondition(axis, side, *end.coefficients, value)
 
 
 def _check_value(problem: Problem, axis: int, side: int, value: float) -> None:

@@ -15,6 +15,7 @@ from pdekit.fields import Problem, Trajectory
 from pdekit.measurements import Measurements
 from pdekit.models.pinn.bounds import Bounds
 from pdekit.pdes.base import PDE
+from pdekit.plain import is_number
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,11 @@ class Unknowns(nn.Module):
 
     def __init__(self, inverse: Inverse, problem: Problem):
         super().__init__()
-        pde, n_fields = problem.pde, problem.n_channels
-        if not isinstance(pde, PDE):
+        pde: Any = problem.pde
+        n_fields = problem.n_channels
+        if pde is None:
             raise ValueError("expected a problem with an equation for unknown parameters, got none; add its pde")
-        known = [item.name for item in dataclasses.fields(pde) if isinstance(getattr(pde, item.name), (int, float))]
+        known = [item.name for item in dataclasses.fields(pde) if is_number(getattr(pde, item.name))]
         wrong = sorted(set(inverse.start) - set(known))
         if wrong:
             raise ValueError(
