@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from pdekit.cases.base import Case, Draw, Solved
 from pdekit.cases.media import LogNormal, TwoPhase
+from pdekit.cases.nested_nodes import nodes_of
 from pdekit.fields import Grid
 from pdekit.pdes.darcy import Darcy
 from pdekit.solvers.elliptic import elliptic
@@ -52,13 +52,7 @@ class DarcyFlow(Case):
 
     def solver_grid(self, grid: Grid, refinement: float = 1.0) -> Grid:
         """The nodes that are solved for."""
-        if set(grid.layout) != {"nodes"} or grid.ndim != self.ndim or min(grid.shape) < 3:
-            raise ValueError(
-                f"expected a grid of {self.ndim} axes with layout nodes (both ends included) and 3 points or more, got "
-                f"{grid.layout} with {grid.shape}; correct the grid of the recipe"
-            )
-        wanted = refinement * self.intervals
-        return grid.resized([(n - 1) * max(1, math.ceil(wanted / (n - 1) - 1e-9)) + 1 for n in grid.shape])
+        return nodes_of(grid, refinement * self.intervals, self.ndim)
 
     def solve(self, drawn: Draw, grid: Grid, refinement: float = 1.0) -> Solved:
         fine = self.solver_grid(grid, refinement)

@@ -14,6 +14,7 @@ from pdekit.pdes.elder import Elder
 from pdekit.pdes.electro_osmosis import ElectroOsmosis
 from pdekit.pdes.electro_thermal import ElectroThermal
 from pdekit.pdes.gray_scott import GrayScott
+from pdekit.pdes.helmholtz import Helmholtz
 from pdekit.pdes.korteweg_de_vries import KortewegDeVries
 from pdekit.pdes.kuramoto_sivashinsky import KuramotoSivashinsky
 from pdekit.pdes.lorenz_96 import Lorenz96
@@ -21,6 +22,7 @@ from pdekit.pdes.magnetohydrodynamics import Magnetohydrodynamics
 from pdekit.pdes.navier_stokes_2d import NavierStokes2D
 from pdekit.pdes.navier_stokes_3d import NavierStokes3D
 from pdekit.pdes.nonlinear_schroedinger import NonlinearSchroedinger
+from pdekit.pdes.poisson import Poisson
 from pdekit.pdes.shallow_water import ShallowWater
 from pdekit.pdes.sine_gordon import SineGordon
 from pdekit.pdes.swift_hohenberg import SwiftHohenberg
@@ -44,6 +46,7 @@ __all__ = [
     "ElectroThermal",
     "ExactSolution",
     "GrayScott",
+    "Helmholtz",
     "KortewegDeVries",
     "KuramotoSivashinsky",
     "Lorenz96",
@@ -51,6 +54,7 @@ __all__ = [
     "NavierStokes2D",
     "NavierStokes3D",
     "NonlinearSchroedinger",
+    "Poisson",
     "SemilinearPDE",
     "ShallowWater",
     "SineGordon",
