@@ -23,7 +23,7 @@ from tests.source_tree import (
     top_names,
 )
 
-ENTRY_POINTS = {"train", "generate", "evaluate", "compare", "inspect", "convert", "sample", "infer"}
+ENTRY_POINTS = {"train", "generate", "evaluate", "compare", "inspect", "convert", "sample", "infer", "check"}
 COMMAND_LINE = ENTRY_POINTS | {"cli", "__main__"}  # what the entry points share
 
 # what the files of each layer may import of pdekit, next to their own layer
@@ -63,6 +63,7 @@ LAYERS = {
     "evaluation": {"machine", "data", "recipes", "cases", "models", "metrics", "report", "labelled", "plain"}
     | {"command_words", "provenance", "settings", "targets", "typed_values"}
     | EQUATIONS,
+    "checks": {"calculus", "evaluation", "fields", "metrics", "models", "pdes", "provenance"},
     "training": {"provenance", "runs", "settings", "fields", "data", "models", "metrics", "optimisers"},
     "given": {"fields"},
     "runs": {"typed_values", "targets", "fields", "labelled", "given", "data", "models", "plain", "pdes", "provenance"},
@@ -83,6 +84,7 @@ LAYERS = {
         "runs",
         "report",
         "inference",
+        "checks",
     }
     | {"plain"},
     "simulate": {"given", "data", "recipes", "cases", "labelled", "plain"} | EQUATIONS,

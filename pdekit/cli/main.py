@@ -11,6 +11,7 @@ COMMANDS = {
     "train": "train a surrogate, evaluate it next to baselines and write a report",
     "generate": "generate a dataset",
     "evaluate": "evaluate a trained run over any horizon, on other data or grids",
+    "check": "check a trained run as an operator: symmetries, conservation, grids, locality",
     "infer": "infer coefficients and solutions from sparse observations",
     "compare": "compare evaluated runs in one table and report",
     "sample": "generate trajectories from a prompt with a trained model",

@@ -16,8 +16,11 @@ STATUS_OF_CTRL_C = 130
 
 
 @contextmanager
-def sentences() -> Iterator[None]:
+def sentences(status: int = 1) -> Iterator[None]:
     """Turn an error that the person who typed can correct, or Ctrl-C, into a sentence and an exit status.
+
+    Args:
+        status: exit status of such an error.
 
     Every other error is a defect of pdekit and keeps its trace. PDEKIT_FULL_ERROR=1 in the environment shows all of
     them.
@@ -27,7 +30,11 @@ def sentences() -> Iterator[None]:
     except REFUSALS as error:
         if os.environ.get(FULL_ERROR) == "1":
             raise
-        sys.exit(f"error: {sentence_of(error)}\n({FULL_ERROR}=1 shows where)")
+        said = f"error: {sentence_of(error)}\n({FULL_ERROR}=1 shows where)"
+        if status == 1:
+            sys.exit(said)
+        print(said, file=sys.stderr)
+        sys.exit(status)
     except KeyboardInterrupt as stop:
         if str(stop):
             print(stop, flush=True)

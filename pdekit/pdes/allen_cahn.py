@@ -86,6 +86,10 @@ class AllenCahn(SemilinearPDE):
     def reflection(self, axis: int) -> tuple[int, ...]:
         return (1,)
 
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """The two phases: the maximum principle."""
+        return {"u": (-1.0, 1.0)}
+
     def describe(self, params: dict[str, float]) -> str:
         return (
             "Separation of two phases by the Allen-Cahn equation with diffusivity "

@@ -175,6 +175,10 @@ class PDE(ABC):
         """
         return None
 
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """Lower and upper bounds by field: no solution that starts within them leaves them. Empty if none is known."""
+        return {}
+
     def value(self, name: str, params: dict[str, float]) -> str:
         """A parameter for a caption: the one that varies, else the one that is fixed."""
         return f"{params.get(name, getattr(self, name)):.4g}"

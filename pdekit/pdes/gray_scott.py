@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 from typing import Any, ClassVar
 
 import torch
@@ -90,6 +90,10 @@ class GrayScott(SemilinearPDE):
 
     def reflection(self, axis: int) -> tuple[int, ...]:
         return (1, 1)
+
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """Concentrations; u does not rise above 1, because the feed restores it and the reaction consumes it."""
+        return {"u": (0.0, 1.0), "v": (0.0, inf)}
 
     def describe(self, params: dict[str, float]) -> str:
         return (

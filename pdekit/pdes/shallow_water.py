@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any, ClassVar
 
 import torch
@@ -99,6 +100,9 @@ class ShallowWater(ConservationLaw):
 
     def reflection(self, axis: int) -> tuple[int, ...]:
         return (1, *(-1 if a == axis else 1 for a in range(2)))
+
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        return {"depth": (0.0, inf)}
 
     def describe(self, params: dict[str, float]) -> str:
         return f"Shallow water over a flat bottom with gravity {self.value('gravity', params)}."

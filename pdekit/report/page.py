@@ -16,6 +16,7 @@ from pdekit.report import summary
 from pdekit.report.charts.curves import lines
 from pdekit.report.charts.scene import Scene
 from pdekit.report.sections.base import Page, Section, templates, text_of
+from pdekit.report.sections.checks import checks_section
 from pdekit.report.sections.costs import costs_section
 from pdekit.report.sections.coupling import coupling_section
 from pdekit.report.sections.ensembles import ensembles_section
@@ -47,6 +48,7 @@ SECTIONS: tuple[Section, ...] = (
     resolutions_section,
     costs_section,
     coupling_section,
+    checks_section,
     measures_section,
 )
 """All sections of pdekit in their order; those of a user follow, and at last the provenance."""
@@ -55,7 +57,7 @@ SECTIONS: tuple[Section, ...] = (
 def write_report(folder: Path | str, sections: Sequence[Section] = ()) -> Path:
     """Write ``report.html`` of a run from its ``scores.nc`` and ``forecasts.nc``.
 
-    What else lies in the folder is shown if it is there: ``config.yaml`` and ``provenance.json``.
+    What else lies in the folder is shown if it is there: ``config.yaml``, ``provenance.json`` and ``check.json``.
 
     Args:
         folder: folder of the run.

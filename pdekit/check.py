@@ -1,0 +1,109 @@
+"""Check a trained run as an operator, row by row: ``python -m pdekit.check run=RUN rows=[symmetry.*,rest.*]``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from pdekit.cli.command_line import HELP, callable_module, take
+from pdekit.cli.sentences import sentences
+
+if TYPE_CHECKING:
+    from pdekit.data.module import DataModule
+    from pdekit.runs import Run
+    from pdekit.workflows.check_run import Check
+
+USAGE = """\
+Ask a trained run for the properties of its equation: does it move as the reference, commute with the symmetries,
+keep what is conserved, work on other grids and from other states? Each row is PASS, FAIL or CANNOT SAY.
+
+  python -m pdekit.check run=RUN [key=value ...]
+
+settings:
+  against=solver            the reference solver says what cannot be done better, and which symmetries the equation
+                            has; "data": the stored frames only
+  rows=[symmetry.*]         names or patterns of rows; all if not given
+  n_states=8                states that a check starts from, of the test split
+  horizon=10                frames of the rollout
+  long=50                   frames of the long rollout
+  members=4                 members of a stochastic method, over which its forecasts are averaged
+  limit=0.2                 largest share of the damage that passes
+  junit=FILE                JUnit XML for continuous integration
+  folder=PATH               of check.json; the run's folder if not given
+  seed=0 device=cpu data_dir=PATH trust=PACKAGE
+
+The exit status is 0 if no row fails, 1 if one fails, and 2 for an error. The report of an evaluated run shows the
+check, too.
+"""
+
+PLACES = ("folder", "junit", "data_dir", "device")
+ERROR = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line.
+
+    Args:
+        arguments: as typed; those of the process if None.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or HELP & set(arguments):
+        print(USAGE)
+        return
+    with sentences(ERROR):
+        trust, rows = take(arguments, "trust"), take(arguments, "rows")
+        values = dict(_pair(argument) for argument in arguments)
+        run = values.pop("run", None)
+        if run is None:
+            raise ValueError("expected run=RUN, the folder of a trained run, found none; give it")
+        found = check_surrogate(run, trust=trust, rows=rows or None, **values)
+        print(found.table)
+        print(f"\nwritten: {found.folder / 'check.json'}")
+        if not found.passed:
+            sys.exit(1)
+
+
+def check_surrogate(
+    run: str | Any | Run, data: DataModule | None = None, trust: Sequence[str] = (), **settings: Any
+) -> Check:
+    """Check a run in Python: ``pdekit.check(run, rows=["symmetry.*"]).table``.
+
+    Args:
+        run: the run, or its folder.
+        data: a data module; None for the run's own data.
+        trust: packages in addition to pdekit that the run may name.
+        settings: those of `pdekit.workflows.check_run.CheckSettings`, and ``folder``, ``junit``, ``data_dir`` and
+            ``device``.
+
+    Raises:
+        FileNotFoundError: if there is no such run.
+        ValueError: on settings that do not exist, and what `check_stored_run` refuses.
+    """
+    checks = _checks()
+    places = {name: settings.pop(name) for name in PLACES if settings.get(name) is not None}
+    return checks.check_stored_run(run, checks.check_settings(settings), places, data, trust)
+
+
+def _pair(argument: str) -> tuple[str, str]:
+    key, equals, text = argument.partition("=")
+    if not equals:
+        raise ValueError(f"expected key=value, got {argument!r}; see python -m pdekit.check --help")
+    return key, text
+
+
+def _checks() -> ModuleType:
+    """Return the module that checks; heavy, so that it is imported when it is used."""
+    from pdekit import machine
+
+    machine.prepare()
+    from pdekit.workflows import check_run
+
+    return check_run
+
+
+callable_module(__name__, check_surrogate)
+
+if __name__ == "__main__":
+    main()

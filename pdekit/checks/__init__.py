@@ -1,0 +1,1 @@
+"""Checks of a trained surrogate as an operator: symmetries, conservation, grids, locality, engineering, domain."""

@@ -1,0 +1,60 @@
+"""The reference solver has every property of its equation: it passes all rows that can be asked, on every dataset."""
+
+import pytest
+
+from pdekit.checks.catalogue import rows_of
+from pdekit.checks.run import run_check
+from pdekit.checks.verdict import CANNOT_SAY, FAIL, PASS
+from tests.checks.grounds import finer_solver, ground, ground_from, small
+from tests.recipes.slab import Slab, slab
+
+# rows that a coarse grid or the equation does not answer: the reference solver itself has the damage
+BY_AXES = {"symmetry.shift_y", "symmetry.shift_y.rollout", "symmetry.turn", "symmetry.turn.rollout"}
+OPEN = {
+    "kolmogorov": BY_AXES | {"grid.half"},  # its force is a wave along y
+    "navier_stokes_3d": {"grid.half"},
+    "shallow_water": {"rest.zero", "conservation.divergence", "grid.odd", "grid.even", "grid.half"},
+}
+FAST = ("ks", "advection", "ks_jitter", "shallow_water")
+SLOW = (
+    "allen_cahn", "burgers", "cahn_hilliard", "decaying_turbulence", "diffusion", "gray_scott", "kdv", "kolmogorov",
+    "lorenz_96", "navier_stokes_3d", "nlse", "sine_gordon", "smoke", "swift_hohenberg", "wave_1d",
+)  # fmt: skip
+MINIMUM = {"lorenz_96": 9, "smoke": 10}
+"""Rows that must pass: 19 at least, fewer for a system without space and a box with walls."""
+
+
+def verdicts(states, forecaster):
+    rows = [row for row in rows_of(states.problem) if not row.name.startswith("domain.")]  # a solver has no training
+    return run_check(forecaster, states, rows)
+
+
+@pytest.mark.parametrize("name", [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
+def test_a_solver_passes_every_row(name):
+    """A solver with half the step of the reference: it is right, and not the reference itself."""
+    states = ground(name)
+    found = verdicts(states, finer_solver(states))
+    assert [one.row for one in found if one.verdict.verdict == FAIL] == []
+    passed = [one.row for one in found if one.verdict.verdict == PASS]
+    assert len(passed) >= MINIMUM.get(name, 19)
+    asked = {one.row for one in found if one.verdict.verdict == CANNOT_SAY and one.scale[1] == one.scale[1]}
+    assert asked == OPEN.get(name, set()), "the solver does not hold these rows on this grid"
+    assert max(one.verdict.share[2] for one in found if one.verdict.verdict == PASS) < 0.1
+
+
+def test_a_case_passes_what_can_be_asked_of_it():
+    """A steady case with input fields: it follows the reference, and no other start can be asked for."""
+    states = ground_from(slab(Slab(points=400)), n_states=2)
+    found = {one.row: one.verdict for one in verdicts(states, states.solver)}
+    passed = {row for row, verdict in found.items() if verdict.verdict == PASS}
+    assert passed == {"rest.step", "engineering.batch", "engineering.precision", "engineering.seed"}
+    assert "steady" in found["symmetry.shift_x"].reason and found["rest.rollout"].reason == "the reference is one frame"
+
+
+def test_without_a_solver_the_stored_frames_say_what_is_right():
+    states = ground("ks")
+    alone = ground_from(small("ks"), against="data")
+    assert alone.solver is None
+    found = {one.row: one.verdict for one in verdicts(alone, states.solver)}
+    assert found["rest.step"].verdict == found["symmetry.mirror_x"].verdict == PASS, "declared by the equation"
+    assert "no reference solver" in found["symmetry.shift_x"].reason

@@ -1,0 +1,67 @@
+"""The command that checks a run: its table, its files, its exit status, and its errors."""
+
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+import pdekit
+from pdekit import check as check_command
+from tests.entry_points import command, trained_run
+from tests.test_evaluate import SMALL
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of two training steps, and the folder of its data."""
+    folder = tmp_path_factory.mktemp("check")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield trained_run(monkeypatch, folder, *SMALL)
+
+
+def status(monkeypatch, *arguments) -> int:
+    with pytest.raises(SystemExit) as stop:
+        command(monkeypatch, check_command, *arguments)
+    return stop.value.code
+
+
+def test_an_untrained_run_fails_and_says_where(run, tmp_path, monkeypatch, capsys):
+    data = f"data_dir={run.parents[1] / 'datasets'}"
+    junit = tmp_path / "check.xml"
+    arguments = [f"run={run}", "rows=[rest.step,engineering.*,symmetry.*]", "horizon=2", data, f"junit={junit}"]
+    assert status(monkeypatch, *arguments) == 1
+    said = capsys.readouterr().out
+    assert "rest.step" in said and " FAIL, " in said and "check.json" in said
+    found = json.loads((run / "check.json").read_text())
+    verdicts = {row["row"]: row["verdict"]["verdict"] for row in found["rows"]}
+    assert verdicts["rest.step"] == "FAIL" and verdicts["symmetry.shift_x"] == "PASS", "convolutions are built in"
+    assert verdicts["engineering.reload"] == verdicts["engineering.batch"] == "PASS"
+    suite = ElementTree.parse(junit).getroot()
+    assert suite.get("tests") == str(len(verdicts)) and suite.get("failures") == str(
+        list(verdicts.values()).count("FAIL")
+    )
+    assert [case.get("name") for case in suite if case.find("failure") is not None][:1] == ["step"]
+    report = (run / "report.html").read_text()
+    assert ">Check</h2>" in report and "symmetry.shift_x" in report
+
+
+def test_in_python_and_with_a_status_of_zero(run, tmp_path, monkeypatch, capsys):
+    data = {"data_dir": str(run.parents[1] / "datasets"), "folder": str(tmp_path)}
+    found = pdekit.check(pdekit.load(run), rows=["engineering.seed", "symmetry.shift_x"], n_states=2, horizon=1, **data)
+    assert found.passed and [one.row for one in found.findings] == ["symmetry.shift_x", "engineering.seed"]
+    assert (tmp_path / "check.json").is_file() and "2 PASS, 0 FAIL" in found.table
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("rows=[rest.stop]", "expected rows among rest.step"),
+        ("horizon=many", "expected a number for horizon"),
+        ("horizn=3", "expected a setting among against"),
+        ("against=luck", "expected against among ('solver', 'data')"),
+        ("horizon", "expected key=value"),
+    ],
+)
+def test_an_error_has_a_status_of_its_own(run, monkeypatch, capsys, argument, said):
+    assert status(monkeypatch, f"run={run}", argument, f"data_dir={run.parents[1] / 'datasets'}") == 2
+    assert said in capsys.readouterr().err
