@@ -30,6 +30,7 @@ SMALL = {
     "bridge": ["model.net.width=4", "model.net.multipliers=[1,2]", "model.n_calls=2"],
     "crps_ensemble": ["model.net.width=4", "model.net.multipliers=[1,2]", "model.n_noise=2"],
     "deeponet": ["model.net.branch.width=4", "model.net.trunk={n_products: 6, width: 8, depth: 2}"],
+    "distilled": ["model.teacher.net.width=4", "model.teacher.net.multipliers=[1,2]", "model.teacher.levels.n=3"],
     "dilated_resnet": ["model.net.width=4", "model.net.blocks=1"],
     "diffusion_pde": ["model.net.width=4", "model.net.multipliers=[1,2]", "model.levels.n=3"],
     "fno": ["model.net.width=4", "model.net.modes=3", "model.net.n_layers=1"],
@@ -116,7 +117,7 @@ ACCEPTED = {
         IN_SPACE,
     ),
     **dict.fromkeys(("diffusion_pde", "crps_ensemble", "residual_diffusion"), IN_SPACE),
-    "wdno": IN_SPACE - {"volume"},  # time is an axis of its net
+    **dict.fromkeys(("wdno", "distilled"), IN_SPACE - {"volume"}),  # time is an axis of their nets
     **dict.fromkeys(("autoencoder", "text2pde", "bridge"), IN_SPACE - STEADY),
     "mean": set(KINDS),
     "persistence": set(KINDS) - STEADY,

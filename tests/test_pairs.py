@@ -20,8 +20,9 @@ FURTHER = {
     "deeponet": {"ks_varying", "ks_jitter"},  # the step differs from sample to sample
     "pod_deeponet": {"ks_varying", "ks_jitter"},
     "wdno": {"navier_stokes_3d"},  # space and time have at most three axes
+    "distilled": {"navier_stokes_3d"},
 }
-IN_TIME = {"autoencoder", "text2pde"}  # steady problems are refused
+IN_TIME = {"autoencoder", "text2pde", "bridge"}  # steady problems are refused
 TINY = {0: (), 1: (32,), 2: (16, 16), 3: (8, 8, 8)}
 
 

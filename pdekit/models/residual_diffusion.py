@@ -134,6 +134,13 @@ class ResidualDiffusion(Stepper):
 
         return NetDenoiser(net, self.path, self.parametrisation)
 
+    def conditional(self, batch: Trajectory) -> tuple[Denoise, Tensor]:
+        """Return the denoiser of the residual given what is known of a batch, and a tensor of its shape."""
+        inner = self.normalised(batch)
+        frames = inner.u[:, : self.history]
+        reference = self.reference(frames, inner)
+        return self.denoiser(torch.cat((reference, self.context(frames, inner)), 1), inner), reference
+
     def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         batch = self.normalised(batch)
         frames = batch.u[:, : self.history]

@@ -164,6 +164,17 @@ class WDNO(Surrogate):
 
         return NetDenoiser(net, self.path, self.parametrisation)
 
+    def conditional(self, batch: Trajectory) -> tuple[Denoise, Tensor]:
+        """Return the denoiser of the bands given what is known of a batch, and an empty tensor of their shape."""
+        inner = normalised(batch, self.normaliser)
+        return self.conditional_on(inner.u[:, : self.history], inner)
+
+    def conditional_on(self, frames: Tensor, given: Trajectory) -> tuple[Denoise, Tensor]:
+        """Do what `conditional` does, of normalised frames and what else is known."""
+        context = self.context(frames, given)
+        like = context.new_empty(len(context), self.frames.n_channels, *context.shape[2:])
+        return self.denoiser(context, given), like
+
     @torch.no_grad()
     def forecast(
         self,
@@ -244,11 +255,9 @@ class WDNO(Surrogate):
         guide: Callable[[Denoise], Denoise] = lambda denoise: denoise,
     ) -> Tensor:
         """Return a sample of the ``n_target`` frames after these, all in normalised units."""
-        context = self.context(frames, given)
-        like = context.new_empty(len(context), self.frames.n_channels, *context.shape[2:])
+        denoise, like = self.conditional_on(frames, given)
         start = self.levels.k_max * source.draw(like, ticks, 0)
-        denoise = guide(self.denoiser(context, given))
-        bands = self.sampler(denoise, start, self.levels.grid(), lambda i: source.draw(like, ticks, i + 1))
+        bands = self.sampler(guide(denoise), start, self.levels.grid(), lambda i: source.draw(like, ticks, i + 1))
         return self.frames.inverse(bands, self.n_target, given.u.shape[3:])
 
 
