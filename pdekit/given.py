@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from torch import Tensor
 from pdekit.fields import Grid, Problem
 
 TOLERANCE = 1e-2  # of a spacing: coordinates may be rounded to float32
+ROUNDING = 1e-6  # of the ends of a range, whose values may be stored in single precision
 CHANNEL = ("channel", "field")
 
 
@@ -243,6 +246,25 @@ def scalar(what: str, value: Any) -> Float[Tensor, "sample"]:
             f"{int((~torch.isfinite(values)).sum())} values that are NaN or Inf; correct it"
         )
     return values.reshape(-1)
+
+
+def remark_ranges(params: Mapping[str, Tensor], ranges: Mapping[str, Sequence[float]]) -> None:
+    """Warn of each parameter with a value outside the range that it had in the training.
+
+    Args:
+        params: values by name.
+        ranges: smallest and largest value by name, as a run's configuration states them; a name may be missing.
+    """
+    for name, values in params.items():
+        low, high = ranges.get(name, (-math.inf, math.inf))
+        room = ROUNDING * max(abs(low), abs(high)) if name in ranges else 0.0
+        outside = values[(values < low - room) | (values > high + room)]
+        if outside.numel():
+            warnings.warn(
+                f"{name} = {float(outside[0]):g} is outside the values of the training, {low:g} to {high:g}: the model "
+                "extrapolates",
+                stacklevel=4,
+            )
 
 
 def times(t: Any) -> Float[Tensor, "time"]:

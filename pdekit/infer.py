@@ -31,7 +31,7 @@ settings:
                             training data a sample may have (steady problems)
   levels=0                  levels of the sampler; 0 for those of the model
   file=OBSERVATIONS.csv     observations of your own instead of test samples: columns x, y, ..., and channels
-  folder=PATH               of the results; RUN/inference if not given
+  folder=PATH               of the results; RUN/inference, or RUN/inference-2 and so on, if not given
   seed=0 data_dir=PATH trust=PACKAGE
 
 The folder holds posterior_<method>.nc and .png, scores.nc, table.md and summary.json.
@@ -73,7 +73,7 @@ def infer(
     Args:
         run: of model=diffusion_pde, or its folder.
         data: test and training samples; None for the run's own.
-        folder: of the results; ``RUN/inference`` if None.
+        folder: of the results; ``RUN/inference``, or ``RUN/inference-2`` and so on, if None.
         trust: packages in addition to pdekit that the run may name.
         settings: those of `pdekit.inference.settings.Inference`.
 

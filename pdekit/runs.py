@@ -29,7 +29,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from pdekit.fields import Problem, Trajectory
-from pdekit.given import forcing_field, input_field, real_numbers, scalar, state, times
+from pdekit.given import forcing_field, input_field, real_numbers, remark_ranges, scalar, state, times
 from pdekit.labelled import to_dataset
 from pdekit.models.base import Surrogate
 from pdekit.models.constrained import Constrained
@@ -140,6 +140,8 @@ class Run:
             ValueError: if the model does not generate from text or parameters alone, or was not trained for the prompt.
         """
         u, t = sample_prompt(self.model, prompt)
+        values = {name: torch.tensor([float(value)]) for name, value in prompt.params.items()}
+        remark_ranges(values, self.config.get("ranges", {}))
         words = prompt.text or ", ".join(f"{name} {value:g}" for name, value in prompt.params.items())
         return to_dataset(u, t, self.problem, ("member",)).assign_attrs(prompt=words, seed=prompt.seed)
 
@@ -163,6 +165,7 @@ class Run:
         scalars = {name: scalar(f"params[{name!r}]", value) for name, value in params.items()}
         if problem.pde is not None:
             problem.pde.check(scalars)
+        remark_ranges(scalars, self.config.get("ranges", {}))
         fields = {name: input_field(f"coeffs[{name!r}]", value, problem) for name, value in coeffs.items()}
         u = None if u0 is None else state(u0, problem, history)
         if (mask is None) == problem.has_mask:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,8 @@ seed=0           of the noise; another one gives another trajectory
 members=1        number of samples
 guidance=W       weight of the condition, 1 or more; that of the run by default
 calls=N          calls of the net for one sample; those of the run by default
-out=FOLDER       where sample.nc, sample.gif and sample.png go; RUN/samples/SEED by default
+out=FOLDER       where sample.nc, sample.gif and sample.png go; RUN/samples/SEED by default, or RUN/samples/SEED-2
+                 and so on if that holds a sample of another prompt
 anyway=false     true: sample although the prompt has words or values that the training did not have
 trust=PACKAGE    a package of yours that the run names
 
@@ -51,13 +53,21 @@ def main(arguments: list[str] | None = None) -> None:
         if "run" not in options:
             raise ValueError("expected run=RUN, the folder of a run, found none; give it")
         run, out, trust = (options.pop(key, None) for key in ("run", "out", "trust"))
+        from pdekit import machine
+
+        machine.prepare()
         from pdekit.models.prompts import Prompt
+        from pdekit.runs import load
+        from pdekit.workflows.sample_run import write_sample
 
         began = time.monotonic()
-        out = Path(out or Path(run) / "samples" / str(options.get("seed", 0)))
-        found = sample(run, Prompt(options.pop("prompt", None), **options), out, [trust] if trust else [])
+        prompt = Prompt(options.pop("prompt", None), **options)
+        with warnings.catch_warnings(record=True, category=UserWarning) as remarks:
+            warnings.simplefilter("always", UserWarning)
+            found, place = write_sample(load(run, [trust] if trust else []), prompt, Path(out) if out else None)
         seconds = time.monotonic() - began
-        print(f"{found.sizes['member']} samples of {found.sizes['time']} frames in {seconds:.1f} s, in {out}")
+        print(*(f"note: {remark.message}" for remark in remarks), sep="\n", end="\n" if remarks else "")
+        print(f"{found.sizes['member']} samples of {found.sizes['time']} frames in {seconds:.1f} s, in {place}")
 
 
 def read_options(arguments: Sequence[str]) -> dict[str, Any]:
@@ -99,7 +109,7 @@ def sample(
         See `pdekit.runs.Run.sample`.
 
     Raises:
-        ValueError: see `pdekit.runs.Run.sample`.
+        ValueError: see `pdekit.runs.Run.sample`; if the folder holds the samples of another prompt.
     """
     from pdekit import machine
 
@@ -110,7 +120,7 @@ def sample(
 
     loaded = load(run, trust)
     wanted = prompt if isinstance(prompt, Prompt) else Prompt(prompt)
-    return loaded.sample(wanted) if out is None else write_sample(loaded, wanted, Path(out))
+    return loaded.sample(wanted) if out is None else write_sample(loaded, wanted, Path(out))[0]
 
 
 callable_module(__name__, sample)

@@ -1,6 +1,8 @@
 """Run folders: what is saved is what is loaded, and a user's arrays go in and come out with names."""
 
+import dataclasses
 import json
+import warnings
 from datetime import datetime
 
 import numpy as np
@@ -86,6 +88,11 @@ def test_parameters_and_coefficients_are_given_by_name(tmp_path):
     u0, k = np.zeros((2, 1, 16)), np.ones(16)
     result = run.forecast(u0, [0.6], params={"dt": 0.3, "nu": [1.0, 2.0]}, coeffs={"k": k})
     assert not np.array_equal(result["u"][0, 0], result["u"][0, 1])
+    known = dataclasses.replace(run, config={"ranges": {"nu": [1.0, 1.5]}})
+    with pytest.warns(UserWarning, match=r"nu = 2 is outside the values of the training, 1 to 1\.5: the"):
+        known.forecast(u0, [0.6], params={"dt": 0.3, "nu": [1.0, 2.0]}, coeffs={"k": k})
+    with warnings.catch_warnings(action="error"):
+        known.forecast(u0, [0.6], params={"dt": 0.3, "nu": 1.5 + 1e-7}, coeffs={"k": k})
     with pytest.raises(ValueError, match=r"expected params \['dt', 'nu'\], got \['nu'\]"):
         run.forecast(u0, [0.6], params={"nu": 1.0}, coeffs={"k": k})
     with pytest.raises(ValueError, match=r"expected coeffs \['k'\], got \[\]"):

@@ -1,7 +1,10 @@
 """Samples from a prompt: what is written, what is the same for one seed, what is answered to a prompt beyond it."""
 
+import json
+import warnings
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -56,6 +59,41 @@ def test_the_command_writes_data_an_animation_and_a_picture(run, tmp_path, capsy
         assert animation.n_frames == 6
     with Image.open(tmp_path / "sample.png") as picture:
         assert picture.size[0] > picture.size[1] > 100
+
+
+def test_samples_of_two_prompts_are_kept(run, tmp_path, capsys):
+    options = ["seed=3", "calls=1"]
+    for prompt, place in ((PROMPT, "3"), ("a wave of height 0.3 at the right", "3-2"), (PROMPT, "3"), ("", "3-3")):
+        main([f"run={run.path}", f"prompt={prompt}", *options])
+        said = capsys.readouterr().out
+        assert said.endswith(f"in {run.path / 'samples' / place}\n")
+    assert said.startswith("note: the prompt is empty: the samples follow no caption\n1 samples")
+    first = json.loads((run.path / "samples" / "3" / "request.json").read_text())
+    assert first["text"] == PROMPT and first["calls"] == 1
+    assert not list((run.path / "samples").glob(".*"))
+    pdekit.sample(run, Prompt(PROMPT, calls=1), tmp_path)
+    with pytest.raises(ValueError, match="found some with another seed; give another folder"):
+        pdekit.sample(run, Prompt(PROMPT, calls=1, seed=1), tmp_path)
+
+
+def test_an_interrupted_sample_leaves_the_one_before(run, tmp_path, monkeypatch):
+    pdekit.sample(run, Prompt(PROMPT, calls=1), tmp_path / "out")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    monkeypatch.setattr("pdekit.workflows.sample_run.write_picture", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        pdekit.sample(run, Prompt(PROMPT, calls=1), tmp_path / "out")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_parameter_outside_the_training_is_remarked(monkeypatch):
+    problem = make_problem(params=("nu",))
+    run = Run(Path("run"), "text2pde", made(problem, ["params"]), {"ranges": {"nu": [0.5, 1.5]}})
+    with pytest.warns(UserWarning, match=r"nu = 2 is outside the values of the training, 0\.5 to 1\.5"):
+        run.sample(Prompt(params={"nu": 2.0}, calls=1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run.sample(Prompt(params={"nu": 1.5}, calls=1))
 
 
 def test_seeds_members_and_prompts_change_the_sample(run):

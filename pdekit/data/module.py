@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+import torch
 from lightning import LightningDataModule
 
 from pdekit.data.formats import TheWell, fit_together, open_source
@@ -91,6 +92,13 @@ class DataModule(LightningDataModule):
         Every frame counts once; reading windows that overlap would take a hundred times longer.
         """
         return (self.train.trajectories([i]) for i in range(self.train.n_trajectories))
+
+    def param_ranges(self) -> dict[str, list[float]]:
+        """Return the smallest and the largest value of each parameter in the training trajectories."""
+        names = self.problem.params
+        rows = [self.train.source.read(i, slice(0, 1)).params for i in range(self.train.n_trajectories if names else 0)]
+        columns = torch.cat([row for row in rows if row is not None]).double().unbind(1) if rows else ()
+        return {name: [float(c.min()), float(c.max())] for name, c in zip(names, columns, strict=bool(rows))}
 
     def train_dataloader(self) -> ResumableLoader:
         return self._loader(self.train, self.loading.batch_size, shuffle=True)

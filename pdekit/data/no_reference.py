@@ -25,6 +25,10 @@ class NoReference(LightningDataModule):
         """Return no batch."""
         return iter(())
 
+    def param_ranges(self) -> dict[str, list[float]]:
+        """Return no range."""
+        return {}
+
     def set_window(self, history: int, target: Any) -> None:
         """Do nothing: there is nothing to cut."""
 

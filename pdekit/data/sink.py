@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+File = TypeVar("File")
 
 
 class Sink(io.FileIO):
@@ -43,3 +46,22 @@ class Sink(io.FileIO):
         """Raise the error of the disk, if there was one."""
         if self.error is not None:
             raise self.error
+
+
+@contextmanager
+def through_sink(
+    path: Path, library: Callable[[Sink, str], AbstractContextManager[File]]
+) -> Iterator[tuple[File, Callable[[], None]]]:
+    """Yield a new file of HDF5, and a function that raises the error of the disk, if there was one.
+
+    Args:
+        path: of the file.
+        library: ``h5py.File`` or ``h5netcdf.File``.
+
+    Raises:
+        OSError: at the end, if the disk was full.
+    """
+    with Sink(path) as sink:
+        with library(sink, "w") as file:
+            yield file, sink.check
+        sink.check()

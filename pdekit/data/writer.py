@@ -40,9 +40,16 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of a disk, a quota or a file that is full."""
 
 
+REMEDY = "set PDEKIT_DATA to a folder on another disk, and run the same command again (finished chunks are kept)"
+
+
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, remedy: str = REMEDY) -> Iterator[Path]:
     """A temporary name next to ``path`` that takes its place when the block ends without an error.
+
+    Args:
+        path: of the file.
+        remedy: what to do if the disk is full, instead of freeing some space.
 
     Raises:
         OSError: with a sentence, if the disk or a quota is full; nothing is left behind.
@@ -57,17 +64,13 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, (OSError, RuntimeError)) and disk_full(error):
-            raise out_of_room(path) from error
+            raise out_of_room(path, remedy) from error
         raise
 
 
-def out_of_room(path: Path) -> OSError:
+def out_of_room(path: Path, remedy: str = REMEDY) -> OSError:
     """The error for a file that a full disk cannot take."""
-    return OSError(
-        errno.ENOSPC,
-        f"expected room for {path}, but the disk is full; free some space, or set PDEKIT_DATA to a folder on another "
-        "disk, and run the same command again (finished chunks are kept)",
-    )
+    return OSError(errno.ENOSPC, f"expected room for {path}, but the disk is full; free some space, or {remedy}")
 
 
 def disk_full(error: BaseException) -> bool:

@@ -17,6 +17,7 @@ from pdekit.evaluation.references.stored import Span
 from pdekit.fields import Grid
 from pdekit.metrics.horizons import mean_where_defined
 from pdekit.metrics.pointwise import nrmse
+from pdekit.metrics.sums import rounding_of
 from pdekit.metrics.vanishing import frame_rms, vanished
 from pdekit.models.base import Surrogate
 from pdekit.models.resolution import at_resolution
@@ -78,7 +79,7 @@ def across_resolutions(
             continue
         given, wanted = reference.frames(span)
         joined = torch.cat([given.u, wanted.u], 1)
-        gone = vanished(frame_rms(joined, reference.problem, wanted.mask))[:, -n:][:, picked]
+        gone = vanished(frame_rms(joined, reference.problem, wanted.mask), rounding_of(joined))[:, -n:][:, picked]
         lead = (wanted.t[0] - (given.t[0, -1] if history else 0.0)).numpy()[picked]
         for row, (name, model) in enumerate(models.items()):
             try:

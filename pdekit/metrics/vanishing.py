@@ -1,8 +1,9 @@
 """Frames at which a reference is zero to rounding, so that no error relative to it is defined.
 
-A field vanishes in a frame where its RMS over space is at most `VANISHING` of its largest RMS over the trajectory: the
-velocity of a standing wave at each half period. Its values there are rounding of larger ones, in a reference that is
-stored in float32 and in every forecast. The error relative to them would be 1e10 for all models.
+A field vanishes in a frame where its RMS over space is at most a share of its largest RMS over the trajectory.
+The share is `ROUNDINGS` times the machine precision of the numbers in which the reference is stored. An example is the
+velocity of a standing wave at each half period. Its values there are rounding of larger ones, and the error relative to
+them would be 1e10 for all models. A reference in float64 that decays to 1e-8 of its start is well defined.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from torch import Tensor
 from pdekit.fields import Problem
 from pdekit.metrics.quadrature import average, joint
 
-VANISHING = 16 * 2.0**-23
-"""Share of a field's largest RMS over the trajectory at which it is zero: 16 roundings of float32, about 1.9e-6."""
+ROUNDINGS = 16
+"""A field is zero at so many roundings of its largest RMS: a share of 1.9e-6 in float32, 3.6e-15 in float64."""
 
 
 def frame_rms(
@@ -25,17 +26,19 @@ def frame_rms(
 
 
 def vanished(
-    size: Float[Tensor, "batch time channel"], largest: Float[Tensor, "batch channel"] | None = None
+    size: Float[Tensor, "batch time channel"], eps: float, largest: Float[Tensor, "batch channel"] | None = None
 ) -> Bool[Tensor, "batch time channel"]:
-    """True where a field is zero to rounding in a frame: size <= `VANISHING` largest.
+    """True where a field is zero to rounding in a frame: size <= `ROUNDINGS` eps largest.
 
     Args:
         size: from `frame_rms`.
+        eps: machine precision of the numbers in which the field is stored, `pdekit.metrics.sums.rounding_of`.
         largest: over the whole trajectory; over the frames of ``size`` if None.
 
     >>> import torch
-    >>> vanished(torch.tensor([[[1.0], [1e-3], [1e-8]]])).flatten().tolist()
-    [False, False, True]
+    >>> size = torch.tensor([[[1.0], [1e-3], [1e-8]]])
+    >>> [vanished(size, torch.finfo(kind).eps).flatten().tolist() for kind in (torch.float32, torch.float64)]
+    [[False, False, True], [False, False, False]]
     """
     largest = size.amax(1) if largest is None else largest
-    return size <= VANISHING * largest.unsqueeze(1)
+    return size <= ROUNDINGS * eps * largest.unsqueeze(1)

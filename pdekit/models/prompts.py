@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Real
@@ -133,6 +134,8 @@ def _checked(model: Surrogate, prompt: Prompt) -> Text2PDE:
         )
     if model.problem.pde is not None:
         model.problem.pde.check({name: torch.tensor([float(value)]) for name, value in prompt.params.items()})
+    if prompt.text is not None and not prompt.text.strip():
+        warnings.warn("the prompt is empty: the samples follow no caption", stacklevel=4)
     remarks = model.text.vocabulary.remarks(prompt.text) if model.text is not None and prompt.text is not None else []
     if remarks and not prompt.anyway:
         raise ValueError(

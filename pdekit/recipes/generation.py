@@ -304,13 +304,23 @@ def _merge(recipe: BaseRecipe, folder: Path, made_with: dict[str, Any]) -> None:
 
 
 def _seconds(recipe: BaseRecipe, work: Path, workers: int) -> float:
-    """Time that all pieces take with so many processes; it is kept, because merging removes the chunks."""
+    """Time that all pieces take with so many processes; it is kept, because merging removes the chunks.
+
+    Raises:
+        ValueError: if an older version of pdekit made a piece, which does not state its time.
+    """
     path = work / "cost.json"
     if not path.exists():
-        total = json.loads(_check_path(work).read_text())[SECONDS]
-        for split, numbers in chunks(recipe):
-            with np.load(_chunk_path(work, split, numbers.start), allow_pickle=False) as file:
-                total += float(file[SECONDS])
+        try:
+            total = json.loads(_check_path(work).read_text())[SECONDS]
+            for split, numbers in chunks(recipe):
+                with np.load(_chunk_path(work, split, numbers.start), allow_pickle=False) as file:
+                    total += float(file[SECONDS])
+        except KeyError:
+            raise ValueError(
+                f"expected the time of each piece in {work}, found a piece of an older version of "
+                "pdekit without; remove this folder, and run the same command again"
+            ) from None
         with replacing(path) as temporary:
             temporary.write_text(to_json({SECONDS: total}))
     return round(json.loads(path.read_text())[SECONDS] / workers, 1)

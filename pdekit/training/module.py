@@ -22,6 +22,7 @@ from torch import Tensor
 
 from pdekit.fields import Trajectory
 from pdekit.metrics.pointwise import nrmse
+from pdekit.metrics.sums import rounding_of
 from pdekit.metrics.vanishing import frame_rms, vanished
 from pdekit.models.base import Surrogate
 from pdekit.models.noise import derived_seed
@@ -106,7 +107,7 @@ class StageModule(LightningModule):
         generator = torch.Generator().manual_seed(seed)
         u, problem = self.model.attempt(batch, generator), self.model.problem
         error = nrmse(u.to(batch.u.dtype), batch.u[:, history:], problem, batch.mask)
-        gone = vanished(frame_rms(batch.u, problem, batch.mask))[:, history:] & error.isfinite()
+        gone = vanished(frame_rms(batch.u, problem, batch.mask), rounding_of(batch.u))[:, history:] & error.isfinite()
         self._log("valid", numbers, len(batch))
         # a frame in which the reference vanishes has no relative error, and no weight
         self._log("valid", {"nrmse": error[~gone].sum() / (~gone).sum().clamp_min(1)}, int((~gone).sum()))

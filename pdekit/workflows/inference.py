@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ from pdekit.plain import to_json
 from pdekit.recipes.generation import generate
 from pdekit.runs import Run, load
 from pdekit.workflows.datasets import open_files, recipe_of
+from pdekit.workflows.results import appearing_in, folder_for, write_results
+
+SUMMARY = "summary.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +68,8 @@ def run_inference(
     Args:
         run: of `model=diffusion_pde`, or its folder.
         settings: what is observed, and how it is inferred.
-        folder: of the results; ``RUN/inference`` if None.
+        folder: of the results; ``RUN/inference`` if None, with a number behind it if that holds an inference with other
+            settings. Files appear when all are written.
         data: test and training samples; None for the run's own, which observations from a file need for kriging and
             for the equation only.
         data_dir: where datasets lie.
@@ -76,18 +81,33 @@ def run_inference(
 
     Raises:
         FileNotFoundError: if there is no such run or file.
-        ValueError: if the run has no joint prior, or a method does not suit it.
+        ValueError: if the run has no joint prior, a method does not suit it, or the folder that is named holds an
+            inference with other settings.
+        OSError: if the disk is full; no file has changed then.
     """
     loaded = load(run, trust)
     model = joint_model(loaded)
     needed = settings.equation > 0 or "kriging" in settings.methods
     if data is None and (needed or settings.file is None):
         data = data_of(loaded, data_dir, trust)
-    batch, truth, observed = observations_of(model, data, settings)
+    asked = dataclasses.asdict(settings)
+    place = folder_for(Path(folder or loaded.path / "inference"), asked, _settings_in, folder is not None)
+    case = observations_of(model, data, settings)
     with torch.no_grad():
         training = training_joint(model, data.calibration_batches()) if needed and data else None
-    into = Path(folder) if folder else loaded.path / "inference"
-    into.mkdir(parents=True, exist_ok=True)
+    with appearing_in(place) as aside:
+        return dataclasses.replace(_inferred(model, case, settings, training, aside), folder=place)
+
+
+def _inferred(
+    model: DiffusionPDE,
+    case: tuple[Trajectory, Tensor | None, Observed],
+    settings: Inference,
+    training: Tensor | None,
+    into: Path,
+) -> Inferred:
+    """Sample with each method, and write all files into a folder."""
+    batch, truth, observed = case
     known = observed_mask(observed, (model.n_joint, *batch.u.shape[3:]))
     shown = decoded(model, observed.values if observed.mask is not None else known * torch.nan)
     exact = None if truth is None else decoded(model, truth)
@@ -108,9 +128,19 @@ def run_inference(
     if training is not None and truth is not None:
         generator = torch.Generator().manual_seed(settings.seed)
         record["errors_by_level"] = errors_by_level(model, batch, training, generator)
-    (into / "summary.json").write_text(to_json(record, 1) + "\n")
-    found = write_scores(scores, summary, into)
-    return Inferred(into, posteriors, *found)
+    (into / SUMMARY).write_text(to_json(record, 1) + "\n", encoding="utf-8")
+    return Inferred(into, posteriors, *write_scores(scores, summary, into))
+
+
+def _settings_in(folder: Path) -> Mapping[str, Any] | None:
+    """The settings of the inference that a folder holds; {} if they are not known, None without one."""
+    path = folder / SUMMARY
+    if not path.exists():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8")).get("settings", {})
+    except ValueError:  # half a file of an earlier version
+        return {}
 
 
 def write_scores(scores: dict[str, Any], summary: dict[str, Any], into: Path) -> tuple[Any, str]:
@@ -118,7 +148,7 @@ def write_scores(scores: dict[str, Any], summary: dict[str, Any], into: Path) ->
     if not scores:
         return None, ""
     found = scores_dataset(scores)
-    found.to_netcdf(into / "scores.nc", engine="h5netcdf")
+    write_results(found, into / "scores.nc")
     table = table_of(found, {method: one["cpu_seconds_per_sample"] for method, one in summary.items()})
     (into / "table.md").write_text(table + "\n")
     return found, table
@@ -233,6 +263,6 @@ def decoded(model: DiffusionPDE, joint: Tensor) -> Tensor:
 
 def write_posterior(posterior: Any, model: DiffusionPDE, into: Path, method: str, settings: Inference) -> None:
     """Write the samples and the picture of a method."""
-    posterior.to_netcdf(into / f"posterior_{method}.nc", engine="h5netcdf")
+    write_results(posterior, into / f"posterior_{method}.nc")
     what = settings.file or f"{100 * settings.share:g} % of {settings.observe}"
     draw_posterior(posterior, model, into / f"posterior_{method}.png", f"{method}: {what} observed")

@@ -28,7 +28,7 @@ def take_measurements(path: str, model: Surrogate, config: dict[str, Any]) -> No
     Args:
         path: path of the file.
         model: finds parameters.
-        config: configuration of the run; the number of measurements is written into it.
+        config: configuration of the run; the whole path and the number of measurements are written into it.
 
     Returns:
         The data of the run: none, because no trajectory of the unknown parameters is known.
@@ -36,6 +36,7 @@ def take_measurements(path: str, model: Surrogate, config: dict[str, Any]) -> No
     Raises:
         FileNotFoundError, ValueError: if the file does not fit, or the model does not find parameters.
     """
+    config["measurements"] = str(Path(path).resolve())
     if not isinstance(model, PINN):
         raise ValueError(
             f"expected a method that finds parameters for measurements={path}, got {type(model).__name__}; use "

@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
-import os
+import dataclasses
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
 from pdekit.models.prompts import Prompt
+from pdekit.plain import to_json
 from pdekit.report.animation import write_animation, write_picture
 from pdekit.runs import Run
+from pdekit.workflows.results import appearing_in, folder_for, write_results
 
-DATA, ANIMATION, PICTURE = "sample.nc", "sample.gif", "sample.png"
+DATA, ANIMATION, PICTURE, REQUEST = "sample.nc", "sample.gif", "sample.png", "request.json"
 
 
-def write_sample(run: Run, prompt: Prompt, folder: Path) -> xr.Dataset:
+def write_sample(run: Run, prompt: Prompt, folder: Path | None = None) -> tuple[xr.Dataset, Path]:
     """Sample, and write ``sample.nc`` with all members, ``sample.gif`` and ``sample.png`` of the first one.
 
     Args:
         run: trained.
         prompt: what to sample.
-        folder: where to write; it is made.
+        folder: where to write; ``RUN/samples/SEED`` if None, with a number behind it if that holds another sample.
 
     Returns:
-        The samples, see `Run.sample`.
+        The samples, see `Run.sample`, and the folder, which also holds the prompt in ``request.json``.
 
     Raises:
-        ValueError: see `Run.sample`.
+        ValueError: see `Run.sample`; if the folder holds the samples of another prompt.
+        OSError: if the disk is full; no file has changed then.
     """
+    request = dataclasses.asdict(prompt)
+    usual = run.path / "samples" / str(prompt.seed)
+    place = folder_for(folder or usual, request, _request_in, folder is not None)
     samples = run.sample(prompt).assign_attrs(run=str(run.path))
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{DATA}.part"
-    samples.to_netcdf(partial, engine="h5netcdf")
-    os.replace(partial, folder / DATA)
     first = samples.isel(member=0)
-    write_animation(first, folder / ANIMATION)
-    write_picture(first, folder / PICTURE)
-    return samples
+    with appearing_in(place) as aside:
+        write_results(samples, aside / DATA)
+        write_animation(first, aside / ANIMATION)
+        write_picture(first, aside / PICTURE)
+        (aside / REQUEST).write_text(to_json(request, 1) + "\n", encoding="utf-8")
+    return samples, place
+
+
+def _request_in(folder: Path) -> Mapping[str, Any] | None:
+    """The prompt of the samples that a folder holds; {} if it is not known, None without samples."""
+    if not (folder / DATA).exists():
+        return None
+    path = folder / REQUEST
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

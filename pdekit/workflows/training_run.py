@@ -152,10 +152,9 @@ def plan_run(
         check_request(evaluation, model.window[0], problems[1], n_test, None if data else recipe)
         check_reach(model, evaluation, problems[1])
     if config.get("measurements"):
-        config["measurements"] = str(Path(config["measurements"]).resolve())
         data = take_measurements(config["measurements"], model, config)
     if data is None:
-        base = None if config["data_dir"] is None else Path(config["data_dir"])
+        base = Path(config["data_dir"]) if config["data_dir"] else None
         with timed(seconds, "data"):
             data = DataModule.from_folder(generate(recipe, base), loading, trust)
     if not sized:
@@ -163,6 +162,7 @@ def plan_run(
         torch.manual_seed(config["seed"])
         model = build_model(config["model"], problems[0], trust)
     data.set_window(*model.window)
+    config["ranges"] = data.param_ranges()
     words = instance_in_words(config, recipe, trust)
     return Plan(model, data, None if config.get("path") else recipe, config, seconds, tuple(trust), words)
 

@@ -218,6 +218,7 @@ def test_inputs_by_name_belong_to_train_and_unknown_splits_are_refused():
     options = {"dt": 0.1, "extent": (1.0,)}
     data = from_arrays(waves(), coeffs=inputs, params={"nu": np.arange(10.0)}, **options)
     assert data.sources["valid"].read(0).params.tolist() == [[9.0]]
+    assert data.param_ranges() == {"nu": [0.0, 8.0]}
     assert data.sources["valid"].read(0).coeffs[0, 0].tolist() == inputs["k"][9].tolist()
     for coeffs, others in (
         (inputs, {"test": waves()}),

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import resource
 
 import h5py
 import meshio
@@ -17,6 +19,7 @@ from pdekit.data import from_arrays
 from pdekit.data.arrays import Arrays
 from pdekit.data.conversion import convert as convert_data
 from pdekit.data.exports import TARGETS, export, target_of
+from pdekit.data.exports.contract import folder_in_place
 from pdekit.data.forecasts import opened_file
 from pdekit.data.formats import open_path, recognised
 from pdekit.data.store import Split
@@ -281,6 +284,32 @@ def test_an_interrupted_export_leaves_nothing_and_continues(tmp_path):
             len(export(tmp_path / "mine", out, TARGETS[to], report=lambda *step, seen=seen: seen.append(step[0]))) == 3
         )
         assert set(seen) == {"test"}, "finished splits are kept"
+
+
+@pytest.mark.parametrize("to", ["netcdf", "zarr", "pdebench", "vtk"])
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, capfd, to):
+    """The system refuses files of more than 1500 bytes, with the error of a quota."""
+    problem = line_problem(shape=(1024,))
+    batch = dataclasses.replace(counted_batch(problem, 2), u=torch.randn(2, 6, 1, 1024))
+    source = stored(tmp_path / "mine.hdf5", problem, batch)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1500, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"expected room for .* free some space, or give a path on another disk"):
+            export(source, tmp_path / "out", TARGETS[to])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list((tmp_path / "out").iterdir()) and capfd.readouterr().err == ""
+
+
+def test_folders_under_construction_have_names_of_their_own(tmp_path, monkeypatch):
+    """Processes of two hosts that share a disk may have the same number."""
+    monkeypatch.setattr(os, "getpid", lambda: 7)
+    with folder_in_place(tmp_path / "a") as one, folder_in_place(tmp_path / "a2") as other:
+        assert "7" not in one.name.split(".")[2:3] and one != other
+    with folder_in_place(tmp_path / "b") as one, pytest.raises(KeyboardInterrupt), folder_in_place(tmp_path / "b"):
+        raise KeyboardInterrupt
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "a2", "b"]
 
 
 def test_something_else_is_not_overwritten(tmp_path):

@@ -1,5 +1,6 @@
 """Evaluation end to end on surrogates whose errors are known."""
 
+import dataclasses
 import math
 from collections import Counter
 from types import SimpleNamespace
@@ -83,18 +84,44 @@ class TimedWaves(Waves):
         return (3.0 + DT * torch.arange(N_FRAMES, dtype=torch.float64)[frames])[None]
 
 
+class Pushed(Waves):
+    """Waves with a forcing that changes in time."""
+
+    problem = dataclasses.replace(PROBLEM, forcing=(Field("f"),))
+
+    def read(self, trajectory, frames):
+        found = super().read(trajectory, frames)
+        n = torch.arange(N_FRAMES)[frames].float()
+        return dataclasses.replace(found, forcing=n[None, :, None, None].expand(1, -1, 1, 16))
+
+
 @pytest.mark.parametrize(
-    "held, waves, times",
-    [(references.HELD, Waves, 1), (1, TimedWaves, 1), (1, Waves, 2)],
-    ids=["held", "too many", "too many, without times of their own"],
+    "held, waves",
+    [(references.HELD, Waves), (1, TimedWaves), (1, Waves), (references.HELD, Pushed), (1, Pushed)],
+    ids=["held", "too many", "too many, without times of their own", "forced", "forced and too many"],
 )
-def test_each_frame_of_the_reference_is_read_once(tmp_path, monkeypatch, held, waves, times):
+def test_each_frame_of_the_reference_is_read_once(tmp_path, monkeypatch, held, waves):
     monkeypatch.setattr(references, "HELD", held)
     monkeypatch.setattr(forecasting, "VALUES", 3 * 2 * 2 * 16)  # blocks of three frames
     source = waves()
-    evaluate({"exact": Shift(PROBLEM)}, source, tmp_path, batch_size=2).close()
+    models = {"exact": Shift(source.problem), "longer": Shift(source.problem, history=2)}
+    evaluate(models, source, tmp_path, batch_size=2).close()
     read = Counter((trajectory, n) for trajectory, first, stop in source.asked for n in range(first, stop))
-    assert set(read.values()) == {times} and len(read) == N_TRAJECTORIES * N_FRAMES
+    assert set(read.values()) == {1} and len(read) == N_TRAJECTORIES * N_FRAMES
+    assert all((given.forcing is not None) == (waves is Pushed) for given in models["longer"].given)
+
+
+def test_times_of_a_long_source_that_states_none_are_checked(tmp_path, monkeypatch):
+    monkeypatch.setattr(references, "HELD", 1)
+    monkeypatch.setattr(forecasting, "VALUES", 3 * 2 * 2 * 16)
+
+    class Uneven(Waves):
+        def read(self, trajectory, frames):
+            found = super().read(trajectory, frames)
+            return dataclasses.replace(found, t=found.t + 0.01 * (found.t - 3.0) ** 2)
+
+    with pytest.raises(ValueError, match=r"expected times in steps of 0\.1, found .* give the source a method times"):
+        evaluate({"exact": Shift(PROBLEM)}, Uneven(), tmp_path, batch_size=2)
 
 
 def test_starts_are_samples(tmp_path):

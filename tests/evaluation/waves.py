@@ -37,6 +37,7 @@ class Shift(Stepper):
         super().__init__(problem, history, 1)
         self.growth, self.noise, self.stochastic = growth, noise, noise > 0
         self.seen = []
+        self.given = []
         self.net = torch.nn.Linear(1, 1)
 
     @property
@@ -48,6 +49,7 @@ class Shift(Stepper):
 
     def step(self, frames, given, noise):
         self.seen.append(frames.shape[1])
+        self.given.append(given)
         self.net(torch.zeros(1, device=frames.device))
         frame = frames[:, -1].roll(1, -1) * (1 + self.growth)
         return frame + self.noise * noise(frame, 0) if self.noise else frame

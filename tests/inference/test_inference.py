@@ -122,7 +122,11 @@ def test_sensors_of_a_file_lie_between_points(case, tmp_path):
     assert abs(float(middle) - 4.5) < 0.1 and found.scores is None and "c truth" not in posterior
     assert float(posterior["c spread"].isel(sample=0).interp(x=0.53)) < 0.4 * float(posterior["c spread"].max())
     options = {"file": str(tmp_path / "seen.csv"), "members": 2, "levels": 2}
-    assert "mmps" in pdekit.infer(run, None, str(tmp_path), **options).posteriors  # whose data nothing reads
+    with pytest.raises(ValueError, match="found some with another noise; give another folder"):
+        pdekit.infer(run, None, str(tmp_path), **options)
+    assert "mmps" in pdekit.infer(run, None, **options).posteriors  # whose data nothing reads
+    again = pdekit.infer(run, None, **options | {"seed": 1})
+    assert again.folder == run.path / "inference-2" and not list(run.path.glob(".*"))
     with pytest.raises(ValueError, match="arrays in memory needs data="):
         pdekit.infer(run, None, str(tmp_path), method="kriging", **options)
 

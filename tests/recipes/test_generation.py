@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from unittest.mock import Mock
 
 import h5py
 import numpy as np
@@ -266,6 +267,18 @@ def test_the_time_of_all_processes_is_recorded(tmp_path, monkeypatch):
     for split in SPLITS:
         with h5py.File(folder / "data" / split / "line.hdf5") as file:
             assert json.loads(file["pdekit/provenance"].asstr()[()])["seconds"] == len(chunks(SMALL)) + 1
+
+
+def test_a_dataset_that_an_older_version_began_is_refused_in_a_sentence(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(generation, "_merge", Mock(side_effect=KeyboardInterrupt))
+        make(SMALL, tmp_path)
+    (chunk, *_) = (folder_of(SMALL, tmp_path) / "work").glob("train-*.npz")
+    with np.load(chunk) as file:
+        parts = {name: file[name] for name in file.files if name != generation.SECONDS}
+    np.savez(chunk, **parts)
+    with pytest.raises(ValueError, match=r"found a piece of an older version of pdekit without; remove this folder"):
+        make(SMALL, tmp_path)
 
 
 def test_what_a_killed_merge_left_does_not_reach_the_dataset(tmp_path, whole):

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
 
 from pdekit.data.windows import Source
+from pdekit.data.writer import disk_full, out_of_room
 
 Tick = Callable[[int], None]
 """Called with the number of trajectories that are written."""
@@ -38,15 +40,27 @@ class Target:
     read: Callable[[Path, Sequence[str]], Any] | None = None
 
 
+ELSEWHERE = "give a path on another disk"
+"""Remedy for an export that the disk cannot take."""
+
+
 @contextlib.contextmanager
 def folder_in_place(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder next to ``path`` that takes its place when the block ends without an error."""
+    """Yield a temporary folder next to ``path`` that takes its place when the block ends without an error.
+
+    Raises:
+        OSError: with a sentence, if the disk or a quota is full; nothing is left behind.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")  # processes of two hosts may have one number
     try:
         temporary.mkdir()
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        if disk_full(error):
+            raise out_of_room(path, ELSEWHERE) from error
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -15,11 +15,13 @@ import h5netcdf
 import numpy as np
 import torch
 import xarray as xr
+from xarray.backends import H5NetCDFStore
 
-from pdekit.data.exports.contract import Target, Tick, folder_in_place, present
+from pdekit.data.exports.contract import ELSEWHERE, Target, Tick, folder_in_place, present
 from pdekit.data.finite import check_written
 from pdekit.data.formats.exported import ATTRIBUTE, MASKED, open_exported
 from pdekit.data.layout import problem_to_plain
+from pdekit.data.sink import through_sink
 from pdekit.data.windows import Source
 from pdekit.data.writer import replacing
 from pdekit.fields import AXES, Problem, Trajectory
@@ -109,19 +111,19 @@ def _chunks(data: xr.Dataset) -> dict[str, list[int]]:
 
 def write_netcdf(source: Source, path: Path, tick: Tick) -> None:
     """Write a NetCDF 4 file, one trajectory at a time."""
-    with replacing(path) as temporary:
+    with replacing(path, ELSEWHERE) as temporary, through_sink(temporary, h5netcdf.File) as (file, check):
         pieces = _trajectories(source, lambda done: None)
         first = next(pieces)
         encoding = {name: {"chunksizes": tuple(sizes)} for name, sizes in _chunks(first).items()}
-        first.to_netcdf(temporary, engine="h5netcdf", unlimited_dims=["sample"], encoding=encoding)
+        first.dump_to_store(H5NetCDFStore(file), encoding=encoding, unlimited_dims=["sample"])
         tick(1)
-        with h5netcdf.File(temporary, "a") as file:
-            file.resize_dimension("sample", source.n_trajectories)
-            for i, piece in enumerate(pieces, 1):
-                for name, item in piece.variables.items():
-                    if "sample" in item.dims:
-                        file.variables[str(name)][i] = item.values[0]
-                tick(i + 1)
+        file.resize_dimension("sample", source.n_trajectories)
+        for i, piece in enumerate(pieces, 1):
+            for name, item in piece.variables.items():
+                if "sample" in item.dims:
+                    file.variables[str(name)][i] = item.values[0]
+            check()
+            tick(i + 1)
 
 
 def write_zarr(source: Source, path: Path, tick: Tick) -> None:

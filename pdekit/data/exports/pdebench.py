@@ -20,9 +20,10 @@ import h5py
 import numpy as np
 
 from pdekit.boundaries import Outflow, Periodic
-from pdekit.data.exports.contract import Target, Tick, present, refuse
+from pdekit.data.exports.contract import ELSEWHERE, Target, Tick, present, refuse
 from pdekit.data.finite import check_written
 from pdekit.data.formats.pdebench import FLOW, SEEDED
+from pdekit.data.sink import through_sink
 from pdekit.data.windows import Source
 from pdekit.data.writer import replacing
 from pdekit.fields import Problem
@@ -82,11 +83,16 @@ def write_pdebench(source: Source, path: Path, tick: Tick) -> None:
         ValueError: if times differ from trajectory to trajectory, or a flow's boundary is not in the name of the file.
     """
     kind = pdebench_layout(source.problem)
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with replacing(path, ELSEWHERE) as temporary, through_sink(temporary, h5py.File) as (file, check):
+
+        def written(done: int) -> None:
+            check()
+            tick(done)
+
         if kind == SEEDS:
-            _write_seeds(source, file, tick)
+            _write_seeds(source, file, written)
         else:
-            _write_tensors(source, file, str(kind), tick)
+            _write_tensors(source, file, str(kind), written)
 
 
 def _write_tensors(source: Source, file: h5py.File, kind: str, tick: Tick) -> None:

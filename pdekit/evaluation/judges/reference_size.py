@@ -8,6 +8,7 @@ from torch import Tensor
 from pdekit.evaluation.judges.base import Batch, ReferenceBlock
 from pdekit.fields import Problem
 from pdekit.metrics.quadrature import joint
+from pdekit.metrics.sums import rounding_of
 from pdekit.metrics.vanishing import frame_rms, vanished
 
 
@@ -26,6 +27,7 @@ class ReferenceSize:
         u = batch.given.u
         self._given = frame_rms(u, self.problem, None if batch.mask is None else batch.mask.to(u.device)).cpu()
         self._found: list[Tensor] = []
+        self._eps = rounding_of(u)
 
     def add(self, block: ReferenceBlock) -> None:
         """Take in the next frames."""
@@ -39,4 +41,4 @@ class ReferenceSize:
     def vanished(self) -> Tensor:
         """True where a field is zero to rounding in each frame to forecast so far, "batch time channel"."""
         found = torch.cat(self._found, 1)
-        return vanished(found, torch.cat([self._given, found], 1).amax(1))
+        return vanished(found, self._eps, torch.cat([self._given, found], 1).amax(1))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from pdekit.data.windows import Source, collate, read_times
+from pdekit.data.exports.contract import present
+from pdekit.data.windows import Source, Timed, collate
 from pdekit.fields import Problem, Trajectory, n_values
+from pdekit.models.base import time_steps
 from pdekit.recipes.base import Tick, silent
 
 HELD = 2**24
@@ -69,51 +71,81 @@ class Reference(Protocol):
 
 
 class StoredReference:
-    """The reference is read from a source, block by block.
+    """The reference is read from a source, block by block, each frame once.
 
-    Frames of a batch that fit into `HELD` values are held until the next batch. Longer ones are read block by block,
-    each frame once; times are read without them where the source can (`pdekit.data.windows.Timed`).
+    Frames of a batch that fit into `HELD` values are held until the next batch. Of longer ones a block is held from the
+    moment at which its frames, times or forcing are first asked for until no step needs it as its history. Times are
+    read without the frames where the source can (`pdekit.data.windows.Timed`); otherwise those of long batches are
+    multiples of the time step, and a source whose times are others is refused.
     """
 
     def __init__(self, source: Source):
         self.source, self.problem, self.n_trajectories = source, source.problem, source.n_trajectories
         self.tick: Tick = silent
-        self._held: tuple[Span, list[Trajectory]] | None = None
+        self._held: tuple[Span, dict[int, Trajectory]] | None = None
         self._times: tuple[Span, Tensor] | None = None
 
     def work(self, span: Span) -> int:
         return 0  # not worth a bar
 
     def frames(self, span: Span) -> Iterator[Trajectory]:
-        return iter(self._pieces(span))
+        fits = self._fits(span)
+        for number, part in enumerate(span.parts):
+            piece = self._piece(span, number)
+            if not (fits or isinstance(self.source, Timed)):
+                self._check_times(span, part, piece.t)
+            yield piece
+            if not fits:  # the next block needs its history
+                held = self._pieces(span)
+                for other in [other for other in held if span.parts[other].stop <= part.stop - span.history]:
+                    del held[other]
 
     def times(self, span: Span) -> Tensor:
         if self._times is None or self._times[0] != span:
-            if self._fits(span):
-                t = torch.cat([piece.t for piece in self._pieces(span)], 1)
-            else:
-                n, rows = span.history + span.horizon, zip(span.trajectories, span.starts, strict=True)
-                t = torch.cat([read_times(self.source, i, slice(start, start + n)) for i, start in rows])
-            self._times = span, t
+            self._times = span, self._read_times(span)
         return self._times[1]
 
     def forcing(self, span: Span, frames: slice) -> Tensor | None:
         if not self.problem.forcing:
             return None
-        if self._held is not None and self._held[0] == span:
-            return torch.cat([piece.forcing for piece in self._held[1]], 1)[:, frames]
-        return read(self.source, span.trajectories, span.starts, frames).forcing
+        numbers = [i for i, part in enumerate(span.parts) if part.start < frames.stop and frames.start < part.stop]
+        gone = not numbers or numbers[0] < min(self._pieces(span), default=0)
+        if gone or span.parts[numbers[-1]].stop < frames.stop:
+            return read(self.source, span.trajectories, span.starts, frames).forcing
+        found = torch.cat([present(self._piece(span, number).forcing) for number in numbers], 1)
+        first = span.parts[numbers[0]].start
+        return found[:, frames.start - first : frames.stop - first]
 
-    def _pieces(self, span: Span) -> Iterable[Trajectory]:
-        """The given frames and all blocks: held if they are few, else read as they are asked for."""
-        if self._held is not None and self._held[0] == span:
-            return self._held[1]
-        self._held = None  # before the next ones are read
-        pieces = (read(self.source, span.trajectories, span.starts, part) for part in span.parts)
-        if not self._fits(span):
-            return pieces
-        self._held = span, list(pieces)
+    def _pieces(self, span: Span) -> dict[int, Trajectory]:
+        """The given frames and the blocks of a span that are held, by their number."""
+        if self._held is None or self._held[0] != span:
+            self._held = span, {}
         return self._held[1]
+
+    def _piece(self, span: Span, number: int) -> Trajectory:
+        held = self._pieces(span)
+        if number not in held:
+            held[number] = read(self.source, span.trajectories, span.starts, span.parts[number])
+        return held[number]
+
+    def _read_times(self, span: Span) -> Tensor:
+        if self._fits(span):
+            return torch.cat([self._piece(span, number).t for number in range(len(span.parts))], 1)
+        n, rows = span.history + span.horizon, zip(span.trajectories, span.starts, strict=True)
+        if isinstance(self.source, Timed):
+            return torch.cat([self.source.times(i, slice(start, start + n)) for i, start in rows])
+        first = self._piece(span, 0 if span.history else 1)
+        step = time_steps(self.problem, first)[:, None]
+        return first.t[:, :1].double() + step * torch.arange(n, dtype=torch.float64)
+
+    def _check_times(self, span: Span, part: slice, found: Tensor) -> None:
+        """Refuse a long reference whose times are no multiples of its time step."""
+        wanted = self.times(span)[:, part]
+        if not torch.allclose(found.double(), wanted, rtol=1e-5, atol=1e-2 * self.problem.step):
+            raise ValueError(
+                f"expected times in steps of {self.problem.step:g}, found {found[0, :2].tolist()} for "
+                f"{wanted[0, :2].tolist()}; give the source a method times (pdekit.data.windows.Timed)"
+            )
 
     def _fits(self, span: Span) -> bool:
         """Return whether all frames of a span may be held at once."""

@@ -74,6 +74,28 @@ def test_no_relative_error_where_one_field_vanishes(found):
     assert "The reference is zero to rounding for v in 5 of 60 frames: relative errors are not defined" in said
 
 
+class Decaying(Waves):
+    """Both fields are 1e-3 of what they were in the frame before; stored in one of the two precisions."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+
+    def read(self, trajectory, frames):
+        found = super().read(trajectory, frames)
+        n = ((found.t[0] - 3.0) / DT).round()
+        shape = torch.sin(PROBLEM.grid.coordinates(0)).expand(2, -1)
+        return dataclasses.replace(found, u=(1e-3 ** n.double()[:, None, None] * shape)[None].to(self.kind))
+
+
+def test_the_threshold_is_that_of_the_numbers_that_are_stored(tmp_path):
+    """1e-6 of the largest value is rounding in float32 and exact in float64; 1e-15 is rounding in both."""
+    for kind, n_known in ((torch.float32, 1), (torch.float64, 4)):
+        with scored(tmp_path / str(kind), Decaying(kind), horizon=6) as found:
+            known = np.isfinite(found.nrmse.isel(model=0, member=0, sample=0, field=0).values)
+            assert known.tolist() == [n < n_known for n in range(6)], kind
+
+
 def test_times_pass_over_frames_in_which_all_fields_vanish(tmp_path):
     with scored(tmp_path, Standing((1e-13, 1e-13)), added=1e-3) as found:
         assert np.isnan(found.nrmse.isel(time=QUIET - 1)).all()
