@@ -6,7 +6,7 @@ import torch
 
 from pdekit.calculus import Fourier
 from pdekit.fields import Field, Grid
-from pdekit.pdes import KortewegDeVries, NavierStokes2D, NonlinearSchroedinger
+from pdekit.pdes import CompressibleEuler, KortewegDeVries, NavierStokes2D, NonlinearSchroedinger
 from pdekit.recipes import initial
 from pdekit.recipes.initial.gaussian_bumps import periodic_gaussian
 from pdekit.recipes.initial.modes import half_lattice, sum_of_modes
@@ -254,3 +254,33 @@ def test_a_random_constant_has_the_declared_mean_and_deviation():
     drawn = np.random.default_rng(5).standard_normal(2)
     u = sampler(grid, fields, np.random.default_rng(5))
     assert u.tolist() == [[2 + 3 * value] * 4 for value in drawn.tolist()]
+
+
+def test_states_of_a_tube_are_averages_on_any_grid():
+    """Averages of three cells are those of the cell that they make; a jump inside a cell is shared."""
+    fields = CompressibleEuler(1.4, 2).fields
+    for layout in ("cells", "periodic"):
+        coarse, fine = (draw(initial.RiemannStates(pieces=3), box(2, n, layout=layout), fields, 3) for n in (10, 30))
+        shift = (1, 1) if layout == "periodic" else (0, 0)  # the cells around a point
+        blocks = fine.roll(shift, (1, 2)).unflatten(1, (10, 3)).unflatten(3, (10, 3)).mean((2, 4))
+        torch.testing.assert_close(blocks, coarse, rtol=0, atol=1e-12)
+
+
+def test_states_of_a_tube_have_the_ranges_that_are_declared():
+    sampler = initial.RiemannStates(1.6, density=(0.5, 2.0), pressure=(0.1, 3.0), velocity=0.7)
+    grid = box(1, 64, layout="cells")
+    u = torch.stack([draw(sampler, grid, CompressibleEuler(1.6).fields, seed) for seed in range(200)])[..., [0, -1]]
+    velocity = u[:, 1] / u[:, 0]
+    pressure = 0.6 * (u[:, 2] - u[:, 0] * velocity**2 / 2)
+    for values, low, high in ((u[:, 0], 0.5, 2.0), (pressure, 0.1, 3.0), (velocity, -0.7, 0.7)):
+        assert low <= float(values.min()) < low + 0.1 * (high - low)
+        assert high - 0.1 * (high - low) < float(values.max()) <= high
+
+
+def test_states_of_a_tube_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="density, 2 momenta and energy"):
+        draw(initial.RiemannStates(), box(2), (U, V))
+    with pytest.raises(ValueError, match="least <= most for the pressure"):
+        initial.RiemannStates(pressure=(0.0, 1.0))
+    with pytest.raises(ValueError, match=r"jitter from 0 to below 0.5"):
+        initial.RiemannStates(jitter=0.5)

@@ -13,6 +13,7 @@ from pdekit.recipes.initial.gaussian_bumps import GaussianBumps
 from pdekit.recipes.initial.gaussian_field import GaussianRandomField
 from pdekit.recipes.initial.mcwilliams import McWilliams
 from pdekit.recipes.initial.perlin import PerlinPatches
+from pdekit.recipes.initial.riemann_states import RiemannStates
 from pdekit.recipes.initial.seeds import Seeds
 from pdekit.recipes.initial.solitons import KdVSolitons, SchroedingerSolitons
 
@@ -28,6 +29,7 @@ __all__ = [
     "PerlinPatches",
     "RandomConstant",
     "RandomFourierSeries",
+    "RiemannStates",
     "SchroedingerSolitons",
     "Seeds",
 ]
