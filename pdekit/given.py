@@ -277,3 +277,44 @@ def times(t: Any) -> Float[Tensor, "time"]:
     if values.ndim > 1 or not values.numel() or not torch.isfinite(values).all():
         raise ValueError(f"expected at least one time, a list of finite numbers, got t = {t!r}; give t=[...]")
     return values.reshape(-1)
+
+
+def common_shape(parts: Mapping[str, Tensor], problem: Problem) -> tuple[int, ...]:
+    """The number of points of each axis that all inputs share; the problem's if there is no input.
+
+    Raises:
+        ValueError: if they are on different grids.
+    """
+    shapes = {name: tuple(part.shape[part.ndim - problem.ndim :]) for name, part in parts.items()}
+    if len(set(shapes.values())) > 1:
+        raise ValueError(f"expected all inputs on one grid, found {shapes}; bring them to the same points")
+    return next(iter(shapes.values()), problem.grid.shape)
+
+
+def sample_count(sizes: Mapping[str, int]) -> int:
+    """The number of samples; an input of one sample serves for all.
+
+    Raises:
+        ValueError: if two inputs have different numbers of samples above one.
+    """
+    if len({n for n in sizes.values() if n > 1}) > 1:
+        raise ValueError(f"expected one number of samples, or 1, in all inputs, found {dict(sizes)}; correct them")
+    return max(sizes.values(), default=1)
+
+
+def known_mask(mask: Any, problem: Problem, shape: tuple[int, ...]) -> Float[Tensor, "sample field *space"]:
+    """A user's mask on a grid of so many points.
+
+    Raises:
+        ValueError: on another shape.
+    """
+    values = real_numbers("mask", mask)
+    ndim, n = problem.ndim, problem.n_channels
+    trailing = tuple(values.shape[-ndim - 1 :]) if values.ndim > ndim else (n, *values.shape)
+    if values.ndim > ndim + 2 or trailing != (n, *shape):
+        raise ValueError(
+            f"expected a mask of shape {shape}, {(n, *shape)} or with samples before that (sample field *space), got "
+            f"{tuple(values.shape)}; give 1 where a field exists"
+        )
+    values = values.expand(n, *values.shape) if values.ndim == ndim else values
+    return values if values.ndim == ndim + 2 else values[None]

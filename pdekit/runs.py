@@ -23,13 +23,21 @@ from typing import Any
 import torch
 import xarray as xr
 import yaml
-from jaxtyping import Float
 from safetensors import safe_open
 from safetensors.torch import save
-from torch import Tensor
 
 from pdekit.fields import Problem, Trajectory
-from pdekit.given import forcing_field, input_field, real_numbers, remark_ranges, scalar, state, times
+from pdekit.given import (
+    common_shape,
+    forcing_field,
+    input_field,
+    known_mask,
+    remark_ranges,
+    sample_count,
+    scalar,
+    state,
+    times,
+)
 from pdekit.labelled import to_dataset
 from pdekit.models.base import Surrogate
 from pdekit.models.constrained import Constrained
@@ -55,12 +63,14 @@ class Run:
         name: name of the method, as configured ("pde_refiner").
         model: ready to forecast.
         config: the resolved configuration, plain values.
+        captions: of the samples that are forecast, see `captioned`.
     """
 
     path: Path
     name: str
     model: Surrogate
     config: dict[str, Any]
+    captions: tuple[str, ...] = ()
 
     @property
     def problem(self) -> Problem:
@@ -78,6 +88,19 @@ class Run:
         """
         return replace(self, model=Constrained(self.model, names))
 
+    def captioned(self, *captions: str) -> Run:
+        """Return the run with captions for its forecasts: ``run.captioned("two plumes rise").forecast(None, t)``.
+
+        Args:
+            captions: one for all samples, or one for each.
+
+        Raises:
+            ValueError: if the model was trained without captions.
+        """
+        if not self.problem.has_text:
+            raise ValueError("expected a run of data with captions, got one without; train with data.text=true")
+        return replace(self, captions=captions)
+
     def forecast(
         self,
         u0: Any,
@@ -94,9 +117,10 @@ class Run:
         Args:
             u0: the state at t = 0: a NumPy array, tensor or xarray object of shape "channel *space" or
                 "sample channel *space", or "sample history channel *space" for a method that sees several frames;
-                "*space" alone if there is one field. A Dataset has one variable for each field. None if steady. Names,
-                xarray objects are sorted by their names and coordinates; a descending axis is reversed.
-            t: times wanted (one or a list of numbers), after t = 0, in the problem's unit.
+                "*space" alone if there is one field. A Dataset has one variable for each field. None if steady, or for
+                a method that sees no frame. Names, xarray objects are sorted by their names and coordinates; a
+                descending axis is reversed.
+            t: times wanted (one or a list of numbers), after t = 0, in the problem's unit; t = 0 too without u0.
             params: values of the problem's parameters, one number or one for each sample.
             coeffs: input fields, "*space" or "sample *space", by name.
             members: ensemble members; members of a deterministic method are equal.
@@ -158,10 +182,13 @@ class Run:
                 raise ValueError(
                     f"expected {what} {sorted(known)}, got {sorted(found)}; give {what}={{name: value}} for each"
                 )
-        if u0 is None and not problem.steady:
-            raise ValueError("expected the state u0 at t = 0, got None; only a steady problem needs none")
-        if u0 is not None and problem.steady:
-            raise ValueError("expected no state u0 for a steady problem, got one; give None and coeffs=...")
+        if u0 is None and history:
+            raise ValueError(
+                "expected the state u0 at t = 0, got None; only a steady problem needs none, or a method that sees no "
+                "frame"
+            )
+        if u0 is not None and not history:
+            raise ValueError("expected no state u0 (steady, or a method that sees no frame), got one; give None")
         scalars = {name: scalar(f"params[{name!r}]", value) for name, value in params.items()}
         if problem.pde is not None:
             problem.pde.check(scalars)
@@ -175,10 +202,10 @@ class Run:
             )
         forces = {name: forcing_field(f"forcing[{name!r}]", value, problem) for name, value in forcing.items()}
         parts = ({} if u is None else {"u0": u}) | fields | forces
-        shape = _one_shape(parts, problem)
-        inside = None if mask is None else _mask(mask, problem, shape)
-        sized = {**parts, **scalars, **({} if inside is None else {"mask": inside})}
-        n = _n_samples({name: len(part) for name, part in sized.items()})
+        shape = common_shape(parts, problem)
+        inside = None if mask is None else known_mask(mask, problem, shape)
+        sized = {**parts, **scalars, **({} if inside is None else {"mask": inside}), "captions": self.captions or ("",)}
+        n = sample_count({name: len(part) for name, part in sized.items()})
         u = torch.zeros(1, 0, problem.n_channels, *shape) if u is None else u
         u = u.float().expand(n, *u.shape[1:])
         columns = [scalars[name].float().expand(n) for name in problem.params]
@@ -195,37 +222,9 @@ class Run:
             forcing=torch.stack([forces[f.name].float().expand(n, -1, *shape) for f in problem.forcing], 2)
             if forces
             else None,
+            text=self.captions * n if len(self.captions) == 1 else self.captions or None,
             index=torch.arange(n),
         )
-
-
-def _one_shape(parts: Mapping[str, Tensor], problem: Problem) -> tuple[int, ...]:
-    """The number of points of each axis that all inputs share; the problem's if there is no input."""
-    shapes = {name: tuple(part.shape[part.ndim - problem.ndim :]) for name, part in parts.items()}
-    if len(set(shapes.values())) > 1:
-        raise ValueError(f"expected all inputs on one grid, found {shapes}; bring them to the same points")
-    return next(iter(shapes.values()), problem.grid.shape)
-
-
-def _n_samples(sizes: Mapping[str, int]) -> int:
-    """The number of samples; an input of one sample serves for all."""
-    if len({n for n in sizes.values() if n > 1}) > 1:
-        raise ValueError(f"expected one number of samples, or 1, in all inputs, found {dict(sizes)}; correct them")
-    return max(sizes.values(), default=1)
-
-
-def _mask(mask: Any, problem: Problem, shape: tuple[int, ...]) -> Float[Tensor, "sample field *space"]:
-    """A user's mask on a grid of so many points."""
-    values = real_numbers("mask", mask)
-    ndim, n = problem.ndim, problem.n_channels
-    trailing = tuple(values.shape[-ndim - 1 :]) if values.ndim > ndim else (n, *values.shape)
-    if values.ndim > ndim + 2 or trailing != (n, *shape):
-        raise ValueError(
-            f"expected a mask of shape {shape}, {(n, *shape)} or with samples before that (sample field *space), got "
-            f"{tuple(values.shape)}; give 1 where a field exists"
-        )
-    values = values.expand(n, *values.shape) if values.ndim == ndim else values
-    return values if values.ndim == ndim + 2 else values[None]
 
 
 def new_folder(root: str | Path, model: str, data: str, now: datetime | None = None) -> Path:

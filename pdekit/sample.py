@@ -25,6 +25,9 @@ USAGE = """Generate a trajectory from a prompt with a trained model (model=text2
 run=RUN          folder of the run
 prompt=TEXT      for a model that is conditioned on text; its words are those of the training captions
 params.NAME=V    for a model that is conditioned on parameters, one for each
+start=FILE       for a model that is conditioned on the first frame: .npy, "channel *space", or .nc, whose last time is
+                 taken, so that a sample can be continued
+duration=T       time of the last frame; longer than in training with a first frame only
 seed=0           of the noise; another one gives another trajectory
 members=1        number of samples
 guidance=W       weight of the condition, 1 or more; that of the run by default
@@ -34,11 +37,22 @@ out=FOLDER       where sample.nc, sample.gif and sample.png go; RUN/samples/SEED
 anyway=false     true: sample although the prompt has words or values that the training did not have
 trust=PACKAGE    a package of yours that the run names
 
-A prompt outside the training is answered with the nearest known words and ranges."""
+A prompt outside the training is answered with the nearest known words and ranges. The grid is that of the training."""
 
 SWITCH = {"true": True, "false": False}
-READ = {"seed": int, "members": int, "guidance": float, "calls": int, "anyway": lambda text: SWITCH[text.lower()]}
-TEXTS = ("run", "prompt", "out", "trust")
+READ = {
+    "seed": int,
+    "members": int,
+    "guidance": float,
+    "calls": int,
+    "duration": float,
+    "anyway": lambda text: SWITCH[text.lower()],
+}
+TEXTS = ("run", "prompt", "out", "trust", "start")
+NO_RESOLUTION = (
+    "expected no resolution, found one: the layers of the autoencoder count points, so that samples have the grid of "
+    "the training; train on data of the grid wanted, or interpolate the sample"
+)
 PARAM = "params."
 
 
@@ -52,19 +66,22 @@ def main(arguments: list[str] | None = None) -> None:
         options = read_options(arguments)
         if "run" not in options:
             raise ValueError("expected run=RUN, the folder of a run, found none; give it")
-        run, out, trust = (options.pop(key, None) for key in ("run", "out", "trust"))
+        run, out, trust, start = (options.pop(key, None) for key in ("run", "out", "trust", "start"))
         from pdekit import machine
 
         machine.prepare()
         from pdekit.models.prompts import Prompt
         from pdekit.runs import load
-        from pdekit.workflows.sample_run import write_sample
+        from pdekit.workflows.sample_run import start_frame, write_sample
 
         began = time.monotonic()
+        loaded = load(run, [trust] if trust else [])
+        if start is not None:
+            options["start"] = start_frame(Path(start), loaded.problem)
         prompt = Prompt(options.pop("prompt", None), **options)
         with warnings.catch_warnings(record=True, category=UserWarning) as remarks:
             warnings.simplefilter("always", UserWarning)
-            found, place = write_sample(load(run, [trust] if trust else []), prompt, Path(out) if out else None)
+            found, place = write_sample(loaded, prompt, Path(out) if out else None)
         seconds = time.monotonic() - began
         print(*(f"note: {remark.message}" for remark in remarks), sep="\n", end="\n" if remarks else "")
         print(f"{found.sizes['member']} samples of {found.sizes['time']} frames in {seconds:.1f} s, in {place}")
@@ -74,7 +91,7 @@ def read_options(arguments: Sequence[str]) -> dict[str, Any]:
     """Return the options of the command line.
 
     Raises:
-        ValueError: on an unknown option or a value of another kind.
+        ValueError: on an unknown option, a value of another kind, or a resolution.
 
     >>> read_options(["run=r", "prompt=a plume = b", "seed=3", "params.nu=0.1"])
     {'run': 'r', 'prompt': 'a plume = b', 'seed': 3, 'params': {'nu': 0.1}}
@@ -82,6 +99,8 @@ def read_options(arguments: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for argument in arguments:
         key, equals, value = argument.partition("=")
+        if key == "resolution":
+            raise ValueError(NO_RESOLUTION)
         if not equals or (key not in (*TEXTS, *READ) and not key.startswith(PARAM)):
             raise ValueError(f"expected key=value, found {argument!r}; {did_you_mean(key, [*TEXTS, *READ])}")
         try:

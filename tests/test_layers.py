@@ -23,7 +23,7 @@ from tests.source_tree import (
     top_names,
 )
 
-ENTRY_POINTS = {"train", "generate", "evaluate", "compare", "inspect", "convert", "sample", "infer", "check"}
+ENTRY_POINTS = {"train", "generate", "evaluate", "compare", "inspect", "convert", "sample", "studio", "infer", "check"}
 COMMAND_LINE = ENTRY_POINTS | {"cli", "__main__"}  # what the entry points share
 
 # what the files of each layer may import of pdekit, next to their own layer
@@ -68,6 +68,7 @@ LAYERS = {
     "given": {"fields"},
     "runs": {"typed_values", "targets", "fields", "labelled", "given", "data", "models", "plain", "pdes", "provenance"},
     "inference": {"typed_values", "fields", "metrics", "models", "diffusion"},
+    "serving": {"typed_values", "captions", "data", "fields", "metrics", "models", "pdes", "report", "runs"},
     "workflows": {
         "command_words",
         "typed_values",
@@ -85,6 +86,8 @@ LAYERS = {
         "report",
         "inference",
         "checks",
+        "given",
+        "serving",
     }
     | {"plain"},
     "simulate": {"given", "data", "recipes", "cases", "labelled", "plain"} | EQUATIONS,

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 import torch
 import xarray as xr
@@ -13,7 +14,7 @@ from PIL import Image
 
 import pdekit
 from pdekit.diffusion.samplers.flow import FlowRungeKutta
-from pdekit.fields import Grid
+from pdekit.fields import Field, Grid
 from pdekit.models.autoencoder import Autoencoder
 from pdekit.models.prompts import Prompt, levels_for
 from pdekit.models.text2pde import Text2PDE
@@ -22,6 +23,7 @@ from pdekit.nets.text_encoder import TextEncoder
 from pdekit.nets.transformer import SpaceTimeTransformer, TransformerSize
 from pdekit.runs import Run, load, save_model
 from pdekit.sample import main
+from pdekit.workflows.sample_run import start_frame
 from tests.models.small import make_problem
 from tests.models.test_text2pde import captioned, made
 
@@ -130,19 +132,70 @@ def test_parameters_instead_of_a_prompt():
         run.sample(Prompt("a wave"))
 
 
+def test_a_first_frame_begins_the_sample_and_lets_it_go_on(tmp_path):
+    """The start is the first frame; a longer sample is the forecast from it; a file of it can be continued."""
+    model = made(make_problem())
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    run, start = Run(Path("run"), "text2pde", model, {}), torch.randn(2, 8)
+    found = run.sample(Prompt(start=start, duration=5.0))
+    u = torch.tensor(found.to_array().values)[:, 0]
+    assert found.sizes["time"] == 11 and float(found.time[-1]) == 5.0
+    torch.testing.assert_close(u[:, 0], start, check_dtype=False)
+    whole = run.forecast(start, 0.5 * torch.arange(1, 11)).to_array().values[:, 0, 0]
+    torch.testing.assert_close(u[:, 1:], torch.tensor(whole))
+    assert run.sample(Prompt(start=start, duration=1.0)).sizes["time"] == 3
+    found.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    np.save(tmp_path / "a.npy", u[:, -1].numpy())
+    for name in ("a.nc", "a.npy"):
+        torch.testing.assert_close(start_frame(tmp_path / name, model.problem), u[:, -1], check_dtype=False)
+    with pytest.raises(ValueError, match=r"expected \.npy or \.nc"):
+        start_frame(Path(__file__), model.problem)
+    with pytest.raises(ValueError, match=r"expected a first frame of shape \(2, 8\), got \(2, 16\)"):
+        run.sample(Prompt(start=torch.randn(2, 16)))
+
+
+def test_a_model_without_a_first_frame_has_no_longer_samples(run):
+    with pytest.raises(ValueError, match=r"expected duration <= 2\.5, that of the training, got 5"):
+        run.sample(Prompt(PROMPT, duration=5.0))
+    with pytest.raises(ValueError, match="expected no first frame for a model that is conditioned on"):
+        run.sample(Prompt(PROMPT, start=torch.zeros(2, 8, 8)))
+    short = run.sample(Prompt(PROMPT, duration=1.0))
+    xr.testing.assert_equal(short, run.sample(Prompt(PROMPT)).isel(time=slice(3)))
+
+
+def test_forecasts_take_captions(run):
+    """`captioned` forecasts are the samples of their captions; they are refused where data have none."""
+    caption = "a wave of height 0.3 at the right"
+    found = run.captioned(caption).forecast(None, [0.0, 2.5])
+    xr.testing.assert_allclose(found.isel(sample=0), run.sample(Prompt(caption)).isel(time=[0, -1]).drop_attrs())
+    assert run.captioned(PROMPT, caption).forecast(None, 0.5).sizes["sample"] == 2
+    with pytest.raises(ValueError, match="expected a caption for each of 1 samples, got none"):
+        run.forecast(None, [0.0])
+    with pytest.raises(ValueError, match=r"expected no state u0 .* a method that sees no frame"):
+        run.captioned(caption).forecast(torch.zeros(2, 8, 8), [0.5])
+    with pytest.raises(ValueError, match="expected a run of data with captions"):
+        Run(Path("run"), "text2pde", made(make_problem()), {}).captioned("a wave")
+
+
 def test_models_that_cannot_answer_are_refused():
     run = Run(Path("run"), "text2pde", made(make_problem()), {})
-    with pytest.raises(ValueError, match="from text or parameters alone, got one that is conditioned on"):
+    with pytest.raises(ValueError, match="expected a first frame, start= for a model that is conditioned on"):
         run.sample(Prompt("a wave"))
+    masked = Run(Path("run"), "text2pde", made(make_problem(coeffs=(Field("c"),))), {})
+    with pytest.raises(ValueError, match="a first frame, got one that is conditioned on fields or a mask"):
+        masked.sample(Prompt())
     with pytest.raises(ValueError, match="members >= 1"):
         Prompt("a wave", members=0)
-    for wrong in ({"guidance": float("nan")}, {"params": {"nu": float("inf")}}):
+    with pytest.raises(ValueError, match="expected duration > 0"):
+        Prompt("a wave", duration=0.0)
+    for wrong in ({"guidance": float("nan")}, {"params": {"nu": float("inf")}}, {"duration": float("nan")}):
         with pytest.raises(ValueError, match="expected finite numbers in a prompt"):
             Prompt(**wrong)
     assert levels_for(FlowRungeKutta(2), 10) == 5 and levels_for(FlowRungeKutta(4), 2) == 1
 
 
-@pytest.mark.parametrize("argument", ["prompt", "sed=3", "seed=three", "anyway=perhaps"])
+@pytest.mark.parametrize("argument", ["prompt", "sed=3", "seed=three", "anyway=perhaps", "resolution=64"])
 def test_wrong_arguments_are_sentences(argument):
     with pytest.raises(SystemExit, match="error: expected"):
         main(["run=nowhere", argument])

@@ -15,6 +15,7 @@ COMMANDS = {
     "infer": "infer coefficients and solutions from sparse observations",
     "compare": "compare evaluated runs in one table and report",
     "sample": "generate trajectories from a prompt with a trained model",
+    "studio": "open a local page on a trained run: prompts, forecasts, errors, spectra",
     "inspect": "describe a file or folder of data, and the command line that trains on it",
     "convert": "write published files to pdekit's own store",
 }

@@ -34,9 +34,12 @@ class Prompt:
         guidance: weight of the condition; None takes that of the model.
         calls: calls of the net for one sample, without those of guidance; None takes those of the model.
         anyway: whether to sample with words and values that the training did not have.
+        start: the first frame, "channel *space", of a model that is conditioned on it, in physical units.
+        duration: time of the last frame wanted; None takes that of the training. Longer samples need a model that is
+            conditioned on the first frame: each stretch begins with the last frame of the one before.
 
     Raises:
-        ValueError: on members or calls below 1, and on numbers that are not finite.
+        ValueError: on members or calls below 1, a duration that is not positive, and on numbers that are not finite.
     """
 
     text: str | None = None
@@ -46,9 +49,12 @@ class Prompt:
     guidance: float | None = None
     calls: int | None = None
     anyway: bool = False
+    start: Float[Tensor, "channel *space"] | None = None
+    duration: float | None = None
 
     def __post_init__(self):
-        numbers = {"guidance": 1.0 if self.guidance is None else self.guidance, **self.params}
+        optional = {"guidance": self.guidance, "duration": self.duration}
+        numbers = {**{name: value for name, value in optional.items() if value is not None}, **self.params}
         wrong = {name: value for name, value in numbers.items() if not (_is_real(value) and math.isfinite(value))}
         if wrong:
             raise ValueError(f"expected finite numbers in a prompt, got {wrong}; correct them")
@@ -58,6 +64,8 @@ class Prompt:
                 f"expected members >= 1 and calls from 1 to {MAX_CALLS}, got {self.members} and {self.calls}; "
                 "correct them"
             )
+        if self.duration is not None and self.duration <= 0:
+            raise ValueError(f"expected duration > 0, got {self.duration}; give the time of the last frame wanted")
 
 
 def _is_real(value: Any) -> bool:
@@ -67,11 +75,13 @@ def _is_real(value: Any) -> bool:
 def sample_prompt(
     model: Surrogate, prompt: Prompt
 ) -> tuple[Float[Tensor, "member time channel *space"], Float[Tensor, "time"]]:
-    """Return trajectories that follow a prompt, in physical units, and their times.
+    """Return trajectories that follow a prompt, in physical units, and their times; a first frame that is given is the
+    first one returned.
 
     Raises:
-        ValueError: if the model does not generate from text or parameters alone, if either is missing, or if the prompt
-            has words or values that the training did not have (the message names the nearest ones).
+        ValueError: if the model needs coefficient fields or a mask, if text, parameters or first frame are missing or
+            not wanted, if the duration is longer than the method allows, or if the prompt has words or values that the
+            training did not have (the message names the nearest ones).
     """
     model = _checked(model, prompt)
     problem = model.problem
@@ -83,18 +93,19 @@ def sample_prompt(
         changes["levels"] = type(model.generation.levels)(
             n, model.generation.levels.k_min, model.generation.levels.k_max
         )
-    t = torch.arange(problem.n_frames, dtype=torch.float64) * problem.step
+    t = torch.arange(frames_wanted(model, prompt), dtype=torch.float64) * problem.step
+    start = torch.zeros(0, problem.n_channels, *problem.grid.shape) if prompt.start is None else prompt.start[None]
     values = [[float(prompt.params[name]) for name in problem.params]] if "params" in model.condition else None
     given = Trajectory(
-        u=torch.zeros(1, 0, problem.n_channels, *problem.grid.shape),
-        t=torch.zeros(1, 0, dtype=torch.float64),
+        u=start[None].float(),
+        t=t[None, : len(start)],
         params=torch.tensor(values, dtype=torch.float64) if values else _absent(model),
         text=None if prompt.text is None else (prompt.text,),
         index=torch.zeros(1, dtype=torch.long),
     )
     generator = torch.Generator().manual_seed(prompt.seed)
-    u = model.with_generation(**changes).eval().forecast(given, t[None], prompt.members, generator)
-    return u[:, 0], t
+    u = model.with_generation(**changes).eval().forecast(given, t[None, len(start) :], prompt.members, generator)
+    return torch.cat((start.to(u).expand(prompt.members, *start.shape), u[:, 0]), 1), t
 
 
 def levels_for(sampler: Sampler, calls: int) -> int:
@@ -113,13 +124,49 @@ def _absent(model: Text2PDE) -> Tensor | None:
     return torch.zeros(1, n, dtype=torch.float64) if n else None
 
 
+def frames_wanted(model: Text2PDE, prompt: Prompt) -> int:
+    """Return the number of frames of a sample, the first one included.
+
+    Raises:
+        ValueError: if the duration is longer than a trajectory and the model does not see the first frame.
+    """
+    n, dt = model.problem.n_frames, float(model.problem.step)
+    if prompt.duration is None:
+        return n
+    wanted = max(2, 1 + math.floor(prompt.duration / dt + 0.5))
+    if wanted > n and not model.history:
+        raise ValueError(
+            f"expected duration <= {(n - 1) * dt:g}, that of the training, got {prompt.duration:g}: a model that is "
+            f"conditioned on {list(model.condition)} has only seen flows from their beginning; train "
+            "model.condition=[frame] (or [text,frame]), whose samples go on from their last frame"
+        )
+    return wanted
+
+
+def can_answer(model: Surrogate) -> bool:
+    """True if a text or parameters are all that a model needs."""
+    return isinstance(model, Text2PDE) and not model.history and model.field_tokens is None
+
+
 def _checked(model: Surrogate, prompt: Prompt) -> Text2PDE:
     """Return the model if it can answer the prompt."""
-    if not isinstance(model, Text2PDE) or model.history or model.field_tokens is not None:
-        kind = f"conditioned on {list(model.condition)}" if isinstance(model, Text2PDE) else type(model).__name__
+    if not isinstance(model, Text2PDE) or model.channels.count > model.history * model.problem.n_channels:
+        kind = "conditioned on fields or a mask" if isinstance(model, Text2PDE) else type(model).__name__
         raise ValueError(
-            "expected a model that generates from text or parameters alone, got one that is "
-            f"{kind}; train model=text2pde with model.condition=[text] or [params], or use run.forecast"
+            f"expected a model that generates from text, parameters or a first frame, got one that is {kind}; train "
+            "model=text2pde on a problem without such fields, or use run.forecast"
+        )
+    if bool(model.history) != (prompt.start is not None):
+        wanted = "a first frame, start=" if model.history else "no first frame"
+        raise ValueError(
+            f"expected {wanted} for a model that is conditioned on {list(model.condition)}, got "
+            f"{'one' if model.history == 0 else 'none'}; correct start="
+        )
+    shape = (model.problem.n_channels, *model.problem.grid.shape)
+    if prompt.start is not None and tuple(prompt.start.shape) != shape:
+        raise ValueError(
+            f"expected a first frame of shape {shape}, got {tuple(prompt.start.shape)}; the method works on the grid "
+            "of its training only, because the layers of its autoencoder count points: interpolate to it"
         )
     if ("text" in model.condition) != (prompt.text is not None):
         wanted = "a prompt" if "text" in model.condition else "no prompt"

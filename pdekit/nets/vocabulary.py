@@ -150,6 +150,11 @@ class Vocabulary(nn.Module):
         """Return the smallest and largest value that followed a word in training; None if there was none."""
         return self._ranges.get(key) if self.numbers else None
 
+    @property
+    def known_ranges(self) -> dict[str, tuple[float, float]]:
+        """Smallest and largest value that followed each word in training, of the words that had one."""
+        return dict(self._ranges) if self.numbers else {}
+
     def features(self, piece: CaptionPart) -> list[float]:
         """Return the features of a number: its place in the range of its key, its sign and logarithm, tanh(v / 10^k);
         zeros for a word."""

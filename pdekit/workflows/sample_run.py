@@ -1,15 +1,21 @@
-"""Samples of a trained generative model in files: NetCDF, an animation and a picture."""
+"""Samples of a trained generative model in files: NetCDF, an animation and a picture; and files to start from."""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
+from jaxtyping import Float
+from torch import Tensor
 
+from pdekit.fields import Problem
+from pdekit.given import state
 from pdekit.models.prompts import Prompt
 from pdekit.plain import to_json
 from pdekit.report.animation import write_animation, write_picture
@@ -34,7 +40,9 @@ def write_sample(run: Run, prompt: Prompt, folder: Path | None = None) -> tuple[
         ValueError: see `Run.sample`; if the folder holds the samples of another prompt.
         OSError: if the disk is full; no file has changed then.
     """
-    request = dataclasses.asdict(prompt)
+    request = dataclasses.asdict(dataclasses.replace(prompt, start=None))
+    if prompt.start is not None:
+        request["start"] = hashlib.sha256(prompt.start.numpy().tobytes()).hexdigest()
     usual = run.path / "samples" / str(prompt.seed)
     place = folder_for(folder or usual, request, _request_in, folder is not None)
     samples = run.sample(prompt).assign_attrs(run=str(run.path))
@@ -53,3 +61,26 @@ def _request_in(folder: Path) -> Mapping[str, Any] | None:
         return None
     path = folder / REQUEST
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def start_frame(path: Path, problem: Problem) -> Float[Tensor, "channel *space"]:
+    """Return the first frame that a file holds for a sample.
+
+    Args:
+        path: ``.npy``, "channel *space", or a NetCDF with a variable for each field, of which the first member and the
+            last time are taken.
+        problem: of the model.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: on another kind of file, or fields that do not fit.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a file for start={path}, found none; correct the path")
+    if path.suffix == ".npy":
+        return state(np.load(path, allow_pickle=False), problem)[0, 0]
+    if path.suffix != ".nc":
+        raise ValueError(f"expected .npy or .nc for start={path}, found {path.suffix!r}; write one of them")
+    with xr.open_dataset(path, engine="h5netcdf") as found:
+        ends = {name: at for name, at in (("member", 0), ("time", -1)) if name in found.dims}
+        return state(found.isel(ends).load().drop_vars(list(ends), errors="ignore"), problem)[0, 0]

@@ -118,12 +118,17 @@ PHONE = """<!doctype html><title>phone</title><body style="margin:0">
 
 
 def run(page, tmp_path, *options, width=1100, dark=False):
-    """Chromium on a page; what it wrote to standard output, and its console."""
+    """Chromium on a file; what it wrote to standard output, and its console."""
+    return chromium(page.as_uri(), tmp_path, *options, width=width, dark=dark)
+
+
+def chromium(address, tmp_path, *options, width=1100, dark=False):
+    """Chromium at an address; what it wrote to standard output, and its console."""
     command = [
         BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
         "--enable-logging=stderr", "--virtual-time-budget=30000",
         f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900",
-        f"--blink-settings=preferredColorScheme={0 if dark else 1}", *options, page.as_uri(),
+        f"--blink-settings=preferredColorScheme={0 if dark else 1}", *options, address,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
