@@ -138,3 +138,14 @@ def test_a_coefficient_may_be_unknown_where_no_field_exists(make):
     model.calibrate([batch])
     loss, _ = model.loss(batch)
     assert torch.isfinite(loss) and torch.isfinite(model.forecast(batch.known(0), batch.t)).all()
+
+
+def test_a_coefficient_that_is_unknown_where_one_of_two_fields_exists_stays_unknown():
+    problem = make_problem(n_frames=1, dt=None, coeffs=(Field("k"),), has_mask=True)
+    batch = make_batch(problem)
+    normaliser = Normaliser(problem).double()
+    normaliser.calibrate([batch])
+    mask, coeffs = torch.ones(len(batch), 2, *problem.grid.shape), batch.coeffs.clone()
+    mask[:, 0, 0], mask[:, :, 1], coeffs[..., :2] = 0, 0, torch.nan
+    found = normalised(dataclasses.replace(batch, coeffs=coeffs, mask=mask), normaliser).coeffs
+    assert found[..., 0].isnan().all() and (found[..., 1] == 0).all() and found[..., 2:].isfinite().all()
