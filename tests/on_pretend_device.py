@@ -218,13 +218,15 @@ CASES = {"elder": (16, 8)} | dict.fromkeys(
     ("darcy", "acoustic_structure", "e_flow", "te_heat", "mhd", "ns_heat"), (9, 9)
 )
 
+SMALLER = {"elder": {"n_frames": 2}, "mhd": {"cells": 12, "order": 3}, "ns_heat": {"size": 0.2, "order": 3}}
+
 
 @pytest.mark.parametrize("name", ["darcy", *(pytest.param(n, marks=pytest.mark.slow) for n in CASES if n != "darcy")])
 def test_a_case_is_a_baseline_there_and_its_regions_are_scored(name):
     register_training()
     config, _ = composed("train", ["model=mean", f"data={name}"])
     recipe = recipe_from(config["data"])
-    case = dataclasses.replace(recipe.case, n_frames=2) if name == "elder" else recipe.case
+    case = dataclasses.replace(recipe.case, **SMALLER.get(name, {}))
     recipe = dataclasses.replace(recipe, case=case, grid=recipe.grid.resized(CASES[name]))
     problem, draw = recipe.problem("test"), functools.partial(recipe.draw, "test")
     solver = SimulatorBaseline(problem, recipe.simulator, Refinement(0.5), draw)
