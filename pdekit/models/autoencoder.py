@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Surrogate, mean_square
-from pdekit.models.inputs import normalised
+from pdekit.models.inputs import check_axes, normalised
 from pdekit.models.normaliser import Normaliser
 from pdekit.models.sharpness import gradient_error, spectrum_error
 
@@ -136,11 +136,7 @@ class Autoencoder(Surrogate):
 
 def check_trajectories(problem: Problem) -> None:
     """Raises ValueError on problems that have no trajectories on a grid with space."""
-    if not problem.on_box:
-        raise ValueError(
-            f"expected a problem on a uniform grid with axes, got {problem.grid}; trajectories are compressed in space "
-            "and time: use another model"
-        )
+    check_axes(problem, "trajectories are compressed in space and time")
     if problem.steady:
         raise ValueError(
             "expected a problem in time, got a steady one with a single frame; trajectories are compressed in space "

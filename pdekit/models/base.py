@@ -206,9 +206,7 @@ class Stepper(Surrogate):
         """
         n_samples = len(given)
         check_history(given, self.history)
-        steps, ticks = (torch.ones(1, dtype=torch.long), torch.zeros(n_samples, dtype=torch.long))
-        if not self.problem.steady:
-            steps, ticks = steps_to(t, given.t[:, -1], time_steps(self.problem, given))
+        steps, ticks = steps_wanted(self.problem, given, t)
         source = Noise(generator, members, given.index, n_samples)
         if self.problem.forcing:
             forcing_of(given, self.history + int(steps[-1]))
@@ -230,9 +228,7 @@ class Stepper(Surrogate):
             return self.step(frames, from_frame(known, n), noise)
 
         out = rollout(next_frame, known.u, int(steps[-1]))
-        out = out[:, (steps - 1).to(out.device)]
-        out = self.normaliser.decode(out.to(torch.promote_types(out.dtype, given.u.dtype)))
-        return out.unflatten(0, (members, n_samples))
+        return in_physical_units(out[:, (steps - 1).to(out.device)], self.normaliser, given.u, members)
 
 
 def time_steps(problem: Problem, given: Trajectory) -> Float[Tensor, "batch"]:
@@ -269,9 +265,26 @@ def steps_to(
     return steps[0].long().cpu(), (TICKS * t_last.double() / dt).round().long().cpu()
 
 
+def steps_wanted(
+    problem: Problem, given: Trajectory, t: Float[Tensor, "batch time"]
+) -> tuple[Int[Tensor, "time"], Int[Tensor, "batch"]]:
+    """Return what `steps_to` does for the frames given; one step from tick 0 for a steady problem."""
+    if problem.steady:
+        return torch.ones(1, dtype=torch.long), torch.zeros(len(given), dtype=torch.long)
+    return steps_to(t, given.t[:, -1], time_steps(problem, given))
+
+
 def repeat(batch: Trajectory, members: int) -> Trajectory:
     """The batch, ``members`` times: "member*batch"."""
     return batch.samples(torch.arange(len(batch)).repeat(members)) if members > 1 else batch
+
+
+def in_physical_units(
+    u: Float[Tensor, "rows time channel *space"], normaliser: Normaliser, like: Tensor, members: int
+) -> Float[Tensor, "member batch time channel *space"]:
+    """Return frames of a batch that `repeat` made, in physical units and the wider precision of the two."""
+    out = normaliser.decode(u.to(torch.promote_types(u.dtype, like.dtype)))
+    return out.unflatten(0, (members, len(out) // members))
 
 
 def mean_square(error: Float[Tensor, "batch ..."], mask: Tensor | None) -> Float[Tensor, ""]:

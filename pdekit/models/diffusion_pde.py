@@ -13,18 +13,18 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from pdekit.diffusion.denoiser import Denoise, NetDenoiser
+from pdekit.diffusion.denoiser import Denoise
 from pdekit.diffusion.levels import LogLevels
 from pdekit.diffusion.observations import Observation, masked
 from pdekit.diffusion.posterior import MMPS, Guide
 from pdekit.diffusion.samplers.base import Sampler
 from pdekit.diffusion.samplers.exponential import Exponential
 from pdekit.fields import Problem, Trajectory
-from pdekit.models.base import TICKS, Surrogate, mean_square, repeat, steps_to, time_steps
-from pdekit.models.inputs import InputChannels, check_history, from_frame, normalised
+from pdekit.models.base import TICKS, Surrogate, in_physical_units, mean_square, repeat, steps_wanted
+from pdekit.models.generation import Net, denoiser, form_of, generated, noised
+from pdekit.models.inputs import InputChannels, check_axes, check_history, from_frame, normalised
 from pdekit.models.noise import Noise
 from pdekit.models.normaliser import Normaliser
-from pdekit.models.wdno import PATHS
 
 SHARES = (0.01, 0.3)  # of the points that are known when a mask of training is sparse
 
@@ -79,13 +79,11 @@ class DiffusionPDE(Surrogate):
         guide: Guide | None = None,
     ):
         check_joint(problem, n_frames)
-        if path not in PATHS:
-            raise ValueError(f"expected a path among {tuple(PATHS)}, got {path!r}; set model.path")
         frames, history = (1, 0) if problem.steady else (n_frames, 1)
         super().__init__(problem, (history, frames - history))
         self.n_frames, self.history, self.amortised = frames, history, amortised
         self.levels = levels or LogLevels(16)
-        self.path, self.parametrisation = PATHS[path]
+        self.path, self.parametrisation = self.form = form_of(path)
         self.sampler, self.guide = sampler or Exponential("clean", 2), guide or MMPS(10)
         self.normaliser = Normaliser(problem)
         self.n_given = len(problem.coeffs) + history * problem.n_channels
@@ -168,13 +166,10 @@ class DiffusionPDE(Surrogate):
         """
         batch = normalised(batch, self.normaliser)
         clean, inside = self.joint(batch), self.inside(batch)
-        shape = (-1,) + (1,) * (clean.ndim - 1)
-        signal, sigma = (part.to(clean).reshape(shape) for part in (self.path.signal(k), self.path.sigma(k)))
-        noise = torch.randn_like(clean, memory_format=torch.contiguous_format)
+        z, wanted = noised(self.form, clean, k)
         known = self.random_known(clean) if self.amortised else torch.zeros_like(clean)
-        wanted = self.parametrisation.output(clean, noise, signal, sigma)
-        context = self.context(batch, known * clean, known)
-        error = self.call(signal * clean + sigma * noise, context, k, batch) - wanted
+        net = self.net_given(self.context(batch, known * clean, known), batch)
+        error = net(z, self.levels.share(k).to(z)) - wanted
         return mean_square(error, 1 - known if inside is None else (1 - known) * inside)
 
     def context(self, given: Trajectory, values: Tensor, known: Tensor) -> Float[Tensor, "batch channel *space"]:
@@ -188,19 +183,13 @@ class DiffusionPDE(Surrogate):
         always = self.channels.assembled(given.u[:, :0], given) if self.channels.count else values[:, :0]
         return torch.cat((values, known, always), 1) if self.amortised else always
 
-    def call(
-        self, z: Tensor, context: Tensor, k: Float[Tensor, "batch"], given: Trajectory
-    ) -> Float[Tensor, "batch joint *space"]:
-        """Return the net's output; its condition has the level as a share of the range of ln k."""
-        return self.net(torch.cat((z, context), 1), self.channels.condition(given, self.levels.share(k).to(z)))
+    def net_given(self, context: Tensor, given: Trajectory) -> Net:
+        """Return the net as a function of z and the level, given the clean channels and the params."""
+        return lambda z, level: self.net(torch.cat((z, context), 1), self.channels.condition(given, level))
 
     def denoiser(self, context: Tensor, given: Trajectory) -> Denoise:
         """Return D(y, k) of the normalised joint, given the clean channels and the params."""
-
-        def net(z: Tensor, k: float) -> Tensor:
-            return self.call(z, context, torch.full((len(z),), k, dtype=torch.float64, device=z.device), given)
-
-        return NetDenoiser(net, self.path, self.parametrisation)
+        return denoiser(self.net_given(context, given), self.form, self.levels)
 
     def sample(
         self,
@@ -238,19 +227,15 @@ class DiffusionPDE(Surrogate):
             ValueError: if they are not, the frames given are not ``history`` many, or forcing is missing.
         """
         check_history(given, self.history)
-        steps, ticks = torch.ones(1, dtype=torch.long), torch.zeros(len(given), dtype=torch.long)
-        if not self.problem.steady:
-            steps, ticks = steps_to(t, given.t[:, -1], time_steps(self.problem, given))
+        steps, ticks = steps_wanted(self.problem, given, t)
         source = Noise(generator, members, given.index, len(given))
         known = repeat(normalised(given, self.normaliser), members)
-        frames = known.u
-        while frames.shape[1] - self.history < int(steps[-1]):
-            made = frames.shape[1] - self.history
-            now = dataclasses.replace(from_frame(known, made), u=frames[:, made : made + self.history])
-            frames = torch.cat((frames, self._next_frames(now, source, ticks + made * TICKS)), 1)
-        out = frames[:, self.history :][:, (steps - 1).to(frames.device)]
-        out = self.normaliser.decode(out.to(torch.promote_types(out.dtype, given.u.dtype)))
-        return out.unflatten(0, (members, len(given)))
+
+        def block(frames: Tensor, made: int) -> Tensor:
+            now = dataclasses.replace(from_frame(known, made), u=frames)
+            return self._next_frames(now, source, ticks + made * TICKS)
+
+        return in_physical_units(generated(known.u, steps, block), self.normaliser, given.u, members)
 
     def _next_frames(self, given: Trajectory, source: Noise, ticks: Int[Tensor, "sample"]) -> Tensor:
         """Return the joint's frames after the history, given coeffs and history, all normalised."""
@@ -274,11 +259,7 @@ class DiffusionPDE(Surrogate):
 
 def check_joint(problem: Problem, n_frames: int) -> None:
     """Raises ValueError on problems without a joint distribution on a grid, and numbers of frames that do not fit."""
-    if not problem.on_box:
-        raise ValueError(
-            f"expected a problem on a uniform grid with axes, got {problem.grid}; grid nets need them: use another "
-            "model"
-        )
+    check_axes(problem, "grid nets need them")
     if not problem.steady and not 2 <= n_frames <= problem.n_frames:
         raise ValueError(
             f"expected 2 <= n_frames <= {problem.n_frames}, the frames of a trajectory, got {n_frames}; set "

@@ -1,4 +1,4 @@
-"""Settings of a generative method: noise path, levels, sampler, and guidance without a classifier."""
+"""Generative methods: noise path, levels, sampler, guidance without a classifier, and forecasts in blocks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from pdekit.diffusion.denoiser import NetDenoiser
@@ -17,7 +17,8 @@ from pdekit.diffusion.paths import CosinePath, FlowPath, Path
 from pdekit.diffusion.samplers.base import Sampler
 from pdekit.diffusion.samplers.exponential import Exponential
 
-FORMS: dict[str, tuple[Path, Parametrisation]] = {"diffusion": (CosinePath(), V), "flow": (FlowPath(), VELOCITY)}
+Form = tuple[Path, Parametrisation]
+FORMS: dict[str, Form] = {"diffusion": (CosinePath(), V), "flow": (FlowPath(), VELOCITY)}
 Net = Callable[[Tensor, Tensor], Tensor]
 """(z "batch ...", level "batch") -> output of the net."""
 
@@ -58,12 +59,9 @@ class Generation:
 
     def loss(self, net: Net, clean: Tensor) -> Float[Tensor, ""]:
         """Return the mean square error of a net's output at random levels, ln k uniform."""
-        form, k = FORMS[self.path], self.levels.random(len(clean))
-        shape = (-1,) + (1,) * (clean.ndim - 1)
-        signal, sigma = (part.to(clean).reshape(shape) for part in (form[0].signal(k), form[0].sigma(k)))
-        noise = torch.randn_like(clean, memory_format=torch.contiguous_format)
-        wanted = form[1].output(clean, noise, signal, sigma)
-        return (net(signal * clean + sigma * noise, self.levels.share(k).to(clean)) - wanted).square().mean()
+        k = self.levels.random(len(clean))
+        z, wanted = noised(FORMS[self.path], clean, k)
+        return (net(z, self.levels.share(k).to(clean)) - wanted).square().mean()
 
     def sample(self, conditional: Net, unconditional: Net, draw: Callable[[int], Tensor]) -> Tensor:
         """Return a sample.
@@ -72,14 +70,54 @@ class Generation:
             conditional, unconditional: the net with and without the condition; the second is called for guidance only.
             draw: unit normal numbers of the shape of the sample; number 0 is the start, the others are the sampler's.
         """
-
-        def denoiser(net: Net) -> NetDenoiser:
-            def output(z: Tensor, k: float) -> Tensor:
-                level = self.levels.share(torch.full((len(z),), k, dtype=torch.float64))
-                return net(z, level.to(z))
-
-            return NetDenoiser(output, *FORMS[self.path])
-
-        denoise = classifier_free(denoiser(conditional), denoiser(unconditional), self.guidance)
+        both = (denoiser(net, FORMS[self.path], self.levels) for net in (conditional, unconditional))
+        denoise = classifier_free(*both, self.guidance)
         start = self.levels.k_max * draw(0)
         return self.sampler(denoise, start, self.levels.grid(), lambda i: draw(i + 1))
+
+
+def form_of(path: str) -> Form:
+    """Return the noise path of a name, and what a net returns on it.
+
+    Raises:
+        ValueError: on an unknown name.
+    """
+    if path not in FORMS:
+        raise ValueError(f"expected a path among {tuple(FORMS)}, got {path!r}; set model.path")
+    return FORMS[path]
+
+
+def noised(form: Form, clean: Tensor, k: Float[Tensor, "batch"]) -> tuple[Tensor, Tensor]:
+    """Return z = signal x + sigma e at levels k, with new noise e, and the output that a net should have there."""
+    path, parametrisation = form
+    shape = (-1,) + (1,) * (clean.ndim - 1)
+    signal, sigma = (part.to(clean).reshape(shape) for part in (path.signal(k), path.sigma(k)))
+    noise = torch.randn_like(clean, memory_format=torch.contiguous_format)
+    return signal * clean + sigma * noise, parametrisation.output(clean, noise, signal, sigma)
+
+
+def denoiser(net: Net, form: Form, levels: LogLevels) -> NetDenoiser:
+    """Return D(y, k) of a net that sees the level as a share of the range of ln k."""
+
+    def output(z: Tensor, k: float) -> Tensor:
+        return net(z, levels.share(torch.full((len(z),), k, dtype=torch.float64)).to(z))
+
+    return NetDenoiser(output, *form)
+
+
+def generated(
+    frames: Float[Tensor, "batch time channel *space"],
+    steps: Int[Tensor, "wanted"],
+    block: Callable[[Tensor, int], Tensor],
+) -> Float[Tensor, "batch wanted channel *space"]:
+    """Return the frames that are ``steps`` after the given ones, made in blocks until the last one is there.
+
+    Args:
+        frames: the history.
+        steps: increasing numbers of steps after its last frame.
+        block: (the last frames, as many as the history has, and the number of frames made before) -> the next frames.
+    """
+    history = frames.shape[1]
+    while (made := frames.shape[1] - history) < int(steps[-1]):
+        frames = torch.cat((frames, block(frames[:, made : made + history], made)), 1)
+    return frames[:, history:][:, (steps - 1).to(frames.device)]

@@ -120,6 +120,14 @@ def normalised(batch: Trajectory, normaliser: Normaliser) -> Trajectory:
     return inner.to(normaliser.like.dtype)
 
 
+def check_axes(problem: Problem, why: str) -> None:
+    """Raise ValueError on a problem without a uniform grid with axes, and say why they are needed."""
+    if not problem.on_box:
+        raise ValueError(
+            f"expected a problem on a uniform grid with axes, got {problem.grid}; {why}: use another model"
+        )
+
+
 def check_history(given: Trajectory, history: int) -> None:
     """Raise ValueError if a forecast is given another number of frames than ``history``."""
     if given.u.shape[1] != history:

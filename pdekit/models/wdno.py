@@ -12,21 +12,27 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from pdekit.diffusion.denoiser import Denoise, NetDenoiser
+from pdekit.diffusion.denoiser import Denoise
 from pdekit.diffusion.guidance import descent, guided
 from pdekit.diffusion.levels import LogLevels
-from pdekit.diffusion.parametrisations import VELOCITY, V
-from pdekit.diffusion.paths import CosinePath, FlowPath
 from pdekit.diffusion.samplers.base import Sampler
 from pdekit.diffusion.samplers.exponential import Exponential
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.bands import Bands
-from pdekit.models.base import TICKS, Surrogate, mean_square, repeat, steps_to, time_steps
-from pdekit.models.inputs import InputChannels, check_history, forcing_of, from_frame, history_of, normalised
+from pdekit.models.base import TICKS, Surrogate, in_physical_units, mean_square, repeat, steps_wanted
+from pdekit.models.generation import Net, denoiser, form_of, generated, noised
+from pdekit.models.inputs import (
+    InputChannels,
+    check_axes,
+    check_history,
+    forcing_of,
+    from_frame,
+    history_of,
+    normalised,
+)
 from pdekit.models.noise import Noise
 from pdekit.models.normaliser import Normaliser
 
-PATHS = {"diffusion": (CosinePath(), V), "flow": (FlowPath(), VELOCITY)}
 CALIBRATED = 64  # trajectories from which the scales of the bands are taken
 
 
@@ -85,13 +91,11 @@ class WDNO(Surrogate):
         fixed_noise: bool = False,
     ):
         check_transformable(problem)
-        if path not in PATHS:
-            raise ValueError(f"expected a path among {tuple(PATHS)}, got {path!r}; set model.path")
         history = history_of(problem, history)
         super().__init__(problem, (history, 1 if problem.steady else "all"))
         self.history, self.n_target = history, problem.n_frames - history
         self.levels = levels or LogLevels()
-        self.path, self.parametrisation = PATHS[path]
+        self.path, self.parametrisation = self.form = form_of(path)
         self.sampler, self.fixed_noise = sampler or Exponential("clean", 2), fixed_noise
         self.normaliser = Normaliser(problem)
         self.channels = InputChannels(dataclasses.replace(problem, forcing=()), history, 0)
@@ -141,28 +145,14 @@ class WDNO(Surrogate):
         batch = normalised(batch, self.normaliser)
         clean = self.frames(batch.u[:, self.history :])
         k = self.levels.random(len(batch))
-        shape = (-1,) + (1,) * (clean.ndim - 1)
-        signal, sigma = (part.to(clean).reshape(shape) for part in (self.path.signal(k), self.path.sigma(k)))
-        noise = torch.randn_like(clean, memory_format=torch.contiguous_format)
-        wanted = self.parametrisation.output(clean, noise, signal, sigma)
-        context = self.context(batch.u[:, : self.history], batch)
-        error = self.call(signal * clean + sigma * noise, context, k, batch) - wanted
-        loss = mean_square(error, None)
+        z, wanted = noised(self.form, clean, k)
+        net = self.net_given(self.context(batch.u[:, : self.history], batch), batch)
+        loss = mean_square(net(z, self.levels.share(k).to(z)) - wanted, None)
         return loss, {"loss": loss.detach()}
 
-    def call(
-        self, z: Tensor, context: Tensor, k: Float[Tensor, "batch"], given: Trajectory
-    ) -> Float[Tensor, "batch channel *coarse"]:
-        """Return the net's output; its condition has the level as a share of the range of ln k."""
-        return self.net(torch.cat((z, context), 1), self.channels.condition(given, self.levels.share(k).to(z)))
-
-    def denoiser(self, context: Tensor, given: Trajectory) -> Denoise:
-        """Return D(y, k) of the scaled wavelet coefficients, given the clean channels and the params."""
-
-        def net(z: Tensor, k: float) -> Tensor:
-            return self.call(z, context, torch.full((len(z),), k, dtype=torch.float64), given)
-
-        return NetDenoiser(net, self.path, self.parametrisation)
+    def net_given(self, context: Tensor, given: Trajectory) -> Net:
+        """Return the net as a function of z and the level, given the clean channels and the params."""
+        return lambda z, level: self.net(torch.cat((z, context), 1), self.channels.condition(given, level))
 
     def conditional(self, batch: Trajectory) -> tuple[Denoise, Tensor]:
         """Return the denoiser of the bands given what is known of a batch, and an empty tensor of their shape."""
@@ -173,7 +163,7 @@ class WDNO(Surrogate):
         """Do what `conditional` does, of normalised frames and what else is known."""
         context = self.context(frames, given)
         like = context.new_empty(len(context), self.frames.n_channels, *context.shape[2:])
-        return self.denoiser(context, given), like
+        return denoiser(self.net_given(context, given), self.form, self.levels), like
 
     @torch.no_grad()
     def forecast(
@@ -191,21 +181,15 @@ class WDNO(Surrogate):
             ValueError: if they are not, the frames given are not ``history`` many, or forcing is missing.
         """
         check_history(given, self.history)
-        steps, ticks = torch.ones(1, dtype=torch.long), torch.zeros(len(given), dtype=torch.long)
-        if not self.problem.steady:
-            steps, ticks = steps_to(t, given.t[:, -1], time_steps(self.problem, given))
-        source, tick = Noise(generator, members, given.index, len(given)), TICKS
-        if self.fixed_noise:
-            ticks, tick = torch.zeros_like(ticks), 0
+        steps, ticks = steps_wanted(self.problem, given, t)
+        source = Noise(generator, members, given.index, len(given))
         known = repeat(normalised(given, self.normaliser), members)
-        frames = known.u
-        while frames.shape[1] - self.history < int(steps[-1]):
-            made = frames.shape[1] - self.history
-            block = self.block(frames[:, made:], from_frame(known, made), source, ticks + made * tick)
-            frames = torch.cat((frames, block), 1)
-        out = frames[:, self.history :][:, (steps - 1).to(frames.device)]
-        out = self.normaliser.decode(out.to(torch.promote_types(out.dtype, given.u.dtype)))
-        return out.unflatten(0, (members, len(given)))
+
+        def block(frames: Tensor, made: int) -> Tensor:
+            now = torch.zeros_like(ticks) if self.fixed_noise else ticks + made * TICKS
+            return self.block(frames, from_frame(known, made), source, now)
+
+        return in_physical_units(generated(known.u, steps, block), self.normaliser, given.u, members)
 
     @torch.no_grad()
     def steered(
@@ -263,10 +247,7 @@ class WDNO(Surrogate):
 
 def check_transformable(problem: Problem) -> None:
     """Raises ValueError on problems whose trajectories have no wavelet transform that a grid net takes."""
-    if not problem.on_box:
-        raise ValueError(
-            f"expected a problem on a uniform grid with axes, got {problem.grid}; wavelets need them: use another model"
-        )
+    check_axes(problem, "wavelets need them")
     if not problem.steady and problem.ndim > 2:
         raise ValueError(
             f"expected a problem in time with one or two spatial axes, got {problem.ndim}: time is an axis too, and "

@@ -10,8 +10,8 @@ from pdekit.diffusion.levels import LogLevels
 from pdekit.diffusion.posterior import MMPS
 from pdekit.fields import Field, Grid, Points
 from pdekit.models.diffusion_pde import SHARES, DiffusionPDE
+from pdekit.models.generation import FORMS
 from pdekit.models.inputs import normalised
-from pdekit.models.wdno import PATHS
 from tests.models.small import FunctionNet, PointwiseNet, make_batch, make_problem
 
 
@@ -48,7 +48,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", FORMS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_perfect_net_gives_the_exact_frames(kind, path):
     """Of one block: the joint of the first three frames, of which one is given."""

@@ -14,8 +14,9 @@ from pdekit.diffusion.samplers.ddim import DDIM
 from pdekit.fields import Field, Grid, Points
 from pdekit.metrics.pointwise import nrmse
 from pdekit.models.baselines.persistence import Persistence
+from pdekit.models.generation import FORMS
 from pdekit.models.inputs import normalised
-from pdekit.models.wdno import PATHS, WDNO
+from pdekit.models.wdno import WDNO
 from pdekit.nets.unet import UNet
 from pdekit.settings import Engine, Training
 from pdekit.training.module import fit
@@ -59,7 +60,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("wavelet", ["haar", "bior1.3", None])
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", FORMS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_perfect_net_gives_the_exact_trajectory(kind, path, wavelet):
     problem = make_problem(**KINDS[kind])
@@ -74,7 +75,7 @@ def test_a_perfect_net_gives_the_exact_trajectory(kind, path, wavelet):
         assert model.loss(batch)[0].item() < 1e-20
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", FORMS)
 def test_without_signal_of_the_net_the_loss_is_the_variance_of_its_target(path):
     """v has variance one at each level; the velocity e - x has two."""
     problem = make_problem(grid=Grid((512,), (1.0,)))
@@ -279,7 +280,7 @@ def travelling(n: int, frames: int = 5, points: int = 16):
     return from_arrays(*splits, dt=1.0, extent=(1.0,), fields=["u"], loading=Loading(batch_size=16))
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", FORMS)
 def test_a_stopped_run_resumes_bit_for_bit(path, tmp_path):
     expected = trained(tmp_path / "whole", travelling(32), path=path)
     with pytest.raises(Stopped):
