@@ -301,7 +301,7 @@ def sides_of(boundary: Sequence[Ends], layout: Sequence[str], axes: Sequence[str
     """
     if not boundary:
         return tuple((Periodic(), Periodic()) if where == "periodic" else (Wall(), Wall()) for where in layout)
-    if isinstance(boundary, str) or len(boundary) != len(layout):
+    if len(boundary) != len(layout):
         raise ValueError(
             f"expected boundary with one (lower, upper) pair for each of {len(layout)} axes, got {boundary!r}; "
             f"give {len(layout)} pairs"
@@ -320,7 +320,7 @@ def check_inputs(sides: Sides, inputs: Sequence[str]) -> None:
 
 
 def _ends(ends: Ends, where: str, axis: str) -> tuple[Boundary, Boundary]:
-    if isinstance(ends, str) or len(ends) != 2:
+    if len(ends) != 2:
         raise ValueError(f"expected (lower, upper) conditions of the axis {axis}, got {ends!r}; give two")
     lower, upper = (boundary_of(end) for end in ends)
     if {end == Periodic() for end in (lower, upper)} != {where == "periodic"}:

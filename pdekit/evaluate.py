@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from pdekit.cli.command_line import HELP, callable_module, listing, take
-from pdekit.cli.compose import composed, defaults_of, jobs, read_arguments, shown
+from pdekit.cli.compose import by_kind, composed, defaults_of, jobs, read_arguments, shown
 from pdekit.cli.scored_files import USAGE as OF_FILES
 from pdekit.cli.scored_files import asks_for_files, score_files
 from pdekit.cli.sentences import sentences
@@ -161,12 +161,12 @@ def evaluate(
     from pdekit.runs import Run
 
     register_evaluation()
+    named, objects = by_kind({"data": data})
+    typed = [f"{key}={item}" for key, item in named.items()]
     loaded = run if isinstance(run, Run) else None
-    named = [f"data={data}"] if isinstance(data, str) else []
     folder = str(run if loaded is None else loaded.path)
-    config, chosen = composed("evaluate", [*named, *preset_at_top(overrides)], {"run": folder})
-    module = None if data is None or isinstance(data, str) else data
-    return evaluation_run.evaluate_run(config, chosen.get("data"), trust, loaded, module)
+    config, chosen = composed("evaluate", [*typed, *preset_at_top(overrides)], {"run": folder})
+    return evaluation_run.evaluate_run(config, chosen.get("data"), trust, loaded, **objects)
 
 
 callable_module(__name__, evaluate)

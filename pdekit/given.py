@@ -26,14 +26,15 @@ def real_numbers(what: str, data: Any) -> Float[Tensor, "*any"]:
     Raises:
         ValueError: on complex values, values that are no numbers, ragged lists, or masked values.
     """
-    if isinstance(data, Tensor) and not data.is_complex():
-        return data.detach().cpu().double()
+    if isinstance(data, Tensor):
+        data = data.detach().cpu()
+        data = data if data.is_complex() else data.double()
     if np.ma.is_masked(data):
         raise ValueError(
             f"expected {what} without masked values, found some; fill them, or give mask=... where fields end"
         )
     try:
-        values = np.asarray(data.detach().cpu() if isinstance(data, Tensor) else data)
+        values = np.asarray(data)
         kind = values.dtype.kind
         if kind in "cUSOMm":
             raise TypeError(f"values of type {values.dtype}")
@@ -200,18 +201,7 @@ def input_field(what: str, data: Any, problem: Problem) -> Float[Tensor, "sample
     Raises:
         ValueError: if dimensions or coordinates do not fit, or a value is not a finite number.
     """
-    if isinstance(data, xr.DataArray):
-        data = arranged(what, data, problem, ("sample",)).values
-    values = real_numbers(what, data)
-    ndim = problem.ndim
-    if values.ndim not in (ndim, ndim + 1) or 0 in values.shape:
-        raise ValueError(
-            f"expected {what} of shape {problem.grid.shape}, or with samples before that, got {tuple(values.shape)}; "
-            "give one value for each point"
-        )
-    if not torch.isfinite(values).all():
-        raise ValueError(f"expected finite values in {what}, found NaN or Inf; fill or remove them")
-    return values[None] if values.ndim == ndim else values
+    return _on_points(what, data, problem, (), "give one value for each point")
 
 
 def forcing_field(what: str, data: Any, problem: Problem) -> Float[Tensor, "sample time *space"]:
@@ -220,17 +210,22 @@ def forcing_field(what: str, data: Any, problem: Problem) -> Float[Tensor, "samp
     Raises:
         ValueError: if dimensions or coordinates do not fit, or a value is not a finite number.
     """
+    return _on_points(what, data, problem, ("time",), "give one field for each time step")
+
+
+def _on_points(what: str, data: Any, problem: Problem, leading: tuple[str, ...], remedy: str) -> Tensor:
+    """Return finite values "sample *leading *space"; samples may be absent."""
     if isinstance(data, xr.DataArray):
-        data = arranged(what, data, problem, ("sample", "time")).values
-    values = real_numbers(what, data)
-    if values.ndim not in (problem.ndim + 1, problem.ndim + 2) or 0 in values.shape:
+        data = arranged(what, data, problem, ("sample", *leading)).values
+    values, depth = real_numbers(what, data), problem.ndim + len(leading)
+    if values.ndim not in (depth, depth + 1) or 0 in values.shape:
+        shape = ", ".join(map(str, (*leading, *problem.grid.shape)))
         raise ValueError(
-            f"expected {what} of shape (time, {', '.join(map(str, problem.grid.shape))}), or with samples before that, "
-            f"got {tuple(values.shape)}; give one field for each time step"
+            f"expected {what} of shape ({shape}), or with samples before that, got {tuple(values.shape)}; {remedy}"
         )
     if not torch.isfinite(values).all():
         raise ValueError(f"expected finite values in {what}, found NaN or Inf; fill or remove them")
-    return values[None] if values.ndim == problem.ndim + 1 else values
+    return values[None] if values.ndim == depth else values
 
 
 def scalar(what: str, value: Any) -> Float[Tensor, "sample"]:

@@ -149,8 +149,7 @@ def _with_pde_params(
         )
     changes: dict[str, Any] = {}
     values = {
-        key: value if isinstance(value, int) else float(scalar(f"params[{key!r}]", value))
-        for key, value in params.items()
+        key: value if is_whole(value) else float(scalar(f"params[{key!r}]", value)) for key, value in params.items()
     }
     drawn: dict[str, float] = {}
     if isinstance(recipe.params, JointParams):

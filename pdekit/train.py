@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pdekit.cli.command_line import HELP, callable_module, listing, take
-from pdekit.cli.compose import Typed, composed, defaults_of, jobs, read_arguments, shown
+from pdekit.cli.compose import Typed, by_kind, composed, defaults_of, jobs, read_arguments, shown
 from pdekit.cli.mapping import with_path
 from pdekit.cli.sentences import sentences
 from pdekit.cli.stored import check_config, read_config
@@ -214,14 +214,13 @@ def train(
     from pdekit.runs import Run
     from pdekit.workflows import training_run
 
-    ready = None if model is None or isinstance(model, str) else model
-    module = None if data is None or isinstance(data, str) else data
+    _, objects = by_kind({"model": model, "data": data})
     if resume is not None:
         config = resumed(Path(resume), overrides)
         resume = Path(resume).resolve()
     else:
         config = in_python(model, data, overrides, name)
-    plan = training_run.plan_run(config, trust, model=ready, data=module)
+    plan = training_run.plan_run(config, trust, **objects)
     run = training_run.carry_out(plan, resume)
     return Run(run, plan.name, plan.model, plan.config)
 
@@ -236,15 +235,15 @@ def in_python(
     from pdekit.workflows.datasets import check_name
 
     register_training()
-    given = {"model": model, "data": data}
-    groups = [f"{key}={item}" for key, item in given.items() if isinstance(item, str)]
-    objects = [key for key, item in given.items() if item is not None and not isinstance(item, str)]
-    refuse_options_of(objects, overrides)
-    absent = [f"~{key}" for key in given if key in objects or (key == "data" and data is None)]
+    named, objects = by_kind({"model": model, "data": data})
+    groups = [f"{key}={item}" for key, item in named.items()]
+    refuse_options_of(list(objects), overrides)
+    absent = [f"~{key}" for key in ("model", "data") if key in objects or (key == "data" and data is None)]
     config, chosen = composed("train", [*groups, *absent, *overrides], {"name": name} if name else {})
-    if model is not None and not isinstance(model, str):
-        chosen["model"], config["model"] = method_name(model), configuration_or_none(model)
-    if data is not None and not isinstance(data, str):
+    if "model" in objects:
+        chosen["model"], config["model"] = method_name(objects["model"]), configuration_or_none(objects["model"])
+    if "data" in objects:
+        data = objects["data"]
         folder = data.folder
         config["name"] = config["name"] or (folder.name if folder else IN_MEMORY)
         check_name(config["name"])

@@ -135,6 +135,16 @@ def composed(
         raise ValueError(explain(error)) from error
 
 
+def by_kind(given: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the arguments that are names of configurations, and those that are objects.
+
+    >>> by_kind({"model": "fno", "data": None})
+    ({'model': 'fno'}, {})
+    """
+    named = {key: item for key, item in given.items() if isinstance(item, str)}
+    return named, {key: item for key, item in given.items() if item is not None and key not in named}
+
+
 def open_options(arguments: Sequence[str]) -> list[str]:
     """Arguments in which options of the data and of the model may be ones that their file leaves at the default.
 

@@ -13,7 +13,7 @@ from pdekit.data.axes import check_points, grid_of, times_of
 from pdekit.data.description import Description
 from pdekit.data.from_xarray import is_xarray, read_xarray
 from pdekit.data.given import Given, pair, read_split
-from pdekit.data.inputs import by_split, column, mask_array, narrowed, unit_of
+from pdekit.data.inputs import by_split, check_fields, column, field_of, mask_array, narrowed, unit_of
 from pdekit.fields import Field, Grid, Problem, Trajectory
 
 
@@ -58,19 +58,16 @@ def _read(data: Any) -> Given:
 
 def _channels(train: Given, fields: Sequence[str | Field] | None) -> tuple[Field, ...]:
     """The channels: those asked for, with what the arrays state of them, else those of the arrays."""
-    if isinstance(fields, str):
-        raise ValueError(f"expected a sequence of names, got {fields!r}; write fields=[{fields!r}]")
+    check_fields(fields)
     n_channels = train.values.shape[2]
     if train.pairs and (fields is None or 2 * len(fields) == n_channels):
         named = fields or [f"u{i}" for i in range(n_channels // 2)]
-        fields = [
-            part for item in named for part in (pair(item) if isinstance(item, str) else pair(item.name, item.unit))
-        ]
-    stated = {item.name: item for item in train.fields or ()}
+        fields = [part for item in map(field_of, named) for part in pair(item.name, item.unit)]
+    stated: dict[Any, Field] = {item.name: item for item in train.fields or ()}
     if fields is None:
         chosen = train.fields or tuple(Field(f"u{i}") for i in range(n_channels))
     else:
-        chosen = tuple(stated.get(item, Field(item)) if isinstance(item, str) else item for item in fields)
+        chosen = tuple(stated.get(item) or field_of(item) for item in fields)
     names = [item.name for item in chosen]
     if len(set(names)) < len(names):
         raise ValueError(f"expected each field once, got {names}; rename the duplicates")

@@ -43,7 +43,7 @@ def grid_of(
     """
     shape = given.values.shape[3:]
     for name, entries in (("layout", layout), ("boundary", boundary), ("origin", origin)):
-        if entries and (isinstance(entries, str) or len(entries) != len(shape)):
+        if entries and len(entries) != len(shape):
             raise ValueError(
                 f"expected {name} with one entry for each of {len(shape)} axes, got {entries!r}; "
                 f"give {len(shape)} entries"

@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Iterator
 from math import ceil, prod
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -164,7 +165,7 @@ def text(file: h5py.File, key: str) -> str:
     column = dataset(file, key, (), "OSU")
     with reading(file, key):
         found = column[()]
-        return found.decode() if isinstance(found, bytes) else str(found)
+        return str(_decoded(found))
 
 
 def attribute(file: h5py.File, key: str, name: str) -> np.ndarray:
@@ -186,11 +187,15 @@ def attribute(file: h5py.File, key: str, name: str) -> np.ndarray:
         return np.zeros(0) if isinstance(value, h5py.Empty) else np.asarray(value)
 
 
+def _decoded(item: Any) -> Any:
+    return item.decode() if isinstance(item, bytes) else item
+
+
 def texts(file: h5py.File, key: str, name: str) -> tuple[str, ...]:
     """An attribute of names."""
     found = np.atleast_1d(attribute(file, key, name)).ravel()
     with reading(file, f"{key}@{name}"):
-        items = [item.decode() if isinstance(item, bytes) else item for item in found.tolist()]
+        items = [_decoded(item) for item in found.tolist()]
     if not all(isinstance(item, str) for item in items):
         raise fault(file, f"{key}@{name}", "names", items[:8])
     return tuple(items)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import xarray as xr
 
 from pdekit.data.axes import TOLERANCE
 from pdekit.data.given import real
-from pdekit.fields import AXES, Grid
+from pdekit.fields import AXES, Field, Grid
 
 SPLITS = ("train", "valid", "test")
 SINGLE = 1e-5  # rounding to float32 may take this share of a signal
@@ -44,6 +44,17 @@ def by_split(kind: str, given: Mapping[str, Any] | None, splits: list[str]) -> d
     if any(names[split] != names["train"] for split in splits):
         raise ValueError(f"expected {kind} of the same names in all splits, got {names}; add those that are missing")
     return {split: {name: given[split][name] for name in given["train"]} for split in splits}
+
+
+def check_fields(fields: Sequence[str | Field] | None) -> None:
+    """Raise ValueError if one name is given where a sequence of names is expected."""
+    if isinstance(fields, str):
+        raise ValueError(f"expected a sequence of names, got {fields!r}; write fields=[{fields!r}]")
+
+
+def field_of(item: str | Field) -> Field:
+    """Return the field of a name, without a unit; a field as it is."""
+    return Field(item) if isinstance(item, str) else item
 
 
 def unit_of(value: Any) -> str:

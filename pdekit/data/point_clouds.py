@@ -13,7 +13,7 @@ import torch
 
 from pdekit.data.arrays import module_of
 from pdekit.data.given import real
-from pdekit.data.inputs import narrowed
+from pdekit.data.inputs import check_fields, field_of, narrowed
 from pdekit.data.loading import Loading
 from pdekit.data.module import SPLITS, DataModule
 from pdekit.fields import Field, Points, Problem, Trajectory
@@ -169,10 +169,8 @@ def _unmasked(data: Any, name: str) -> np.ndarray:
 
 
 def _channels(n: int, fields: Sequence[str | Field] | None) -> tuple[Field, ...]:
-    if isinstance(fields, str):
-        raise ValueError(f"expected a sequence of names, got {fields!r}; write fields=[{fields!r}]")
-    chosen = fields or [f"u{i}" for i in range(n)]
-    return tuple(Field(item) if isinstance(item, str) else item for item in chosen)
+    check_fields(fields)
+    return tuple(map(field_of, fields or [f"u{i}" for i in range(n)]))
 
 
 def _check_alike(every: Sequence[_Cloud], channels: Sequence[Field]) -> None:

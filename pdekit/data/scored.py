@@ -47,7 +47,8 @@ def read_reference(data: Any, known: Any, about: Description, trust: Sequence[st
     Raises:
         FileNotFoundError, ValueError: if the data do not fit the description, or state more than one thing.
     """
-    pde = known.pde if isinstance(known, Problem) else known
+    problem = known if isinstance(known, Problem) else None
+    pde = known if problem is None else problem.pde
     if pde is not None and not isinstance(pde, Equation):
         raise ValueError(
             f"expected an equation of pdekit.pdes, the name of a dataset or a Problem, got {pde!r}; correct problem="
@@ -66,14 +67,14 @@ def read_reference(data: Any, known: Any, about: Description, trust: Sequence[st
             f"expected a reference with {' or '.join(map(str, pde.dims))} axes of space for {type(pde).__name__}, "
             f"found {n_axes}; correct problem=, or the axes sample time channel x y z"
         )
-    if isinstance(known, Problem):
-        about = _filled(about, known, stated)
+    if problem is not None:
+        about = _filled(about, problem, stated)
     elif pde is not None and about.fields is None and not stated:
         about = dataclasses.replace(about, fields=pde.fields)
     try:
-        problem, batch = batches_of({"train": data}, about, exact=True)["train"]
-        _check_equation(problem)
-        return Arrays(problem, batch)
+        found, batch = batches_of({"train": data}, about, exact=True)["train"]
+        _check_equation(found)
+        return Arrays(found, batch)
     except ValueError as error:
         raise ValueError(f"in the reference: {error}") from None
 

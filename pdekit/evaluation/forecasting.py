@@ -82,9 +82,10 @@ class Contender:
         self.name, self.kind, self.device = name, kind, device
         self.model = model.to(device).eval()
         self.members = members if kind == "surrogate" and model.stochastic else 1
-        self.measured = True  # False of forecasts that were made elsewhere: reading them is not what they cost
-        if isinstance(model, StoredForecasts):
-            self.members, self.measured = min(members, model.members), False
+        self.marches = isinstance(model, SimulatorBaseline)  # from a state of its own, on its own grid
+        self.measured = not isinstance(model, StoredForecasts)  # made elsewhere: reading them is not what they cost
+        if not self.measured:
+            self.members = min(members, model.members)
         self.generators = [torch.Generator().manual_seed(derived_seed(seed, m)) for m in range(self.members)]
         self.history = model.window[0]
         self.parameters = sum(p.numel() for p in model.parameters())
@@ -94,7 +95,7 @@ class Contender:
     @property
     def precision(self) -> str:
         """Of its parameters, or of a solver's state; "" if it has neither."""
-        if isinstance(self.model, SimulatorBaseline):
+        if self.marches:
             return self.model.precision
         found = {p.dtype for p in self.model.parameters()}
         return ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in found))
@@ -109,7 +110,7 @@ class Contender:
         target = self.model.window[1]
         if target == "all":
             return max(1, self.model.problem.n_frames - self.history)
-        if isinstance(self.model, (Stepper, SimulatorBaseline)) or self.kind != "surrogate":
+        if self.marches or isinstance(self.model, Stepper) or self.kind != "surrogate":
             return size
         return int(target)
 
@@ -202,11 +203,11 @@ class Contender:
 
     def _stretches(self, given: Trajectory, t: Tensor, forcing: Forcing, size: int, member: int) -> Iterator[Tensor]:
         """One member's frames, as many at once as the model makes."""
-        if isinstance(self.model, StoredForecasts):
+        if not self.measured:
             yield from self.model.replay(member, given.index.tolist(), t, size)
             return
         state, stretch, generator = _last(given, self.history), self.stretch(size), self.generators[member]
-        if isinstance(self.model, SimulatorBaseline):  # never stopped: its own grid and precision know more
+        if self.marches:  # never stopped: its own grid and precision know more
             yield from self.model.march(state, t, stretch)
             return
         for start in range(0, t.shape[1], stretch):

@@ -41,9 +41,9 @@ class Trust:
 
 def trust_in(source: Source) -> Trust | None:
     """The self-convergence that is stored with generated data; None for data from elsewhere."""
-    if not isinstance(source, Split) or "self_convergence" not in source.documents:
+    found = _document(source, "self_convergence")
+    if not found:
         return None
-    found: dict[str, Any] = source.documents["self_convergence"]
     checks = [name for name in ("step", "space") if f"error_{name}" in found]
     errors = xr.DataArray([found[f"error_{name}"] for name in checks], dims=("check", "trajectory", "time"))
     nrmse = errors.max("check").median("trajectory").values.tolist()
@@ -76,7 +76,10 @@ def spent_by(run: Path) -> Spent:
 
 def data_seconds(source: Source) -> float:
     """Seconds that it took to generate the data, times the processes that did; NaN for data from elsewhere."""
-    if not isinstance(source, Split) or "seconds" not in source.documents.get("provenance", {}):
-        return math.nan
-    found = source.documents["provenance"]
-    return float(found["seconds"]) * int(found.get("workers", 1))
+    found = _document(source, "provenance")
+    return float(found.get("seconds", math.nan)) * int(found.get("workers", 1))
+
+
+def _document(source: Source, name: str) -> dict[str, Any]:
+    """What is stored with generated data under a name; empty for data from elsewhere."""
+    return source.documents.get(name, {}) if isinstance(source, Split) else {}

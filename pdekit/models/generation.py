@@ -70,8 +70,9 @@ class Generation:
             conditional, unconditional: the net with and without the condition; the second is called for guidance only.
             draw: unit normal numbers of the shape of the sample; number 0 is the start, the others are the sampler's.
         """
-        both = (denoiser(net, FORMS[self.path], self.levels) for net in (conditional, unconditional))
-        denoise = classifier_free(*both, self.guidance)
+        form, levels = FORMS[self.path], self.levels
+        with_it, without = denoiser(conditional, form, levels), denoiser(unconditional, form, levels)
+        denoise = classifier_free(with_it, without, self.guidance)
         start = self.levels.k_max * draw(0)
         return self.sampler(denoise, start, self.levels.grid(), lambda i: draw(i + 1))
 

@@ -121,9 +121,11 @@ class Normaliser(nn.Module):
 
     def __init__(self, problem: Problem, methods: str | Mapping[str, str] = "deviation"):
         super().__init__()
-        self.by_quantile = {part: chosen_by_quantile(getattr(problem, part), methods) for part in ("fields", "coeffs")}
+        usual, methods = (methods, {}) if isinstance(methods, str) else (METHODS[0], methods)
+        parts = {"fields": problem.fields, "coeffs": problem.coeffs}
+        self.by_quantile = {part: chosen_by_quantile(items, methods, usual) for part, items in parts.items()}
         names = {name for part in (problem.fields, problem.coeffs) for f in part for name in (f.name, f.group)}
-        for name in () if isinstance(methods, str) else methods:
+        for name in methods:
             if name not in names:
                 raise ValueError(
                     f"expected the name of a field, coeff or group ({', '.join(sorted(names))}), got {name}; "
@@ -221,7 +223,7 @@ class Normaliser(nn.Module):
         return ((params - self.params_mean) / self.params_scale).to(params.dtype)
 
 
-def chosen_by_quantile(fields: Sequence[Field], methods: str | Mapping[str, str]) -> list[bool]:
+def chosen_by_quantile(fields: Sequence[Field], methods: Mapping[str, str], usual: str = METHODS[0]) -> list[bool]:
     """True for each field that is normalised by quantiles; the name of a field takes precedence over its group.
 
     >>> chosen_by_quantile((Field("u", vector="v"), Field("T")), {"v": "quantile"})
@@ -229,7 +231,7 @@ def chosen_by_quantile(fields: Sequence[Field], methods: str | Mapping[str, str]
     """
     found = []
     for field in fields:
-        method = methods if isinstance(methods, str) else methods.get(field.name, methods.get(field.group, METHODS[0]))
+        method = methods.get(field.name, methods.get(field.group, usual))
         if method not in METHODS:
             raise ValueError(
                 f"expected a normalisation among {METHODS}, got {method!r}; set model.inputs.normalisation"

@@ -140,12 +140,15 @@ def limited(net: nn.Module, shape: Sequence[int]) -> nn.Module:
         net: an FNO, a module that holds some, or any other, which is returned as it is.
         shape: points of each axis of the training grid.
     """
-    if not any(isinstance(module, FNO) and module.resolved(shape) != module.modes for module in net.modules()):
+    if all(fno.resolved(shape) == fno.modes for fno in _all_in(net)):
         return net
     net = copy.deepcopy(net, {id(tensor): tensor for tensor in (*net.parameters(), *net.buffers())})
-    for module in net.modules():
-        if isinstance(module, FNO):
-            module.limit = module.resolved(shape)
-            for layer in module.layers:
-                layer.kernel.limit = module.limit
+    for fno in _all_in(net):
+        fno.limit = fno.resolved(shape)
+        for layer in fno.layers:
+            layer.kernel.limit = fno.limit
     return net
+
+
+def _all_in(net: nn.Module) -> list[FNO]:
+    return [module for module in net.modules() if isinstance(module, FNO)]

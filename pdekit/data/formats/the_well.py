@@ -9,13 +9,15 @@ Source: The Well, Ohana et al. 2024, "Data format".
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import torch
 
+from pdekit.boundaries import Sides
 from pdekit.data.formats.the_well_header import Column, Header, read_header
 from pdekit.data.hdf5 import FileFault, dataset, open_hdf5, reading
 from pdekit.data.inputs import narrowed
@@ -188,13 +190,13 @@ def _table(headers: Sequence[Header]) -> dict[str, np.ndarray]:
 
 def _same_kind(header: Header, base: Header) -> None:
     """Refuse a file that differs in what has no param."""
-    for key, part in (
-        ("t0_fields, t1_fields, t2_fields", lambda h: [(c.fields, c.time_varying) for c in h.columns]),
-        ("scalars", lambda h: (sorted(h.scalars), [column.fields for column in h.forcing])),
-        ("dimensions", lambda h: h.shape),
-        ("boundary_conditions", lambda h: h.boundary),
+    for key, part, words in (
+        ("t0_fields, t1_fields, t2_fields", lambda h: [(c.fields, c.time_varying) for c in h.columns], _names),
+        ("scalars", lambda h: (sorted(h.scalars), [column.fields for column in h.forcing]), _short),
+        ("dimensions", lambda h: h.shape, _short),
+        ("boundary_conditions", lambda h: h.boundary, _conditions),
     ):
-        _same(header, base, key, part(header), part(base))
+        _same(header, base, key, part(header), part(base), words)
     for letter, axis, other in zip(AXES, header.axes, base.axes, strict=False):
         _same(header, base, f"dimensions/{letter}", axis.layout, other.layout)
     for item in (base, header):
@@ -204,21 +206,27 @@ def _same_kind(header: Header, base: Header) -> None:
                 _same(item, base, f"dimensions/{letter} (its lower end)", axis.origins.tolist()[:4], other.origins[0])
 
 
-def _same(header: Header, base: Header, key: str, found: object, expected: object) -> None:
+def _same(
+    header: Header, base: Header, key: str, found: Any, expected: Any, words: Callable[[Any], str] | None = None
+) -> None:
     if found != expected:
+        words = words or _short
         raise FileFault(
-            f"expected files of one grid, one set of fields and one length, got {_short(found)} for {key} of "
-            f"{header.path}, and {_short(expected)} in {base.path}; open them apart"
+            f"expected files of one grid, one set of fields and one length, got {words(found)} for {key} of "
+            f"{header.path}, and {words(expected)} in {base.path}; open them apart"
         )
 
 
+def _conditions(sides: Sides) -> str:
+    axes = (" and ".join(dict.fromkeys(map(str, ends))) for ends in sides)
+    return ", ".join(f"'{ends}' along {letter}" for ends, letter in zip(axes, AXES, strict=False))
+
+
+def _names(columns: Sequence[tuple[Sequence[Field], bool]]) -> str:
+    return str([field.name for fields, _ in columns for field in fields])
+
+
 def _short(value: object) -> str:
-    """Return a part of a header in words: conditions of each axis, names of fields, or the value itself."""
-    if isinstance(value, tuple) and value and all(isinstance(ends, tuple) for ends in value):
-        axes = (" and ".join(dict.fromkeys(map(str, ends))) for ends in value)
-        return ", ".join(f"'{ends}' along {letter}" for ends, letter in zip(axes, AXES, strict=False))
-    if isinstance(value, list) and value and isinstance(value[0], tuple) and isinstance(value[0][0], tuple):
-        return str([field.name if isinstance(field, Field) else field for item in value for field in item[0]])
     return str(value)[:160]
 
 
