@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from pdekit.nets.layout import LAYOUTS, places
+from pdekit.nets.layout import LAYOUTS, axis_shares
 
 TIME = "time"  # an axis of frames: no end is fixed
 HARMONICS = 8  # of each spatial axis
@@ -94,5 +94,5 @@ def axis_features(n: int, where: str, like: Tensor) -> Float[Tensor, "n feature"
         phase = torch.arange(n, dtype=like.dtype, device=like.device)[:, None] * frequencies
     else:
         period = 2 * math.pi if where == "periodic" else math.pi
-        phase = period * places(n, where, like)[:, None] * torch.arange(1, HARMONICS + 1).to(like)
+        phase = period * axis_shares(n, where, like)[:, None] * torch.arange(1, HARMONICS + 1).to(like)
     return torch.cat((phase.sin(), phase.cos()), -1)

@@ -55,10 +55,10 @@ def intervals(n: int, layout: str) -> int:
     return max(n - 1, 1) if layout == "nodes" else n
 
 
-def places(n: int, layout: str, like: Tensor) -> Tensor:
+def axis_shares(n: int, layout: str, like: Tensor) -> Tensor:
     """The points of an axis as shares of its length, shape (n,), in the precision and on the device of ``like``.
 
-    >>> places(3, "nodes", torch.zeros(())).tolist(), places(2, "cells", torch.zeros(())).tolist()
+    >>> axis_shares(3, "nodes", torch.zeros(())).tolist(), axis_shares(2, "cells", torch.zeros(())).tolist()
     ([0.0, 0.5, 1.0], [0.25, 0.75])
     """
     i = torch.arange(n, dtype=like.dtype, device=like.device)
@@ -93,7 +93,7 @@ def bounded_coordinates(u: Tensor, layout: Sequence[str]) -> Tensor:
     columns = [u]
     for axis, where in enumerate(layout, start=2):
         if where != "periodic":
-            line = 2 * places(u.shape[axis], where, u) - 1
+            line = 2 * axis_shares(u.shape[axis], where, u) - 1
             line = line.reshape([-1 if a == axis else 1 for a in range(u.ndim)])
             columns.append(line.expand(u.shape[0], 1, *u.shape[2:]))
     return torch.cat(columns, 1) if len(columns) > 1 else u

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pdekit.nets.layout import intervals, places
+from pdekit.nets.layout import axis_shares, intervals
 
 
 class Series(NamedTuple):
@@ -85,7 +85,7 @@ def _series(n: int, layout: str, period: float, modes: int, last: bool, like: Te
     k = torch.arange(highest + 1, dtype=like.dtype, device=like.device)
     k = k if last else torch.cat((k, k[1:].flip(0).neg()))
     # float64, whose sines of large angles are those of the angles meant
-    angle = places(n, layout, like.double())[:, None] * (k.double() * (2 * pi / period))
+    angle = axis_shares(n, layout, like.double())[:, None] * (k.double() * (2 * pi / period))
     waves = torch.stack((angle.cos(), -angle.sin()), -1).to(like.dtype)
     weights = torch.ones_like(waves[:, 0, 0])
     if layout == "nodes":

@@ -11,7 +11,7 @@ from pdekit.fields import Grid
 from pdekit.nets.dilated_resnet import DilatedResNet
 from pdekit.nets.fno import FNO
 from pdekit.nets.heads import Headed
-from pdekit.nets.layout import LAYOUTS, bounded_coordinates, checked_layout, intervals, places
+from pdekit.nets.layout import LAYOUTS, axis_shares, bounded_coordinates, checked_layout, intervals
 from pdekit.nets.unet import UNet
 
 DOUBLE = torch.float64
@@ -22,7 +22,7 @@ DOUBLE = torch.float64
 def test_places_and_intervals_are_those_of_the_grid(layout, n):
     assert LAYOUTS == GRID_LAYOUTS
     grid = Grid((n,), (1.0,), layout=(layout,))
-    assert torch.allclose(places(n, layout, torch.zeros((), dtype=DOUBLE)), grid.coordinates(0), atol=1e-15)
+    assert torch.allclose(axis_shares(n, layout, torch.zeros((), dtype=DOUBLE)), grid.coordinates(0), atol=1e-15)
     assert 1 / intervals(n, layout) == pytest.approx(grid.spacing[0])
 
 
