@@ -13,7 +13,7 @@ import importlib
 import inspect
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial, singledispatch
 from types import FunctionType
 from typing import Any, TypeGuard
@@ -121,11 +121,15 @@ def mappings_in(node: Any) -> Iterator[dict[str, Any]]:
     >>> list(mappings_in([1, {"a": {"b": 2}}]))
     [{'a': {'b': 2}}, {'b': 2}]
     """
-    found = mapping_or_empty(node)
-    if found:
+    if found := mapping_or_empty(node):
         yield found
-    for item in found.values() if found else node if isinstance(node, (list, tuple)) else ():
+    for item in _held_by(node):
         yield from mappings_in(item)
+
+
+def _held_by(node: Any) -> Iterable[Any]:
+    """Return the values directly inside a mapping or a sequence of plain values; nothing for any other value."""
+    return node if isinstance(node, (list, tuple)) else mapping_or_empty(node).values()
 
 
 def check_bounds(node: Any) -> None:
@@ -154,13 +158,10 @@ def check_bounds(node: Any) -> None:
                 f"expected integers of at most 63 bits, found one of {value.bit_length()} bits; "
                 "correct the configuration"
             )
-        if isinstance(value, dict):
-            for key in value:
-                if not isinstance(key, str):
-                    raise ValueError(f"expected names as keys, found {key!r}; correct the configuration")
-            waiting += [(item, depth + 1) for item in value.values()]
-        elif isinstance(value, (list, tuple)):
-            waiting += [(item, depth + 1) for item in value]
+        for key in mapping_or_empty(value):
+            if not isinstance(key, str):
+                raise ValueError(f"expected names as keys, found {key!r}; correct the configuration")
+        waiting += [(item, depth + 1) for item in _held_by(value)]
 
 
 def to_json(value: Any, indent: int | None = None, sort_keys: bool = False, compact: bool = False) -> str:

@@ -109,7 +109,8 @@ def score(
     0.1
     """
     about, settings = _sorted(options)
-    recipe = recipe_named(problem) if isinstance(problem, str) else None
+    name = problem if isinstance(problem, str) else ""
+    recipe = recipe_named(name) if name else None
     known = recipe.problem("test") if recipe is not None else problem
     found = read_reference(reference, known, about, trust)
     one = isinstance(forecast, xr.Dataset) or not isinstance(forecast, Mapping)  # a Dataset is a mapping, too
@@ -121,7 +122,7 @@ def score(
     if given == 0 and isinstance(found, Arrays) and all(item.first is None for item in read.values()):
         found = found.later(found.problem.dt or 0.0)  # no times are stated: the first frame is one step ahead
     training = None if train is None else read_training(train, found.problem, known, about, trust)
-    origin = Origin(problem if isinstance(problem, str) else "", None, recipe, None, tuple(trust))
+    origin = Origin(name, None, recipe, None, tuple(trust))
     with _folder_for(folder) as into:
         return Scored(into, score_forecasts(read, found, given, into, settings, origin, training), folder is None)
 

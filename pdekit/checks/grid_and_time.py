@@ -20,7 +20,6 @@ from pdekit.checks.symmetry import needs_free_start
 from pdekit.fields import Grid
 from pdekit.metrics.quadrature import average
 from pdekit.models.baselines.simulator import SimulatorBaseline
-from pdekit.pdes.base import ConservationLaw
 
 SMALLEST = 4
 SIZES: dict[str, tuple[str, Callable[[int], int]]] = {
@@ -44,7 +43,7 @@ def _grid(name: str) -> CheckRow:
         problem, times = ground.problem, ground.times[:, :1]
         own = problem.box
         other = other_grid(own, size)
-        averages = isinstance(problem.pde, ConservationLaw)
+        averages = problem.pde is not None and problem.pde.averages
 
         def brought(u: Tensor, before: Grid, after: Grid) -> Tensor:
             flat, shape = u.flatten(0, 1), after.shape

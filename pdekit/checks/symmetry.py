@@ -18,8 +18,8 @@ from torch import Tensor
 from pdekit.calculus.projections import vectors
 from pdekit.checks.base import CheckRow, missed_after
 from pdekit.checks.ground import Forecaster, Ground
-from pdekit.fields import AXES, Grid, Problem, Trajectory
-from pdekit.pdes.base import PDE, SemilinearPDE
+from pdekit.fields import AXES, Problem, Trajectory
+from pdekit.pdes.base import SemilinearPDE
 
 BOOST = 0.5
 """Speed of the moving frame, in deviations of the first field that a boost changes."""
@@ -102,7 +102,7 @@ def needs_free_start(problem: Problem) -> str:
         return "the fields exist in a part of the box only"
     if problem.instance is not None:
         return "the model solves one instance, and takes no other start"
-    return "" if isinstance(problem.grid, Grid) else "the problem lies on points"
+    return "" if problem.grid.uniform else "the problem lies on points"
 
 
 def _no_shift(axis: int) -> Callable[[Problem], str]:
@@ -114,7 +114,7 @@ def _no_shift(axis: int) -> Callable[[Problem], str]:
 
 def _no_mirror(axis: int) -> Callable[[Problem], str]:
     def excluded(problem: Problem) -> str:
-        if not isinstance(problem.pde, PDE):
+        if problem.pde is None:
             return "the equation is not known"
         if problem.pde.reflection(axis) is None:
             return "the equation declares no reflection along this axis"
@@ -125,7 +125,7 @@ def _no_mirror(axis: int) -> Callable[[Problem], str]:
 
 def _no_boost(axis: int) -> Callable[[Problem], str]:
     def excluded(problem: Problem) -> str:
-        if not isinstance(problem.pde, PDE) or problem.pde.galilean(axis) is None:
+        if problem.pde is None or problem.pde.galilean(axis) is None:
             return "the equation declares no Galilean boost along this axis"
         return _no_shift(axis)(problem)
 

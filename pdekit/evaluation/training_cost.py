@@ -81,5 +81,5 @@ def data_seconds(source: Source) -> float:
 
 
 def _document(source: Source, name: str) -> dict[str, Any]:
-    """What is stored with generated data under a name; empty for data from elsewhere."""
+    """Document that is stored with generated data under a name; empty for data from elsewhere."""
     return source.documents.get(name, {}) if isinstance(source, Split) else {}

@@ -56,6 +56,8 @@ class BaseRecipe(ABC):
 
     # raised when a change of the generation itself alters numbers
     version: ClassVar[int] = 1
+    # whether every trajectory has a random start, from which an instance can be made
+    starts: ClassVar[bool] = False
 
     def __post_init__(self):
         check_seed(self.seed)

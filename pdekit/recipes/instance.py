@@ -38,8 +38,8 @@ def instance_from(config: Mapping[str, Any], instance: str | None, trust: Sequen
     kind, _, number = instance.partition(":")
     blocks, name = config.get("instances", {}), config.get("name")
     if kind == SAMPLE and number.isdigit():
-        recipe = recipe_from(config, trust)
-        if not isinstance(recipe, Recipe):
+        recipe: Any = recipe_from(config, trust)
+        if not recipe.starts:
             raise ValueError(
                 f"expected a dataset with random starts for instance={instance}, got {recipe.name}; "
                 "choose another dataset"
@@ -67,7 +67,7 @@ def instance_from(config: Mapping[str, Any], instance: str | None, trust: Sequen
 
 def possible_instances(recipe: BaseRecipe, blocks: Mapping[str, Any]) -> list[str]:
     """Return the instances that a dataset has: its blocks, and test trajectories that start on a periodic box."""
-    starts = isinstance(recipe, Recipe) and recipe.grid.periodic and recipe.grid.ndim > 0
+    starts = recipe.starts and recipe.grid.periodic and recipe.grid.ndim > 0
     return [*blocks, *([f"{SAMPLE}:N"] if starts else [])]
 
 

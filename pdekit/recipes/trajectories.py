@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -64,6 +64,8 @@ class Recipe(BaseRecipe):
     warmup: float = 0.0
     params: Mapping[str, Uniform] | JointParams = field(default_factory=dict)
     dtype: str = "float64"
+
+    starts: ClassVar[bool] = True
 
     def __post_init__(self):
         super().__post_init__()

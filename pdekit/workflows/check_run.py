@@ -135,7 +135,7 @@ def check_stored_run(
     places = places or {}
     check_device(places.get("device", "cpu"))
     device = torch.device(places.get("device", "cpu"))
-    loaded = run if isinstance(run, Run) else load(run, trust, str(device))
+    loaded = load(run, trust, str(device))
     if not loaded.model.forecasts:
         raise ValueError(f"expected a run that makes forecasts, found {loaded.name}, which makes none; check another")
     recipe = None

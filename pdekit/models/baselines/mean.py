@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pdekit.fields import Points, Problem, Trajectory
+from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Surrogate, mean_square
 from pdekit.models.stages import Stage
 from pdekit.settings import Training
@@ -34,7 +34,7 @@ class Mean(Surrogate):
     def __init__(self, problem: Problem):
         super().__init__(problem, (0, 1) if problem.steady else (1, 1))
         self.register_buffer("mean", torch.zeros(problem.n_channels, *problem.grid.shape))
-        if isinstance(problem.grid, Points):  # the mean of each field, and the points of all trajectories (else NaN)
+        if not problem.grid.uniform:  # the mean of each field, and the points of all trajectories (else NaN)
             self.register_buffer("mean_of_field", torch.zeros(problem.n_channels))
             self.register_buffer("places", torch.zeros(*problem.grid.shape, problem.ndim))
 
