@@ -13,6 +13,8 @@ from pdekit.data.assembly import batches_of
 from pdekit.data.description import Description, described
 from pdekit.data.loading import Loading
 from pdekit.data.module import SPLITS, DataModule
+from pdekit.data.resolutions import together
+from pdekit.data.several_grids import is_several, on_several_grids
 from pdekit.data.texts import with_texts
 from pdekit.data.writer import check_batch, write_split
 from pdekit.fields import Problem, Trajectory
@@ -72,10 +74,11 @@ def from_arrays(
 
     Args:
         train, valid, test: NumPy arrays, tensors, xarray objects, or paths of ``.npy`` and ``.npz`` files, see
-            `pdekit.data.given` and `pdekit.data.from_xarray`. Coordinates give dt, extent and origin; options that
-            contradict them are refused. Without ``valid`` the last tenth of train (at least one trajectory) is taken
-            from it for validation; without ``test`` the validation trajectories are used for the test too, with a
-            warning.
+            `pdekit.data.given` and `pdekit.data.from_xarray`. A list of them holds the same problem on several grids of
+            one box (an array for each grid); its coeffs, params, forcing and masks are lists, too. Coordinates give dt,
+            extent and origin; options that contradict them are refused. Without ``valid`` the last tenth of train (at
+            least one trajectory) is taken from it for validation; without ``test`` the validation trajectories are used
+            for the test too, with a warning.
         about: description of what the arrays do not state themselves.
         folder: folder to write the dataset to, in pdekit's layout; None keeps it in memory.
         name: name of the dataset.
@@ -97,11 +100,14 @@ def from_arrays(
     """
     given = {split: part for split, part in zip(SPLITS, (train, valid, test), strict=True) if part is not None}
     description = described(about, options)
-    return module_of(with_texts(batches_of(given, description), description.text), folder, name, loading)
+    if any(is_several(part) for part in given.values()):
+        return module_of(on_several_grids(given, description), folder, name, loading)
+    batches = with_texts(batches_of(given, description), description.text)
+    return module_of({split: [pair] for split, pair in batches.items()}, folder, name, loading)
 
 
 def module_of(
-    batches: dict[str, tuple[Problem, Trajectory]],
+    batches: dict[str, list[tuple[Problem, Trajectory]]],
     folder: str | Path | None,
     name: str,
     loading: Loading | None,
@@ -109,13 +115,14 @@ def module_of(
     """Return a data module of the splits that were given; the others are made of them, the test with a warning.
 
     Args:
-        batches: problem and trajectories by split; "train" is one of them.
+        batches: problem and trajectories by split, one pair for each grid; "train" is one of the splits.
         folder: folder to write the dataset to; None keeps it in memory.
         name: name of the dataset.
         loading: batch sizes, workers, seed.
     """
     if "valid" not in batches:
-        batches["train"], batches["valid"] = _split_off(*batches["train"])
+        parts = [_split_off(*pair) for pair in batches["train"]]
+        batches["train"], batches["valid"] = [rest for rest, _ in parts], [taken for _, taken in parts]
     if "test" not in batches:
         warnings.warn(
             "no test split was given: the validation trajectories are the test, too, and its scores are optimistic; "
@@ -123,12 +130,14 @@ def module_of(
             stacklevel=3,
         )
         batches["test"] = batches["valid"]
-    sources = {split: Arrays(*pair) for split, pair in batches.items()}
+    sources = {split: together([Arrays(*pair) for pair in pairs]) for split, pairs in batches.items()}
     if folder is None:
         return DataModule(sources["train"], sources["valid"], sources["test"], loading)
-    for split, (problem, batch) in batches.items():
-        write_split(Path(folder) / "data" / split / f"{name}.hdf5", problem, batch, name)
-    pde = batches["train"][0].pde  # an object of the caller's own code may be read again
+    for split, pairs in batches.items():
+        for problem, batch in pairs:
+            size = "" if len(pairs) == 1 else "-" + "x".join(map(str, problem.grid.shape))
+            write_split(Path(folder) / "data" / split / f"{name}{size}.hdf5", problem, batch, name)
+    pde = sources["train"].problem.pde  # an object of the caller's own code may be read again
     trust = () if pde is None else (type(pde).__module__.partition(".")[0],)
     return DataModule.from_folder(folder, loading, trust=trust)
 

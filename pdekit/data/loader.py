@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -24,24 +24,46 @@ class EpochSampler(DistributedSampler):
         shuffle: False keeps the order.
         rank, world: number of this process, and of all processes; a last incomplete round is filled from the
             beginning, so that all ranks take the same number of steps.
-        skip: samples of this rank to leave out once, at the beginning of the next pass (for resuming).
+        groups: a number for each sample, for samples on several grids: every ``batch_size`` samples that follow each
+            other in a rank are of one group. The last batch of a group is filled from the group's beginning.
+        batch_size: samples of a batch in each rank, for groups.
     """
 
-    def __init__(self, dataset: Any, seed: int = 0, shuffle: bool = True, rank: int = 0, world: int = 1):
+    def __init__(
+        self,
+        dataset: Any,
+        seed: int = 0,
+        shuffle: bool = True,
+        rank: int = 0,
+        world: int = 1,
+        groups: Sequence[int] | None = None,
+        batch_size: int = 1,
+    ):
         super().__init__(dataset, num_replicas=world, rank=rank, shuffle=shuffle, seed=seed)
-        self.skip = 0
+        self.skip, self.round = 0, world * batch_size
+        self.groups = None if groups is None else torch.tensor(groups)
+        if self.groups is not None:
+            self.total_size = int((-(self.groups.bincount() // -self.round)).sum()) * self.round
+            self.num_samples = self.total_size // world
 
     def order(self) -> list[int]:
         """The samples of this rank in this epoch."""
         n = len(self.dataset)
-        if self.shuffle:
-            # The two numbers are mixed so that seed 0, epoch 1 is not seed 1, epoch 0.
-            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-            places = torch.randperm(n, generator=generator)
-        else:
-            places = torch.arange(n)
-        padded = places[torch.arange(self.total_size) % n]
+        # The two numbers are mixed so that seed 0, epoch 1 is not seed 1, epoch 0.
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        places = torch.randperm(n, generator=generator) if self.shuffle else torch.arange(n)
+        padded = places[torch.arange(self.total_size) % n] if self.groups is None else self._grouped(places, generator)
         return padded[self.rank : self.total_size : self.num_replicas].tolist()
+
+    def _grouped(self, places: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """The samples in whole rounds of one group each, the rounds of all groups mixed if the samples are."""
+        rounds = []
+        for group in self.groups.unique():
+            own = places[self.groups[places] == group]
+            size = -(len(own) // -self.round) * self.round
+            rounds.append(own[torch.arange(size) % len(own)].reshape(-1, self.round))
+        whole = torch.cat(rounds)
+        return (whole[torch.randperm(len(whole), generator=generator)] if self.shuffle else whole).flatten()
 
     def __iter__(self) -> Iterator[int]:
         skip, self.skip = self.skip, 0

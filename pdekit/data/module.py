@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -13,8 +14,8 @@ from pdekit.data.formats import TheWell, fit_together, open_source
 from pdekit.data.loader import EpochSampler, ResumableLoader
 from pdekit.data.loading import Loading
 from pdekit.data.natural_order import by_number
-from pdekit.data.windows import Source, Windows
-from pdekit.fields import Field, Grid, Problem, Trajectory
+from pdekit.data.windows import Gridded, Source, Windows, grids_of
+from pdekit.fields import Field, Grid, Points, Problem, Trajectory
 
 SPLITS = ("train", "valid", "test")
 
@@ -43,7 +44,7 @@ class DataModule(LightningDataModule):
         super().__init__()
         self.problem: Problem = train.problem
         for name, source in (("valid", valid), ("test", test)):
-            _same_problem(name, source.problem, self.problem)
+            _same_problem(name, _on_a_common_grid(source, train), self.problem)
         self.sources = {"train": train, "valid": valid, "test": test}
         self.loading = loading or Loading()
         self.folder: Path | None = None  # of the files, if they lie in one
@@ -74,6 +75,26 @@ class DataModule(LightningDataModule):
         module = cls(sources["train"], sources["valid"], sources["test"], loading)
         module.folder = Path(folder).resolve()
         return module
+
+    @property
+    def grids(self) -> tuple[Grid | Points, ...]:
+        """The grids of all splits, that of the problem first."""
+        return tuple(dict.fromkeys((self.problem.grid, *(g for s in self.sources.values() for g in grids_of(s)))))
+
+    def on(self, grid: Grid) -> DataModule:
+        """Return the same data on one of the grids of the test split.
+
+        Raises:
+            ValueError: if the training split has none there, from which baselines are calibrated.
+        """
+        there = {split: source for split, source in self.sources.items() if grid in grids_of(source)}
+        if "train" not in there or "test" not in there:
+            raise ValueError(
+                f"expected training and test trajectories on the grid {grid.shape}, found them in {list(there)} only; "
+                "add some"
+            )
+        parts = {split: source.on(grid) if isinstance(source, Gridded) else source for split, source in there.items()}
+        return DataModule(parts["train"], parts.get("valid", parts["train"]), parts["test"], self.loading)
 
     def set_window(self, history: int, target: int | Literal["all"]) -> None:
         """Cut all splits into windows of so many history and target frames ("all": every later frame)."""
@@ -114,10 +135,19 @@ class DataModule(LightningDataModule):
         if self.trainer is not None:
             rank, world = self.trainer.global_rank, self.trainer.world_size
             gpu = self.trainer.strategy.root_device.type == "cuda"
-        sampler = EpochSampler(windows, self.loading.seed, shuffle, rank, world)
+        sampler = EpochSampler(windows, self.loading.seed, shuffle, rank, world, windows.groups, batch_size)
         # A last, smaller batch is left out in training only, and only where it is not the only one.
         drop = shuffle and len(sampler) > batch_size
         return ResumableLoader(windows, batch_size, sampler, drop, self.loading.num_workers, gpu)
+
+
+def _on_a_common_grid(source: Source, train: Source) -> Problem:
+    """The problem of a split, with the grid of train if one of the two has several grids, of the same box."""
+    grid, ours = source.problem.grid, train.problem.grid
+    several = len(grids_of(source)) > 1 or len(grids_of(train)) > 1
+    if several and ours.uniform and grid.uniform and grid.resized(ours.shape) == ours:
+        return dataclasses.replace(source.problem, grid=ours)
+    return source.problem
 
 
 def _same_problem(name: str, found: Problem, expected: Problem) -> None:

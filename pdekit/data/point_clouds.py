@@ -100,7 +100,7 @@ def from_points(
         params=tuple(train.params),
     )
     corners = max((len(cloud.cells) for cloud in every if cloud.cells is not None), default=0)
-    batches = {split: (problem, _batch(part, given[split].params, problem, corners)) for split, part in found.items()}
+    batches = {split: [(problem, _batch(part, given[split].params, problem, corners))] for split, part in found.items()}
     return module_of(batches, folder, name, loading)
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pdekit.fields import Problem, Trajectory
+from pdekit.fields import Grid, Points, Problem, Trajectory
 
 Window = tuple[int, int | Literal["all"]]
 
@@ -36,6 +36,25 @@ class Timed(Protocol):
 
     def times(self, trajectory: int, frames: slice = slice(None)) -> Tensor:
         """Times of some frames of one trajectory, "1 time"."""
+
+
+@runtime_checkable
+class Gridded(Protocol):
+    """Source whose trajectories lie on several grids, see `pdekit.data.resolutions`."""
+
+    grids: tuple[Grid, ...]
+
+    @property
+    def grid_numbers(self) -> list[int]:
+        """Which of the grids each trajectory lies on."""
+
+    def on(self, grid: Grid) -> Source:
+        """The trajectories on one of the grids."""
+
+
+def grids_of(source: Source) -> tuple[Grid | Points, ...]:
+    """Return the grids of a source, the one of its problem if there are not several."""
+    return source.grids if isinstance(source, Gridded) else (source.problem.grid,)
 
 
 def read_times(source: Source, trajectory: int, frames: slice = slice(None)) -> Tensor:
@@ -98,6 +117,14 @@ class Windows(Dataset):
     def per_trajectory(self) -> int:
         """Windows of each trajectory."""
         return (len(self.frames) - self.history - self.target) // self.stride + 1
+
+    @property
+    def groups(self) -> list[int] | None:
+        """The number of the grid of each window; None if all lie on one."""
+        if not isinstance(self.source, Gridded):
+            return None
+        numbers = self.source.grid_numbers[: self.n_trajectories]
+        return [number for number in numbers for _ in range(self.per_trajectory)]
 
     def __len__(self) -> int:
         return self.n_trajectories * self.per_trajectory

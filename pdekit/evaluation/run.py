@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from pdekit.data.module import DataModule
-from pdekit.data.windows import Source
+from pdekit.data.windows import Source, grids_of
 from pdekit.evaluation.baselines import baselines, solver_rows
 from pdekit.evaluation.checks import check_problem
 from pdekit.evaluation.forecasting import CPU, device_of
@@ -80,6 +80,9 @@ def evaluate_models(
         origin: origin of the models and the data.
         device: device of all models; that of the first model if None.
 
+    Of data on several grids each grid of the test is evaluated by itself: the largest in the folder, every other one in
+    a folder in it, ``grid-32x32``.
+
     Returns:
         A few lines that say how the models did, and where the report is.
 
@@ -87,6 +90,28 @@ def evaluate_models(
         ValueError: if a model belongs to another problem, a measure, judge or section is unknown, a horizon is longer
             than the data and no recipe can go on, or a model or the data cannot be brought to the resolution.
     """
+    if len(data.grids) == 1:
+        return evaluate_on_grid(models, data, folder, settings, origin, device)
+    grids, lines = sorted(grids_of(data.sources["test"]), key=lambda grid: grid != data.problem.grid), []
+    origin = dataclasses.replace(origin, run=origin.run or folder)
+    for number, grid in enumerate(grids):
+        size = "x".join(map(str, grid.shape))
+        resized = {name: at_resolution(name, model, grid.shape) for name, model in models.items()}
+        place = folder / f"grid-{size}" if number else folder
+        said = evaluate_on_grid(resized, data.on(grid), place, settings, origin, device)
+        lines.append(f"on {size} points:\n{said}")
+    return "\n".join(lines)
+
+
+def evaluate_on_grid(
+    models: Mapping[str, Surrogate],
+    data: DataModule,
+    folder: Path,
+    settings: Evaluation,
+    origin: Origin,
+    device: torch.device | str | None = None,
+) -> str:
+    """Score models on data on one grid, as `evaluate_models` says."""
     scoring, sections = scoring_of(settings, origin.trust), chosen_sections(settings.sections, origin.trust)
     source, recipe = data.sources["test"], origin.recipe
     shape = None if settings.resolution is None else settings.shape_of(len(source.problem.grid.shape))

@@ -77,7 +77,7 @@ class EquationLoss:
         if batch.coeffs is not None:
             parts = batch.coeffs.double().split(1, 1)
             named = {field.name: part for field, part in zip(self.problem.coeffs, parts, strict=True)}
-        d = FiniteDifference(grid, order=ORDER, coeffs=named)
+        d = FiniteDifference(grid.resized(u.shape[2:]), order=ORDER, coeffs=named)
         return pde.residual(d.field(u), d)
 
 

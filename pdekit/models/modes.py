@@ -162,7 +162,9 @@ def with_modes(
     """
     if not uses_auto(config) or not problem.on_box:
         return dict(config)
-    waves = None if batches is None else waves_held(problem, batches)
+    waves = None
+    if batches is not None:
+        waves = waves_held(problem, (batch for batch in batches if batch.u.shape[3:] == problem.grid.shape))
 
     def chosen(modes: Any, padding: float) -> Any:
         return list(supported(problem.box, waves, padding)) if modes == AUTO else modes

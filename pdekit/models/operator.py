@@ -100,6 +100,11 @@ class Operator(Surrogate):
 
         self.normaliser.calibrate(watched())
         if kept:
+            if len({u.shape[3:] for u, _ in kept}) > 1:
+                raise ValueError(
+                    f"expected training data on one grid for {type(self.net).__name__}, whose functions are read from "
+                    "them, found several grids; train deeponet or fno, or give data on one grid"
+                )
             outputs = []
             for u, mask in kept:
                 like = self.normaliser.like

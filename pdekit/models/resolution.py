@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pdekit.fields import Trajectory
+from pdekit.fields import Grid, Points, Problem, Trajectory
 from pdekit.models.base import Stepper, Surrogate
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.operator import Operator
@@ -41,6 +41,33 @@ def at_resolution(name: str, model: Surrogate, shape: Sequence[int]) -> Surrogat
         }
         try_step(resized)
     return resized
+
+
+def on_grid_of(problem: Problem, batch: Trajectory) -> Problem:
+    """Return the problem on the grid of a batch, which has as many points of each axis as its fields."""
+    shape = tuple(batch.u.shape[3:])
+    if not problem.on_box or problem.grid.shape == shape:
+        return problem
+    return dataclasses.replace(problem, grid=problem.grid.resized(shape))
+
+
+def check_grids(name: str, model: Surrogate, grids: Sequence[Grid | Points]) -> None:
+    """Raise ValueError if a model cannot train on data on several grids, with the reason that its method or net gives.
+
+    Args:
+        name: name of the model.
+        model: the model, of the largest of the grids.
+        grids: grids of the data.
+    """
+    for grid in grids if len(grids) > 1 else ():
+        try:
+            at_resolution(name, model, grid.shape)
+        except ValueError as reason:
+            sizes = ", ".join("x".join(map(str, other.shape)) for other in grids)
+            raise ValueError(
+                f"expected a method and a net that take the grids {sizes} of the data, got {name}: {reason}; train "
+                "another model, or give data on one grid"
+            ) from None
 
 
 def try_step(model: Stepper) -> None:

@@ -26,6 +26,7 @@ from pdekit.metrics.sums import rounding_of
 from pdekit.metrics.vanishing import frame_rms, vanished
 from pdekit.models.base import Surrogate
 from pdekit.models.noise import derived_seed
+from pdekit.models.resolution import on_grid_of
 from pdekit.models.stages import OwnStep, Stage
 from pdekit.settings import Engine, Training
 from pdekit.training.callbacks import Interrupted, MetricsFile, SaveLast, SeedBySteps, StepProgress, ema
@@ -105,9 +106,9 @@ class StageModule(LightningModule):
         _, numbers = self.model.loss(batch)
         history = self.model.window[0]
         generator = torch.Generator().manual_seed(seed)
-        u, problem = self.model.attempt(batch, generator), self.model.problem
-        error = nrmse(u.to(batch.u.dtype), batch.u[:, history:], problem, batch.mask)
-        gone = vanished(frame_rms(batch.u, problem, batch.mask), rounding_of(batch.u))[:, history:] & error.isfinite()
+        u, problem, there = self.model.attempt(batch, generator), on_grid_of(self.model.problem, batch), batch.existing
+        error = nrmse(u.to(batch.u.dtype), batch.u[:, history:], problem, there)
+        gone = vanished(frame_rms(batch.u, problem, there), rounding_of(batch.u))[:, history:] & error.isfinite()
         self._log("valid", numbers, len(batch))
         # a frame in which the reference vanishes has no relative error, and no weight
         self._log("valid", {"nrmse": error[~gone].sum() / (~gone).sum().clamp_min(1)}, int((~gone).sum()))

@@ -31,7 +31,7 @@ from pdekit.evaluation.request import check_reach, check_request
 from pdekit.evaluation.settings import Evaluation, evaluation_from
 from pdekit.models.base import Stepper, Surrogate
 from pdekit.models.modes import uses_auto, with_modes, without_unresolved
-from pdekit.models.resolution import try_step
+from pdekit.models.resolution import check_grids, try_step
 from pdekit.plain import from_plain
 from pdekit.provenance import RECORD, provenance, read_record, sha256, write_json
 from pdekit.recipes.base import BaseRecipe
@@ -144,7 +144,7 @@ def plan_run(
     else:
         check_problem(config["choices"]["model"], model.problem, problems[0])
     sized = not (chosen and uses_auto(config["model"]))  # else the data choose shapes of weights later
-    check_model(model, config, sized)
+    check_model(model, config, sized, data.grids if data else ())
     if recipe is not None and data is None and not recipe.solved:
         data = without_reference(recipe, model, config)
     elif config.get("evaluate", True) and model.forecasts:
@@ -167,8 +167,8 @@ def plan_run(
     return Plan(model, data, None if config.get("path") else recipe, config, seconds, tuple(trust), words)
 
 
-def check_model(model: Surrogate, config: dict[str, Any], sized: bool) -> None:
-    """Check that a net takes the grid and that the runs that the method requires fit; note their whole paths.
+def check_model(model: Surrogate, config: dict[str, Any], sized: bool, grids: Sequence[Any]) -> None:
+    """Check that a net takes all grids and that runs that the method requires fit; note their whole paths.
 
     Raises:
         ValueError: before data are made.
@@ -177,6 +177,7 @@ def check_model(model: Surrogate, config: dict[str, Any], sized: bool) -> None:
         config["requires"] = check_required(model, config["requires"], sized)
     if isinstance(model, Stepper):
         try_step(model)
+    check_grids(config["choices"]["model"], model, grids)
 
 
 def checked_run(config: Mapping[str, Any]) -> dict[str, Any]:

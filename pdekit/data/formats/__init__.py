@@ -31,6 +31,7 @@ from pdekit.data.formats.the_well import TheWell, fit_together, is_the_well
 from pdekit.data.hdf5 import names, open_hdf5
 from pdekit.data.layout import OURS
 from pdekit.data.probe import check_readable
+from pdekit.data.resolutions import together
 from pdekit.data.store import Split
 from pdekit.data.windows import Source
 
@@ -132,7 +133,7 @@ def open_source(files: Sequence[str | Path], trust: Sequence[str] = ()) -> Sourc
     """The trajectories of the files of one split.
 
     Args:
-        files: one file of ours, or one or more files of a published layout.
+        files: one or more files of ours, whose grids may differ, or of a published layout.
         trust: packages in addition to pdekit that a stored equation may come from.
 
     Raises:
@@ -145,12 +146,8 @@ def open_source(files: Sequence[str | Path], trust: Sequence[str] = ()) -> Sourc
         found = names(file)
         ours = OURS in found
         the_well = is_the_well(file)
-    if ours and len(paths) == 1:
-        return Split(paths[0], trust)
     if ours:
-        raise ValueError(
-            f"expected one file of pdekit in a split, got {len(paths)} in {paths[0].parent}; remove the others"
-        )
+        return together([Split(path, trust) for path in paths])
     if the_well:
         return TheWell(paths)
     raise ValueError(

@@ -99,16 +99,17 @@ class Joined:
 
     Args:
         sources: sources of the same problem.
+        problem: problem of the whole, to which the sources have been compared; that of the first source if None.
 
     Raises:
-        ValueError: if they are not of one problem.
+        ValueError: if no problem is given and they are not of one.
     """
 
-    def __init__(self, sources: Sequence[Source]):
+    def __init__(self, sources: Sequence[Source], problem: Problem | None = None):
         self.sources = tuple(sources)
-        self.problem: Problem = self.sources[0].problem
+        self.problem: Problem = problem or self.sources[0].problem
         for number, source in enumerate(self.sources[1:], 2):
-            if source.problem != self.problem:
+            if problem is None and source.problem != self.problem:
                 raise ValueError(
                     f"expected files of one problem, {self.problem}, found {source.problem} in file {number}; open "
                     "them apart"

@@ -2,7 +2,8 @@
 flow. Each file is split as it is published, and the splits follow each other.
 
 A coefficient of the equation that differs from file to file becomes a parameter of each trajectory. Where files have
-different numbers of frames, those of the shortest are used. Files of other grids are refused.
+different numbers of frames, those of the shortest are used. Grids may differ in the
+number of points; those of other boxes are refused.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from pathlib import Path
 import torch
 
 from pdekit.data.formats import pdebench
-from pdekit.data.formats.contract import WHOLE, Format, Joined, all_splits, is_hdf5
+from pdekit.data.formats.contract import WHOLE, Format, all_splits, is_hdf5
 from pdekit.data.natural_order import by_number
+from pdekit.data.resolutions import together
 from pdekit.data.windows import Source
 from pdekit.fields import Problem, Trajectory
 
@@ -71,9 +73,9 @@ def _open_folder(path: Path) -> Mapping[str, Source]:
         for part, row in zip(parts, columns, strict=True)
     ]
     if min(part.n_trajectories for part in parts) < 3:
-        return all_splits({WHOLE: Joined(parts)}, known.test)
+        return all_splits({WHOLE: together(parts)}, known.test)
     splits = [all_splits({WHOLE: part}, known.test) for part in parts]
-    return {split: Joined([found[split] for found in splits]) for split in splits[0]}
+    return {split: together([found[split] for found in splits]) for split in splits[0]}
 
 
 def _shortened(part: Source, problem: Problem) -> Source:

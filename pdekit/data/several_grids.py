@@ -1,0 +1,67 @@
+"""A user's arrays on several grids: a list with an array for each grid, and lists of what belongs to them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from pdekit.data.assembly import batches_of
+from pdekit.data.description import Description
+from pdekit.fields import Problem, Trajectory
+
+INPUTS = ("coeffs", "params", "forcing", "mask")
+
+
+def is_several(part: Any) -> bool:
+    """Return whether a split is a list with an array for each grid: of paths, xarray objects or unequal arrays.
+
+    >>> is_several([np.zeros((2, 1, 1, 8)), np.zeros((2, 1, 1, 4))]), is_several([[[[0.0, 1.0]]]])
+    (True, False)
+    """
+    if not isinstance(part, (list, tuple)) or not part:
+        return False
+    if all(isinstance(item, (str, Path, xr.Dataset, xr.DataArray)) for item in part):
+        return True
+    return len({np.shape(item)[1:] for item in part}) > 1 and all(np.ndim(item) > 2 for item in part)
+
+
+def on_several_grids(data: Mapping[str, Any], about: Description) -> dict[str, list[tuple[Problem, Trajectory]]]:
+    """Return problem and trajectories of each grid of each split.
+
+    Args:
+        data: by split, an array or a list of them, one for each grid.
+        about: description of what the arrays do not state themselves. Inputs and masks are lists by split,
+            ``coeffs={"train": [{"a": fine}, {"a": coarse}], ...}``.
+
+    Raises:
+        ValueError: on captions, on other numbers of inputs than arrays, and as `batches_of`.
+    """
+    if about.text is not None:
+        raise ValueError("expected no text for data on several grids, got some; give each grid as a dataset")
+    found: dict[str, list[tuple[Problem, Trajectory]]] = {}
+    for split, part in data.items():
+        arrays = list(part) if is_several(part) else [part]
+        for number, array in enumerate(arrays):
+            own = {name: _own(name, getattr(about, name), split, number, len(arrays)) for name in INPUTS}
+            pairs = batches_of({"train": array}, dataclasses.replace(about, **own))
+            found.setdefault(split, []).append(pairs["train"])
+    return found
+
+
+def _own(name: str, given: Any, split: str, number: int, n: int) -> Any:
+    """The inputs of one kind, or the mask, of one array of a split."""
+    if given is None:
+        return None
+    part = given.get(split) if isinstance(given, Mapping) else None
+    part = [part] if isinstance(part, Mapping) and n == 1 else part
+    if not isinstance(part, (list, tuple)) or len(part) != n:
+        raise ValueError(
+            f"expected {name}={{split: [...]}} with an entry for each of the {n} arrays of the {split} split, found "
+            f"{'none' if part is None else type(part).__name__}; give a list"
+        )
+    return part[number]

@@ -1,0 +1,133 @@
+"""One dataset on several grids: batches of one grid each, training, evaluation of each grid, and what is refused."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+import pdekit
+from pdekit.data import DataModule, from_arrays
+from pdekit.data.loader import EpochSampler
+from pdekit.data.loading import Loading
+from pdekit.models.baselines.mean import Mean
+from pdekit.models.one_step import OneStep
+from pdekit.models.operator import Operator
+from pdekit.models.resolution import check_grids
+from pdekit.nets.deeponet import DeepONet, PODDeepONet
+from pdekit.nets.fno import FNO
+from pdekit.nets.unet import UNet
+
+SHORT = [
+    "training.steps=60", "training.checkpoint_every=60", "training.validate_every=30", "training.lr=0.01",
+    "evaluation.progress=false", "evaluation.timing_batches=[1]", "evaluation.measures=[vrmse]",
+    "evaluation.judges=[horizons]",
+]  # fmt: skip
+
+
+def wave(n, samples, seed=0):
+    """sin(2 pi (x - t) + phase) on n points: the same function on every grid."""
+    x, t = np.arange(n) / n, 0.1 * np.arange(6)[None, :, None, None]
+    phase = np.random.default_rng(seed).uniform(0, 6, (samples, 1, 1, 1))
+    return np.sin(2 * np.pi * (x - t) + phase)
+
+
+def data(**options):
+    splits = [[wave(16, n, 1), wave(8, n + 1, 2)] for n in (9, 2, 2)]
+    return from_arrays(*splits, dt=0.1, extent=(1.0,), fields=["height"], **options)
+
+
+def one_step(problem, net=None):
+    torch.manual_seed(0)
+    return OneStep(problem, net or partial(FNO, modes=3, width=8, n_layers=2), target="state")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    several = data(loading=Loading(batch_size=8))
+    place = f"runs_dir={tmp_path_factory.mktemp('runs')}"
+    return pdekit.train(model=one_step(several.problem), data=several, overrides=[*SHORT, place], name="two")
+
+
+def test_each_batch_lies_on_one_grid_and_no_window_is_left_out():
+    groups = [0] * 7 + [1] * 4
+    for world in (1, 2):
+        seen = []
+        for rank in range(world):
+            order = EpochSampler(range(11), 3, True, rank, world, groups, batch_size=2).order()
+            batches = torch.tensor(order).reshape(-1, 2)
+            assert all(len({groups[i] for i in batch}) == 1 for batch in batches.tolist())
+            assert len(batches) == (6 if world == 1 else 3)
+            seen += order
+        assert set(seen) == set(range(11))
+    first, again, other = (
+        EpochSampler(range(11), seed, True, groups=groups, batch_size=2).order() for seed in (3, 3, 4)
+    )
+    assert first == again != other
+    assert EpochSampler(range(11), 3, False, groups=groups, batch_size=4).order()[:8] == [0, 1, 2, 3, 4, 5, 6, 0]
+
+
+def test_memory_and_folder_hold_the_same(tmp_path):
+    memory = data(loading=Loading(batch_size=4))
+    data(folder=tmp_path, name="mine")
+    stored = DataModule.from_folder(tmp_path)
+    assert [grid.shape for grid in memory.grids] == [grid.shape for grid in stored.grids] == [(16,), (8,)]
+    assert memory.problem == stored.problem and memory.train.n_trajectories == 19
+    files = sorted(path.name for path in (tmp_path / "data/train").iterdir())
+    assert files == ["mine-16.hdf5", "mine-8.hdf5"]
+    shapes = [batch.u.shape for batch in memory.train_dataloader()]
+    assert {shape[-1] for shape in shapes} == {8, 16} and {shape[0] for shape in shapes} == {4}
+    by_size = {batch.u.shape[-1]: batch.u for batch in stored.calibration_batches()}
+    np.testing.assert_allclose(by_size[8][0, :, 0], wave(8, 10, 2)[9, :, 0], atol=1e-6)
+    assert stored.on(memory.grids[1]).test.trajectories([1]).u.shape == (1, 6, 1, 8)
+
+
+def test_inputs_are_lists_too():
+    fine, coarse = (xr.DataArray(wave(n, 4)[:, 0, 0], dims=("sample", "x")) for n in (16, 8))
+    u = [wave(16, 4)[:, :1], wave(8, 4)[:, :1]]
+    inputs = {split: [{"a": fine}, {"a": coarse}] for split in ("train", "valid", "test")}
+    found = from_arrays(u, u, u, extent=(1.0,), coeffs=inputs)
+    assert found.train.trajectories([5]).coeffs.shape == (1, 1, 8) and found.problem.coeffs[0].name == "a"
+    with pytest.raises(ValueError, match="an entry for each of the 2 arrays of the train split, found dict"):
+        from_arrays(u, u, u, extent=(1.0,), coeffs={split: {"a": fine} for split in ("train", "valid", "test")})
+
+
+def test_a_net_learns_on_both_grids_and_each_is_evaluated(run):
+    for folder, shape in ((run.path, "16"), (run.path / "grid-8", "8")):
+        with xr.open_dataset(folder / "scores.nc", engine="h5netcdf") as scores:
+            error = scores.nrmse.isel(time=0, member=0).mean("sample").squeeze()
+            assert scores.attrs["shape"] == shape
+            assert float(error.sel(model="one_step")) < 0.5 * float(error.sel(model="persistence"))
+    assert (run.path / "grid-8" / "report.html").is_file()
+    assert pdekit.load(run.path).model.problem.grid.shape == (16,)
+
+
+@pytest.mark.parametrize(
+    "make, sentence",
+    [
+        (partial(one_step, net=partial(UNet, width=4, multipliers=(1,) * 5)), "the grids 16, 8 of the data, got mine"),
+        (Mean, "expected a method whose net takes any grid, got Mean"),
+    ],
+)
+def test_what_takes_one_grid_only_says_so(make, sentence):
+    several = data()
+    with pytest.raises(ValueError, match=sentence):
+        check_grids("mine", make(several.problem), several.grids)
+
+
+def test_operator_nets_take_every_grid_but_those_with_a_basis_of_the_data():
+    several = data()
+    model = Operator(several.problem, partial(DeepONet))
+    check_grids("deeponet", model, several.grids)
+    model.calibrate(several.calibration_batches())
+    losses = [float(model.loss(several.train.trajectories([i]))[0]) for i in (0, 12)]
+    assert all(np.isfinite(losses))
+    with pytest.raises(ValueError, match="expected training data on one grid for PODDeepONet"):
+        Operator(several.problem, partial(PODDeepONet)).calibrate(several.calibration_batches())
+
+
+def test_other_boxes_are_refused():
+    coarse = xr.DataArray(wave(8, 4)[:, :, 0], dims=("sample", "time", "x"), coords={"x": np.arange(8) / 4})
+    with pytest.raises(ValueError, match="expected data of one problem on grids of one box"):
+        from_arrays([coarse, coarse[..., ::2].assign_coords(x=np.arange(4) / 8)], dt=0.1, layout=["periodic"])
