@@ -14,7 +14,7 @@ import xarray as xr
 import zarr
 
 from pdekit import convert
-from pdekit.boundaries import Dirichlet, Neumann, Outflow
+from pdekit.boundaries import Dirichlet, Neumann, Outflow, Wall
 from pdekit.data import from_arrays
 from pdekit.data.arrays import Arrays
 from pdekit.data.conversion import convert as convert_data
@@ -171,6 +171,16 @@ def reaction():
     return problem, counted(problem, 4)
 
 
+def flow_between_walls():
+    grid = Grid((8, 6), (1.0, 1.0), layout=("cells", "cells"))
+    names = ("velocity_x", "velocity_y", "particles")
+    fields = tuple(Field(name, vector="velocity" if name.startswith("v") else None) for name in names)
+    force = tuple(Field(f"force_{letter}", vector="force") for letter in "xy")
+    problem = Problem(grid, fields, dt=0.05, n_frames=3, coeffs=force, boundary=((Wall("no_slip"),) * 2,) * 2)
+    batch = counted(problem, 4)
+    return problem, dataclasses.replace(batch, coeffs=1000 + batch.u[:, 0, :2], t=batch.t + torch.arange(4.0)[:, None])
+
+
 def counted(problem, n):
     shape = (n, problem.n_frames, problem.n_channels, *problem.grid.shape)
     t = (problem.dt or 0.0) * torch.arange(problem.n_frames, dtype=torch.float64)
@@ -178,7 +188,7 @@ def counted(problem, n):
     return Trajectory(u=values / 8, t=t.expand(n, -1), index=torch.arange(n))
 
 
-@pytest.mark.parametrize("make", [periodic_line, darcy_pairs, flow_with_open_ends, reaction])
+@pytest.mark.parametrize("make", [periodic_line, darcy_pairs, flow_with_open_ends, reaction, flow_between_walls])
 def test_pdebench_comes_back(tmp_path, make):
     problem, batch = make()
     path = tmp_path / "2D_trans.hdf5"  # the boundary of a flow stands in the name
@@ -191,6 +201,7 @@ def test_pdebench_comes_back(tmp_path, make):
     assert found.problem.dt == pytest.approx(problem.dt, rel=1e-12) if problem.dt else problem.steady
     for i in range(4):
         assert torch.equal(found.read(i).u, source.read(i).u)
+        torch.testing.assert_close(found.read(i).t, source.read(i).t)
         if problem.coeffs:
             assert torch.equal(found.read(i).coeffs, source.read(i).coeffs)
 

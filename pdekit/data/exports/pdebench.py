@@ -4,6 +4,7 @@
     tensor (sample, 1, x, y), nu               one steady field on cells of the plane, and its coefficient
     density, pressure, Vx[, Vy, Vz]            compressible flow, periodic or with open ends
     0000/data (time, x[, y], channel)          one field on a line, one or two on the plane, cells of a bounded box
+    velocity (sample, time, x, y, 2), particles, force (sample, x, y, 2), t   incompressible flow between no-slip walls
 
 Names and keys are those that PDEBench's generators write; ``t-coordinate`` is one longer than the frames. Differences:
 values keep their precision (published ones are float32), and coordinates and times are float64.
@@ -19,7 +20,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from pdekit.boundaries import Outflow, Periodic
+from pdekit.boundaries import Outflow, Periodic, Wall
 from pdekit.data.exports.contract import ELSEWHERE, Target, Tick, present, refuse
 from pdekit.data.finite import check_written
 from pdekit.data.formats.pdebench import FLOW, SEEDED
@@ -29,7 +30,8 @@ from pdekit.data.writer import replacing
 from pdekit.fields import Problem
 from pdekit.plain import to_plain
 
-LINE, PAIRS, COMPRESSIBLE, SEEDS = "line", "pairs", "flow", "seeds"
+LINE, PAIRS, COMPRESSIBLE, SEEDS, INCOMPRESSIBLE = "line", "pairs", "flow", "seeds", "incompressible"
+NO_SLIP = (Wall("no_slip"), Wall("no_slip"))
 
 
 def pdebench_layout(problem: Problem) -> str | None:
@@ -41,6 +43,8 @@ def pdebench_layout(problem: Problem) -> str | None:
     open_or_periodic = (grid.periodic and ends == {Periodic}) or (cells and ends == {Outflow})
     if problem.steady:
         return PAIRS if cells and (grid.ndim, problem.n_channels, len(problem.coeffs)) == (2, 1, 1) else None
+    if _is_incompressible(problem):
+        return INCOMPRESSIBLE
     if problem.coeffs:
         return None
     if [field.name for field in problem.fields] == _flow_names(grid.ndim) and open_or_periodic:
@@ -48,6 +52,14 @@ def pdebench_layout(problem: Problem) -> str | None:
     if grid.ndim == 1 and problem.n_channels == 1 and grid.periodic:
         return LINE
     return SEEDS if cells and (grid.ndim, problem.n_channels) in SEEDED else None
+
+
+def _is_incompressible(problem: Problem) -> bool:
+    """True for velocity, particles and a steady force on cells of the unit square between no-slip walls."""
+    grid, names = problem.box, [field.name for field in (*problem.fields, *problem.coeffs)]
+    square = (grid.extent, grid.origin, grid.layout) == ((1.0, 1.0), (0.0, 0.0), ("cells", "cells"))
+    stored = [*(f"velocity_{letter}" for letter in "xy"), "particles", *(f"force_{letter}" for letter in "xy")]
+    return square and names == stored and problem.sides == (NO_SLIP, NO_SLIP)
 
 
 def _flow_names(ndim: int) -> list[str]:
@@ -71,8 +83,9 @@ def check_pdebench(source: Source) -> None:
         raise ValueError(
             "expected a problem that PDEBench has a layout for (one field on a periodic line; one steady field and its "
             "coefficient on cells of the plane; density, pressure and velocity_x, ... of a flow; one or two fields on "
-            f"cells of a bounded box), found {[field.name for field in problem.fields]} on {problem.grid} with "
-            f"{len(problem.coeffs)} coefficients; export with to=netcdf, which holds everything"
+            "cells of a bounded box; velocity, particles and force of a flow between walls of the unit square), found "
+            f"{[field.name for field in problem.fields]} on {problem.grid} with {len(problem.coeffs)} coefficients; "
+            "export with to=netcdf, which holds everything"
         )
 
 
@@ -91,6 +104,8 @@ def write_pdebench(source: Source, path: Path, tick: Tick) -> None:
 
         if kind == SEEDS:
             _write_seeds(source, file, written)
+        elif kind == INCOMPRESSIBLE:
+            _write_incompressible(source, file, written)
         else:
             _write_tensors(source, file, str(kind), written)
 
@@ -139,6 +154,22 @@ def _write_seeds(source: Source, file: h5py.File, tick: Tick) -> None:
         for axis, letter in enumerate(problem.grid.axes):
             group.create_dataset(f"grid/{letter}", data=problem.grid.coordinates(axis).numpy())
         group.create_dataset("grid/t", data=batch.t[0].double().numpy())
+        tick(i + 1)
+
+
+def _write_incompressible(source: Source, file: h5py.File, tick: Tick) -> None:
+    """Write a flow between walls. Times belong to each trajectory, and have no entry more than frames."""
+    problem, n, dtype = source.problem, source.n_trajectories, source.read(0, slice(0, 1)).u.numpy().dtype
+    frames, space = problem.n_frames, tuple(problem.grid.shape)
+    velocity = file.create_dataset("velocity", (n, frames, *space, 2), dtype)
+    particles = file.create_dataset("particles", (n, frames, *space, 1), dtype)
+    force, times = file.create_dataset("force", (n, *space, 2), dtype), file.create_dataset("t", (n, frames), "f8")
+    for i in range(n):
+        batch = source.read(i)
+        check_written(batch, f"trajectory {i}")
+        u = np.moveaxis(batch.u[0].numpy(), 1, -1)
+        velocity[i], particles[i] = u[..., :2], u[..., 2:]
+        force[i], times[i] = np.moveaxis(present(batch.coeffs)[0].numpy(), 0, -1), batch.t[0].double().numpy()
         tick(i + 1)
 
 

@@ -1,18 +1,23 @@
 """Trajectories of the equation that a file is said to obey, made without pdekit, are forecast from their first frame by
 pdekit's solver of that equation."""
 
+from dataclasses import dataclass
 from math import pi
 
 import h5py
 import numpy as np
 import pytest
 import torch
+from scipy.fft import dctn, idctn
 from scipy.fftpack import diff
 from scipy.integrate import solve_ivp
 from scipy.sparse import diags_array, kron
 from scipy.sparse.linalg import spsolve
 
+from pdekit.boundaries import Neumann
 from pdekit.data.formats import recognised
+from pdekit.fields import Field, Grid
+from pdekit.pdes.base import SemilinearPDE
 from pdekit.solvers import etdrk
 from pdekit.solvers.elliptic import elliptic
 
@@ -44,6 +49,59 @@ def test_burgers_of_pdebench(tmp_path):
             file["tensor"][i] = 2 * nu * pi * decay * np.sin(pi * x) / (a + decay * np.cos(pi * x))
     found, stored = solved(recognised(path).open(path)["all"], 0, 10)
     torch.testing.assert_close(found, stored, rtol=0, atol=2e-6)  # stored in float32
+
+
+@dataclass(frozen=True)
+class ActivatorInhibitor(SemilinearPDE):
+    """u_t = Du laplacian(u) + u - u^3 - k - v, v_t = Dv laplacian(v) + u - v, PDEBench's diffusion-reaction."""
+
+    dims = (2,)
+    fields = (Field("activator"), Field("inhibitor"))
+    degree = 3
+
+    def linear(self, w, d):
+        u, v = d.components(w)
+        return d.stack(1e-3 * d.laplacian(u), 5e-3 * d.laplacian(v))
+
+    def nonlinear(self, w, d):
+        u, v = d.components(w)
+        return d.stack(u - u * u * u - 5e-3 - v, u - v)
+
+    def describe(self, params):
+        return "An activator and an inhibitor that diffuse and react."
+
+
+def test_diffusion_reaction_of_pdebench(tmp_path):
+    """Cosines and solve_ivp on the box without flux; pdekit's steps on the periodic box of its mirror images."""
+    shape, frames = (48, 40), 4
+    path = published_pdebench.seeded(tmp_path / "2D_diff-react.h5", shape, n=2, frames=frames)
+    waves = [(pi * np.arange(n) / 2) ** 2 for n in shape]
+    squares = waves[0][:, None] + waves[1]
+
+    def rate(_, flat):
+        u, v = flat.reshape(2, *shape)
+        lap_u, lap_v = (idctn(-squares * dctn(part)) for part in (u, v))
+        return np.stack([1e-3 * lap_u + u - u**3 - 5e-3 - v, 5e-3 * lap_v + u - v]).ravel()
+
+    with h5py.File(path, "r+") as file:
+        x, y = np.meshgrid(*(2 * (np.arange(n) + 0.5) / n - 1 for n in shape), indexing="ij")
+        for i, group in enumerate(file.values()):
+            group["grid/t"][...] = times = np.linspace(0, 0.6, frames)
+            start = 0.3 * np.stack([np.cos(pi * x) + 0.4 * i, np.sin(pi * y / 2) * np.sin(pi * x / 2)])
+            made = solve_ivp(rate, (0, times[-1]), start.ravel(), "DOP853", times, rtol=1e-9, atol=1e-9)
+            group["data"][...] = np.moveaxis(made.y.T.reshape(frames, 2, *shape), 1, -1)
+    source = recognised(path).open(path)["all"]
+    problem, batch = source.problem, source.read(1)
+    assert {type(end) for ends in problem.boundary for end in ends} == {Neumann}
+    box = Grid(tuple(2 * n for n in problem.grid.shape), tuple(2 * length for length in problem.grid.extent))
+    step = etdrk(ActivatorInhibitor(), box, problem.dt / 20)
+    mirrored = torch.cat((batch.u[:, 0], batch.u[:, 0].flip(2)), 2).double()
+    state = step.encode(torch.cat((mirrored, mirrored.flip(3)), 3))
+    for frame in range(1, frames):
+        for _ in range(20):
+            state = step.advance(state)
+        found = step.decode(state)[..., : shape[0], : shape[1]]
+        torch.testing.assert_close(found, batch.u[:, frame].double(), rtol=0, atol=1e-6)  # stored in float32
 
 
 def test_kuramoto_sivashinsky_of_lpsda(tmp_path):
