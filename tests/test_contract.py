@@ -124,6 +124,7 @@ ACCEPTED = {
     "solver": PERIODIC,
     "nearest": STEADY,
     "pod": STEADY,
+    "latent_grid": set(),  # points, see tests/models/test_point_step.py
     "pinn": set(),  # one instance of a problem, and no dataset
     "pinn_inverse": set(),
 }

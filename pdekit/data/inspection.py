@@ -108,7 +108,7 @@ def training_command(path: Path | str, name: str, problem: Problem) -> str:
     "python -m pdekit.train 'path=my data' name=my_data model=fno"
     """
     name = re.sub(r"[^\w.-]", "_", name) or "mine"
-    model = "fno" if problem.grid.uniform else "mean"  # no net takes points
+    model = "fno" if problem.grid.uniform else "latent_grid"
     return f"python -m pdekit.train {override('path', path)} name={name} model={model}"
 
 

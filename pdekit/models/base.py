@@ -122,7 +122,11 @@ class Stepper(Surrogate):
         history: frames that a step sees; a steady problem has none.
         target: frames of a training sample beyond them.
         inputs: the way in which fields become input channels.
+
+    ``on_points`` is true of a method for points instead of grids.
     """
+
+    on_points: bool = False
 
     def __init__(
         self,
@@ -131,9 +135,10 @@ class Stepper(Surrogate):
         target: int,
         inputs: Preparation | None = None,
     ):
-        if not problem.grid.uniform:
+        if not self.on_points and not problem.grid.uniform:
             raise ValueError(
-                f"expected a problem on a uniform grid, got {type(problem.grid).__name__}; grid nets need one"
+                f"expected a problem on a uniform grid, got {type(problem.grid).__name__}; grid nets need one: "
+                "model=latent_grid takes points"
             )
         if not problem.ndim:
             raise ValueError(

@@ -62,7 +62,8 @@ class Operator(Surrogate):
     ):
         if not problem.on_box:
             raise ValueError(
-                f"expected a problem on a uniform grid of one to three axes, got {problem.grid}; the sensors lie on one"
+                f"expected a problem on a uniform grid of one to three axes, got {problem.grid}; the sensors lie "
+                "on one: model=latent_grid takes points"
             )
         if "dt" in problem.params:
             raise ValueError(

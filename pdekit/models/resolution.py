@@ -77,6 +77,7 @@ def try_step(model: Stepper) -> None:
     def zeros(*shape: int) -> Tensor:
         return torch.zeros(1, *shape, *problem.grid.shape).to(place)
 
+    on_points = not problem.grid.uniform
     frames = zeros(model.history, problem.n_channels)
     given = Trajectory(
         u=frames,
@@ -84,6 +85,8 @@ def try_step(model: Stepper) -> None:
         t=torch.zeros(1, model.history),
         coeffs=zeros(len(problem.coeffs)) if problem.coeffs else None,
         mask=zeros(problem.n_channels) if problem.has_mask else None,
+        points=torch.zeros(1, *problem.grid.shape, problem.ndim).to(place) if on_points else None,
+        point_mask=torch.ones(1, *problem.grid.shape, dtype=torch.bool, device=place.device) if on_points else None,
         params=torch.zeros(1, len(problem.params)).to(place) if problem.params else None,
     )
     with torch.no_grad():
