@@ -39,7 +39,7 @@ class Resolutions:
 
     @property
     def grid_numbers(self) -> list[int]:
-        """Which of the grids each trajectory lies on."""
+        """Number of the grid of each trajectory."""
         return [self.grids.index(part.problem.box) for part in self._sources for _ in range(part.n_trajectories)]
 
     def on(self, grid: Grid) -> Source:

@@ -46,7 +46,7 @@ class Gridded(Protocol):
 
     @property
     def grid_numbers(self) -> list[int]:
-        """Which of the grids each trajectory lies on."""
+        """Number of the grid of each trajectory."""
 
     def on(self, grid: Grid) -> Source:
         """The trajectories on one of the grids."""
