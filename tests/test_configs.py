@@ -25,7 +25,7 @@ MODELS, DATA, TRAINERS = (list(choices(group)) for group in ("model", "data", "t
 ONE_INSTANCE = {"pinn", "pinn_inverse"}  # fit one instance of a problem, and have tests of its own
 STEADY_ONLY = {"nearest", "pod"}  # refuse problems in time, and have tests of their own
 NO_FORECAST = {"autoencoder"}
-ON_POINTS = {"latent_grid"}  # refuse grids, and have tests of their own
+ON_POINTS = {"latent_grid", "point_deeponet"}  # refuse grids, and have tests of their own
 FORECASTERS = [model for model in MODELS if model not in ONE_INSTANCE | STEADY_ONLY | NO_FORECAST | ON_POINTS]
 
 

@@ -125,6 +125,7 @@ ACCEPTED = {
     "nearest": STEADY,
     "pod": STEADY,
     "latent_grid": set(),  # points, see tests/models/test_point_step.py
+    "point_deeponet": set(),
     "pinn": set(),  # one instance of a problem, and no dataset
     "pinn_inverse": set(),
 }

@@ -63,7 +63,7 @@ class Operator(Surrogate):
         if not problem.on_box:
             raise ValueError(
                 f"expected a problem on a uniform grid of one to three axes, got {problem.grid}; the sensors lie "
-                "on one: model=latent_grid takes points"
+                "on one: model=point_deeponet and latent_grid take points"
             )
         if "dt" in problem.params:
             raise ValueError(
@@ -182,26 +182,34 @@ class Operator(Surrogate):
         return found.unflatten(2, self.sensors.shape)
 
     def times(self, t: Tensor, before: Tensor) -> Tensor | None:
-        """Shares of the trained span, "time"; None for a steady problem.
+        """Shares of the trained span, "time"; None for a steady problem. See `shares_of_span`."""
+        return None if self.problem.steady else shares_of_span(self.span, t, before)
 
-        Raises:
-            ValueError: if samples ask for different ones, or one lies outside the span.
-        """
-        if self.problem.steady:
-            return None
-        shares = (t.double() - before[:, -1:].double()) / self.span
-        if (shares - shares[:1]).abs().max() > TOLERANCE:
-            raise ValueError(
-                "expected the same times after the last given frame for all samples; forecast samples with other times "
-                "separately"
-            )
-        if shares.min() <= 0 or shares.max() > 1 + TOLERANCE:
-            raise ValueError(
-                f"expected times up to {self.span:g} after the last given frame, as in training, got "
-                f"{float(shares.min()) * self.span:g} to {float(shares.max()) * self.span:g}; forecast again from the "
-                "last frame to go on"
-            )
-        return shares[0]
+
+def shares_of_span(span: float, t: Tensor, before: Tensor) -> Float[Tensor, "time"]:
+    """Return times after the last given frame as shares of the trained span.
+
+    Args:
+        span: the span.
+        t: times wanted, "batch time".
+        before: times of the given frames, "batch time".
+
+    Raises:
+        ValueError: if samples ask for different ones, or one lies outside the span.
+    """
+    shares = (t.double() - before[:, -1:].double()) / span
+    if (shares - shares[:1]).abs().max() > TOLERANCE:
+        raise ValueError(
+            "expected the same times after the last given frame for all samples; forecast samples with other times "
+            "separately"
+        )
+    if shares.min() <= 0 or shares.max() > 1 + TOLERANCE:
+        raise ValueError(
+            f"expected times up to {span:g} after the last given frame, as in training, got "
+            f"{float(shares.min()) * span:g} to {float(shares.max()) * span:g}; forecast again from the "
+            "last frame to go on"
+        )
+    return shares[0]
 
 
 def held(batch: Trajectory, n_frames: int) -> Float[Tensor, "batch time force *space"]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Stepper, mean_square
+from pdekit.models.bounding_box import BoundingBox
 
 
 class PointStep(Stepper):
@@ -39,8 +39,7 @@ class PointStep(Stepper):
                 "right for a uniform grid"
             )
         super().__init__(problem, history, 1)
-        self.register_buffer("lower", torch.zeros(problem.ndim))
-        self.register_buffer("upper", torch.ones(problem.ndim))
+        self.box = BoundingBox(problem.ndim)
         self.net = net(
             ndim=problem.ndim,
             in_channels=self.n_context,
@@ -53,18 +52,7 @@ class PointStep(Stepper):
         return 1
 
     def calibrate(self, batches: Iterable[Trajectory]) -> None:
-        lower, upper = (torch.full((self.problem.ndim,), end * torch.inf) for end in (1, -1))
-
-        def watched() -> Iterator[Trajectory]:
-            nonlocal lower, upper
-            for batch in batches:
-                real = batch.points[batch.point_mask > 0].to(lower)
-                lower, upper = torch.minimum(lower, real.amin(0)), torch.maximum(upper, real.amax(0))
-                yield batch
-
-        self.normaliser.calibrate(watched())
-        self.lower.copy_(lower)
-        self.upper.copy_(upper)
+        self.normaliser.calibrate(self.box.watched(batches))
 
     def step(
         self,
@@ -72,9 +60,7 @@ class PointStep(Stepper):
         given: Trajectory,
         noise: Callable[[Tensor, int], Tensor] | None = None,
     ) -> Float[Tensor, "batch channel *space"]:
-        span = self.upper - self.lower
-        places = (given.points - self.lower) / torch.where(span > 0, span, 1.0)
-        context = self.context(frames, given)
+        context, places = self.context(frames, given), self.box.shares(given.points)
         predicted = self.net(context, places, given.point_mask, self.channels.condition(given))
         if self.problem.steady:
             return predicted

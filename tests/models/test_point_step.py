@@ -12,10 +12,15 @@ import pdekit
 from pdekit.data import Clouds, from_points
 from pdekit.data.loading import Loading
 from pdekit.fields import Field, Grid, Problem
+from pdekit.models.base import mean_square
+from pdekit.models.baselines.mean import Mean
+from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.one_step import OneStep
 from pdekit.models.operator import Operator
+from pdekit.models.point_operator import PointOperator
 from pdekit.models.point_step import PointStep
-from pdekit.nets.deeponet import DeepONet
+from pdekit.nets.branch import ConvolutionalBranch
+from pdekit.nets.deeponet import DeepONet, PODDeepONet, Trunk
 from pdekit.nets.fno import FNO
 from pdekit.nets.latent_grid import LatentGridNet, at_points, corners, on_grid_of_corners
 
@@ -50,6 +55,15 @@ def model(problem):
     return PointStep(problem, NET)
 
 
+def operator(problem):
+    torch.manual_seed(0)
+    trunk, branch = Trunk(n_products=16, width=32, depth=2), partial(ConvolutionalBranch, width=8)
+    return PointOperator(problem, partial(DeepONet, branch=branch, trunk=trunk), sensors=8)
+
+
+BOTH = pytest.mark.parametrize("make", [model, operator])
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     clouds = data()
@@ -64,14 +78,15 @@ def test_it_learns_better_than_persistence_and_mean(run):
         assert ours < 0.6 * float(error.sel(model="persistence")) and ours < 0.6 * float(error.sel(model="mean"))
     assert (run.path / "report.html").is_file()
     again = pdekit.load(run.path).model
-    assert torch.equal(again.lower, run.model.lower) and float(again.upper.max()) <= 1
+    assert torch.equal(again.box.lower, run.model.box.lower) and float(again.box.upper.max()) <= 1
 
 
-def test_padding_and_order_of_points_change_nothing():
+@BOTH
+def test_padding_and_order_of_points_change_nothing(make):
     """Loss and forecast of samples that are padded more, with rubbish in the padding, and sorted otherwise."""
     clouds = data(4)
     batch = clouds.train.trajectories(range(4)).to(torch.float64)
-    net = model(clouds.problem).double()
+    net = make(clouds.problem).double()
     net.calibrate(clouds.calibration_batches())
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
@@ -86,18 +101,41 @@ def test_padding_and_order_of_points_change_nothing():
     back = theirs[..., order.argsort()][..., : batch.u.shape[-1]]
     there = batch.point_mask[:, None, None]
     torch.testing.assert_close(torch.where(there, ours, 0), torch.where(there, back, 0), rtol=1e-10, atol=1e-12)
-    losses = [float(net.loss(b.frames(slice(0, 2)))[0].detach()) for b in (batch, wider)]
+    frames = slice(0, 2 if make is model else None)
+    losses = [float(net.loss(b.frames(frames))[0].detach()) for b in (batch, wider)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-10)
 
 
-def test_a_gradient_reaches_every_parameter():
+@BOTH
+def test_a_gradient_reaches_every_parameter(make):
     clouds = data(4)
-    net = model(clouds.problem)
+    net = make(clouds.problem)
     net.calibrate(clouds.calibration_batches())
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    net.loss(clouds.train.trajectories(range(4)).frames(slice(0, 2)))[0].backward()
+    frames = slice(0, 2 if make is model else None)
+    net.loss(clouds.train.trajectories(range(4)).frames(frames))[0].backward()
     assert [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_the_operator_learns_better_than_persistence_and_mean():
+    """By its own loss and forecast: 120 steps of Adam on the trajectories at once."""
+    clouds = data()
+    net, baseline = operator(clouds.problem), Mean(clouds.problem)
+    for method in (net, baseline):
+        method.calibrate(clouds.calibration_batches())
+    batch, test = clouds.train.trajectories(range(24)), clouds.test.trajectories(range(8))
+    optimiser = torch.optim.Adam(net.parameters(), 5e-3)
+    for _ in range(120):
+        optimiser.zero_grad()
+        net.loss(batch)[0].backward()
+        optimiser.step()
+    there = test.existing[:, None]
+    errors = [
+        float(mean_square(method.forecast(test.known(1), test.t[:, 1:])[0] - test.u[:, 1:], there))
+        for method in (net, baseline, Persistence(clouds.problem))
+    ]
+    assert errors[0] < 0.36 * min(errors[1:]), "0.6 in the root mean square"
 
 
 def test_averages_and_interpolation_are_exact_for_what_they_must_be():
@@ -120,9 +158,13 @@ def test_grids_and_points_are_refused_where_they_do_not_belong():
     on_grid, on_points = Problem(Grid((8,), (1.0,)), (Field("T"),), 0.1, 4), data(4).problem
     with pytest.raises(ValueError, match="expected a problem on points, got Grid; a grid net"):
         model(on_grid)
+    with pytest.raises(ValueError, match="expected a problem on points, got Grid; model=deeponet"):
+        operator(on_grid)
+    with pytest.raises(ValueError, match="expected a net whose functions are learnt, got PODDeepONet"):
+        PointOperator(on_points, PODDeepONet)
     with pytest.raises(ValueError, match=r"expected a problem on a uniform grid, got Points.*model=latent_grid"):
         OneStep(on_points, partial(FNO, modes=3))
-    with pytest.raises(ValueError, match=r"expected a problem on a uniform grid.*model=latent_grid takes points"):
+    with pytest.raises(ValueError, match=r"expected a problem on a uniform grid.*model=point_deeponet and latent_grid"):
         Operator(on_points, DeepONet)
     with pytest.raises(ValueError, match="expected a latent grid of 2 axes with 2 points or more"):
         LatentGridNet(2, 1, 1, 0, net=partial(FNO, modes=3), shape=1)

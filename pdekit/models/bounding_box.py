@@ -1,0 +1,39 @@
+"""The box that holds all points of a training split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pdekit.fields import Trajectory
+
+
+class BoundingBox(nn.Module):
+    """Lower and upper ends of the coordinates, as buffers.
+
+    Args:
+        ndim: coordinates of a point.
+    """
+
+    def __init__(self, ndim: int):
+        super().__init__()
+        self.register_buffer("lower", torch.zeros(ndim))
+        self.register_buffer("upper", torch.ones(ndim))
+
+    def watched(self, batches: Iterable[Trajectory]) -> Iterator[Trajectory]:
+        """Yield batches, and take the box of their points when all have been read. Padding is no point."""
+        lower, upper = (torch.full(self.lower.shape, end * torch.inf) for end in (1, -1))
+        for batch in batches:
+            real = batch.points[batch.point_mask > 0].to(lower)
+            lower, upper = torch.minimum(lower, real.amin(0)), torch.maximum(upper, real.amax(0))
+            yield batch
+        self.lower.copy_(lower)
+        self.upper.copy_(upper)
+
+    def shares(self, points: Float[Tensor, "batch point dim"]) -> Float[Tensor, "batch point dim"]:
+        """Return coordinates as shares of the box, from 0 to 1 inside."""
+        span = self.upper - self.lower
+        return (points - self.lower) / torch.where(span > 0, span, 1.0)
