@@ -26,6 +26,7 @@ import yaml
 from safetensors import safe_open
 from safetensors.torch import save
 
+from pdekit.data.domain import with_domain
 from pdekit.fields import Problem, Trajectory
 from pdekit.given import (
     common_shape,
@@ -135,7 +136,7 @@ class Run:
 
         Returns:
             One variable for each field on the grid of the inputs, with the dimensions (member, sample, time, x, y, z as
-            far as they exist); NaN where the mask says that it does not.
+            far as they exist); NaN where the mask says that it does not. See `with_domain` for its attribute.
 
         Raises:
             ValueError: on a missing or unknown parameter or one outside the limits of the equation; names, dimensions,
@@ -152,7 +153,7 @@ class Run:
         u = model.forecast(given, wanted.expand(len(given), -1), members, generator)
         if given.mask is not None:
             u = torch.where(given.mask[:, None] > 0, u, torch.nan)
-        return to_dataset(u, wanted, model.problem, ("member", "sample"))
+        return with_domain(to_dataset(u, wanted, model.problem, ("member", "sample")), self.path, given, self.problem)
 
     def sample(self, prompt: Prompt) -> xr.Dataset:
         """Generate trajectories that follow a prompt: ``run.sample(Prompt("two plumes rise", seed=1, members=4))``.

@@ -14,6 +14,7 @@ SHOWN = {  # lines that the output must contain, and peers that are named if the
     "evaluation_speed": (["one pass of transforms", "field measures", "of a further model"], {}),
     "finite_volume": (["float64 / float32", "relative L1 error of depth"], {}),
     "fno_speed": (["| pdekit |", "| neuraloperator |", "| repaired |"], {}),
+    "gradients": (["| diffusion, ETDRK4, 32 |", "| Darcy, adjoint, 17^2 |", "error vs adjoint"], {}),
     "loader_throughput": (["pdekit, its own layout", "pdekit, The Well's layout"], {"the_well": "the_well"}),
     "pinn_derivatives": (["| Taylor jet |", "| nested autograd |"], {"deepxde": "DeepXDE", "pina": "PINA"}),
     "published_windows": (["| PDEBench, one array |", "opening 102 GB"], {}),

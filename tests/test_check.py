@@ -3,6 +3,7 @@
 import json
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 import pdekit
@@ -50,6 +51,15 @@ def test_in_python_and_with_a_status_of_zero(run, tmp_path, monkeypatch, capsys)
     found = pdekit.check(pdekit.load(run), rows=["engineering.seed", "symmetry.shift_x"], n_states=2, horizon=1, **data)
     assert found.passed and [one.row for one in found.findings] == ["symmetry.shift_x", "engineering.seed"]
     assert (tmp_path / "check.json").is_file() and "2 PASS, 0 FAIL" in found.table
+
+
+def test_a_forecast_says_if_its_start_is_like_the_training(run):
+    loaded, n = pdekit.load(run), 32
+    u0 = np.sin(np.arange(n) * np.pi / 8) - np.sin(np.arange(n) * np.pi / 8).mean()
+    scale = json.loads((run / "domain.json").read_text())["ranges"]["deviation of u"][0] / u0.std()
+    assert loaded.forecast(1.001 * scale * u0, [0.8]).attrs["domain"] == "inside the training range"
+    with pytest.warns(UserWarning, match="outside the training range: deviation of u"):
+        assert loaded.forecast(50 * u0, [0.8]).attrs["domain"].startswith("outside")
 
 
 @pytest.mark.parametrize(

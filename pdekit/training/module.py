@@ -33,7 +33,7 @@ from pdekit.training.callbacks import Interrupted, MetricsFile, SaveLast, SeedBy
 from pdekit.training.checkpoints import check_checkpoint, load_checkpoint, load_weights
 from pdekit.training.compilation import compiled
 from pdekit.training.devices import silence_advice
-from pdekit.training.record import begin_record, end_record, fit_config
+from pdekit.training.record import begin_record, end_record, fit_config, record_domain
 
 DOUBLE = "64-true"
 VALIDATION = 1  # keeps the seeds of validation apart from those of training
@@ -208,6 +208,7 @@ def train_stages(
     stages, began = model.stages(settings), time.monotonic()
     if not resume:
         (folder / "metrics.csv").unlink(missing_ok=True)
+        record_domain(folder, data)
     for index, stage in enumerate(stages[first:], first):
         if ended or done == stage.steps:  # stopped after its end: Lightning would not run, nor take the average
             load_weights(model, checkpoint)

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from lightning import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_only
 
+from pdekit.data.domain import domain_of, save_domain
 from pdekit.data.loading import Loading
 from pdekit.data.module import DataModule
 from pdekit.models.base import Surrogate
@@ -48,6 +50,12 @@ def begin_record(folder: Path, config: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     save_config(folder, config)
     (folder / RECORD).unlink(missing_ok=True)
+
+
+def record_domain(folder: Path, data: LightningDataModule) -> None:
+    """Write the range of the training split, see `pdekit.data.domain`; nothing for batches from elsewhere."""
+    if isinstance(data, DataModule) and rank_zero_only.rank == 0:
+        save_domain(folder, domain_of(data.sources["train"]))
 
 
 def end_record(folder: Path, model: Surrogate, config: dict[str, Any], steps: int, seconds: float) -> None:
