@@ -21,12 +21,12 @@ from pdekit.models.base import Surrogate
 from pdekit.models.baselines.simulator import SimulatorBaseline
 from pdekit.models.one_step import OneStep
 from pdekit.models.pde_refiner import PDERefiner
-from pdekit.pdes import KuramotoSivashinsky, NavierStokes2D, ShallowWater
+from pdekit.pdes import CompressibleEuler, KuramotoSivashinsky, NavierStokes2D, ShallowWater
 from pdekit.recipes.trajectories import recipe_from
 from pdekit.runs import build_model
 from pdekit.settings import Engine
 from pdekit.simulators.base import Refinement
-from pdekit.solvers import Copies, etdrk, finite_volume, imex, integrate, lyapunov_exponents, runge_kutta
+from pdekit.solvers import Copies, Scheme, etdrk, finite_volume, imex, integrate, lyapunov_exponents, runge_kutta
 from pdekit.train import register_training
 from pdekit.training import module as engine
 from tests.evaluation.scoring import evaluate
@@ -157,6 +157,17 @@ def test_finite_volumes_run_there():
     expected = integrate(finite_volume(pde, grid, 1e-3), u, 2, 3)
     with pretend() as device:
         assert same(integrate(finite_volume(pde, grid, 1e-3), u.to(device), 2, 3), expected)
+
+
+def test_gas_dynamics_between_ends_run_there():
+    """WENO with ghost cells of a wall and of a state, and steps that a Courant number limits."""
+    pde, grid = CompressibleEuler(), Grid((12,), (1.0,), layout=("cells",))
+    u = torch.tensor([1.0, 0.1, 2.5]).reshape(1, 3, 1) + 0.1 * torch.rand(2, 3, 12, dtype=torch.float64)
+    scheme = Scheme("weno5", flux="hllc", courant=0.4, states={"gas": (1.0, 0.1, 2.5)})
+    options = {"scheme": scheme, "boundary": [("inflow gas", "wall free_slip")]}
+    expected = finite_volume(pde, grid, 0.05, **options)(u)
+    with pretend() as device:
+        assert same(finite_volume(pde, grid, 0.05, device=device, **options)(u.to(device)), expected)
 
 
 def test_lyapunov_exponents_run_there():

@@ -85,6 +85,7 @@ def _outside(pde: ConservationLaw, near: Tensor, axis: int, end: Boundary, state
         return near.narrow(2 + axis, 0, 1).expand_as(near)
     if end.word in PRESCRIBED:
         values = (end.number,) if end.field is None else states[end.field]
-        return near.new_tensor(values).reshape(-1, *[1] * (near.ndim - 2)).expand_as(near)
+        state = torch.tensor(values, dtype=near.dtype, device=near.device)
+        return state.reshape(-1, *[1] * (near.ndim - 2)).expand_as(near)
     signs = torch.tensor(pde.reflection(axis), dtype=near.dtype, device=near.device)
     return near * signs.reshape(-1, *[1] * (near.ndim - 2))
