@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     if HELP & set(arguments):
         print(USAGE)
         return
-    taken = {key: (take(arguments, key) or [None])[-1] for key in ("name", "to", "split")}
+    taken = {key: found[-1] if (found := take(arguments, key)) else None for key in ("name", "to", "split")}
     trust = take(arguments, "trust")
     with sentences():
         mapping = take_mapping(arguments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ trust=PACKAGE    a package of yours that the run names
 A prompt outside the training is answered with the nearest known words and ranges. The grid is that of the training."""
 
 SWITCH = {"true": True, "false": False}
-READ = {
+READ: dict[str, Callable[[str], Any]] = {
     "seed": int,
     "members": int,
     "guidance": float,

@@ -102,7 +102,7 @@ def check_seed(value: Any, name: str = "seed") -> int:
     >>> check_seed(3)
     3
     """
-    if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= value <= LARGEST_SEED:
+    if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= int(value) <= LARGEST_SEED:
         raise ValueError(f"expected {name} as a whole number from 0 to 2^63 - 1, got {value!r}; for example {name}=0")
     return int(value)
 
@@ -125,7 +125,8 @@ def settings_from(kind: type[Settings], values: Any, name: str, group: str | Non
     """
     if not isinstance(values, Mapping):
         raise ValueError(f"expected {name} as a mapping of its settings, got {values!r}; set {name}.NAME=VALUE")
-    known = [item.name for item in dataclasses.fields(kind)]
+    dataclass: Any = kind  # no type says that a class is a dataclass
+    known = [item.name for item in dataclasses.fields(dataclass)]
     group = name if group is None else group
     for found in values:
         if found not in known:

@@ -125,7 +125,8 @@ def describe_field(frame: Tensor, problem: Problem) -> str:
     if grid.ndim != 2 or not deviation.max() > 0:
         return ""
     found = regions(deviation, grid, SHARE * deviation.max())
-    places = [place_name(*region.centre, grid.origin, [float(length) for length in grid.extent]) for region in found]
+    extent = [float(length) for length in grid.extent]
+    places = [place_name(region.centre[0], region.centre[1], grid.origin, extent) for region in found]
     counted = plural(len(found), f"region of high {names[-1].replace('_', ' ')}")
     if not 0 < len(found) <= LISTED:
         return counted if found else ""

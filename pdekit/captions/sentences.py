@@ -13,8 +13,7 @@ from pdekit.boundaries import Periodic, Wall
 from pdekit.captions.regions import describe_field
 from pdekit.captions.wording import Wording
 from pdekit.captions.words import as_sentence, listed, significant
-from pdekit.fields import Problem
-from pdekit.pdes.base import PDE
+from pdekit.fields import Equation, Problem
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Subject:
 
 
 @singledispatch
-def sentences_about(pde: PDE, subject: Subject) -> list[str]:
+def sentences_about(pde: Equation, subject: Subject) -> list[str]:
     """Sentences about a trajectory of an equation.
 
     Short: what happens. Medium: `PDE.describe`, which names the values that matter. Full: the values of all varying

@@ -11,7 +11,7 @@ Option = TypeVar("Option")
 
 
 class Wording:
-    """Chooses one of several wordings after the other.
+    """Choose one of several wordings, for one sentence after the other.
 
     Args:
         key: numbers that fix all choices; none chooses the first wording each time.

@@ -82,12 +82,14 @@ class Case(ABC):
     def uncoupled(self) -> Case | None:
         """The same case with its fields uncoupled; None where nothing couples them, or there is no knob."""
         knob = {item.name: getattr(self, item.name) for item in fields(self)}.get("coupling", OFF)
-        return None if knob == OFF else replace(self, coupling=OFF)
+        changed: dict[str, Any] = {"coupling": OFF}
+        return None if knob == OFF else replace(self, **changed)
 
     def at_order(self, order: int) -> Case | None:
         """The same case with elements of a lower order; None where it has no elements, or theirs are not higher."""
         own = {item.name: getattr(self, item.name) for item in fields(self)}.get("order", 0)
-        return replace(self, order=order) if order < own else None
+        changed: dict[str, Any] = {"order": order}
+        return replace(self, **changed) if order < own else None
 
     @abstractmethod
     def draw(self, generator: np.random.Generator) -> Draw:
@@ -148,7 +150,7 @@ class Case(ABC):
             )
         samples = []
         for drawn in draws:
-            samples.append(self._checked(self.solve(drawn, grid, refinement.space)))
+            samples.append(self._checked(self.solve(drawn, grid, refinement.of_all_axes)))
             tick(self.work(1, refinement))
         coeffs = _stacked([sample.coeffs for sample in samples]) if self.pde.coeffs else None
         mask = _stacked([sample.mask for sample in samples]) if self.has_mask else None
@@ -179,7 +181,7 @@ class Case(ABC):
 
     def work(self, n_frames: int, refinement: Refinement = SAME, started: bool = False) -> int:
         """Samples; a refined one counts as more."""
-        return max(1, round(refinement.space**2))
+        return max(1, round(refinement.of_all_axes**2))
 
 
 def _stacked(parts: Sequence[np.ndarray]) -> Tensor:

@@ -56,6 +56,7 @@ class DarcyFlow(Case):
 
     def solve(self, drawn: Draw, grid: Grid, refinement: float = 1.0) -> Solved:
         fine = self.solver_grid(grid, refinement)
+        assert drawn.noise is not None  # drawn above
         a = self.medium(drawn.noise, fine)
         u = elliptic(a, self.source, fine.spacing, method=self.medium.method)
         stored = tuple(slice(None, None, (m - 1) // (n - 1)) for m, n in zip(fine.shape, grid.shape, strict=True))

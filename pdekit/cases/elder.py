@@ -154,11 +154,13 @@ class ElderCase(Case):
             raise ValueError(
                 f"expected a grid of cells with extent {EXTENT} and origin {origin}, got {grid}; correct the recipe"
             )
-        shape = tuple(_cells(n, round(self.cells * refinement)) for n in grid.shape)
+        nx, ny = (_cells(n, round(self.cells * refinement)) for n in grid.shape)
+        shape = nx, ny
         box = PorousBox(self.pde, shape, _mean_source(drawn.params, grid, shape))
         c = np.zeros(shape)
         frames = [box.state(c)]
         for _ in range(self.n_frames - 1):
+            assert self.dt is not None  # several frames have a time between them
             c = box.march(c, self.dt)
             frames.append(box.state(c))
         return Solved(_resampled(np.stack(frames), grid.shape), _mean_source(drawn.params, grid, grid.shape)[None])
@@ -170,7 +172,7 @@ def source(params: dict[str, float], x: np.ndarray, y: np.ndarray) -> np.ndarray
     return params["source_peak"] / YEAR * np.exp(-r2 / (2 * params["source_width"] ** 2))
 
 
-def _mean_source(params: dict[str, float], grid: Grid, shape: tuple[int, int]) -> np.ndarray:
+def _mean_source(params: dict[str, float], grid: Grid, shape: tuple[int, ...]) -> np.ndarray:
     """S as the mean over cells of the grid's box, from 4 x 4 points in each."""
     x, y = (grid.resized(tuple(4 * n for n in shape)).coordinates(axis).numpy() for axis in range(2))
     return _resampled(source(params, x[:, None], y), shape)
@@ -184,7 +186,7 @@ def _cells(n: int, wanted: int) -> int:
     return max((m for m in range(2, n, 2) if n % m == 0 and m <= max(wanted, 4)), default=n + n % 2 * n)
 
 
-def _resampled(u: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _resampled(u: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Values at the centres of fewer cells (means over blocks) or of more (linear) along the last two axes."""
     for axis, n in zip((-2, -1), shape, strict=True):
         u = np.moveaxis(u, axis, -1)

@@ -68,7 +68,7 @@ def _add_frame(geometry: Any, half: float, ring: float) -> None:
     corners = [[geometry.AppendPoint(x, y) for y in ticks] for x in ticks]
 
     def part(i: int, j: int) -> int:
-        """Domain of a cell between the ticks: the square, the ring's sides, its corners, or nothing."""
+        """Number of the domain of cell (i, j): 1 the square, 3 a side of the ring, 4 a corner, 0 outside."""
         if not (0 <= i < n and 0 <= j < n):
             return 0
         away = (i != n // 2) + (j != n // 2)

@@ -34,7 +34,7 @@ class Trust:
 
     @property
     def attrs(self) -> dict[str, float]:
-        """Attributes of a file of scores; the end of predictability only if the check has seen it."""
+        """Attributes of the file of scores; `predictable_until` is absent if the checks agree to their end."""
         seen = {"predictable_until": self.until} if self.until < math.inf else {}
         return seen | {"predictability_checked_until": self.time[-1]}
 

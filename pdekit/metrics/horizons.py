@@ -34,7 +34,7 @@ class CorrelationTime:
     censored: np.ndarray
 
     def in_units_of(self, unit: float | np.ndarray) -> CorrelationTime:
-        """Times divided by a unit: by the Lyapunov time 1/lambda, or, for steps, by the time between frames."""
+        """Return the times in another unit: the Lyapunov time 1/lambda, or the time between frames for steps."""
         return CorrelationTime(np.asarray(self.time / unit), self.censored)
 
 

@@ -92,5 +92,5 @@ def ratio(error: Tensor, scale: Tensor) -> Tensor:
 
 
 def diverged_as(worst: float, values: Tensor) -> Tensor:
-    """NaN and infinities become the worst value, so that no later reduction can hide them."""
+    """Replace NaN and infinities by the worst value, so that no later reduction can hide them."""
     return torch.nan_to_num(values, worst, worst, worst)  # worst is an infinity: nothing is made to look well

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -53,7 +53,7 @@ class Surrogate(nn.Module, ABC):
         made.arguments = (arguments, options)
         return made
 
-    def __init__(self, problem: Problem, window: tuple[int, int | str]):
+    def __init__(self, problem: Problem, window: tuple[int, int | Literal["all"]]):
         super().__init__()
         self.problem = problem
         self.window = window

@@ -48,6 +48,21 @@ class Refinement:
         """Return the factor on the points of each axis."""
         return self.space if isinstance(self.space, tuple) else (self.space,) * ndim
 
+    @property
+    def of_all_axes(self) -> float:
+        """The factor of a solver that refines all axes together.
+
+        Raises:
+            ValueError: if the factors of the axes differ.
+
+        >>> Refinement(space=1.5).of_all_axes
+        1.5
+        """
+        first, *others = self.along(1)
+        if any(factor != first for factor in others):
+            raise ValueError(f"expected one factor for all axes, got {self.space}; this solver refines them together")
+        return first
+
 
 SAME = Refinement()
 

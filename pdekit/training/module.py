@@ -80,7 +80,8 @@ class StageModule(LightningModule):
 
     def training_step(self, batch: Trajectory, batch_idx: int) -> Tensor | None:
         if self.stage.step is not None:
-            return self._own_step(self.stage.step, batch)
+            self._own_step(self.stage.step, batch)
+            return None
         loss, numbers = self.model.loss(batch)
         if not torch.isfinite(loss):
             raise Diverged(f"expected a finite training loss, found {loss.item()} at step {self.global_step}")
@@ -212,7 +213,7 @@ def train_stages(
     for index, stage in enumerate(stages[first:], first):
         if ended or done == stage.steps:  # stopped after its end: Lightning would not run, nor take the average
             load_weights(model, checkpoint)
-            offset, done, ended = offset + done, None, False
+            offset, done, ended = offset + (done or 0), None, False
             continue
         save = SaveLast(checkpoint, settings.checkpoint_every, settings.validate_every * settings.accumulate)
         loggers: list[Logger] = [MetricsFile(folder / "metrics.csv", offset, done or 0)]

@@ -45,14 +45,17 @@ def recipe_of(config: Mapping[str, Any], trust: Sequence[str] = ()) -> BaseRecip
 
 def instance_in_words(config: Mapping[str, Any], recipe: BaseRecipe | None, trust: Sequence[str] = ()) -> str:
     """Return a line that says which instance a run solves; nothing if it solves no single one."""
-    if not config.get("instance"):
+    if recipe is None or not config.get("instance"):
         return ""
     return "\n" + in_words(instance_from(config["data"], None, trust), recipe, config["instance"])
 
 
 def with_parameters(recipe: BaseRecipe, values: Mapping[str, float]) -> BaseRecipe:
     """Return the recipe with other parameters of its equation; the recipe itself without any."""
-    return dataclasses.replace(recipe, pde=dataclasses.replace(recipe.pde, **values)) if values else recipe
+    if not values:
+        return recipe
+    changed: dict[str, Any] = {"pde": dataclasses.replace(recipe.pde, **values)}
+    return dataclasses.replace(recipe, **changed)
 
 
 def check_name(name: str | None) -> None:

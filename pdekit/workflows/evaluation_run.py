@@ -69,6 +69,7 @@ def evaluate_run(
         if stored["path"]:
             data, recipe = open_files(stored["path"], name, recipe, trust=trust), None
         else:
+            assert recipe is not None  # without a path the data are of a recipe
             check_problem(run.name, run.problem, recipe.problem("train"), settings.resolution is not None)
             n_trajectories = recipe.n_trajectories["test"]
             if run.model.forecasts:

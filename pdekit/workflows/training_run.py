@@ -138,7 +138,7 @@ def plan_run(
     problems = [data.problem, data.test.problem] if data else [recipe.problem(split) for split in ("train", "test")]
     torch.manual_seed(config["seed"])
     chosen = model is None
-    if chosen:
+    if model is None:
         config["model"] = without_unresolved(config["model"], problems[0])
         model = build_model(config["model"], problems[0], trust)
     else:
@@ -155,6 +155,7 @@ def plan_run(
         data = take_measurements(config["measurements"], model, config)
     if data is None:
         base = Path(config["data_dir"]) if config["data_dir"] else None
+        assert recipe is not None  # data are given, opened, or made by a recipe
         with timed(seconds, "data"):
             data = DataModule.from_folder(generate(recipe, base), loading, trust)
     if not sized:
@@ -323,6 +324,7 @@ def evaluate_plan(plan: Plan, run: Path) -> str:
     """
     data, recipe, name, found = plan.data, plan.recipe, plan.data_name, plan.config.get("found")
     if found:
+        assert recipe is not None  # parameters are found in an instance of a recipe
         recipe, name = with_parameters(recipe, found), f"{name}-found"
         data = DataModule.from_folder(generate(recipe, plan.base), trust=plan.trust)
         data.set_window(*plan.model.window)

@@ -17,6 +17,7 @@ from pdekit.recipes.base import SPLITS
 from pdekit.recipes.cases import SolvedRecipe
 from pdekit.recipes.generation import generate
 from pdekit.recipes.trajectories import recipe_from
+from pdekit.simulators.base import Refinement
 from pdekit.simulators.check import errors_by_field, lowest_correlation, relative_error
 from tests.recipes.slab import Slab, slab
 from tests.recipes.test_generation import contents
@@ -29,6 +30,12 @@ def cheap_record(monkeypatch):
 
 def make(recipe, base, **options):
     return generate(recipe, base, progress=False, say=lambda _: None, **options)
+
+
+def test_a_case_refines_all_axes_together():
+    drawn = Slab().draw(np.random.default_rng(0))
+    with pytest.raises(ValueError, match=r"expected one factor for all axes, got \(0\.5, 1\.0\)"):
+        list(Slab().march([drawn], slab().grid, Refinement(space=(0.5, 1.0))))
 
 
 def test_a_sample_depends_on_its_key_only():
@@ -90,6 +97,7 @@ def test_a_case_in_time_has_frames(tmp_path):
     torch.testing.assert_close(whole.u[:, 2], 2 * whole.u[:, 0])
 
 
+@pytest.mark.slow
 def test_neither_workers_nor_interruptions_change_a_number(tmp_path, monkeypatch):
     whole = contents(make(slab(), tmp_path / "whole", workers=2))
     original, count = generation.make_chunk, iter(range(99))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -61,7 +61,9 @@ class SimulatorBaseline(Surrogate):
                 f"expected the fields {names} of the equation, found {[item.name for item in problem.fields]}; the "
                 "solver needs all of them"
             )
-        window = (1, 1) if simulator.steps else (0, 1) if problem.steady else (1, "all")
+        window: tuple[int, int | Literal["all"]] = (1, 1)
+        if not simulator.steps:
+            window = (0, 1) if problem.steady else (1, "all")
         super().__init__(problem, window)
         self.simulator, self.refinement, self.draw = simulator, refinement, draw
         self.register_buffer("place", torch.empty(0), persistent=False)  # where `to` has moved the solver
