@@ -25,6 +25,7 @@ from pdekit.models.resolution import at_resolution
 from pdekit.report.summary import Row, Spread, Summary, summarise
 from pdekit.report.tables import latex, markdown
 from tests.evaluation.scoring import evaluate
+from tests.evaluation.waves import FEW
 
 PROBLEM = Problem(Grid((16,), (1.0,)), (Field("u"),), dt=0.5, n_frames=9)
 
@@ -264,17 +265,17 @@ def test_special_characters_in_tables():
 
 class TestErrors:
     def test_other_trajectories(self, runs, tmp_path, monkeypatch):
-        other = scored(tmp_path / "c", 1.1, waves(seed=1))
+        other = scored(tmp_path / "c", 1.1, waves(seed=1), measures=FEW)
         assert "scored on different trajectories" in failure(monkeypatch, f"runs=[{runs[0]},{other}]")
 
     def test_another_number_of_trajectories(self, runs, tmp_path, monkeypatch):
-        other = scored(tmp_path / "c", 1.1, waves(n_trajectories=4))
+        other = scored(tmp_path / "c", 1.1, waves(n_trajectories=4), measures=FEW)
         assert "expected the trajectory of a, [0, 1, 2] (3), found [0, 1, 2, 3] (4) in c" in failure(
             monkeypatch, f"runs=[{runs[0]},{other}]"
         )
 
     def test_another_resolution(self, runs, tmp_path, monkeypatch):
-        finer = scored(tmp_path / "c", 1.1, Resampled(waves(), (32,)))
+        finer = scored(tmp_path / "c", 1.1, Resampled(waves(), (32,)), measures=FEW)
         assert "expected the 16 points of a, found 32 in c" in failure(monkeypatch, f"runs=[{runs[0]},{finer}]")
 
     def test_no_such_run(self, monkeypatch, tmp_path):

@@ -38,6 +38,7 @@ def test_training_leaves_scores_and_a_report(run):
         assert scores.attrs["lyapunov_exponent"] == 0.0484  # the equation knows it at this length
 
 
+@pytest.mark.slow
 def test_a_run_is_scored_again_elsewhere(run, tmp_path, monkeypatch, capsys):
     options = [f"folder={tmp_path}", "horizon=5", "members=2", "starts=[0,2]", "n_trajectories=2", "seed=1"]
     command(
@@ -69,6 +70,7 @@ def test_a_run_forecasts_within_constraints(run):
     assert not np.allclose(free, u0.mean(), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_evaluating_again_gives_the_same_scores(run, tmp_path, monkeypatch):
     for name in ("a", "b"):
         command(monkeypatch, evaluation_command, f"run={run}", f"folder={tmp_path / name}", "measures=[rmse]", *QUICK)
@@ -80,6 +82,7 @@ def test_evaluating_again_gives_the_same_scores(run, tmp_path, monkeypatch):
         assert "nrmse" in a and "correlation" in a and "energy_spectrum" not in a
 
 
+@pytest.mark.slow
 def test_beyond_the_stored_frames(run, tmp_path, monkeypatch):
     """The first frames are scored as ever, and the solver of the data goes on with the reference."""
     for name, horizon in (("stored", 8), ("beyond", 20)):
@@ -102,6 +105,7 @@ def test_beyond_the_stored_frames(run, tmp_path, monkeypatch):
         assert beyond.attrs["error"] == "correlation_time", "the problem is chaotic"
 
 
+@pytest.mark.slow
 def test_another_resolution(run, tmp_path, monkeypatch):
     options = [f"folder={tmp_path}", "resolution=48", "resolutions=[0.5,2]", "horizon=3", "compare_at=useful", *QUICK]
     command(monkeypatch, evaluation_command, f"run={run}", *options)

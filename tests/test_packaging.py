@@ -82,6 +82,7 @@ def test_make_asks_for_a_newer_python(tmp_path):
     assert not (tmp_path / ".venv").exists()
 
 
+@pytest.mark.slow
 def test_a_failed_setup_leaves_no_stamp(tmp_path):
     shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / "pyproject.toml").touch()

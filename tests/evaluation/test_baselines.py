@@ -3,6 +3,7 @@
 import json
 import math
 
+import pytest
 import torch
 import xarray as xr
 
@@ -70,6 +71,7 @@ class Samples:
         return self.batch.samples(slice(trajectory, trajectory + 1)).frames(frames)
 
 
+@pytest.mark.slow
 def test_steady_problems_have_baselines_of_their_own(tmp_path):
     """In the order that they should have: every one better than the one before; those not defined with a reason."""
     data = DataModule(Samples(steady(200, 0)), Samples(steady(10, 1)), Samples(steady(60, 2)))

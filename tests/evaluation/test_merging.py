@@ -4,13 +4,13 @@ import xarray as xr
 
 from pdekit.evaluation.merging import merge
 from pdekit.evaluation.settings import KeptForecasts
-from tests.evaluation.waves import PROBLEM, Shift, run
+from tests.evaluation.waves import FEW, PROBLEM, Shift, run
 
 
 def test_runs_with_and_without_members(tmp_path):
     for name, noise in (("a", 0.0), ("b", 0.1)):
-        with run(tmp_path / name, {name: Shift(PROBLEM, noise=noise)}, members=3, keep=KeptForecasts(n_samples=1)):
-            pass
+        options = {"members": 3, "keep": KeptForecasts(n_samples=1), "measures": FEW}
+        run(tmp_path / name, {name: Shift(PROBLEM, noise=noise)}, **options).close()
     merge([tmp_path / "a", tmp_path / "b"], tmp_path / "both")
     with xr.open_dataset(tmp_path / "both" / "forecasts.nc", engine="h5netcdf") as kept:
         there = kept.u.notnull().all(("sample", "time", "x"))

@@ -22,7 +22,7 @@ from pdekit.models.baselines.persistence import Persistence
 from pdekit.pdes import Advection
 from pdekit.report.page import write_report
 from tests.evaluation.scoring import evaluate
-from tests.evaluation.waves import DT, N_FRAMES, N_TRAJECTORIES, PROBLEM, Shift, Waves, Whole, run
+from tests.evaluation.waves import DT, FEW, N_FRAMES, N_TRAJECTORIES, PROBLEM, Shift, Waves, Whole, run
 
 
 def test_known_errors(tmp_path):
@@ -42,7 +42,7 @@ def test_known_errors(tmp_path):
 
 def test_scores_are_those_of_the_measure(tmp_path):
     noisy = Shift(PROBLEM, noise=0.1)
-    with run(tmp_path, {"noisy": noisy}, horizon=3, seed=7, batch_size=2) as scores:
+    with run(tmp_path, {"noisy": noisy}, horizon=3, seed=7, batch_size=2, measures=FEW) as scores:
         given = Waves().read(4, slice(0, 1))
         wanted = Waves().read(4, slice(1, 4))
         generator = forecasting.Contender("noisy", noisy, "surrogate", 7, 1).generators[0]
@@ -69,7 +69,7 @@ def test_long_horizons_in_stretches_are_the_same_as_at_once(tmp_path, monkeypatc
 
 def test_every_model_forecasts_the_same_frames_with_its_own_history(tmp_path):
     long, short, whole = Shift(PROBLEM, history=3), Shift(PROBLEM, history=1), Whole(PROBLEM)
-    with run(tmp_path, {"long": long, "short": short, "whole": whole}, n_trajectories=2) as scores:
+    with run(tmp_path, {"long": long, "short": short, "whole": whole}, n_trajectories=2, measures=FEW) as scores:
         assert scores.sizes["time"] == N_FRAMES - 3
         assert float(scores.nrmse.max()) < 1e-6
     assert set(long.seen) == {3} and set(short.seen) == {1}
@@ -105,7 +105,7 @@ def test_each_frame_of_the_reference_is_read_once(tmp_path, monkeypatch, held, w
     monkeypatch.setattr(forecasting, "VALUES", 3 * 2 * 2 * 16)  # blocks of three frames
     source = waves()
     models = {"exact": Shift(source.problem), "longer": Shift(source.problem, history=2)}
-    evaluate(models, source, tmp_path, batch_size=2).close()
+    evaluate(models, source, tmp_path, batch_size=2, measures=FEW).close()
     read = Counter((trajectory, n) for trajectory, first, stop in source.asked for n in range(first, stop))
     assert set(read.values()) == {1} and len(read) == N_TRAJECTORIES * N_FRAMES
     assert all((given.forcing is not None) == (waves is Pushed) for given in models["longer"].given)
@@ -125,13 +125,14 @@ def test_times_of_a_long_source_that_states_none_are_checked(tmp_path, monkeypat
 
 
 def test_starts_are_samples(tmp_path):
-    with run(tmp_path, {"exact": Shift(PROBLEM)}, horizon=2, starts=(0, 5), n_trajectories=3) as scores:
+    options = {"horizon": 2, "starts": (0, 5), "n_trajectories": 3, "measures": FEW}
+    with run(tmp_path, {"exact": Shift(PROBLEM)}, **options) as scores:
         assert scores.start.values.tolist() == [0, 5] * 3 and scores.trajectory.values.tolist() == [0, 0, 1, 1, 2, 2]
         assert float(scores.nrmse.max()) < 1e-6
 
 
 def test_divergence_is_kept(tmp_path):
-    with run(tmp_path, {"bursting": Shift(PROBLEM, growth=1e12)}) as scores:
+    with run(tmp_path, {"bursting": Shift(PROBLEM, growth=1e12)}, measures=FEW) as scores:
         assert np.isinf(scores.nrmse[..., -1, :]).all() and (scores.correlation[..., -1, :] == -np.inf).all()
         assert np.isfinite(scores.nrmse[..., 0, :]).all()
 
@@ -140,7 +141,7 @@ def test_baselines_and_what_is_known_of_a_model(tmp_path):
     mean = Mean(PROBLEM)
     mean.calibrate([Waves().read(i, slice(0, N_FRAMES)) for i in range(N_TRAJECTORIES)])
     baselines = {"persistence": Persistence(PROBLEM), "mean": mean}
-    options = {"baselines": baselines, "absent": {"solver": "no equation"}, "members": 2}
+    options = {"baselines": baselines, "absent": {"solver": "no equation"}, "members": 2, "measures": FEW}
     with run(tmp_path, {"exact": Shift(PROBLEM)}, **options) as scores:
         assert scores.kind.values.tolist() == ["surrogate", "baseline", "baseline"]
         assert scores.parameters.values.tolist() == [2, 0, 0]
@@ -156,7 +157,7 @@ def test_baselines_and_what_is_known_of_a_model(tmp_path):
 
 def test_members_of_a_model_without_randomness_are_forecast_once(tmp_path):
     models = {"exact": Shift(PROBLEM), "noisy": Shift(PROBLEM, noise=0.1)}
-    with run(tmp_path, models, horizon=3, members=3) as scores:
+    with run(tmp_path, models, horizon=3, members=3, measures=FEW) as scores:
         assert scores.rmse.sel(model="exact", member=[1, 2]).isnull().all()
         assert (
             scores.rmse.sel(model="noisy").notnull().all() and scores.rmse.sel(model="exact", member=0).notnull().all()
@@ -174,7 +175,7 @@ def test_members_whose_first_frames_agree_are_kept(tmp_path):
             u[:, :, 0] = given.u[:, -1].roll(1, -1)
             return u
 
-    with run(tmp_path, {"later": Later(PROBLEM, noise=0.1)}, horizon=3, members=3) as scores:
+    with run(tmp_path, {"later": Later(PROBLEM, noise=0.1)}, horizon=3, members=3, measures=FEW) as scores:
         error = scores.rmse.sel(model="later")
         assert error.notnull().all() and float(error.isel(time=0).std("member").max()) < 1e-12
         assert float(error.isel(time=2).std("member").min()) > 0
@@ -265,7 +266,7 @@ def test_an_interruption_leaves_the_old_files(tmp_path):
 
 
 def test_the_floor_is_interpolated_to_the_lead_times(tmp_path):
-    with run(tmp_path, {"exact": Shift(PROBLEM)}, floor=([0.0, 1.2], [0.0, 0.24])) as scores:
+    with run(tmp_path, {"exact": Shift(PROBLEM)}, floor=([0.0, 1.2], [0.0, 0.24]), measures=FEW) as scores:
         np.testing.assert_allclose(scores.nrmse_floor, 0.2 * scores.time, rtol=1e-9)
 
 

@@ -186,6 +186,7 @@ def test_the_command_line_names_what_it_takes(capsys):
     assert Inference(method="mmps+kriging").methods == ("mmps", "kriging")
 
 
+@pytest.mark.slow
 def test_all_methods_see_the_observations(case, tmp_path):
     """At the observed points, every method but DPS comes nearer than the prior; two levels of samples."""
     run, data = case

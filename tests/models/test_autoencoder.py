@@ -85,6 +85,7 @@ def test_forecasts_are_refused_and_so_are_problems_without_trajectories():
         made(make_problem(grid=Grid((10,), (1.0,))))
 
 
+@pytest.mark.slow
 def test_a_run_of_its_own_is_scored_by_its_reconstructions(tmp_path):
     """A travelling wave is compressed by 4 with a small error; the scores name fields and shells."""
     phase = torch.rand(12, generator=torch.Generator().manual_seed(0)) * 6.28

@@ -1,5 +1,6 @@
 """Forecasts that are kept for looking at."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,8 +12,10 @@ from pdekit.evaluation import forecasting
 from pdekit.evaluation.settings import KeptForecasts
 from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.models.baselines.mean import Mean
-from tests.evaluation.scoring import evaluate
-from tests.evaluation.waves import DT, N_FRAMES, PROBLEM, Shift, Waves, run
+from tests.evaluation import scoring, waves
+from tests.evaluation.waves import DT, FEW, N_FRAMES, PROBLEM, Shift, Waves
+
+evaluate, run = partial(scoring.evaluate, measures=FEW), partial(waves.run, measures=FEW)
 
 
 def test_forecasts_are_kept(tmp_path):

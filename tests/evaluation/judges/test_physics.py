@@ -103,6 +103,7 @@ def test_budgets_and_fluxes_are_those_of_the_metrics(tmp_path):
         assert spectrum.sel(model="wrong").notnull().all() and "residual_place" not in scores
 
 
+@pytest.mark.slow
 def test_stretches_do_not_matter(tmp_path, monkeypatch):
     whole = run(tmp_path / "a")[1]
     monkeypatch.setattr(forecasting, "VALUES", 6000)
