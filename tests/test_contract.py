@@ -10,8 +10,12 @@ import torch
 import xarray as xr
 
 import pdekit
+from pdekit.data.module import DataModule
+from pdekit.evaluation.run import Origin, evaluate_models
+from pdekit.evaluation.settings import evaluation_from
 from pdekit.fields import Problem, Trajectory
-from pdekit.plain import to_plain
+from pdekit.plain import from_plain, to_plain
+from pdekit.recipes.generation import generate
 from pdekit.recipes.instance import instance_from
 from pdekit.runs import build_model
 from pdekit.settings import Training
@@ -133,7 +137,10 @@ PAIRS = list(itertools.product(MODELS, KINDS))
 TAKEN = [pair for pair in PAIRS if pair[1] in ACCEPTED[pair[0]]]
 REFUSED = [pair for pair in PAIRS if pair[1] not in ACCEPTED[pair[0]]]
 TRAINED = [pair for pair in TAKEN if pair[0] in SMALL]
-FAST = {("fno", "steady"), ("pde_refiner", "line")}  # trained and evaluated whole by the fast tests
+FAST = {("fno", "steady")}  # trained and evaluated by the script, in the fast tests
+# further ones that it evaluates; it trains all others, and those of a kind are evaluated together
+WHOLE = FAST | {("pde_refiner", "line"), ("nearest", "steady"), ("pod", "masked"), ("fno", "volume")}
+WHOLE |= {(model, kind) for model in NO_FORECAST for kind in ACCEPTED[model]}
 QUICK = {"line", "steady", "masked", "bounded"}  # kinds of which every method is tried by the fast tests
 
 
@@ -186,33 +193,79 @@ def test_a_method_learns_from_what_it_accepts(model, kind):
     assert torch.equal(found[0], found[1]) != method.stochastic, "members differ if, and only if, it is declared"
 
 
+class Trained:
+    """Runs by method and kind, each trained once; the data of each kind are generated once for all methods."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.runs = folder, {}
+
+    def config(self, model: str, kind: str, evaluate: bool) -> dict:
+        config = composed(f"model={model}", "data=ks", *SMALL.get(model, []), *LITTLE, f"evaluate={evaluate}")
+        config |= {"data": data_of(kind), "choices": {"model": model, "data": kind, "trainer": "cpu"}}
+        return config | {"runs_dir": str(self.folder / "runs"), "data_dir": str(self.folder / "data")}
+
+    def run(self, model: str, kind: str) -> Path:
+        """The run of the script; it is evaluated only if the pair is named in `WHOLE`."""
+        if (model, kind) not in self.runs:
+            plan = plan_run(self.config(model, kind, (model, kind) in WHOLE), TRUST)
+            self.runs[model, kind] = carry_out(plan), plan.model.eval()
+        return self.runs[model, kind][0]
+
+
 @pytest.fixture(scope="module")
-def data_folder(tmp_path_factory):
-    """Where the data of each kind are generated once for all methods."""
-    return tmp_path_factory.mktemp("data")
+def trained(tmp_path_factory) -> Trained:
+    return Trained(tmp_path_factory.mktemp("contract"))
 
 
 @pytest.mark.parametrize(
     ("model", "kind"),
     [pair if pair in FAST else pytest.param(*pair, marks=pytest.mark.slow) for pair in TAKEN],
 )
-def test_the_same_script_trains_and_evaluates_it(model, kind, data_folder, tmp_path, monkeypatch):
-    monkeypatch.setenv("PDEKIT_DATA", str(data_folder))
-    config = composed(f"model={model}", "data=ks", *SMALL.get(model, []), *LITTLE)
-    config |= {"data": data_of(kind), "choices": {"model": model, "data": kind, "trainer": "cpu"}}
-    run = carry_out(plan_run(config | {"runs_dir": str(tmp_path / "runs")}, TRUST))
+def test_the_same_script_trains_it_and_what_is_saved_is_what_was_trained(model, kind, trained):
+    run = trained.run(model, kind)
+    again, method = pdekit.load(run, trust=TRUST), trained.runs[model, kind][1]
+    assert again.problem == recipe_of(kind).problem("train")
+    _, batch = batch_of(kind)
+    if model in NO_FORECAST:
+        made = [m.attempt(batch, torch.Generator().manual_seed(0)) for m in (method, again.model)]
+    else:
+        given, t = batch.frames(slice(0, method.window[0])), batch.t[:, method.window[0] :]
+        made = [m.forecast(given, t, generator=torch.Generator().manual_seed(0)) for m in (method, again.model)]
+    assert torch.isfinite(made[0]).all() and torch.equal(*made)
+
+
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [pair if pair in FAST else pytest.param(*pair, marks=pytest.mark.slow) for pair in sorted(WHOLE)],
+)
+def test_the_same_script_evaluates_it(model, kind, trained):
+    run = trained.run(model, kind)
     if model in NO_FORECAST:
         with xr.open_dataset(run / "reconstruction.nc", engine="h5netcdf") as scores:
             assert scores.nrmse.notnull().all()
         return
-    assert (run / "report.html").exists() and (run / "forecasts.nc").exists()
-    with xr.open_dataset(run / "scores.nc", engine="h5netcdf") as scores:
-        found = scores.nrmse.sel(model=model, member=0)
-        assert found.notnull().all() and "mean" in scores.model.values
+    check_scores(run, [model], kind)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_methods_of_a_kind_are_evaluated_together(kind, trained, tmp_path):
+    models = [model for model, other in TAKEN if other == kind and model not in NO_FORECAST]
+    found = {model: pdekit.load(trained.run(model, kind), trust=TRUST).model for model in models}
+    recipe, base = recipe_of(kind), trained.folder / "data"
+    data = DataModule.from_folder(generate(recipe, base), trust=TRUST)
+    settings = evaluation_from(from_plain(trained.config("fno", kind, True)["evaluation"]))
+    evaluate_models(found, data, tmp_path, settings, Origin(kind, None, recipe, base, TRUST))
+    check_scores(tmp_path, models, kind)
+
+
+def check_scores(folder: Path, models: list[str], kind: str) -> None:
+    """A report, and scores of every model next to the mean and, where there is one, the solver."""
+    assert (folder / "report.html").exists() and (folder / "forecasts.nc").exists()
+    with xr.open_dataset(folder / "scores.nc", engine="h5netcdf") as scores:
+        assert scores.nrmse.sel(model=models, member=0).notnull().all() and "mean" in scores.model.values
         solvers = [name for name in scores.model.values if str(name).startswith("solver,") or str(name) == "solver"]
         assert solvers or kind in PERIODIC
-    again = pdekit.load(run, trust=TRUST)
-    assert again.problem == recipe_of(kind).problem("train")
 
 
 @pytest.mark.parametrize(("model", "kind"), REFUSED)
