@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     with sentences(ERROR):
         trust, rows = take(arguments, "trust"), take(arguments, "rows")
-        values = dict(_pair(argument) for argument in arguments)
+        values: dict[str, Any] = dict(_pair(argument) for argument in arguments)
         run = values.pop("run", None)
         if run is None:
             raise ValueError("expected run=RUN, the folder of a trained run, found none; give it")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import pi, prod
+from typing import cast
 
 import numpy as np
 from scipy import ndimage
@@ -110,6 +111,7 @@ def describe_field(frame: Tensor, problem: Problem) -> str:
     grid, names = problem.grid, [field.name for field in problem.fields]
     if not grid.uniform or grid.ndim not in (1, 2):
         return ""
+    grid = cast(Grid, grid)  # a uniform one
     values = frame.detach().double().cpu().numpy()
     if "vorticity" in names:
         w = values[names.index("vorticity")]

@@ -61,6 +61,7 @@ class RandomSource(Case):
 
     def solve(self, drawn: Draw, grid: Grid, refinement: float = 1.0) -> Solved:
         fine = nodes_of(grid, refinement * self.intervals, self.ndim)
+        assert drawn.noise is not None  # drawn above
         a = self.source(drawn.noise, fine)
         if self.ends == "neumann" and not self.wavenumber:
             a = a - (a * fine.weights().numpy()).sum() / fine.weights().numpy().sum()

@@ -7,6 +7,7 @@ with sines, j = 1 ... m - 1, where u = 0 at both ends, and with cosines, j = 0 .
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -59,7 +60,7 @@ def helmholtz(a: Values, spacing: Sequence[float], wavenumber: float = 0.0, ends
     if smallest < RESONANCE * np.abs(total).max():
         raise ValueError(f"expected a wavenumber away from the eigenvalues of the box, got {wavenumber}; change it")
     if inner:
-        cut = (Ellipsis, *[slice(1, -1)] * n_axes)
+        cut: tuple[Any, ...] = (Ellipsis, *[slice(1, -1)] * n_axes)
         u = np.zeros_like(a, dtype=float)
         u[cut] = scipy.fft.idstn(scipy.fft.dstn(a[cut], type=1, axes=axes) / total, type=1, axes=axes)
         return u

@@ -323,8 +323,7 @@ def evaluate_plan(plan: Plan, run: Path) -> str:
     A model that found parameters from measurements is compared with the solution that has these parameters.
     """
     data, recipe, name, found = plan.data, plan.recipe, plan.data_name, plan.config.get("found")
-    if found:
-        assert recipe is not None  # parameters are found in an instance of a recipe
+    if found and recipe is not None:  # parameters are found in an instance of a recipe
         recipe, name = with_parameters(recipe, found), f"{name}-found"
         data = DataModule.from_folder(generate(recipe, plan.base), trust=plan.trust)
         data.set_window(*plan.model.window)
