@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 from torch import Tensor
 
 from pdekit.captions.reading import read_smoke
-from pdekit.fields import Problem
+from pdekit.fields import Grid, Problem
 from pdekit.metrics.plumes import follows_prompt, plumes_of
 from pdekit.pdes.boussinesq import Boussinesq
 
@@ -27,7 +28,7 @@ def facts_of(u: Tensor, text: str | None, problem: Problem) -> list[dict[str, st
         return []
     found = plumes_of(u[None], problem.grid, float(problem.dt or 0.0), pde.viscosity, pde.diffusivity)[0]
     asked = read_smoke(text or "")
-    agreed = follows_prompt(found, problem.grid, asked.count, asked.cells, asked.buoyancy)
+    agreed = follows_prompt(found, cast(Grid, problem.grid), asked.count, asked.cells, asked.buoyancy)
     places = ", ".join(f"({x:.2f}, {y:.2f})" for x, y in found.centres)
     cells = ", ".join(f"({(x + 0.5) / 3:.2f}, {(y + 0.5) / 3:.2f})" for x, y in asked.cells)
     rows = [

@@ -114,8 +114,6 @@ def plan_run(
 ) -> Plan:
     """Build the model and open its data, which are generated if a recipe makes them.
 
-    Everything that can be refused is refused before data are generated.
-
     Args:
         config: resolved and plain, as in a run's ``config.yaml``.
         trust: packages in addition to pdekit that it may name.
@@ -124,7 +122,8 @@ def plan_run(
         data: a data module instead of what the configuration names.
 
     Raises:
-        ValueError: if model and data do not fit, a setting is wrong, or the recipe of a resumed run has changed.
+        ValueError: before data are generated, if model and data do not fit, a setting is wrong, or the recipe of a
+            resumed run has changed.
     """
     # parameters that a finished run found are not those that it began with
     config, seconds = {key: value for key, value in config.items() if key != "found"}, dict(seconds or {})
