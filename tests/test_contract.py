@@ -244,7 +244,7 @@ def test_the_same_script_evaluates_it(model, kind, trained):
         with xr.open_dataset(run / "reconstruction.nc", engine="h5netcdf") as scores:
             assert scores.nrmse.notnull().all()
         return
-    check_scores(run, [model], kind)
+    assert_scored(run, [model], kind)
 
 
 @pytest.mark.slow
@@ -256,10 +256,10 @@ def test_methods_of_a_kind_are_evaluated_together(kind, trained, tmp_path):
     data = DataModule.from_folder(generate(recipe, base), trust=TRUST)
     settings = evaluation_from(from_plain(trained.config("fno", kind, True)["evaluation"]))
     evaluate_models(found, data, tmp_path, settings, Origin(kind, None, recipe, base, TRUST))
-    check_scores(tmp_path, models, kind)
+    assert_scored(tmp_path, models, kind)
 
 
-def check_scores(folder: Path, models: list[str], kind: str) -> None:
+def assert_scored(folder: Path, models: list[str], kind: str) -> None:
     """A report, and scores of every model next to the mean and, where there is one, the solver."""
     assert (folder / "report.html").exists() and (folder / "forecasts.nc").exists()
     with xr.open_dataset(folder / "scores.nc", engine="h5netcdf") as scores:
