@@ -112,7 +112,7 @@ def _table(path: Path) -> Any:
         import pyarrow as pa
     except ImportError:
         raise FileFault(f"expected pyarrow for {path}, found none; pip install pdekit[arrow]") from None
-    state = _json(path / "state.json") or {}
+    state = mapping_or_empty(read_plain(path / "state.json", LARGEST))
     try:
         names = [str(item["filename"]) for item in state["_data_files"]]
         if any(Path(name).name != name for name in names):
