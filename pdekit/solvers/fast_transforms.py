@@ -66,7 +66,7 @@ def helmholtz(a: Values, spacing: Sequence[float], wavenumber: float = 0.0, ends
         return u
     a_hat = scipy.fft.dctn(a, type=1, axes=axes)
     if floating:
-        first = (Ellipsis, *[0] * n_axes)
+        first: tuple[Any, ...] = (Ellipsis, *[0] * n_axes)
         if (np.abs(a_hat[first]) > 1e-9 * np.abs(a_hat).max()).any():
             raise ValueError("expected a source without a mean for neumann ends, got one; subtract its mean")
         a_hat[first], total[(0,) * n_axes] = 0.0, 1.0
