@@ -57,6 +57,7 @@ class EpochSampler(DistributedSampler):
 
     def _grouped(self, places: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """The samples in whole rounds of one group each, the rounds of all groups mixed if the samples are."""
+        assert self.groups is not None
         rounds = []
         for group in self.groups.unique():
             own = places[self.groups[places] == group]

@@ -81,7 +81,7 @@ class DataModule(LightningDataModule):
         """The grids of all splits, that of the problem first."""
         return tuple(dict.fromkeys((self.problem.grid, *(g for s in self.sources.values() for g in grids_of(s)))))
 
-    def on(self, grid: Grid) -> DataModule:
+    def on(self, grid: Grid | Points) -> DataModule:
         """Return the same data on one of the grids of the test split.
 
         Raises:

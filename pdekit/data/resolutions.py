@@ -9,7 +9,7 @@ import torch
 
 from pdekit.data.formats.contract import Joined
 from pdekit.data.windows import Source
-from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.fields import Grid, Points, Problem, Trajectory
 
 
 class Resolutions:
@@ -42,7 +42,7 @@ class Resolutions:
         """Number of the grid of each trajectory."""
         return [self.grids.index(part.problem.box) for part in self._sources for _ in range(part.n_trajectories)]
 
-    def on(self, grid: Grid) -> Source:
+    def on(self, grid: Grid | Points) -> Source:
         """Return the trajectories on one of the grids.
 
         Raises:

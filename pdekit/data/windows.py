@@ -48,7 +48,7 @@ class Gridded(Protocol):
     def grid_numbers(self) -> list[int]:
         """Number of the grid of each trajectory."""
 
-    def on(self, grid: Grid) -> Source:
+    def on(self, grid: Grid | Points) -> Source:
         """The trajectories on one of the grids."""
 
 

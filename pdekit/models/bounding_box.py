@@ -27,6 +27,7 @@ class BoundingBox(nn.Module):
         """Yield batches, and take the box of their points when all have been read. Padding is no point."""
         lower, upper = (torch.full(self.lower.shape, end * torch.inf) for end in (1, -1))
         for batch in batches:
+            assert batch.points is not None and batch.point_mask is not None, "a problem on points has both"
             real = batch.points[batch.point_mask > 0].to(lower)
             lower, upper = torch.minimum(lower, real.amin(0)), torch.maximum(upper, real.amax(0))
             yield batch

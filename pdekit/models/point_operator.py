@@ -107,6 +107,7 @@ class PointOperator(Surrogate):
             batch = dataclasses.replace(batch, forcing=held(batch, self.problem.n_frames))
         times = None if self.problem.steady else shares_of_span(self.span, t, batch.t[:, : self.history])
         known = normalised(batch, self.normaliser)
+        assert known.point_mask is not None, "a problem on points has it"
         places, there = self.box.shares(known.points), known.point_mask[:, None] > 0
         context = self.channels.assembled(known.u[:, : self.history], known)
         index, weight = corners(places, self.sensors)
