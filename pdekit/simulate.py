@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from pdekit.fields import Problem
 from pdekit.given import scalar, state
 from pdekit.labelled import to_dataset
+from pdekit.plain import is_whole
 from pdekit.recipes.base import BaseRecipe, frame_times
 from pdekit.recipes.cases import SolvedRecipe
 from pdekit.recipes.trajectories import recipe_from
