@@ -16,6 +16,7 @@ from pdekit.workflows.check_run import CheckSettings, ground_of
 
 POINTS = {0: (), 1: (64,), 2: (26, 26), 3: (18, 18, 18)}
 CHANGES = {
+    "nlse": {"shape": (128,)},
     "sine_gordon": {"shape": (128,)},
     "shallow_water": {"shape": (16, 16)},
     "smoke": {"shape": (16, 16)},
