@@ -35,3 +35,9 @@ def test_the_worst_channel_is_judged_where_it_is_not_rounding():
     assert tail_share(tail, total)[0].tolist() == pytest.approx([0.1, 0.5])
     assert tail_share(0 * tail, 0 * total).tolist() == [[0.0, 0.0]]
     assert FLOOR == 1e-6
+
+
+def test_a_small_field_is_judged_by_its_own_energy():
+    total = torch.tensor([[[1.0, 1e-8]]], dtype=torch.float64)
+    tail = torch.tensor([[[0.0, 0.5e-8]]], dtype=torch.float64)
+    torch.testing.assert_close(tail_share(tail, total), torch.full((1, 1), 0.5, dtype=torch.float64))
