@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pdekit.data.module import DataModule
     from pdekit.runs import Run
 
-MISSING = "???"  # as the configuration file writes a value that has to be given
 
 USAGE = """\
 Evaluate a trained run next to baselines and solvers, and write scores.nc, forecasts.nc and report.html.
@@ -95,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             with sweep.job(overrides) as job:
                 register_evaluation()
                 config, chosen = composed("evaluate", overrides)
-                if config["run"] == MISSING:
+                if not config["run"]:
                     raise ValueError("expected run=PATH, the folder of a trained run, found none; give it")
                 if typed.show:
                     print(shown(config))

@@ -263,7 +263,7 @@ class Problem:
                 )
         names = [item.name for item in (*self.fields, *self.coeffs, *self.forcing)] + list(self.params)
         if len(set(names)) < len(names):
-            raise ValueError(f"expected each name once among fields, coeffs, forcing, params, got {names}; rename some")
+            raise ValueError(f"expected each name once among fields, coeffs, forcing and params, got {names}; rename")
         if not (self.dt is None or 0 < self.dt < inf) or (self.dt is None and self.n_frames > 1):
             raise ValueError(f"expected dt > 0 for a problem of {self.n_frames} frames, got {self.dt}; set dt")
         object.__setattr__(self, "boundary", self.sides)

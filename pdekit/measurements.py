@@ -79,7 +79,7 @@ def measured(problem: Problem, columns: Mapping[str, Any]) -> Measurements:
         ValueError: on missing or unknown names, another unit than the field's, lengths that differ, values that are no
             finite numbers, or points outside the box or the time span of the problem.
 
-    >>> from pdekit.fields import Field
+    >>> from pdekit.fields import Field, Grid
     >>> rod = Problem(Grid((5,), (2.0,), layout=("nodes",)), (Field("T", "K"),), dt=0.5, n_frames=3)
     >>> found = measured(rod, {"x": [0.0, 2.0], "t": [0.1, 1.0], "T [K]": [290, 310]})
     >>> found.points.tolist(), found.values.tolist()

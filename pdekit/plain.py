@@ -110,12 +110,12 @@ def is_number(value: Any) -> TypeGuard[float]:
     return is_whole(value) or isinstance(value, float)
 
 
-def mapping_or_empty(value: Any) -> dict[str, Any]:
+def mapping_or_empty(value: Any) -> dict[Any, Any]:
     """Return a mapping of plain values as it is, and nothing for any other value."""
     return value if isinstance(value, dict) else {}
 
 
-def mappings_in(node: Any) -> Iterator[dict[str, Any]]:
+def mappings_in(node: Any) -> Iterator[dict[Any, Any]]:
     """Yield all mappings in plain values, each before those that it holds.
 
     >>> list(mappings_in([1, {"a": {"b": 2}}]))

@@ -63,12 +63,12 @@ LAYERS = {
     "evaluation": {"machine", "data", "recipes", "cases", "models", "metrics", "report", "labelled", "plain"}
     | {"command_words", "provenance", "settings", "targets", "typed_values"}
     | EQUATIONS,
-    "checks": {"calculus", "evaluation", "fields", "metrics", "models", "pdes", "provenance"},
+    "checks": {"calculus", "evaluation", "fields", "metrics", "models", "pdes", "plain", "provenance"},
     "training": {"provenance", "runs", "settings", "fields", "data", "models", "metrics", "optimisers"},
     "given": {"fields"},
     "runs": {"typed_values", "targets", "fields", "labelled", "given", "data", "models", "plain", "pdes", "provenance"},
     "inference": {"typed_values", "fields", "metrics", "models", "diffusion"},
-    "serving": {"typed_values", "captions", "data", "fields", "metrics", "models", "pdes", "report", "runs"},
+    "serving": {"typed_values", "captions", "data", "fields", "metrics", "models", "pdes", "plain", "report", "runs"},
     "workflows": {
         "command_words",
         "typed_values",

@@ -10,7 +10,7 @@ from pdekit.cli.compose import composed
 from pdekit.evaluate import preset_at_top
 from pdekit.evaluation.settings import Evaluation, evaluation_from
 from pdekit.plain import from_plain
-from tests.entry_points import command, trained_run
+from tests.entry_points import command, failure, trained_run
 
 SMALL = [
     "model=mean", "data=ks", "data.grid.shape=[16]", "data.grid.extent=[22.0]", "data.warmup=0.8", "data.substeps=4",
@@ -70,7 +70,6 @@ def test_the_help_states_the_time_that_generates_each_dataset():
         assert time in stated or name == "elder", f"{name}: {time} is not in its card: {stated}"
 
 
-def test_whether_to_evaluate_is_true_or_false():
-    training_command.register_training()
-    with pytest.raises(ValueError, match=r"'perhaps' is not a valid bool"):
-        composed("train", ["model=fno", "data=ks", "evaluate=perhaps"])
+def test_whether_to_evaluate_is_true_or_false(monkeypatch):
+    found = failure(monkeypatch, training_command, "model=fno", "data=ks", "evaluate=perhaps")
+    assert "expected evaluate as true or false, got 'perhaps'" in found

@@ -19,8 +19,8 @@ from pdekit.settings import Engine, Training
 from pdekit.training import fit
 
 FOLDER = {
-    "config.yaml", "forecasts.nc", "last.ckpt", "metrics.csv", "provenance.json", "report.html", "scores.nc",
-    "weights.safetensors",
+    "config.yaml", "domain.json", "forecasts.nc", "last.ckpt", "metrics.csv", "provenance.json", "report.html",
+    "scores.nc", "weights.safetensors",
 }  # fmt: skip
 SHORT = [
     "training.steps=4", "training.checkpoint_every=2", "training.validate_every=4", "evaluation.progress=false",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from xml.etree import ElementTree
 
 from pdekit.checks.run import Finding
 from pdekit.checks.verdict import CANNOT_SAY, FAIL, PASS, Quartiles
+from pdekit.plain import to_json
 from pdekit.provenance import write_whole
 
 FILE = "check.json"
@@ -53,7 +53,7 @@ def _median(values: Quartiles) -> str:
 def write_findings(path: Path, findings: Sequence[Finding], about: dict) -> None:
     """Write ``check.json``: the format, what was checked, and every finding; NaN and infinities as text."""
     rows = [_plain(dataclasses.asdict(finding)) for finding in findings]
-    write_whole(path, json.dumps({"format": FORMAT, **about, "rows": rows}, indent=1) + "\n")
+    write_whole(path, to_json({"format": FORMAT, **about, "rows": rows}, indent=1) + "\n")
 
 
 def _plain(value: object) -> object:

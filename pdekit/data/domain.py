@@ -20,8 +20,9 @@ from pathlib import Path
 import xarray as xr
 from torch import Tensor
 
-from pdekit.data.windows import Source, collate
+from pdekit.data.windows import Source
 from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.plain import to_json
 from pdekit.provenance import write_whole
 
 DOMAIN = "domain.json"
@@ -89,23 +90,24 @@ def numbers_of(batch: Trajectory, problem: Problem) -> dict[str, Tensor]:
     if batch.coeffs is not None:
         fields += [(f.name, batch.coeffs[:, i]) for i, f in enumerate(problem.coeffs)]
     for name, values in fields:
-        flat = values.double().flatten(1)
+        flat = values.double().reshape(len(values), -1)  # a system without space has one value
         found[f"mean of {name}"] = flat.mean(1)
         found[f"deviation of {name}"] = flat.std(1, unbiased=False)
     return found
 
 
 def domain_of(source: Source) -> KnownRange:
-    """Return the range of a training split."""
+    """Return the range of a training split, whose trajectories may lie on several grids."""
     problem = source.problem
     last = problem.n_frames - 1
-    pieces = []
+    ranges: dict[str, Range] = {}
     for i in range(min(KNOWN, source.n_trajectories)):
         for frame in sorted({0, last}):
-            pieces.append(source.read(i, slice(frame, frame + 1)))
-    batch = collate(pieces)
-    known = batch.known(0) if problem.steady else batch
-    return KnownRange({name: (float(v.min()), float(v.max())) for name, v in numbers_of(known, problem).items()})
+            read = source.read(i, slice(frame, frame + 1))
+            for name, values in numbers_of(read.known(0) if problem.steady else read, problem).items():
+                low, high = ranges.get(name, (math.inf, -math.inf))
+                ranges[name] = (min(low, float(values.min())), max(high, float(values.max())))
+    return KnownRange(ranges)
 
 
 def with_domain(forecast: xr.Dataset, folder: Path, given: Trajectory, problem: Problem) -> xr.Dataset:
@@ -119,7 +121,7 @@ def with_domain(forecast: xr.Dataset, folder: Path, given: Trajectory, problem: 
 
 def save_domain(folder: Path, domain: KnownRange) -> None:
     """Write ``domain.json`` into the folder of a run."""
-    write_whole(folder / DOMAIN, json.dumps({"ranges": domain.ranges}, indent=1) + "\n")
+    write_whole(folder / DOMAIN, to_json({"ranges": domain.ranges}, indent=1) + "\n")
 
 
 def load_domain(folder: Path) -> KnownRange | None:

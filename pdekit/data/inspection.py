@@ -104,6 +104,7 @@ def training_command(path: Path | str, name: str, problem: Problem) -> str:
         name: name of the dataset; signs other than letters, numbers and ``_.-`` are replaced.
         problem: problem of the data.
 
+    >>> from pdekit.fields import Grid
     >>> training_command("my data", "my data", Problem(Grid((8,), (1.0,)), (Field("u"),)))
     "python -m pdekit.train 'path=my data' name=my_data model=fno"
     """

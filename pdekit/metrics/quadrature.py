@@ -27,7 +27,7 @@ def average(values: Tensor, problem: Problem, mask: Tensor | None = None) -> Ten
 
     Exact for band-limited fields on periodic axes, second order on cells and nodes.
 
-    >>> from pdekit.fields import Field
+    >>> from pdekit.fields import Field, Grid
     >>> problem = Problem(Grid((3,), (1.0,), layout=("nodes",)), (Field("u"),), dt=1.0, n_frames=2)
     >>> float(average(torch.tensor([[[[0.0, 1.0, 2.0]]]]) ** 2, problem))  # trapezoidal rule: (0/2 + 1 + 4/2)/2
     1.5

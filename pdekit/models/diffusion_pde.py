@@ -98,13 +98,11 @@ class DiffusionPDE(Surrogate):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the joint's channels: coefficients, then fields, with the number of the frame if there are several,
-        or if a coefficient has the name of a field.
-        """
+        """Names of the joint's channels: coefficients, then fields, numbered by frame if there are several."""
         fields = [field.name for field in self.problem.fields]
         frames = [f"{name}[{n}]" for n in range(self.n_frames) for name in fields]
         coeffs = [field.name for field in self.problem.coeffs]
-        return (*coeffs, *(fields if self.problem.steady and not set(coeffs) & set(fields) else frames))
+        return (*coeffs, *(fields if self.problem.steady else frames))
 
     @property
     def mean(self) -> Float[Tensor, "joint *one"]:

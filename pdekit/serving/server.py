@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
 
+from pdekit.plain import to_json
 from pdekit.serving.scenes import Studio, prompt_of
 from pdekit.serving.worker import DONE, FAILED, QueuedJob, Worker
 from pdekit.typed_values import check_seed
@@ -184,7 +185,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def reply_json(self, status: HTTPStatus, value: Any) -> None:
         """Answer with JSON."""
-        self.reply(status, json.dumps(value, allow_nan=False).encode(), JSON)
+        self.reply(status, to_json(value).encode(), JSON)
 
     def reply(self, status: HTTPStatus, body: bytes, kind: str) -> None:
         """Answer with a body."""

@@ -35,3 +35,10 @@ def test_a_start_outside_is_warned_of(tmp_path):
     with pytest.warns(UserWarning, match="starts outside the training range: mean of u by inf widths"):
         assert "inf" in domain.noted(batch([float("nan")], [0.7]).known(1), PROBLEM)
     assert load_domain(tmp_path) is None, "runs of earlier versions have no range"
+
+
+def test_a_system_without_space_has_values_for_means():
+    problem = Problem(Grid((), ()), (Field("x"),), dt=1.0, n_frames=2)
+    t = torch.tensor([[0.0, 1.0]], dtype=torch.float64)
+    states = Trajectory(u=torch.tensor([[[2.0], [5.0]]]), t=t, index=torch.arange(1))
+    assert domain_of(Arrays(problem, states)).ranges == {"mean of x": (2.0, 5.0), "deviation of x": (0.0, 0.0)}

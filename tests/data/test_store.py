@@ -201,8 +201,8 @@ def test_a_wrong_shape_is_refused(tmp_path, flow, part, change):
 
 
 def test_names_must_differ(tmp_path):
-    problem = Problem(Grid((4,), (1.0,)), (Field("a"), Field("b")), params=("a",))
-    with pytest.raises(ValueError, match=r"names that occur once.*'a'"):
+    problem = Problem(Grid((4,), (1.0,)), (Field("v_x", vector="v"),), params=("v",))
+    with pytest.raises(ValueError, match=r"names that occur once.*'v'"):
         write_split(tmp_path / "a.hdf5", problem, counted_batch(problem, 1), "a")
 
 

@@ -156,7 +156,7 @@ def equations():
         name: value for name, value in vars(pdes).items() if isinstance(value, type) and hasattr(value, "residual")
     }
     in_time = [v for v in found.values() if not isabstract(v) and not v.coeffs and not issubclass(v, pdes.SteadyPDE)]
-    return [(value, ndim) for value in in_time for ndim in value.dims if ndim]
+    return [(value, ndim) for value in in_time for ndim in value().dims if ndim]
 
 
 @pytest.mark.parametrize("equation, ndim", equations(), ids=lambda v: getattr(v, "__name__", str(v)))

@@ -140,9 +140,3 @@ def test_what_has_no_joint_on_a_grid_is_refused():
     model, batch = made(make_problem()), make_batch(make_problem())
     with pytest.raises(ValueError, match="expected 1 history frames, got 2"):
         model.forecast(batch.frames(slice(0, 2)), batch.t[:, 2:3])
-
-
-def test_a_coefficient_with_the_name_of_a_field_is_told_apart():
-    """Both would be one variable of a file otherwise."""
-    problem = make_problem(n_frames=1, dt=None, coeffs=(Field("a"),))
-    assert DiffusionPDE(problem, PointwiseNet).names == ("a", "a[0]", "b[0]")

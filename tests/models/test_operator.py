@@ -17,7 +17,7 @@ from tests.models.small import make_batch, make_problem
 BRANCH = partial(PerceptronBranch, width=16, depth=2)
 NET = partial(DeepONet, branch=BRANCH, trunk=Trunk(8, width=16, depth=2))
 POD = partial(PODDeepONet, branch=BRANCH, n_modes=2)
-STEADY = dict(dt=None, n_frames=1, coeffs=(Field("a"),))
+STEADY = dict(dt=None, n_frames=1, coeffs=(Field("c"),))
 NODES = Grid((9, 7), (2.0, 1.0), layout=("nodes", "nodes"))
 
 
@@ -149,7 +149,7 @@ def test_a_query_is_place_then_time_as_shares_of_box_and_span():
 
 def test_shifts_move_all_fields_of_a_sample_together_and_each_sample_by_itself():
     grid = Grid((8, 5), (2.0, 1.0), layout=("periodic", "nodes"))
-    problem = make_problem(grid=grid, coeffs=(Field("a"),), has_mask=True)
+    problem = make_problem(grid=grid, coeffs=(Field("c"),), has_mask=True)
     batch = make_batch(problem, 6)
     torch.manual_seed(0)
     moved = shifted(batch, grid)

@@ -73,7 +73,7 @@ def test_a_full_disk_leaves_no_claim(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(claims.json, "dump", full)
+    monkeypatch.setattr(claims, "to_json", full)
     with pytest.raises(OSError, match="the disk is full; free some space"), claimed(tmp_path, "a", 0):
         pass
     assert not list(tmp_path.iterdir())

@@ -147,7 +147,7 @@ class TestFolder:
     def test_other_grids_are_refused(self, tmp_path):
         published.tensor(tmp_path / "a.hdf5", beta=0.1)
         published.tensor(tmp_path / "b.hdf5", beta=0.1, points=8)
-        with pytest.raises(ValueError, match="expected files of one problem"):
+        with pytest.raises(ValueError, match="expected data of one problem on grids of one box"):
             open_path(tmp_path)
 
 
