@@ -9,11 +9,11 @@ p_i is what persistence does where persistence lacks the property (it does not m
 the zero field commute with every symmetry and keep every invariant, so that their own value proves nothing there. p_i
 is then the damage that an error as large as that of persistence does. Units and size of the fields drop out.
 
-    PASS         the upper quartile of r is at most the limit (0.2 unless set)
-    FAIL         the lower quartile is above it
-    CANNOT SAY   the quartiles lie on both sides; or the solver and the scale do not differ (the median of s is above
-                 the limit times the median of p): then the equation has no such property, or this grid does not
-                 resolve it; or nothing can be lost (p = 0); or the question cannot be asked
+- PASS: the upper quartile of r is at most the limit (0.2 unless set)
+- FAIL: the lower quartile is above it
+- CANNOT SAY: the quartiles lie on both sides; or the solver and the scale do not differ (the median of s is above the
+  limit times the median of p): then the equation has no such property, or this grid does not resolve it; or nothing
+  can be lost (p = 0); or the question cannot be asked
 
 The share is linear and not a logarithm: a solver that holds a property to 1e-14 would ask a surrogate for 1e-7 on a
 logarithmic scale, which no use needs. A forecast that is not finite has the share +inf.

@@ -30,11 +30,11 @@ class Distilled(Surrogate):
     """A copy of a teacher that samples in one or a few calls of its net.
 
     For the noise e and what is known, the teacher's sampler gives one x(e), because it draws no noise. Each training
-    step makes a batch of pairs (e, x), and the student, which begins as a copy of the teacher, learns
+    step makes a batch of pairs (e, x), and the student, which begins as a copy of the teacher, learns one of
 
-    pairs      D(k_0 e, k_0) = x, k_0 the first level: the map of the teacher in one call;
-    rectified  D(y, k) = x on the straight lines y = x + k (e - x / k_0), from k_0 e to x, one k for each batch, even in
-               flow time k / (1 + k): a flow whose lines cross less, for one call or more.
+    - pairs: D(k_0 e, k_0) = x, k_0 the first level: the map of the teacher in one call;
+    - rectified: D(y, k) = x on the straight lines y = x + k (e - x / k_0), from k_0 e to x, one k for each batch,
+      even in flow time k / (1 + k): a flow whose lines cross less, for one call or more.
 
     The squared error is that of the net's output. It is a regression of a function, not of a distribution: the student
     keeps the spread of the teacher.
