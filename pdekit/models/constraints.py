@@ -149,7 +149,8 @@ class BoundaryValues(Constraint):
         problem: on a uniform grid.
 
     Raises:
-        ValueError: if no end has both a value and a point, or a value varies in time.
+        ValueError: if no end has both a value and a point, or a value varies in time; when called, if the coefficient
+            that an end names is missing.
     """
 
     def __init__(self, problem: Problem, fields: Sequence[str] = ()):
@@ -189,12 +190,19 @@ class BoundaryValues(Constraint):
             at_end = at_end.reshape([-1 if i == axis else 1 for i in range(self.problem.ndim)])
             chosen = torch.zeros(self.problem.n_channels, dtype=torch.bool, device=u.device)
             chosen[channels] = True
-            wanted: Tensor | float = number
-            if field is not None and given.coeffs is not None:
-                wanted = given.coeffs[:, None, [self.names.index(field)]].to(u)
+            wanted = number if field is None else self._named(field, given).to(u)
             where = chosen.reshape(-1, *(1,) * self.problem.ndim) & at_end
             u = torch.where(where, torch.as_tensor(wanted, dtype=u.dtype, device=u.device), u)
         return u
+
+    def _named(self, field: str, given: Trajectory) -> Tensor:
+        """Return the values of the coefficient that an end names, "batch 1 1 *space"."""
+        if given.coeffs is None:
+            raise ValueError(
+                f"expected the coefficient {field!r}, whose values constrain=boundary sets at an end, found no "
+                "coefficients; give coeffs, or leave out the constraint"
+            )
+        return given.coeffs[:, None, [self.names.index(field)]]
 
 
 class Positive(Constraint):

@@ -159,6 +159,13 @@ def test_walls_without_slip_stop_vectors_only():
     assert torch.equal(found[..., 2, :, :], u[..., 2, :, :]) and torch.equal(found[..., -1, 1:], u[..., -1, 1:])
 
 
+def test_a_wall_whose_coefficient_is_missing_is_no_wall_of_zeros():
+    problem = problem_on(BOXES["nodes"], boundary=[WALLS, WALLS], coeffs=(Field("inlet"),))
+    (constraint,), given = constraints_of(["boundary"], problem), given_for(problem)
+    with pytest.raises(ValueError, match=r"expected the coefficient 'inlet', .* found no coefficients"):
+        constraint(frames_of(problem), dataclasses.replace(given, coeffs=None))
+
+
 def test_a_constrained_surrogate_forecasts_within_its_constraints():
     problem = problem_on(BOXES["periodic"])
     model, given = Persistence(problem), given_for(problem)
