@@ -140,3 +140,12 @@ def test_what_has_no_joint_on_a_grid_is_refused():
     model, batch = made(make_problem()), make_batch(make_problem())
     with pytest.raises(ValueError, match="expected 1 history frames, got 2"):
         model.forecast(batch.frames(slice(0, 2)), batch.t[:, 2:3])
+
+
+def test_no_two_channels_of_the_joint_have_one_name():
+    """Each is a variable of a file. A coefficient with the name of a field is refused by the problem itself."""
+    assert DiffusionPDE(make_problem(**STEADY), PointwiseNet).names == ("c", "d", "a", "b")
+    in_time = DiffusionPDE(make_problem(coeffs=(Field("c"),)), PointwiseNet)
+    assert in_time.names == ("c", "a[0]", "b[0]", "a[1]", "b[1]")
+    with pytest.raises(ValueError, match="expected each name once among fields, coeffs"):
+        make_problem(**{**STEADY, "coeffs": (Field("a"),)})
