@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pdekit.evaluation.memory import peak_bytes
 from pdekit.evaluation.stored_forecasts import StoredForecasts
 from pdekit.fields import Problem, Trajectory, n_values
 from pdekit.models.base import Stepper, Surrogate
 from pdekit.models.baselines.simulator import SimulatorBaseline
+from pdekit.models.constrained import Constrained
 from pdekit.models.noise import derived_seed
 
 CPU = torch.device("cpu")
@@ -40,6 +41,15 @@ def block_size(problem: Problem, batch_size: int) -> int:
 def device_of(model: Surrogate) -> torch.device:
     """Return the device of the first parameter or buffer of a model; the CPU if it has none."""
     return next((tensor.device for tensors in (model.parameters(), model.buffers()) for tensor in tensors), CPU)
+
+
+def nets_of(model: Surrogate) -> Iterator[nn.Module]:
+    """Yield the nets of a model whose calls count: its children with parameters, and those of surrogates in it."""
+    for child in model.children():
+        if isinstance(child, Surrogate):
+            yield from nets_of(child)
+        elif any(True for _ in child.parameters()):
+            yield child
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +91,8 @@ class Contender:
     ):
         self.name, self.kind, self.device = name, kind, device
         self.model = model.to(device).eval()
+        # a rollout goes on from frames that no constraint has changed
+        self.free = model.model if isinstance(model, Constrained) else model
         self.members = members if kind == "surrogate" and model.stochastic else 1
         self.marches = isinstance(model, SimulatorBaseline)  # from a state of its own, on its own grid
         self.measured = not isinstance(model, StoredForecasts)  # made elsewhere: reading them is not what they cost
@@ -107,10 +119,10 @@ class Contender:
 
     def stretch(self, size: int) -> int:
         """Frames of one call: as many as a whole-trajectory model was made for, blocks of ``size`` otherwise."""
-        target = self.model.window[1]
+        target = self.free.window[1]
         if target == "all":
             return max(1, self.model.problem.n_frames - self.history)
-        if self.marches or isinstance(self.model, Stepper) or self.kind != "surrogate":
+        if self.marches or isinstance(self.free, Stepper) or self.kind != "surrogate":
             return size
         return int(target)
 
@@ -206,7 +218,8 @@ class Contender:
         if not self.measured:
             yield from self.model.replay(member, given.index.tolist(), t, size)
             return
-        state, stretch, generator = _last(given, self.history), self.stretch(size), self.generators[member]
+        began = state = _last(given, self.history)
+        stretch, generator = self.stretch(size), self.generators[member]
         if self.marches:  # never stopped: its own grid and precision know more
             yield from self.model.march(state, t, stretch)
             return
@@ -215,14 +228,14 @@ class Contender:
             first, stop = given.u.shape[1] - self.history + start, given.u.shape[1] + start + times.shape[1]
             known = dataclasses.replace(state, forcing=_on(forcing(slice(first, stop)), self.device))
             with torch.no_grad():
-                u = self.model.forecast(known, times, members=1, generator=generator)
+                u = self.free.forecast(known, times, members=1, generator=generator)
             expected = (1, *times.shape, self.model.problem.n_channels, *given.u.shape[3:])
             if tuple(u.shape) != expected:
                 raise ValueError(
                     f"expected a forecast of shape {expected} (member batch time channel *space), got {tuple(u.shape)} "
                     f"from {self.name}; correct its forecast()"
                 )
-            yield u[0]
+            yield (self.model.within(u, began) if isinstance(self.model, Constrained) else u)[0]
             state = self._advance(state, u[0], times)
 
     def _timed(self, frames: Iterator[Tensor], cost: _Cost) -> Iterator[Tensor]:
@@ -231,7 +244,7 @@ class Contender:
         def add_one(module, inputs, output):
             cost.calls += 1
 
-        nets = [child for child in self.model.children() if any(True for _ in child.parameters())]
+        nets = list(nets_of(self.model))
         while True:
             hooks = [net.register_forward_hook(add_one) for net in nets]
             try:

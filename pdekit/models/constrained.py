@@ -50,7 +50,12 @@ class Constrained(Surrogate):
         members: int = 1,
         generator: torch.Generator | None = None,
     ) -> Float[Tensor, "member batch time channel *space"]:
-        u = self.model.forecast(given, t, members, generator)
+        return self.within(self.model.forecast(given, t, members, generator), given)
+
+    def within(
+        self, u: Float[Tensor, "member batch time channel *space"], given: Trajectory
+    ) -> Float[Tensor, "member batch time channel *space"]:
+        """Return frames of the surrogate within the constraints, one after the other."""
         for constraint in self.constraints:
             u = constraint(u, given)
         return u
