@@ -125,9 +125,23 @@ def save_domain(folder: Path, domain: KnownRange) -> None:
 
 
 def load_domain(folder: Path) -> KnownRange | None:
-    """Return the range that a run has stored; None if there is none."""
+    """Return the range that a run has stored; None if there is none.
+
+    Raises:
+        ValueError: if the file is damaged.
+    """
     path = folder / DOMAIN
     if not path.is_file():
         return None
-    ranges = json.loads(path.read_text(encoding="utf-8"))["ranges"]
-    return KnownRange({name: (float(low), float(high)) for name, (low, high) in ranges.items()})
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))["ranges"]
+        ranges = {name: (float(low), float(high)) for name, (low, high) in stored.items()}
+        means = [name.removeprefix("mean of ") for name in ranges if name.startswith("mean of ")]
+        if not all(f"deviation of {name}" in ranges for name in means):
+            raise ValueError("a mean without a deviation")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(
+            f"expected the range of a training split in {path}, found a damaged file ({error}); restore it, or remove "
+            "it"
+        ) from None
+    return KnownRange(ranges)

@@ -1,19 +1,22 @@
 """The range of a training split, and the distance of a start from it in widths."""
 
+import dataclasses
+
 import pytest
 import torch
 
 from pdekit.data.arrays import Arrays
-from pdekit.data.domain import domain_of, load_domain, save_domain
+from pdekit.data.domain import DOMAIN, domain_of, load_domain, save_domain
+from pdekit.data.resolutions import Resolutions
 from pdekit.fields import Field, Grid, Problem, Trajectory
 
 PROBLEM = Problem(Grid((8,), (1.0,)), (Field("u"),), dt=1.0, n_frames=2, params=("viscosity",))
 
 
-def batch(means, viscosity):
+def batch(means, viscosity, grid=PROBLEM.grid):
     """Waves of amplitude 1 about some means."""
-    wave = torch.sin(2 * torch.pi * PROBLEM.grid.coordinates(0))
-    u = (torch.tensor(means).reshape(-1, 1, 1, 1) + wave).expand(-1, 2, 1, 8)
+    wave = torch.sin(2 * torch.pi * grid.coordinates(0))
+    u = (torch.tensor(means).reshape(-1, 1, 1, 1) + wave).expand(-1, 2, 1, *grid.shape)
     t = torch.tensor([0.0, 1.0], dtype=torch.float64).expand(len(means), 2)
     return Trajectory(u=u, t=t, params=torch.tensor(viscosity).reshape(-1, 1), index=torch.arange(len(means)))
 
@@ -42,3 +45,17 @@ def test_a_system_without_space_has_values_for_means():
     t = torch.tensor([[0.0, 1.0]], dtype=torch.float64)
     states = Trajectory(u=torch.tensor([[[2.0], [5.0]]]), t=t, index=torch.arange(1))
     assert domain_of(Arrays(problem, states)).ranges == {"mean of x": (2.0, 5.0), "deviation of x": (0.0, 0.0)}
+
+
+def test_the_range_of_data_on_several_grids_is_that_of_all(tmp_path):
+    coarse = dataclasses.replace(PROBLEM, grid=PROBLEM.grid.resized((4,)))
+    pieces = [Arrays(PROBLEM, batch([0.0], [0.5])), Arrays(coarse, batch([2.0], [1.0], coarse.grid))]
+    domain = domain_of(Resolutions(pieces))
+    assert domain.ranges["mean of u"] == pytest.approx((0.0, 2.0), abs=1e-6) and domain.ranges["viscosity"] == (0.5, 1)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"ranges": {"mean of u": [0, 1]}}', '{"ranges": {"u": 3}}'])
+def test_a_damaged_range_is_a_sentence(tmp_path, text):
+    (tmp_path / DOMAIN).write_text(text)
+    with pytest.raises(ValueError, match=r"range of a training split in .*domain.json, found a damaged file .*remove"):
+        load_domain(tmp_path)

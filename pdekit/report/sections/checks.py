@@ -13,11 +13,24 @@ COLUMNS = ("surrogate", "solver", "persistence", "scale")
 
 
 def checks_section(page: Page) -> str:
-    """A table of the rows of ``check.json``; nothing if there is none."""
+    """A table of the rows of ``check.json``; nothing if there is none.
+
+    Raises:
+        ValueError: if the file is damaged.
+    """
     path = page.folder / FILE
     if not path.is_file():
         return ""
-    found = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return _section(page, found)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise ValueError(
+            f"expected the rows of a check in {path}, found a damaged file ({error}); remove it, or check the run again"
+        ) from None
+
+
+def _section(page: Page, found: dict[str, Any]) -> str:
     heads = (("row", ""), ("verdict", ""), ("share", "median, quartiles"), *((name, "median") for name in COLUMNS))
     lines = tuple(_line(row) for row in found["rows"])
     note = (
