@@ -126,9 +126,16 @@ class ResidualPath(Path):
 
     Args:
         noise: kappa, standard deviation of the noise at eta = 1, in units of the residual.
+
+    Raises:
+        ValueError: if it is not positive.
     """
 
     noise: float = 2.0
+
+    def __post_init__(self):
+        if not 0 < self.noise < math.inf:
+            raise ValueError(f"expected noise > 0, in units of the residual, got {self.noise}; try noise=2")
 
     def signal(self, k: Tensor) -> Tensor:
         return 1 - self.time(k)

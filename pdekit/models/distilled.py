@@ -14,7 +14,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdekit.diffusion.denoiser import Denoise
-from pdekit.diffusion.samplers.base import no_noise
 from pdekit.diffusion.samplers.straight import Straight
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Surrogate, mean_square
@@ -55,7 +54,7 @@ class Distilled(Surrogate):
         rectified: whether it learns the straight flow instead of the one-call map; more calls than one need it.
 
     Raises:
-        ValueError: on another teacher, or several calls of the one-call map.
+        ValueError: on another teacher, or several calls of the one-call map; in training, if its sampler draws noise.
     """
 
     configurable = True
@@ -94,7 +93,7 @@ class Distilled(Surrogate):
         with torch.no_grad():
             taught, like = self.teacher.conditional(batch)
             start = self.teacher.levels.k_max * torch.randn_like(like, memory_format=torch.contiguous_format)
-            sample = self.teacher.sampler(taught, start, self.teacher.levels.grid(), no_noise)
+            sample = self.teacher.sampler(taught, start, self.teacher.levels.grid(), no_draws_of_teacher)
         loss = self.pair_loss(self.student.conditional(batch)[0], start, sample)
         return loss, {"loss": loss.detach()}
 
@@ -119,3 +118,15 @@ class Distilled(Surrogate):
     ) -> Float[Tensor, "member batch time channel *space"]:
         """Return the forecast of the student, see that of the teacher."""
         return self.student.forecast(given, t, members, generator)
+
+
+def no_draws_of_teacher(i: int) -> Tensor:
+    """The draws of a teacher's sampler.
+
+    Raises:
+        ValueError: if it makes one: a sample is then no function of the noise that it starts from.
+    """
+    raise ValueError(
+        "expected a teacher whose sampler draws no noise, got one that does; set model.teacher.sampler to "
+        "pdekit.diffusion.samplers.exponential.Exponential, which a trained teacher takes, too"
+    )

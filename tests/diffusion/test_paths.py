@@ -37,6 +37,12 @@ def test_sigma_over_signal_is_the_level(path):
     torch.testing.assert_close(PATHS[path].sigma(K) / PATHS[path].signal(K), K, rtol=1e-14, atol=0)
 
 
+@pytest.mark.parametrize("noise", [0.0, -1.0, math.inf, math.nan])
+def test_a_path_without_noise_is_refused(noise):
+    with pytest.raises(ValueError, match="expected noise > 0, in units of the residual"):
+        ResidualPath(noise)
+
+
 def test_published_forms():
     t = torch.linspace(0.05, 0.95, 19, dtype=torch.float64)
     flow, cosine, linear = FlowPath(), CosinePath(), LinearPath()

@@ -8,6 +8,7 @@ import torch
 from pdekit.diffusion.closed_forms import GaussianModes
 from pdekit.diffusion.levels import LogLevels
 from pdekit.diffusion.samplers.base import no_noise
+from pdekit.diffusion.samplers.ddim import DDIM
 from pdekit.fields import Field, Grid
 from pdekit.models.distilled import Distilled
 from pdekit.models.one_step import OneStep
@@ -133,3 +134,8 @@ def test_impossible_students_are_refused(problem):
         Distilled(problem, partial(OneStep, net=PointwiseNet))
     with pytest.raises(ValueError, match="expected at least one call, got 0"):
         Distilled(problem, TEACHER, calls=0, rectified=True)
+
+
+def test_a_teacher_that_draws_noise_teaches_no_map(problem, batch):
+    with pytest.raises(ValueError, match=r"expected a teacher whose sampler draws no noise.* set model.teacher.samp"):
+        Distilled(problem, partial(WDNO, net=PointwiseNet, sampler=DDIM(1.0))).loss(batch)
