@@ -82,7 +82,8 @@ def check_surrogate(
         ValueError: on settings that do not exist, and what `check_stored_run` refuses.
     """
     checks = _checks()
-    places = {name: settings.pop(name) for name in PLACES if settings.get(name) is not None}
+    places = {name: settings.pop(name, None) for name in PLACES}
+    places = {name: place for name, place in places.items() if place is not None}
     return checks.check_stored_run(run, checks.check_settings(settings), places, data, trust)
 
 

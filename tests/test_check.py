@@ -1,6 +1,7 @@
 """The command that checks a run: its table, its files, its exit status, and its errors."""
 
 import json
+import shutil
 from xml.etree import ElementTree
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 import pdekit
 from pdekit import check as check_command
+from pdekit.report.page import write_report
 from tests.entry_points import command, trained_run
 from tests.test_evaluate import SMALL
 
@@ -51,6 +53,27 @@ def test_in_python_and_with_a_status_of_zero(run, tmp_path, monkeypatch, capsys)
     found = pdekit.check(pdekit.load(run), rows=["engineering.seed", "symmetry.shift_x"], n_states=2, horizon=1, **data)
     assert found.passed and [one.row for one in found.findings] == ["symmetry.shift_x", "engineering.seed"]
     assert (tmp_path / "check.json").is_file() and "2 PASS, 0 FAIL" in found.table
+
+
+@pytest.mark.parametrize(("name", "value"), [("horizon", 2.5), ("n_states", None), ("limit", "much")])
+def test_a_setting_that_is_no_number_is_refused(run, name, value):
+    with pytest.raises(ValueError, match=f"expected a number for {name}, got {value!r}"):
+        pdekit.check(run, **{name: value})
+
+
+def test_a_run_with_constraints_is_not_the_one_that_is_stored(run, tmp_path):
+    asked = {"n_states": 2, "horizon": 1, "data_dir": str(run.parents[1] / "datasets"), "folder": tmp_path}
+    constrained = pdekit.load(run).constrained("zero_mean")
+    (found,) = pdekit.check(constrained, rows=["engineering.reload"], device=None, **asked).findings
+    assert found.verdict.reason == "the model is not the one in the folder of a run"
+
+
+def test_a_damaged_check_is_a_sentence(run, tmp_path):
+    folder = shutil.copytree(run, tmp_path / "run")
+    for text in ("", "[]", "{}", '{"rows": [{"row": "rest.step"}]}'):
+        (folder / "check.json").write_text(text)
+        with pytest.raises(ValueError, match=r"expected the rows of a check in .*check.json, found a damaged file"):
+            write_report(folder)
 
 
 def test_a_forecast_says_if_its_start_is_like_the_training(run):

@@ -1,8 +1,8 @@
 """Conservation and sign: invariants, dissipated integrals, budgets, divergence, boundary conditions, bounds.
 
-Persistence and the zero field keep every integral, so that their own value proves nothing. The scale of an integral I
-is its *reach*, the integral of |dI/du| |change of the field|: how far a change of the true size could move I if it
-acted in one direction everywhere. For the mass this is the integral of |change|, for an energy that of |u| |change|.
+Persistence keeps every integral, so that its own value proves nothing. The scale of an integral I is its *reach*, the
+integral of |dI/du| |change of the field|: how far a change of the true size could move I if it acted in one direction
+everywhere. For the mass this is the integral of |change|, for an energy that of |u| |change|.
 """
 
 from __future__ import annotations
@@ -170,13 +170,13 @@ def _bounds() -> CheckRow:
 
     def value(forecaster: Forecaster, ground: Ground) -> Tensor:
         frames = ground.frames(forecaster, ground.horizon)
-        total = torch.zeros(len(frames), dtype=torch.float64)
+        beyond = torch.zeros_like(frames)
         for channel, field in enumerate(ground.problem.fields):
             low, high = ground.problem.pde.bounds().get(field.name, (-torch.inf, torch.inf))
-            u = frames[:, :, [channel]] / ground.unit[channel]
+            u = frames[:, :, channel] / ground.unit[channel]
             low, high = (float(end / ground.unit[channel]) for end in (low, high))
-            beyond = (low - u).clamp_min(0) + (u - high).clamp_min(0)
-            total = total + average(beyond**2, ground.problem, None).amax((1, 2))
+            beyond[:, :, channel] = (low - u).clamp_min(0) + (u - high).clamp_min(0)
+        total = average(beyond**2, ground.problem, ground.mask).amax(1).sum(1)
         return torch.where(torch.isfinite(total), total.sqrt(), torch.inf)
 
     question = "Do the fields stay within the bounds of the equation?"

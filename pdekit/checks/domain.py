@@ -25,9 +25,7 @@ def domain_rows() -> tuple[CheckRow, ...]:
         CheckRow(
             "domain.start",
             "Are the states as near to the training split as its own states are?",
-            lambda forecaster, ground: (nearest_distance(_inputs(ground), _known(ground)) - _usual(ground)).clamp_min(
-                0
-            ),
+            _beyond,
             _usual,
             _no_states,
             floor=_zeros,
@@ -44,10 +42,14 @@ def domain_rows() -> tuple[CheckRow, ...]:
 
 
 def _no_states(surrogate: Forecaster, ground: Ground) -> str:
-    if ground.training is None or len(ground.training.states) < 2:
-        return "the training split is not known"
     if ground.problem.steady and ground.given.coeffs is None:
         return "a steady problem without input fields has no start"
+    if ground.training is None or len(ground.training.states) < 2:
+        return "the training split is not known"
+    if not ground.problem.grid.uniform:
+        return "the points of each state are its own"
+    if not all(torch.isfinite(states).all() for states in (ground.training.states, _inputs(ground))):
+        return "the fields exist in a part of the box only"
     same = ground.training.states.shape[1:] == _inputs(ground).shape[1:]
     return "" if same else "the training split has another number of points"
 

@@ -29,7 +29,7 @@ def engineering_rows() -> tuple[CheckRow, ...]:
         return "" if torch.cuda.is_available() else "there is no accelerator here"
 
     def no_file(surrogate: Forecaster, ground: Ground) -> str:
-        return "" if surrogate.reload is not None else "the model lies in memory, not in the folder of a run"
+        return "" if surrogate.reload is not None else "the model is not the one in the folder of a run"
 
     return (
         _same("batch", "Is a forecast the same alone and in a batch?", _alone),

@@ -7,7 +7,7 @@ R brings both to the coarser of the two grids. The scale is the error of persist
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -17,8 +17,8 @@ from pdekit.calculus.resample import bring
 from pdekit.checks.base import CheckRow, missed_after
 from pdekit.checks.ground import Forecaster, Ground
 from pdekit.checks.symmetry import needs_free_start
-from pdekit.fields import Grid
-from pdekit.metrics.quadrature import average
+from pdekit.fields import Grid, Trajectory
+from pdekit.metrics.quadrature import average, joint
 from pdekit.models.baselines.simulator import SimulatorBaseline
 
 SMALLEST = 4
@@ -51,7 +51,7 @@ def _grid(name: str) -> CheckRow:
             return moved.unflatten(0, u.shape[:2])
 
         start = ground.starting(brought(ground.given.u, own, other))
-        there = forecaster.at(other.shape)(start, times)
+        there = on_other_points(forecaster, other.shape, start, times)
         here = ground.frames(forecaster, 1)
         coarser = other if other.shape[0] < own.shape[0] else own
         a, b = brought(there, other, coarser)[:, -1], brought(here, own, coarser)[:, -1]
@@ -64,6 +64,19 @@ def _grid(name: str) -> CheckRow:
 
     question = f"Is a step the same with {words}?"
     return CheckRow(f"grid.{name}", question, value, missed_after(1), excluded, solver_decides=True)
+
+
+def on_other_points(forecaster: Forecaster, shape: Sequence[int], start: Trajectory, times: Tensor) -> Tensor:
+    """Return the forecast of the same forecaster on another grid.
+
+    Raises:
+        ValueError: if its model refuses that grid, or its layers do not fit there.
+    """
+    try:
+        return forecaster.at(shape)(start, times)
+    except RuntimeError as error:  # torch's, of a net that does not check its grid
+        first, size = str(error).partition("\n")[0], "x".join(map(str, shape))
+        raise ValueError(f"the model does not run on {size} points: {first}") from error
 
 
 def other_grid(grid: Grid, size: Callable[[int], int]) -> Grid:
@@ -118,6 +131,7 @@ def _long() -> CheckRow:
         times = ground.later(ground.long)
         mine, theirs = (moments(one(ground.given, times), ground) for one in (forecaster, ground.solver))
         size = theirs[1].maximum(moments(ground.given.u, ground)[1])
+        size = joint(size.square(), ground.problem).sqrt()  # a component that vanishes has no scale of its own
         wrong = (mine - theirs).abs().amax(0) / torch.where(size > 0, size, ground.unit)
         return torch.where(torch.isfinite(wrong), wrong, torch.inf).amax(-1)
 

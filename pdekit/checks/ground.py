@@ -51,7 +51,11 @@ class Forecaster:
         """Return the frames of each member at the times ``t``, in float64 on the CPU."""
         kind = "solver" if isinstance(self.model, SimulatorBaseline) else "surrogate"
         contender = Contender(self.name, self.model, kind, self.seed, self.members, self.device)
-        return torch.stack(next(contender.forecast(given, t))).double().cpu()
+
+        def forcing(frames: slice) -> Tensor | None:
+            return None if given.forcing is None else given.forcing[:, frames]
+
+        return torch.stack(next(contender.forecast(given, t, forcing))).double().cpu()
 
     def at(self, shape: Sequence[int]) -> Forecaster:
         """Return the same forecaster on another grid of the same box.

@@ -1,7 +1,7 @@
 """Symmetry of the operator: F(T u) against T F(u), over one step and over the rollout; superposition.
 
-The damage is the distance |F(T u) - T F(u)|. Persistence and constants commute with everything, so that the scale is
-the error of persistence: a defect of that size is as large as all that happens.
+The damage is the distance |F(T u) - T F(u)|. Persistence commutes with shifts, turns and reflections, so that the scale
+is the error of persistence: a defect of that size is as large as all that happens.
 
 Shifts and quarter turns are symmetries of an equation without preferred places and directions. No equation declares
 them; one has them if its reference solver has them. Reflections and Galilean boosts are declared by the equation.

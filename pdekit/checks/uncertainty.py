@@ -2,7 +2,8 @@
 
 Of n = 19 members, the interval between the j-th smallest and the j-th largest covers (n + 1 - 2 j) / (n + 1) if the
 reference is drawn like a member: exactly 50 % for j = 5 and 90 % for j = 1. The damage is relative to what is right, so
-that an ensemble without spread has the damage 1, which is the scale.
+that an ensemble without spread has the damage 1, which is the scale. Too much spread is seen by the coverage of 50 %
+and by the spread: an interval of 90 % that holds everything has a damage of 0.11.
 
 Source of the variogram score: Scheuerer and Hamill (2015), Monthly Weather Review 143, equation 6, with p = 0.5 and
 unit weights over pairs of points that are 1, 2 and 4 cells apart along each axis. The damage is its distance from the
@@ -53,7 +54,9 @@ def _row(
     def excluded(surrogate: Forecaster, ground: Ground) -> str:
         if not surrogate.model.stochastic:
             return "the method makes one forecast, not an ensemble"
-        return "the fields exist in a part of the box only" if ground.problem.has_mask else ""
+        if ground.problem.has_mask or not ground.problem.grid.uniform:
+            return "the fields exist in a part of the box only, or on points"
+        return ""
 
     def value(forecaster: Forecaster, ground: Ground) -> Tensor:
         members = dataclasses.replace(forecaster, members=MEMBERS).ensemble(ground.given, ground.times)[:, :, -1]

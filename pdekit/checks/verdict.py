@@ -5,8 +5,8 @@ forecast that does not have the property. The *share* is
 
     r_i = (v_i - s_i) / (p_i - s_i):  0 as good as the solver, 1 as bad as a forecast without the property.
 
-p_i is what persistence does where persistence lacks the property (it does not move, keeps no budget). Persistence and
-the zero field commute with every symmetry and keep every invariant, so that their own value proves nothing there. p_i
+p_i is what persistence does where persistence lacks the property (it does not move, keeps no budget). Persistence
+commutes with shifts, turns and reflections and keeps every invariant, so that its own value proves nothing there. p_i
 is then the damage that an error as large as that of persistence does. Units and size of the fields drop out.
 
 - PASS: the upper quartile of r is at most the limit (0.2 unless set)

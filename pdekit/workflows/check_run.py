@@ -26,6 +26,7 @@ from pdekit.models.baselines.mean import Mean
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.baselines.simulator import SimulatorBaseline
 from pdekit.models.baselines.solver import stepping_for
+from pdekit.models.constrained import Constrained
 from pdekit.recipes.base import BaseRecipe
 from pdekit.recipes.generation import generate
 from pdekit.report.page import write_report
@@ -69,6 +70,10 @@ class CheckSettings:
         for name in ("n_states", "horizon", "long", "members"):
             if getattr(self, name) < 1:
                 raise ValueError(f"expected {name} >= 1, got {getattr(self, name)}; correct {name}=")
+        if isinstance(self.rows, str) or (self.rows is not None and not len(self.rows)):
+            raise ValueError(
+                f'expected rows as a list of names or patterns, or None for all, got {self.rows!r}; give ["symmetry.*"]'
+            )
 
 
 def check_settings(values: Mapping[str, Any]) -> CheckSettings:
@@ -84,7 +89,10 @@ def check_settings(values: Mapping[str, Any]) -> CheckSettings:
             raise ValueError(f"expected a setting among {', '.join(kinds)}, got {name!r}; correct it")
         try:
             known[name] = value if name == "rows" else kinds[name](value)
-        except ValueError:
+            whole = kinds[name] is not int or isinstance(value, str) or known[name] == value
+        except (TypeError, ValueError):
+            whole = False
+        if not whole:
             raise ValueError(f"expected a number for {name}, got {value!r}; correct {name}=") from None
     return CheckSettings(**known)
 
@@ -141,6 +149,8 @@ def check_stored_run(
     recipe = None
     if data is None:
         data, recipe = data_of_run(loaded, places.get("data_dir"), trust)
+    if len(data.grids) > 1:
+        data = data.on(loaded.problem.grid)
     check_problem(loaded.name, loaded.problem, data.sources["test"].problem)
     rows = chosen_rows(loaded.problem, settings.rows)
     ground = ground_of(loaded.model.window[0], data, recipe, settings)
@@ -148,7 +158,8 @@ def check_stored_run(
     def reload() -> Surrogate:
         return load(loaded.path, trust, str(device)).model
 
-    stored = reload if (loaded.path / WEIGHTS).is_file() else None
+    as_stored = (loaded.path / WEIGHTS).is_file() and not isinstance(loaded.model, Constrained)
+    stored = reload if as_stored else None
     surrogate = Forecaster(loaded.name, loaded.model, settings.members, settings.seed, device, stored)
     findings = run_check(surrogate, ground, rows, settings.limit, tick)
     folder = Path(places.get("folder") or loaded.path)

@@ -103,6 +103,12 @@ def test_a_net_learns_on_both_grids_and_each_is_evaluated(run):
     assert pdekit.load(run.path).model.problem.grid.shape == (16,)
 
 
+def test_a_check_of_the_run_starts_on_its_grid(run, tmp_path):
+    asked = {"rows": ["rest.step", "domain.start"], "horizon": 2, "n_states": 2, "folder": tmp_path}
+    found = pdekit.check(run.path, data=data(), **asked)
+    assert [one.verdict.share[1] == one.verdict.share[1] for one in found.findings] == [True, True]
+
+
 @pytest.mark.parametrize(
     "make, sentence",
     [
