@@ -9,7 +9,10 @@ import pytest
 import torch
 from hypothesis import settings
 
+from tests import type_checker
+
 torch.set_num_threads(1)
+type_checker.install()
 
 # the same examples in every run, and no clock: a loaded machine must not fail a test
 settings.register_profile("pdekit", derandomize=True, deadline=None, database=None)
