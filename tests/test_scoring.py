@@ -114,6 +114,9 @@ def test_numpy_files_may_have_members(tmp_path):
         found = read_forecast("mine", tmp_path / name, read_reference(wanted, None, Description()))
         assert len(found.members) == 2
         np.testing.assert_allclose(found.members[1].read(2).u[0, :, found.order[0]], 2 * U[2])
+    np.savez(tmp_path / "uneven.npz", v=3 * u[:1], u=u)
+    with pytest.raises(ValueError, match=r"one number of members in all fields, found \{'v': 1, 'u': 2\}"):
+        read_forecast("mine", tmp_path / "uneven.npz", read_reference(both, None, Description()))
 
 
 def test_names_times_and_members_are_honoured():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,13 +134,31 @@ def module_of(
     sources = {split: together([Arrays(*pair) for pair in pairs]) for split, pairs in batches.items()}
     if folder is None:
         return DataModule(sources["train"], sources["valid"], sources["test"], loading)
+    files = {split: _files(Path(folder) / "data" / split, name, pairs) for split, pairs in batches.items()}
     for split, pairs in batches.items():
-        for problem, batch in pairs:
-            size = "" if len(pairs) == 1 else "-" + "x".join(map(str, problem.grid.shape))
-            write_split(Path(folder) / "data" / split / f"{name}{size}.hdf5", problem, batch, name)
+        for path, (problem, batch) in zip(files[split], pairs, strict=True):
+            write_split(path, problem, batch, name)
     pde = sources["train"].problem.pde  # an object of the caller's own code may be read again
     trust = () if pde is None else (type(pde).__module__.partition(".")[0],)
     return DataModule.from_folder(folder, loading, trust=trust)
+
+
+def _files(place: Path, name: str, pairs: Sequence[tuple[Problem, Trajectory]]) -> list[Path]:
+    """Return the file of each pair of a split.
+
+    Raises:
+        ValueError: if the folder of the split holds other files, which would be read together with these.
+    """
+    sizes = ["x".join(map(str, problem.grid.shape)) for problem, _ in pairs]
+    again = [sizes[:number].count(size) for number, size in enumerate(sizes)]
+    ends = [f"-{size}" + f"-{n + 1}" * (n > 0) for size, n in zip(sizes, again, strict=True)]
+    found = [place / f"{name}{end}.hdf5" for end in (ends if len(pairs) > 1 else [""])]
+    others = sorted({path for end in ("*.hdf5", "*.h5") for path in place.glob(end)} - {*found})
+    if others:
+        raise ValueError(
+            f"expected no other data in {place}, found {others[0].name}; give another folder, or remove it"
+        )
+    return found
 
 
 def _split_off(problem: Problem, batch: Trajectory) -> tuple[tuple[Problem, Trajectory], tuple[Problem, Trajectory]]:

@@ -12,7 +12,7 @@ from pdekit.data.finite import check_written
 from pdekit.data.formats import open_path
 from pdekit.data.module import SPLITS
 from pdekit.data.store import Split
-from pdekit.data.windows import Source
+from pdekit.data.windows import Source, on_one_grid
 from pdekit.data.writer import SplitWriter
 
 Progress = Callable[[str, int, int], None]
@@ -47,7 +47,7 @@ def convert(
     """
     splits = open_path(path, trust)
     for split in SPLITS:
-        source, target = splits[split], Path(out) / "data" / split / f"{name}.hdf5"
+        source, target = on_one_grid(splits[split], "to convert"), Path(out) / "data" / split / f"{name}.hdf5"
         if target.exists():
             found = Split(target, trust)
             if not holds(found, source):

@@ -27,7 +27,8 @@ from pdekit.data.given import (
     real,
     split_complex,
 )
-from pdekit.data.windows import Source
+from pdekit.data.natural_order import by_number
+from pdekit.data.windows import Source, on_one_grid
 from pdekit.fields import Problem, Trajectory
 
 MEMBER = "member"
@@ -183,7 +184,10 @@ def _members_of(data: Any, problem: Problem) -> list[Given]:
         data = load_numpy(data)
         if isinstance(data, dict) and len(data) > 1:
             many = all(part.ndim == problem.grid.ndim + 3 for part in data.values())
-            n = min(len(part) for part in data.values()) if many else 1
+            counts = {key: len(part) for key, part in data.items()}
+            if many and len(set(counts.values())) > 1:
+                raise ValueError(f"expected one number of members in all fields, found {counts}; correct the archive")
+            n = max(counts.values())
             archives = [{key: part[i] for key, part in data.items()} for i in range(n)] if many else [data]
             return [read_archive(archive) for archive in archives]
         data = next(iter(data.values())) if isinstance(data, dict) else data
@@ -274,9 +278,9 @@ def opened_file(path: str | Path, trust: Sequence[str] = ()) -> Any:
         FileNotFoundError, ValueError: if nothing is there, its layout is unknown, or it has splits but no test.
     """
     stored = Path(path) / "data" / "test"
-    files = [file for pattern in ("*.hdf5", "*.h5") for file in sorted(stored.glob(pattern))]
+    files = by_number(file for pattern in ("*.hdf5", "*.h5") for file in stored.glob(pattern))
     if files:
-        return open_source(files, trust)
+        return on_one_grid(open_source(files, trust), "to score")
     known = recognised(path, trust)
     if known in named_files.FORMATS:
         data = named_files.NamedStore(Path(path)).data
@@ -286,4 +290,4 @@ def opened_file(path: str | Path, trust: Sequence[str] = ()) -> Any:
     split = next((split for split in ("test", WHOLE) if split in found), None)
     if split is None and len(found) > 1:
         raise ValueError(f"expected a test split or no splits in {path}, found {sorted(found)}; give one file")
-    return found[split or next(iter(found))]
+    return on_one_grid(found[split or next(iter(found))], "to score")

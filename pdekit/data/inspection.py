@@ -14,8 +14,8 @@ from pdekit.data.ends import JUMP, jump
 from pdekit.data.formats import open_path, recognised
 from pdekit.data.formats.contract import is_address
 from pdekit.data.module import SPLITS, DataModule
-from pdekit.data.windows import Source
-from pdekit.fields import Field, Problem, Trajectory
+from pdekit.data.windows import Source, grids_of
+from pdekit.fields import Field, Grid, Points, Problem, Trajectory
 
 LOOKED_AT = 32  # trajectories of each split whose values are read
 
@@ -53,6 +53,7 @@ class Inspection:
         faults: one sentence for each fault or doubt.
         params: smallest and largest value of each parameter.
         caption: text of the first training trajectory, if there are texts.
+        grids: grids of the training trajectories.
     """
 
     path: Path | str
@@ -64,6 +65,7 @@ class Inspection:
     faults: tuple[str, ...]
     params: tuple[Range, ...] = ()
     caption: str | None = None
+    grids: tuple[Grid | Points, ...] = ()
 
     @property
     def command(self) -> str:
@@ -77,6 +79,8 @@ class Inspection:
         frames = "steady" if problem.steady else f"{problem.n_frames} frames, {problem.dt:.6g} apart"
         lines.append(f"  time          {frames}{' (nominal: dt varies)' if 'dt' in problem.params else ''}")
         lines.append(f"  space         {_described(grid)}")
+        others = ["x".join(map(str, other.shape)) for other in self.grids if other != grid]
+        lines += [f"  other grids   {', '.join(others)} points"] * bool(others)
         ends = [
             f"{letter}: {lower} to {upper}" for letter, (lower, upper) in zip("xyz", problem.boundary, strict=False)
         ]
@@ -133,7 +137,8 @@ def inspect_path(path: str | Path, trust: Sequence[str] = ()) -> Inspection:
     problem = splits["train"].problem
     counts = {split: source.n_trajectories for split, source in splits.items()}
     texts = splits["train"].read(0, slice(0, 1)).text or (None,)
-    return Inspection(path, layout, problem, counts, read, ranges, tuple(faults), params, texts[0])
+    grids = grids_of(splits["train"])
+    return Inspection(path, layout, problem, counts, read, ranges, tuple(faults), params, texts[0], grids)
 
 
 def _described(grid: object) -> str:

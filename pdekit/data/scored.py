@@ -15,7 +15,7 @@ from pdekit.data.forecasts import opened_file
 from pdekit.data.from_xarray import is_xarray
 from pdekit.data.given import is_numpy_file, is_path
 from pdekit.data.module import DataModule
-from pdekit.data.windows import Source
+from pdekit.data.windows import Source, on_one_grid
 from pdekit.fields import AXES, Equation, Problem
 
 OF_FILES = ("boundary", "pde")
@@ -132,7 +132,7 @@ def read_training(data: Any, like: Problem, known: Any, about: Description, trus
         ValueError: if fields, grid, time step or inputs are others.
     """
     if isinstance(data, DataModule):
-        source = data.sources["train"]
+        source = on_one_grid(data.sources["train"], "to score")
     else:
         mask = about.mask if about.mask is not None and np.ndim(about.mask) == like.ndim else None
         about = dataclasses.replace(about, coeffs=None, params=None, mask=mask)

@@ -57,6 +57,19 @@ def grids_of(source: Source) -> tuple[Grid | Points, ...]:
     return source.grids if isinstance(source, Gridded) else (source.problem.grid,)
 
 
+def on_one_grid(source: Source, purpose: str) -> Source:
+    """Return a source whose trajectories lie on one grid.
+
+    Raises:
+        ValueError: if they lie on several.
+    """
+    grids = grids_of(source)
+    if len(grids) > 1:
+        sizes = ", ".join("x".join(map(str, grid.shape)) for grid in grids)
+        raise ValueError(f"expected data on one grid {purpose}, found the grids {sizes}; give the files of one grid")
+    return source
+
+
 def read_times(source: Source, trajectory: int, frames: slice = slice(None)) -> Tensor:
     """Return the times of some frames of one trajectory, "1 time"; fields are read if the source is not `Timed`."""
     if isinstance(source, Timed):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pdekit.data.module import DataModule
-from pdekit.data.windows import Source
+from pdekit.data.windows import Gridded, Source
 from pdekit.evaluation.checks import check_problem
 from pdekit.recipes.generation import folder_of, is_complete
 from pdekit.runs import Run, load
@@ -15,7 +15,7 @@ from pdekit.workflows.datasets import open_files, recipe_of
 
 
 def studio_of(run: str | Path | Run, data_dir: str | Path | None = None, trust: Sequence[str] = ()) -> Studio:
-    """Return what the page of a run can show; nothing is generated.
+    """Return what the page of a run can show, on the grid of its problem; nothing is generated.
 
     Raises:
         FileNotFoundError: if there is no such run.
@@ -23,6 +23,8 @@ def studio_of(run: str | Path | Run, data_dir: str | Path | None = None, trust: 
     """
     loaded = run if isinstance(run, Run) else load(run, trust)
     test, reason = test_split(loaded, data_dir, trust)
+    if isinstance(test, Gridded):
+        test = test.on(loaded.problem.grid)
     if test is not None:
         check_problem(loaded.name, loaded.problem, test.problem)
     return Studio(loaded, test, reason)

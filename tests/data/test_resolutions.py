@@ -9,6 +9,10 @@ import xarray as xr
 
 import pdekit
 from pdekit.data import DataModule, from_arrays
+from pdekit.data.domain import load_domain
+from pdekit.data.exports import TARGETS, export
+from pdekit.data.forecasts import opened_file
+from pdekit.data.inspection import inspect_path
 from pdekit.data.loader import EpochSampler
 from pdekit.data.loading import Loading
 from pdekit.models.baselines.mean import Mean
@@ -18,6 +22,7 @@ from pdekit.models.resolution import check_grids
 from pdekit.nets.deeponet import DeepONet, PODDeepONet
 from pdekit.nets.fno import FNO
 from pdekit.nets.unet import UNet
+from pdekit.workflows.studio_run import studio_of
 
 SHORT = [
     "training.steps=60", "training.checkpoint_every=60", "training.validate_every=30", "training.lr=0.01",
@@ -45,7 +50,7 @@ def one_step(problem, net=None):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    several = data(loading=Loading(batch_size=8))
+    several = data(loading=Loading(batch_size=8), folder=tmp_path_factory.mktemp("data"))
     place = f"runs_dir={tmp_path_factory.mktemp('runs')}"
     return pdekit.train(model=one_step(several.problem), data=several, overrides=[*SHORT, place], name="two")
 
@@ -107,6 +112,47 @@ def test_a_check_of_the_run_starts_on_its_grid(run, tmp_path):
     asked = {"rows": ["rest.step", "domain.start"], "horizon": 2, "n_states": 2, "folder": tmp_path}
     found = pdekit.check(run.path, data=data(), **asked)
     assert [one.verdict.share[1] == one.verdict.share[1] for one in found.findings] == [True, True]
+
+
+def test_a_page_looks_at_the_grid_of_the_run(run):
+    scene = studio_of(run.path).forecast(1, 0, lambda share, line: None)
+    assert scene["shape"] == [16] and studio_of(run.path).about()["samples"] == 2
+    assert sorted(load_domain(run.path).ranges) == ["deviation of height", "mean of height"]
+
+
+def test_arrays_of_one_grid_keep_their_files_and_others_are_in_the_way(tmp_path):
+    part = [wave(16, 2), wave(16, 3, 1), wave(8, 2, 2)]
+    stored = from_arrays(part, part, part, dt=0.1, extent=(1.0,), folder=tmp_path)
+    assert stored.train.n_trajectories == 7
+    assert {path.name for path in (tmp_path / "data/test").iterdir()} == {
+        "arrays-16.hdf5", "arrays-16-2.hdf5", "arrays-8.hdf5",
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=r"expected no other data in .*train, found arrays-16-2\.hdf5"):
+        from_arrays(part[0], part[0], part[0], dt=0.1, extent=(1.0,), folder=tmp_path)
+
+
+def test_what_needs_one_grid_says_so(tmp_path):
+    data(folder=tmp_path, name="mine")
+    assert "  other grids   8 points\n" in str(inspect_path(tmp_path))
+    with pytest.raises(ValueError, match="expected data on one grid to export, found the grids 8, 16; give the files"):
+        export(tmp_path, tmp_path / "out", TARGETS["netcdf"])
+    with pytest.raises(ValueError, match="expected data on one grid to score, found the grids 8, 16"):
+        opened_file(tmp_path)
+    assert opened_file(tmp_path / "data/test/mine-8.hdf5").problem.grid.shape == (8,)
+
+
+def test_files_of_a_split_have_one_order(tmp_path):
+    """Forecasts were made in the order of the module; a reference that is opened for a score has the same."""
+    for number in (2, 10):
+        part = np.full((2, 3, 1, 4), float(number))
+        from_arrays(part, part, part, dt=0.1, extent=(1.0,), folder=tmp_path / str(number), name=f"part_{number}")
+        for split in ("train", "valid", "test"):
+            (tmp_path / "all/data" / split).mkdir(parents=True, exist_ok=True)
+            (tmp_path / str(number) / "data" / split / f"part_{number}.hdf5").rename(
+                tmp_path / "all/data" / split / f"part_{number}.hdf5"
+            )
+    for source in (DataModule.from_folder(tmp_path / "all").sources["test"], opened_file(tmp_path / "all")):
+        assert [float(source.read(i).u.max()) for i in range(4)] == [2, 2, 10, 10]
 
 
 @pytest.mark.parametrize(

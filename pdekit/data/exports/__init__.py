@@ -11,7 +11,7 @@ from pdekit.data.exports.contract import Target
 from pdekit.data.formats import open_source, recognised
 from pdekit.data.formats.contract import WHOLE
 from pdekit.data.natural_order import by_number
-from pdekit.data.windows import Source
+from pdekit.data.windows import Source, on_one_grid
 
 TARGETS: Mapping[str, Target] = {
     "netcdf": named.NETCDF,
@@ -86,7 +86,7 @@ def export(
     if single and len(splits) > 1:
         raise ValueError(f"expected one split for the path {out}, found {sorted(splits)}; give split=NAME, or a folder")
     for source in splits.values():
-        target.check(source)
+        target.check(on_one_grid(source, "to export"))
     written = []
     for name, source in splits.items():
         place = out if single else out / f"{name}{target.suffix}"

@@ -18,7 +18,7 @@ from pdekit.data.formats import pdebench
 from pdekit.data.formats.contract import WHOLE, Format, all_splits, is_hdf5
 from pdekit.data.natural_order import by_number
 from pdekit.data.resolutions import together
-from pdekit.data.windows import Source
+from pdekit.data.windows import Source, on_one_grid
 from pdekit.fields import Problem, Trajectory
 
 
@@ -73,7 +73,8 @@ def _open_folder(path: Path) -> Mapping[str, Source]:
         for part, row in zip(parts, columns, strict=True)
     ]
     if min(part.n_trajectories for part in parts) < 3:
-        return all_splits({WHOLE: together(parts)}, known.test)
+        whole = on_one_grid(together(parts), "in files of fewer than three trajectories")
+        return all_splits({WHOLE: whole}, known.test)
     splits = [all_splits({WHOLE: part}, known.test) for part in parts]
     return {split: together([found[split] for found in splits]) for split in splits[0]}
 

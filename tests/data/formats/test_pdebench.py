@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from pdekit.boundaries import Outflow, Periodic
+from pdekit.data.conversion import convert
 from pdekit.data.formats import open_path, recognised
 from pdekit.data.published import open_published
+from pdekit.data.windows import grids_of
 from pdekit.fields import Grid
 from pdekit.pdes.advection import Advection
 from pdekit.pdes.burgers import Burgers
@@ -143,6 +145,20 @@ class TestFolder:
         assert sum(source.n_trajectories for source in splits.values()) == 6
         assert {source.problem.n_frames for source in splits.values()} == {3}
         assert splits["train"].read(0).u.shape[1] == splits["train"].read(0).t.shape[1] == 3
+
+    def test_grids_of_one_box_stay_apart(self, tmp_path):
+        for n in (2, 20):
+            (tmp_path / str(n)).mkdir()
+            for size in (4, 8):
+                published.darcy(tmp_path / f"{n}/{size}.hdf5", n, (size, size))
+        with pytest.raises(
+            ValueError, match="one grid in files of fewer than three trajectories, found the grids 4x4, 8x8"
+        ):
+            open_path(tmp_path / "2")
+        assert [grid.shape for grid in grids_of(open_path(tmp_path / "20")["train"])] == [(4, 4), (8, 8)]
+        with pytest.raises(ValueError, match="expected data on one grid to convert, found the grids 4x4, 8x8"):
+            convert(tmp_path / "20", tmp_path / "out")
+        assert not (tmp_path / "out").exists()
 
     def test_other_grids_are_refused(self, tmp_path):
         published.tensor(tmp_path / "a.hdf5", beta=0.1)
