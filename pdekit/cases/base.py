@@ -91,6 +91,11 @@ class Case(ABC):
         changed: dict[str, Any] = {"order": order}
         return replace(self, **changed) if order < own else None
 
+    @property
+    def all_ends(self) -> str | None:
+        """Condition on all sides of the box, as a text; None where the recipe alone states the boundary."""
+        return None
+
     @abstractmethod
     def draw(self, generator: np.random.Generator) -> Draw:
         """The random inputs of a sample."""

@@ -56,6 +56,10 @@ class RandomSource(Case):
     def has_mask(self) -> bool:
         return False
 
+    @property
+    def all_ends(self) -> str:
+        return self.ends
+
     def draw(self, generator: np.random.Generator) -> Draw:
         return Draw({}, self.source.noise(generator, self.ndim))
 

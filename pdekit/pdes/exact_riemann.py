@@ -92,7 +92,7 @@ def _one_side(
         behind = density * (compressed + share) / (share * compressed + 1)
         front = velocity - sound * sqrt((gamma + 1) / (2 * gamma) * compressed + (gamma - 1) / (2 * gamma))
         values = zip(state, (behind, speed, pressure), strict=True)
-        density, velocity, before = (torch.where(ratio < front, a, b).to(ratio) for a, b in values)
+        density, velocity, before = (torch.where(ratio < front, ratio.new_tensor(a), b) for a, b in values)
         return density, velocity, before
     behind = density * compressed ** (1 / gamma)
     tail = speed - sqrt(gamma * pressure / behind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from pdekit.boundaries import boundary_of, sides_of
 from pdekit.cases.base import Case
 from pdekit.plain import versions
 from pdekit.recipes.base import BaseRecipe
@@ -20,7 +21,7 @@ class SolvedRecipe(BaseRecipe):
 
     Raises:
         ValueError: if a parameter of the case is none of its equation, or has the name of a coefficient or field, or if
-            the equation is ill-posed for the numbers of the case.
+            the equation is ill-posed for the numbers of the case, or the boundary is not that of the case.
     """
 
     configurable = True
@@ -31,6 +32,7 @@ class SolvedRecipe(BaseRecipe):
     def __post_init__(self):
         super().__post_init__()
         self.case.pde.check()
+        self._check_ends()
         known = [item.name for item in dataclasses.fields(self.case.pde)]
         for name in self.case.params:
             if name not in known:
@@ -44,6 +46,17 @@ class SolvedRecipe(BaseRecipe):
                         f"expected different names, got a parameter and a {kind} {name!r} of "
                         f"{type(self.case).__name__}: an equation could not distinguish them; rename the parameter"
                     )
+
+    def _check_ends(self) -> None:
+        """Raise ValueError if the boundary is another one than the case solves with."""
+        sides = sides_of(self.boundary, self.grid.layout, self.grid.axes) if self.boundary else ()
+        solved = self.case.all_ends
+        for end in (end for ends in sides for end in ends):
+            if solved is not None and end != boundary_of(solved):
+                raise ValueError(
+                    f"expected {solved} on all sides, as the ends of the case say, got '{end}' in the boundary; set "
+                    "boundary and case.ends alike"
+                )
 
     @property
     def simulator(self) -> Case:

@@ -45,6 +45,7 @@ def helmholtz(a: Values, spacing: Sequence[float], wavenumber: float = 0.0, ends
     """
     if ends not in ENDS:
         raise ValueError(f"expected ends among {ENDS}, got {ends!r}; choose one of these")
+    a = np.asarray(a, dtype=float)
     if not np.isfinite(a).all():
         raise ValueError("expected a finite source, got NaN or Inf; correct it")
     n_axes, inner = len(spacing), ends == "dirichlet"
@@ -61,13 +62,13 @@ def helmholtz(a: Values, spacing: Sequence[float], wavenumber: float = 0.0, ends
         raise ValueError(f"expected a wavenumber away from the eigenvalues of the box, got {wavenumber}; change it")
     if inner:
         cut: tuple[Any, ...] = (Ellipsis, *[slice(1, -1)] * n_axes)
-        u = np.zeros_like(a, dtype=float)
+        u = np.zeros_like(a)
         u[cut] = scipy.fft.idstn(scipy.fft.dstn(a[cut], type=1, axes=axes) / total, type=1, axes=axes)
         return u
     a_hat = scipy.fft.dctn(a, type=1, axes=axes)
     if floating:
         first: tuple[Any, ...] = (Ellipsis, *[0] * n_axes)
-        if (np.abs(a_hat[first]) > 1e-9 * np.abs(a_hat).max()).any():
+        if (np.abs(a_hat[first]) > 1e-9 * np.abs(a_hat).max(axis=axes)).any():
             raise ValueError("expected a source without a mean for neumann ends, got one; subtract its mean")
         a_hat[first], total[(0,) * n_axes] = 0.0, 1.0
     return scipy.fft.idctn(a_hat / total, type=1, axes=axes)

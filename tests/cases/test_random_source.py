@@ -9,6 +9,7 @@ from pdekit.cases.media import CosineField
 from pdekit.cases.random_source import RandomSource
 from pdekit.fields import Grid
 from pdekit.pdes import Helmholtz, Poisson
+from pdekit.recipes.cases import SolvedRecipe
 
 FIELD = CosineField(modes=12)
 CASES = {
@@ -63,3 +64,12 @@ def test_other_ends_and_grids_are_refused():
         RandomSource(FIELD, ends="open")
     with pytest.raises(ValueError, match="layout nodes"):
         CASES["poisson"].solve(CASES["poisson"].draw(np.random.default_rng(0)), Grid((9, 9), (1.0, 1.0)))
+
+
+def test_a_boundary_of_other_ends_than_the_case_is_refused():
+    grid = square(9)
+    count = dict.fromkeys(("train", "valid", "test"), 1)
+    options = {"name": "insulated", "grid": grid, "n_trajectories": count, "case": CASES["insulated"]}
+    SolvedRecipe(**options, boundary=[["neumann", "neumann"]] * 2)
+    with pytest.raises(ValueError, match="neumann on all sides, as the ends of the case say, got 'dirichlet 0'"):
+        SolvedRecipe(**options, boundary=[["neumann", "neumann"], ["neumann", "dirichlet"]])

@@ -51,6 +51,15 @@ def test_the_exact_solution_has_the_middle_states_of_toros_table(left, right, pr
     assert velocity.tolist() == pytest.approx([speed] * 2, rel=1e-5, abs=1e-5)
 
 
+def test_the_exact_solution_has_the_precision_of_its_places():
+    """Behind the right shock of Sod's tube the density follows from the pressure (Rankine and Hugoniot)."""
+    place = torch.tensor([1.2, 2.0], dtype=torch.float64)
+    density, _, pressure = exact_riemann(*SOD, place)
+    ratio = float(pressure[0]) / 0.1
+    assert float(density[0]) == pytest.approx(0.125 * (6 * ratio + 1) / (ratio + 6), rel=1e-14)
+    assert (float(density[1]), float(pressure[1])) == (0.125, 0.1)
+
+
 def test_an_exact_solution_with_a_vacuum_is_refused():
     with pytest.raises(ValueError, match="no vacuum between them"):
         exact_riemann((1.0, -9.0, 0.4), (1.0, 9.0, 0.4), torch.zeros(1))

@@ -83,3 +83,18 @@ def test_what_has_no_solution_is_refused():
         helmholtz(np.ones(9), (0.125,), ends="periodic")
     with pytest.raises(ValueError, match="finite source"):
         helmholtz(np.full(9, np.nan), (0.125,))
+
+
+def test_with_neumann_ends_a_wave_keeps_the_mean_of_its_source():
+    """A source with a mean: u = mean / k^2 and the mode of the rest, both exact for the differences."""
+    x, h, k = np.linspace(0, 1, 9), 0.125, 1.5
+    a = 4.0 + np.cos(2 * pi * x)
+    expected = 4.0 / k**2 + np.cos(2 * pi * x) / (k**2 - (2 / h * np.sin(pi / 8)) ** 2)
+    np.testing.assert_allclose(helmholtz(a, (h,), k, "neumann"), expected, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(helmholtz(a.astype(np.float32), (h,), k, "neumann"), expected, rtol=0, atol=1e-6)
+
+
+def test_each_source_of_a_batch_is_without_a_mean():
+    wave = np.cos(2 * pi * np.linspace(0, 1, 9))
+    with pytest.raises(ValueError, match="source without a mean"):
+        helmholtz(np.stack([1e12 * wave, 1.0 + wave]), (0.125,), 0.0, "neumann")
