@@ -121,10 +121,12 @@ def mappings_in(node: Any) -> Iterator[dict[Any, Any]]:
     >>> list(mappings_in([1, {"a": {"b": 2}}]))
     [{'a': {'b': 2}}, {'b': 2}]
     """
-    if found := mapping_or_empty(node):
-        yield found
-    for item in _held_by(node):
-        yield from mappings_in(item)
+    waiting = [node]
+    while waiting:  # not recursive: JSON of strangers may be deep
+        value = waiting.pop()
+        if found := mapping_or_empty(value):
+            yield found
+        waiting += reversed([*_held_by(value)])
 
 
 def _held_by(node: Any) -> Iterable[Any]:

@@ -88,6 +88,16 @@ def test_an_interrupted_sample_leaves_the_one_before(run, tmp_path, monkeypatch)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_a_damaged_request_is_an_unknown_one(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pdekit.sample(run, Prompt(PROMPT, calls=1), ".")
+    assert {path.name for path in tmp_path.iterdir()} == {"request.json", "sample.gif", "sample.nc", "sample.png"}
+    for content in ("{", "[1]", ""):
+        (tmp_path / "request.json").write_text(content)
+        with pytest.raises(ValueError, match="found some with another text; give another folder"):
+            pdekit.sample(run, Prompt(PROMPT, calls=1), tmp_path)
+
+
 def test_a_parameter_outside_the_training_is_remarked(monkeypatch):
     problem = make_problem(params=("nu",))
     run = Run(Path("run"), "text2pde", made(problem, ["params"]), {"ranges": {"nu": [0.5, 1.5]}})

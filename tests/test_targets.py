@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 import pdekit
 from pdekit.fields import Grid, Problem
-from pdekit.plain import MAX_INTEGER, check_bounds, from_json, from_plain, to_plain
+from pdekit.plain import MAX_INTEGER, check_bounds, from_json, from_plain, mappings_in, to_plain
 from pdekit.runs import WEIGHTS, build_model, load
 from pdekit.targets import MARK, is_configurable, locate
 from tests.test_runs import CONFIG, ks_problem, saved
@@ -236,3 +236,10 @@ def test_the_header_of_weights_executes_nothing(tmp_path, monkeypatch, part):
     assert not (tmp_path / "executed").exists()
     assert isinstance(from_plain(to_plain(ks_problem())), Problem)
     assert isinstance(build_model(CONFIG["model"], ks_problem()), torch.nn.Module)
+
+
+def test_mappings_are_found_in_their_order_at_any_depth():
+    deep = {"first": 0}
+    for _ in range(5000):
+        deep = [deep]
+    assert list(mappings_in({"a": {"b": 1}, "c": [deep, {"d": 2}]}))[1:] == [{"b": 1}, {"first": 0}, {"d": 2}]

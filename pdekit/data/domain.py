@@ -10,7 +10,6 @@ compares it with its nearest neighbour).
 
 from __future__ import annotations
 
-import json
 import math
 import warnings
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ from torch import Tensor
 
 from pdekit.data.windows import Source
 from pdekit.fields import Grid, Problem, Trajectory
-from pdekit.plain import to_json
+from pdekit.plain import from_json, to_json
 from pdekit.provenance import write_whole
 
 DOMAIN = "domain.json"
@@ -134,7 +133,7 @@ def load_domain(folder: Path) -> KnownRange | None:
     if not path.is_file():
         return None
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))["ranges"]
+        stored = from_json(path.read_text(encoding="utf-8"))["ranges"]
         ranges = {name: (float(low), float(high)) for name, (low, high) in stored.items()}
         means = [name.removeprefix("mean of ") for name in ranges if name.startswith("mean of ")]
         if not all(f"deviation of {name}" in ranges for name in means):

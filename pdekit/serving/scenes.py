@@ -175,6 +175,7 @@ def scene(panels: Sequence[ShownTrajectory], t: Tensor, problem: Problem, mask: 
         "shape": list(space[:2]),
         "periodic": [layout == "periodic" for layout in problem.grid.layout[:2]],
         "extent": [float(length) for length in problem.grid.extent[:2]],
+        "x": problem.grid.coordinates(0).tolist(),
         "times": t[frames].tolist(),
         "panels": [{"name": p.name, "values": _packed(_plane(p.u[frames], problem, mask))} for p in panels],
         "scales": [_scale(panels[-1].u[:, i]) for i in range(problem.n_channels)],

@@ -121,9 +121,8 @@ const draw = () => {
   $("now").textContent = `t = ${digits(shown.times[time])}`;
   $("time").setAttribute("aria-valuetext", $("now").textContent);
   if (shape.length === 1) {
-    const x = [...frames[0].keys()].map((i) => (i + 0.5) / size * shown.extent[0]);
     const lines = frames.map((values, n) => ({ name: shown.panels[n].name, values: [...values] }));
-    chart(figures[0], { title: shown.fields[field].name, x, lines, label: "x" });
+    chart(figures[0], { title: shown.fields[field].name, x: shown.x, lines, label: "x" });
   } else {
     const span = (high - low) / 2, canvases = figures.map((figure) => figure.querySelector("canvas"));
     frames.forEach((values, n) => paint(canvases[n], values, shape, low, high, about.colours[map]));

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pdekit.data.formats.contract import read_plain
 from pdekit.data.module import DataModule
 from pdekit.fields import Trajectory
 from pdekit.inference.diagnostics import errors_by_level
@@ -29,13 +29,14 @@ from pdekit.inference.scores import rank_histogram, scores_of
 from pdekit.inference.settings import Inference
 from pdekit.models.diffusion_pde import DiffusionPDE
 from pdekit.models.inputs import normalised
-from pdekit.plain import to_json
+from pdekit.plain import mapping_or_empty, to_json
 from pdekit.recipes.generation import generate
 from pdekit.runs import Run, load
 from pdekit.workflows.datasets import open_files, recipe_of
 from pdekit.workflows.results import appearing_in, folder_for, write_results
 
 SUMMARY = "summary.json"
+LARGEST = 1 << 24  # bytes of a summary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,10 +138,7 @@ def _settings_in(folder: Path) -> Mapping[str, Any] | None:
     path = folder / SUMMARY
     if not path.exists():
         return None
-    try:
-        return json.loads(path.read_text(encoding="utf-8")).get("settings", {})
-    except ValueError:  # half a file of an earlier version
-        return {}
+    return mapping_or_empty(mapping_or_empty(read_plain(path, LARGEST)).get("settings"))
 
 
 def write_scores(scores: dict[str, Any], summary: dict[str, Any], into: Path) -> tuple[Any, str]:

@@ -57,6 +57,7 @@ def appearing_in(folder: Path) -> Iterator[Path]:
     Raises:
         OSError: with a sentence, if the disk is full; nothing has changed then.
     """
+    folder = folder.resolve()  # "." has no name
     temporary = folder.with_name(f".{folder.name}.{uuid4().hex}.part")
     try:
         temporary.mkdir(parents=True)

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 from jaxtyping import Float
 from torch import Tensor
 
+from pdekit.data.formats.contract import read_plain
+from pdekit.data.given import load_numpy
 from pdekit.fields import Problem
 from pdekit.given import state
 from pdekit.models.prompts import Prompt
-from pdekit.plain import to_json
+from pdekit.plain import mapping_or_empty, to_json
 from pdekit.report.animation import write_animation, write_picture
 from pdekit.runs import Run
 from pdekit.workflows.results import appearing_in, folder_for, write_results
 
 DATA, ANIMATION, PICTURE, REQUEST = "sample.nc", "sample.gif", "sample.png", "request.json"
+LARGEST = 1 << 20  # bytes of a request
 
 
 def write_sample(run: Run, prompt: Prompt, folder: Path | None = None) -> tuple[xr.Dataset, Path]:
@@ -59,8 +60,7 @@ def _request_in(folder: Path) -> Mapping[str, Any] | None:
     """The prompt of the samples that a folder holds; {} if it is not known, None without samples."""
     if not (folder / DATA).exists():
         return None
-    path = folder / REQUEST
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return mapping_or_empty(read_plain(folder / REQUEST, LARGEST))
 
 
 def start_frame(path: Path, problem: Problem) -> Float[Tensor, "channel *space"]:
@@ -78,9 +78,16 @@ def start_frame(path: Path, problem: Problem) -> Float[Tensor, "channel *space"]
     if not path.is_file():
         raise FileNotFoundError(f"expected a file for start={path}, found none; correct the path")
     if path.suffix == ".npy":
-        return state(np.load(path, allow_pickle=False), problem)[0, 0]
+        return _only(state(load_numpy(path), problem), path)
     if path.suffix != ".nc":
         raise ValueError(f"expected .npy or .nc for start={path}, found {path.suffix!r}; write one of them")
     with xr.open_dataset(path, engine="h5netcdf") as found:
         ends = {name: at for name, at in (("member", 0), ("time", -1)) if name in found.dims}
-        return state(found.isel(ends).load().drop_vars(list(ends), errors="ignore"), problem)[0, 0]
+        return _only(state(found.isel(ends).load().drop_vars(list(ends), errors="ignore"), problem), path)
+
+
+def _only(states: Tensor, path: Path) -> Tensor:
+    """The one frame of states "sample time channel *space"."""
+    if len(states) > 1:
+        raise ValueError(f"expected one first frame in {path}, found {len(states)} samples; write one of them")
+    return states[0, 0]

@@ -54,7 +54,9 @@ def test_the_range_of_data_on_several_grids_is_that_of_all(tmp_path):
     assert domain.ranges["mean of u"] == pytest.approx((0.0, 2.0), abs=1e-6) and domain.ranges["viscosity"] == (0.5, 1)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"ranges": {"mean of u": [0, 1]}}', '{"ranges": {"u": 3}}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"ranges": {"mean of u": [0, 1]}}', '{"ranges": {"u": 3}}', "[" * 9000]
+)
 def test_a_damaged_range_is_a_sentence(tmp_path, text):
     (tmp_path / DOMAIN).write_text(text)
     with pytest.raises(ValueError, match=r"range of a training split in .*domain.json, found a damaged file .*remove"):

@@ -132,6 +132,7 @@ def test_a_forecast_is_shown_next_to_the_stored_solution(server):
     wanted = ((u - r).flatten(1).norm(dim=1) / r.flatten(1).norm(dim=1)).tolist()
     assert [line["values"][-1] for line in error["lines"]] == pytest.approx(wanted)
     assert len(found["spectrum"]["k"]) > 3 and found["extent"] == [1.0, 2.0]
+    assert found["x"] == [0.125 * i for i in range(8)]
 
 
 def test_a_job_that_fails_has_a_sentence(server):
