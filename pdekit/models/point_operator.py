@@ -108,7 +108,8 @@ class PointOperator(Surrogate):
         times = None if self.problem.steady else shares_of_span(self.span, t, batch.t[:, : self.history])
         known = normalised(batch, self.normaliser)
         assert known.point_mask is not None, "a problem on points has it"
-        places, there = self.box.shares(known.points), known.point_mask[:, None] > 0
+        there = known.point_mask[:, None] > 0
+        places = torch.where(there.mT, self.box.shares(known.points), 0.0)
         context = self.channels.assembled(known.u[:, : self.history], known)
         index, weight = corners(places, self.sensors)
         seen = on_grid_of_corners(torch.where(there, context, 0.0), index, weight * there.to(weight), self.sensors)

@@ -90,6 +90,7 @@ class LatentGridNet(nn.Module):
             )
         check_condition(condition, len(u), self.n_conditions, token_width=0, n_fields=0)
         there = there[:, None] > 0
+        points = torch.where(there.mT, points, 0.0)
         columns = torch.cat((u, 2 * points.mT - 1), 1)
         features = self.lifting(torch.where(there, columns, 0.0))
         index, weight = corners(points, self.shape)

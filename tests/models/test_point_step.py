@@ -94,7 +94,7 @@ def test_padding_and_order_of_points_change_nothing(make):
     wider = dataclasses.replace(
         batch,
         u=torch.nn.functional.pad(batch.u, (0, extra), value=1e6)[..., order],
-        points=torch.nn.functional.pad(batch.points, (0, 0, 0, extra), value=-3.0)[:, order],
+        points=torch.nn.functional.pad(batch.points, (0, 0, 0, extra), value=torch.nan)[:, order],
         point_mask=torch.nn.functional.pad(batch.point_mask, (0, extra))[:, order],
     )
     ours, theirs = (net.forecast(b.known(1), b.t[:, 1:])[0] for b in (batch, wider))
