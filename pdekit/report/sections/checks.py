@@ -30,7 +30,7 @@ def checks_section(page: Page) -> str:
         ) from None
 
 
-def _section(page: Page, found: dict[str, Any]) -> str:
+def _section(page: Page, found: Any) -> str:
     heads = (("row", ""), ("verdict", ""), ("share", "median, quartiles"), *((name, "median") for name in COLUMNS))
     lines = tuple(_line(row) for row in found["rows"])
     note = (
@@ -40,7 +40,7 @@ def _section(page: Page, found: dict[str, Any]) -> str:
     return page.section("Check", table=Table("Properties of the surrogate", heads, lines), note=note)
 
 
-def _line(row: dict[str, Any]) -> TableLine:
+def _line(row: Any) -> TableLine:
     verdict = row["verdict"]
     low, middle, high = (float(value) for value in verdict["share"])
     if middle != middle:
