@@ -14,7 +14,7 @@ from typing import Any, get_args, get_type_hints
 import jaxtyping
 from beartype import BeartypeConf, beartype
 
-checked = beartype(conf=BeartypeConf(is_pep484_tower=True))
+checked = beartype(conf=BeartypeConf(is_pep484_tower=True, violation_type=jaxtyping.TypeCheckError))
 jaxtyped = jaxtyping.jaxtyped
 MARK = "__checked_once__"
 
@@ -35,7 +35,8 @@ def lean(made):
 
 def of_function(function):
     hints = {name: resolved(hint, function.__globals__) for name, hint in function.__annotations__.items()}
-    if any("{" in str(hint) for hint in hints.values()):  # an axis as long as the value of an argument
+    symbolic = any("{" in str(hint) for hint in hints.values())  # an axis as long as the value of an argument
+    if symbolic or inspect.isgeneratorfunction(function):  # what is yielded must not fix sizes of its caller
         return jaxtyped(function, typechecker=checked)
     inner = outer = checked(twin(function, hints))
     if any(map(has_arrays, hints.values())):
