@@ -63,6 +63,7 @@ def test_the_command_writes_data_an_animation_and_a_picture(run, tmp_path, capsy
         assert picture.size[0] > picture.size[1] > 100
 
 
+@pytest.mark.slow
 def test_samples_of_two_prompts_are_kept(run, tmp_path, capsys):
     options = ["seed=3", "calls=1"]
     for prompt, place in ((PROMPT, "3"), ("a wave of height 0.3 at the right", "3-2"), (PROMPT, "3"), ("", "3-3")):

@@ -16,10 +16,11 @@ OPEN = {
     "navier_stokes_3d": {"grid.half"},
     "shallow_water": {"rest.zero", "conservation.divergence", "grid.odd", "grid.even", "grid.half"},
 }
-FAST = ("ks", "advection", "ks_jitter", "shallow_water")
+FAST = ("ks", "advection")
 SLOW = (
     "allen_cahn", "burgers", "cahn_hilliard", "decaying_turbulence", "diffusion", "gray_scott", "kdv", "kolmogorov",
-    "lorenz_96", "navier_stokes_3d", "nlse", "sine_gordon", "smoke", "swift_hohenberg", "wave_1d",
+    "ks_jitter", "lorenz_96", "navier_stokes_3d", "nlse", "shallow_water", "sine_gordon", "smoke", "swift_hohenberg",
+    "wave_1d",
 )  # fmt: skip
 MINIMUM = {"lorenz_96": 9, "smoke": 10}
 """Rows that must pass: 19 at least, fewer for a system without space and a box with walls."""

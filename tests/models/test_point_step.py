@@ -71,6 +71,7 @@ def run(tmp_path_factory):
     return pdekit.train(model=model(clouds.problem), data=clouds, overrides=[*SHORT, place], name="bumps")
 
 
+@pytest.mark.slow
 def test_it_learns_better_than_persistence_and_mean(run):
     with xr.open_dataset(run.path / "scores.nc", engine="h5netcdf") as scores:
         error = scores.nrmse.isel(time=0, member=0).mean("sample").squeeze()
@@ -118,6 +119,7 @@ def test_a_gradient_reaches_every_parameter(make):
     assert [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
+@pytest.mark.slow
 def test_the_operator_learns_better_than_persistence_and_mean():
     """By its own loss and forecast: 120 steps of Adam on the trajectories at once."""
     clouds = data()
