@@ -68,6 +68,7 @@ def test_a_run_with_constraints_is_not_the_one_that_is_stored(run, tmp_path):
     assert found.verdict.reason == "the model is not the one in the folder of a run"
 
 
+@pytest.mark.slow
 def test_a_damaged_check_is_a_sentence(run, tmp_path):
     folder = shutil.copytree(run, tmp_path / "run")
     for text in ("", "[]", "{}", '{"rows": [{"row": "rest.step"}]}'):

@@ -43,6 +43,7 @@ def scored(tmp_path_factory):
     return pdekit.score(forecasts, REFERENCE, Advection(1.0), train=train, folder=folder, **options)
 
 
+@pytest.mark.slow
 def test_errors_are_those_that_were_made(scored):
     rmse = scored.scores.nrmse.sel(model="ensemble").squeeze()
     assert rmse.dims == ("member", "sample", "time") and rmse.shape == (3, N, FRAMES - 1)

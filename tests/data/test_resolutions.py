@@ -98,6 +98,7 @@ def test_inputs_are_lists_too():
         from_arrays(u, u, u, extent=(1.0,), coeffs={split: {"a": fine} for split in ("train", "valid", "test")})
 
 
+@pytest.mark.slow
 def test_a_net_learns_on_both_grids_and_each_is_evaluated(run):
     for folder, shape in ((run.path, "16"), (run.path / "grid-8", "8")):
         with xr.open_dataset(folder / "scores.nc", engine="h5netcdf") as scores:
