@@ -29,6 +29,8 @@ def test_distances_are_widths_of_the_training_range(tmp_path):
     found = domain.distances(outside, PROBLEM)
     assert found["mean of u"] == pytest.approx(0.5) and found["viscosity"] == pytest.approx(2.0)
     assert found["deviation of u"] == pytest.approx(0, abs=1e-6)
+    below = domain.distances(batch([1.0, -3.0], [0.7, 0.25]).known(1), PROBLEM)
+    assert below["mean of u"] == pytest.approx(1.5) and below["viscosity"] == pytest.approx(0.5)
     words = domain.in_words(outside, PROBLEM)
     assert words.startswith("outside the training range: viscosity by 2 widths of [0.5, 1], mean of u by 0.5 widths")
 
