@@ -10,12 +10,13 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pdekit.diffusion.denoiser import Denoise, NetDenoiser
+from pdekit.diffusion.denoiser import Denoise
 from pdekit.diffusion.levels import LogLevels
 from pdekit.diffusion.parametrisations import edm
 from pdekit.diffusion.paths import ResidualPath
@@ -23,6 +24,7 @@ from pdekit.diffusion.samplers.base import Sampler
 from pdekit.diffusion.samplers.exponential import Exponential
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Stepper, inside_or_zero, mean_square
+from pdekit.models.generation import denoiser, noised
 from pdekit.models.inputs import from_frame
 from pdekit.models.normaliser import Moments
 from pdekit.models.stages import Stage, adam_stage
@@ -121,18 +123,15 @@ class ResidualDiffusion(Stepper):
         return self.residual_scale.to(like).reshape((-1,) + (1,) * (like.ndim - 2))
 
     def call(
-        self, z: Tensor, context: Tensor, k: Float[Tensor, "batch"], given: Trajectory
+        self, z: Tensor, share: Float[Tensor, "batch"], context: Tensor, given: Trajectory
     ) -> Float[Tensor, "batch channel *space"]:
-        """Return the net's output; its condition has the level as a share of the range of ln k."""
-        return self.net(torch.cat((z, context), 1), self.channels.condition(given, self.levels.share(k).to(z)))
+        """Return the net's output at a level, which is given as a share of the range of ln k."""
+        return self.net(torch.cat((z, context), 1), self.channels.condition(given, share))
 
     def denoiser(self, context: Tensor, given: Trajectory) -> Denoise:
         """Return D(y, k) of the residual in its own units."""
-
-        def net(z: Tensor, k: float) -> Tensor:
-            return self.call(z, context, torch.full((len(z),), k, dtype=torch.float64), given)
-
-        return NetDenoiser(net, self.path, self.parametrisation)
+        net = partial(self.call, context=context, given=given)
+        return denoiser(net, (self.path, self.parametrisation), self.levels)
 
     def conditional(self, batch: Trajectory) -> tuple[Denoise, Tensor]:
         """Return the denoiser of the residual given what is known of a batch, and a tensor of its shape."""
@@ -148,12 +147,9 @@ class ResidualDiffusion(Stepper):
             reference = self.reference(frames, batch)
         clean = inside_or_zero((batch.u[:, self.history] - reference) / self.scale(reference), batch.mask)
         k = self.levels.random(len(batch))
-        shape = (-1,) + (1,) * (clean.ndim - 1)
-        signal, sigma = (part.to(clean).reshape(shape) for part in (self.path.signal(k), self.path.sigma(k)))
-        noise = torch.randn_like(clean, memory_format=torch.contiguous_format)
-        wanted = self.parametrisation.output(clean, noise, signal, sigma)
+        z, wanted = noised((self.path, self.parametrisation), clean, k)
         context = torch.cat((reference, self.context(frames, batch)), 1)
-        error = self.call(signal * clean + sigma * noise, context, k, batch) - wanted
+        error = self.call(z, self.levels.share(k).to(z), context, batch) - wanted
         loss = mean_square(error, batch.mask)
         return loss, {"loss": loss.detach()}
 
