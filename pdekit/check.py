@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from pdekit.cli.command_line import HELP, callable_module, take
+from pdekit.cli.command_line import HELP, callable_module, key_and_text, take
 from pdekit.cli.sentences import sentences
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     with sentences(ERROR):
         trust, rows = take(arguments, "trust"), take(arguments, "rows")
-        values: dict[str, Any] = dict(_pair(argument) for argument in arguments)
+        values: dict[str, Any] = dict(key_and_text(argument, "check") for argument in arguments)
         run = values.pop("run", None)
         if run is None:
             raise ValueError("expected run=RUN, the folder of a trained run, found none; give it")
@@ -85,13 +85,6 @@ def check_surrogate(
     places = {name: settings.pop(name, None) for name in PLACES}
     places = {name: place for name, place in places.items() if place is not None}
     return checks.check_stored_run(run, checks.check_settings(settings), places, data, trust)
-
-
-def _pair(argument: str) -> tuple[str, str]:
-    key, equals, text = argument.partition("=")
-    if not equals:
-        raise ValueError(f"expected key=value, got {argument!r}; see python -m pdekit.check --help")
-    return key, text
 
 
 def _checks() -> ModuleType:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from pdekit.cli.command_line import HELP, callable_module, did_you_mean, take
+from pdekit.cli.command_line import HELP, callable_module, did_you_mean, key_and_text, take
 from pdekit.cli.sentences import sentences
 
 if TYPE_CHECKING:
@@ -95,9 +95,7 @@ def typed_values(arguments: Sequence[str]) -> dict[str, Any]:
     """
     values: dict[str, Any] = {}
     for argument in arguments:
-        key, equals, text = argument.partition("=")
-        if not equals:
-            raise ValueError(f"expected key=value, got {argument!r}; see python -m pdekit.infer --help")
+        key, text = key_and_text(argument, "infer")
         values[key] = text
         for kind in () if key in TEXTS else (int, float):
             try:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pdekit.cli.command_line import HELP, callable_module, did_you_mean
+from pdekit.cli.command_line import HELP, callable_module, did_you_mean, key_and_text
 from pdekit.cli.sentences import sentences
 
 if TYPE_CHECKING:
@@ -98,11 +98,11 @@ def read_options(arguments: Sequence[str]) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for argument in arguments:
-        key, equals, value = argument.partition("=")
+        key, value = key_and_text(argument, "sample")
         if key == "resolution":
             raise ValueError(NO_RESOLUTION)
-        if not equals or (key not in (*TEXTS, *READ) and not key.startswith(PARAM)):
-            raise ValueError(f"expected key=value, found {argument!r}; {did_you_mean(key, [*TEXTS, *READ])}")
+        if key not in (*TEXTS, *READ) and not key.startswith(PARAM):
+            raise ValueError(f"expected an option, got {key}=; {did_you_mean(key, [*TEXTS, *READ])}")
         try:
             if key.startswith(PARAM):
                 found.setdefault("params", {})[key.removeprefix(PARAM)] = float(value)

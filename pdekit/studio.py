@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pdekit.cli.command_line import HELP, did_you_mean, take
+from pdekit.cli.command_line import HELP, did_you_mean, key_and_text, take
 from pdekit.cli.sentences import sentences
 
 if TYPE_CHECKING:
@@ -63,9 +63,9 @@ def studio_options(arguments: Sequence[str]) -> dict[str, str]:
     """
     found = {}
     for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if not equals or key not in KEYS:
-            raise ValueError(f"expected key=value, found {argument!r}; {did_you_mean(key, list(KEYS))}")
+        key, value = key_and_text(argument, "studio")
+        if key not in KEYS:
+            raise ValueError(f"expected an option, got {key}=; {did_you_mean(key, list(KEYS))}")
         found[key] = value
     port = found.get("port", "0")
     if not (port.isdecimal() and int(port) <= PORTS):

@@ -80,6 +80,21 @@ def take(arguments: list[str], key: str) -> list[str]:
     return [value.strip().strip("'\"") for part in parts for value in part if value.strip()]
 
 
+def key_and_text(argument: str, command: str) -> tuple[str, str]:
+    """Return both sides of ``key=value``.
+
+    Raises:
+        ValueError: if the argument has another form.
+
+    >>> key_and_text("prompt=a plume = b", "sample")
+    ('prompt', 'a plume = b')
+    """
+    key, equals, text = argument.partition("=")
+    if not equals or not key or key.startswith("-"):
+        raise ValueError(f"expected key=value, got {argument!r}; see python -m pdekit.{command} --help")
+    return key, text
+
+
 def did_you_mean(found: str, known: Sequence[str]) -> str:
     """Text that names what exists, the nearest first.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pdekit.cli.command_line import key_and_text
 from pdekit.cli.mapping import value_of
 
 OUT = "scored"
@@ -54,9 +55,7 @@ def options_of(arguments: Sequence[str]) -> dict[str, Any]:
     """
     options: dict[str, Any] = {}
     for argument in arguments:
-        name, equals, text = argument.partition("=")
-        if not equals or not name or name.startswith("-"):
-            raise ValueError(f"expected key=value, got {argument!r}; see python -m pdekit.evaluate --help")
+        name, text = key_and_text(argument, "evaluate")
         key, dot, inner = name.partition(".")
         value = text if key in ("forecast", "reference", "train", "out") else value_of(argument, text)
         place, last = (options.setdefault(key, {}), inner) if dot and key in NESTED else (options, name)
