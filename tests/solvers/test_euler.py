@@ -1,6 +1,6 @@
 """Gas dynamics by finite volumes: exact Riemann solutions, orders, conservation, positivity, ends, adaptive steps."""
 
-from math import log2
+from math import e, log2
 
 import pytest
 import torch
@@ -226,3 +226,11 @@ def test_parts_that_do_not_exist_are_refused():
         CompressibleEuler(1.4, 4)
     with pytest.raises(ValueError, match="gamma above 1"):
         CompressibleEuler(1.0)
+
+
+def test_the_entropy_is_that_of_an_ideal_gas():
+    """-rho log(p / rho^gamma) / (gamma - 1) = -2.5 for rho = 1 and p = e, over a box of length 2."""
+    pde = CompressibleEuler(gamma=1.4)
+    u = torch.tensor([1.0, 0.0, e / 0.4], dtype=torch.float64).reshape(1, 3, 1).expand(1, 3, 4)
+    found = pde.dissipated(u, Grid((4,), (2.0,)))["negative_entropy"]
+    assert float(found) == pytest.approx(-5.0)
