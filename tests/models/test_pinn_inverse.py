@@ -16,7 +16,7 @@ from pdekit.fields import Trajectory
 from pdekit.measurements import Measurements, measured
 from pdekit.models.pinn import PINN, Collocation, Form, Inverse, SecondOrder
 from pdekit.models.pinn.bounds import Bounds
-from pdekit.models.pinn.estimate import estimate_in_words, gauss_newton, jacobian
+from pdekit.models.pinn.estimate import Estimate, estimate_in_words, gauss_newton, jacobian
 from pdekit.models.pinn.inverse import Unknowns
 from pdekit.nets.mlp import MLP
 from pdekit.pdes.burgers import Burgers
@@ -40,9 +40,8 @@ def test_an_unknown_coefficient_is_a_parameter_like_the_weights():
     loss.backward()
     assert numbers["viscosity"].item() == pytest.approx(0.5) and "data" in numbers
     assert model.unknowns.free["viscosity"].grad.abs() > 0
-    said, uncorrected = model.findings()
+    (said,) = model.findings()
     assert said.startswith("viscosity ") and "found, 0.1 true (" in said
-    assert "residuals" in uncorrected  # too few points for the weights
     assert list(PINN(problem, NET, collocation=SMALL).findings()) == []
     index = ((model.unknowns.places[:, 0] + 1) / 2 * 32).round().long()
     noise = model.unknowns.observed[:, 0] - batch.u[0, 0, 0].double()[index]
@@ -225,8 +224,7 @@ def test_a_run_with_measurements_needs_no_reference(tmp_path):
     found = document["parameters"]["viscosity"]
     assert found["value"] > 0 and found["standard_deviation"] > 0 and document["misfit"]["u"] > 0
     assert run.config["found"] == {"viscosity": found["value"]}
-    assert document["residuals_corrected"] is run.model.estimate().corrected
-    assert run.model.estimate().corrected or any("not corrected" in line for line in run.model.findings())
+    assert document["residuals_corrected"] is run.model.estimate().corrected is True
     table = np.genfromtxt(run.path / "measurements.csv", delimiter=",", names=True)
     assert table.dtype.names == ("x", "t", "u_measured", "u_predicted") and len(table) == 12
     again = pdekit.load(run.path)
@@ -250,13 +248,8 @@ def test_a_run_with_measurements_is_scored_with_the_parameters_found(tmp_path):
     assert DataModule.from_folder(folder).problem.pde.viscosity == run.config["found"]["viscosity"]
 
 
-@pytest.mark.slow
-def test_the_estimate_is_that_of_least_squares_and_so_is_its_spread(tmp_path):
-    """Conductivity of an insulated rod from 200 values with noise of 0.02; 12 CPU-seconds.
-
-    Bars: a twentieth of the ideal standard deviation (0.7 % of the value) from the ideal estimate, 5 % for the spread;
-    two seeds were off by 1 % and 0.6 % of the ideal standard deviation.
-    """
+def rod_values() -> tuple[Measurements, float, float]:
+    """200 values of an insulated rod with noise of 0.02; the ideal estimate of its conductivity and its deviation."""
     rng = np.random.default_rng(0)
     x, t = (torch.from_numpy(rng.uniform(size=200)) for _ in range(2))
     values = exact_insulated(x, t) + 0.02 * torch.from_numpy(rng.normal(size=200))
@@ -268,18 +261,38 @@ def test_the_estimate_is_that_of_least_squares_and_so_is_its_spread(tmp_path):
     for _ in range(6):
         slope = torch.autograd.functional.jacobian(solution, ideal)
         ideal = ideal + slope @ (values - solution(ideal)) / (slope @ slope)
+    return measured(ROD, {"x": x, "t": t, "u": values}), ideal.item(), 0.02 / slope.norm().item()
+
+
+def estimate_of_rod(folder, collocation: Collocation, second: SecondOrder, adam: int) -> Estimate:
     torch.manual_seed(0)
-    model = PINN(
-        ROD,
-        partial(MLP, width=10, depth=2),
-        collocation=Collocation(512),
-        second=SecondOrder(steps=8, iterations=50),
-        inverse=Inverse({"diffusivity": 1.0}, deviation=0.02),
-    )
-    model.measure(measured(ROD, {"x": x, "t": t, "u": values}))
-    settings = Training(steps=108, lr=1e-2, ema=0, clip=None, validate_every=10**6)
-    fit(model, NoReference(ROD), settings, Engine(), tmp_path, progress=False)
-    found, deviation = model.estimate(), 0.02 / slope.norm().item()
-    assert abs(found.values[0] - ideal.item()) < 0.05 * deviation
+    inverse = Inverse({"diffusivity": 1.0}, deviation=0.02)
+    model = PINN(ROD, partial(MLP, width=10, depth=2), collocation=collocation, second=second, inverse=inverse)
+    model.measure(rod_values()[0])
+    settings = Training(steps=adam + second.steps, lr=1e-2, ema=0, clip=None, validate_every=10**6)
+    fit(model, NoReference(ROD), settings, Engine(), folder, progress=False)
+    return model.estimate()
+
+
+@pytest.mark.slow
+def test_the_estimate_is_that_of_least_squares_and_so_is_its_spread(tmp_path):
+    """Conductivity of an insulated rod from 200 values with noise of 0.02; 12 CPU-seconds.
+
+    Bars: a twentieth of the ideal standard deviation (0.7 % of the value) from the ideal estimate, 5 % for the spread;
+    two seeds were off by 1 % and 0.6 % of the ideal standard deviation.
+    """
+    _, ideal, deviation = rod_values()
+    found = estimate_of_rod(tmp_path, Collocation(512), SecondOrder(steps=8, iterations=50), 100)
+    assert abs(found.values[0] - ideal) < 0.05 * deviation
     assert found.deviations[0] == pytest.approx(deviation, rel=0.05)
     assert found.misfit[0] == pytest.approx(0.02, rel=0.1)
+
+
+@pytest.mark.slow
+def test_a_short_training_at_few_points_is_corrected(tmp_path):
+    """64 points for 151 weights: training ends 13 deviations off, the step with points of its own 0.4 (two seeds)."""
+    _, ideal, deviation = rod_values()
+    found = estimate_of_rod(tmp_path, Collocation(64, every=20), SecondOrder(steps=4, iterations=20), 100)
+    assert found.corrected and found.n_residuals >= 4 * found.n_weights
+    assert abs(found.trained[0] - ideal) > 5 * deviation > 5 * abs(found.values[0] - ideal)
+    assert found.deviations[0] == pytest.approx(deviation, rel=0.05)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isqrt
 
 import torch
 from jaxtyping import Float, Int
@@ -26,6 +27,7 @@ Rows = Callable[[], Float[Tensor, "_"]]
 CHUNK = 64  # residuals of one graph, whose rows of the Jacobian are taken one by one
 CUT = 1e-6  # share of the largest singular value of C_w below which a direction of the weights is left alone
 PER_WEIGHT = 4  # residuals for each weight, below which they say more of their points than of the equation
+MOST_ENTRIES = 1 << 26  # of the Jacobian of the residuals, in float64: 512 MB
 SINGULAR = 1e-6  # share of the largest singular value of S, its columns scaled, below which unknowns are not determined
 FAR = 0.5  # change of a free parameter beyond which the step is no linear one any more
 
@@ -70,6 +72,21 @@ class Estimate:
 def enough(n_residuals: int, n_weights: int) -> bool:
     """Return whether there are so many residuals that they say more of the equation than of their points."""
     return n_residuals >= PER_WEIGHT * n_weights
+
+
+def n_missing_points(n_points: int, per_point: int, n_weights: int) -> int:
+    """Return how many points more make four residuals for each weight; 0 where their Jacobian would be too large.
+
+    Args:
+        n_points: points that there are.
+        per_point: residuals of each point.
+        n_weights: weights of the net.
+
+    >>> n_missing_points(100, 2, 60), n_missing_points(120, 2, 60), n_missing_points(100, 1, 5000)
+    (20, 0, 0)
+    """
+    n_residuals = PER_WEIGHT * n_weights
+    return max(0, -(-n_residuals // per_point) - n_points) if n_residuals * n_weights <= MOST_ENTRIES else 0
 
 
 @dataclass(frozen=True)
@@ -160,7 +177,8 @@ def estimate_of(
         constraints: each makes some of the residuals that must vanish, weighted as in the loss.
 
     With fewer than four residuals for each weight, c is taken as zero: the step then does not correct what is left of
-    the residuals.
+    the residuals. A PINN adds points of its own until there are as many (`n_missing_points`), for nets of up to 4096
+    weights.
 
     Limits: the trained solution must be near the solution of the equation, because the step is linear; where the step
     changes a free parameter by more than 0.5, the trained value is kept. The spread holds what the noise of the
@@ -251,6 +269,6 @@ def uncorrected_in_words(estimate: Estimate) -> list[str]:
     return [
         f"what training left of the residuals is not corrected, and the spread does not hold its effect: "
         f"{estimate.n_residuals} residuals for {estimate.n_weights} weights, expected {PER_WEIGHT} or more for each; "
-        f"give about {PER_WEIGHT * estimate.n_weights} points (model.collocation.n_points), or a smaller net "
-        "(model.net.width)"
+        f"take a smaller net (model.net.width; up to {isqrt(MOST_ENTRIES // PER_WEIGHT)} weights get the points that "
+        f"they need), or give about {PER_WEIGHT * estimate.n_weights} points (model.collocation.n_points)"
     ]

@@ -26,6 +26,7 @@ from pdekit.models.pinn.estimate import (
     Rows,
     estimate_in_words,
     estimate_of,
+    n_missing_points,
     uncorrected_in_words,
 )
 from pdekit.models.pinn.form import Form
@@ -218,7 +219,7 @@ class PINN(Surrogate):
 
     def _rows(self, window: int) -> list[Rows]:
         """Residuals of the equation and of conditions in the loss, weighted as there, in chunks of points."""
-        points = self.cloud.points
+        points = self._estimate_points(window)
         share = (self.term_weights[: 1 + len(self.solution.auxiliary)] / len(points)).sqrt()
 
         def equation(chunk: Tensor) -> Rows:
@@ -238,6 +239,15 @@ class PINN(Surrogate):
 
         conditions = [initial] * self.soft + [boundary] * bool(self.solution.walls.asked)
         return [*(equation(chunk) for chunk in points.split(CHUNK)), *conditions]
+
+    def _estimate_points(self, window: int) -> Float[Tensor, "point coordinate"]:
+        """Points of the training, and so many more of a fixed Sobol sequence that they outnumber the weights."""
+        points, auxiliary = self.cloud.points, len(self.solution.auxiliary)
+        n_weights = sum(p.numel() for p in self.solution.nets[window].parameters())
+        n = n_missing_points(len(points), self.problem.n_channels + auxiliary, n_weights)
+        lower, upper = self.solution.box(window, points)
+        unit = torch.quasirandom.SobolEngine(len(lower), scramble=True, seed=0).draw(n, dtype=torch.float64)
+        return torch.cat((points, lower + unit.to(points) * (upper - lower)))
 
     def findings(self) -> Sequence[str]:
         """Say what was found of unknown parameters, next to the values of the data's equation where these are known."""
