@@ -101,8 +101,8 @@ def kriging_members(
 
 
 def training_joint(model: DiffusionPDE, batches: Iterable[Trajectory]) -> Float[Tensor, "train joint *space"]:
-    """Return the normalised joint of the training samples: the first frames of each trajectory."""
-    parts = (batch.frames(slice(0, model.n_frames)) for batch in batches)
+    """Return the normalised joint of the training samples: frames one after another of whole trajectories."""
+    parts = (part for batch in batches for part in model.windows(batch))
     return torch.cat([model.joint(normalised(part, model.normaliser)) for part in parts])
 
 

@@ -16,16 +16,22 @@ from torch import Tensor, nn
 from pdekit.diffusion.denoiser import Denoise
 from pdekit.diffusion.levels import LogLevels
 from pdekit.diffusion.observations import Observation, masked
+from pdekit.diffusion.parametrisations import edm
+from pdekit.diffusion.paths import CosinePath
 from pdekit.diffusion.posterior import MMPS, Guide
 from pdekit.diffusion.samplers.base import Sampler
 from pdekit.diffusion.samplers.exponential import Exponential
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import TICKS, Surrogate, in_physical_units, mean_square, repeat, steps_wanted
-from pdekit.models.generation import Net, denoiser, form_of, generated, noised
+from pdekit.models.generation import Form, Net, denoiser, form_of, generated, noised
 from pdekit.models.inputs import InputChannels, check_axes, check_history, from_frame, normalised
+from pdekit.models.linear_prior import LinearPrior
 from pdekit.models.noise import Noise
 from pdekit.models.normaliser import Normaliser
 
+LINEAR = "linear"
+LINEAR_FORM: Form = (CosinePath(), edm(1.0))  # what `LinearPrior` is without directions
+PAIRS = 2048  # joints from which the linear denoiser is taken
 SHARES = (0.01, 0.3)  # of the points that are known when a mask of training is sparse
 
 
@@ -39,6 +45,8 @@ class DiffusionPDE(Surrogate):
     training sample draws one of five masks with equal probability: nothing; all of what a forecast is given (coeffs and
     history); 1 to 30 % of the points of that; 1 to 30 % of the points of the other frames; the same of everything.
     Known values are not in the loss. With nothing known it is the prior, which guidance takes for other observations.
+
+    ``path=linear``: the net learns what the best linear denoiser of the training samples leaves, see `LinearPrior`.
 
     A forecast samples the posterior given coeffs and history: by the amortised net, or by `MMPS` without it. A longer
     one begins again from the last frames of the one before.
@@ -54,7 +62,7 @@ class DiffusionPDE(Surrogate):
         net: factory of a grid net, called with layout, in_channels, out_channels and n_conditions.
         n_frames: frames of the joint distribution, the first of which is the history of a forecast; 1 if steady.
         amortised: see above.
-        path: "diffusion" or "flow".
+        path: "diffusion", "flow", or "linear".
         levels: of training and sampling, in units of the deviation of each channel; 16 from 20 to 0.02 if None.
         sampler: one of `pdekit.diffusion.samplers`; DPM-Solver++ of order 2 if None.
         guide: of forecasts without the amortised net; `MMPS` with 10 iterations if None.
@@ -83,15 +91,16 @@ class DiffusionPDE(Surrogate):
         super().__init__(problem, (history, frames - history))
         self.n_frames, self.history, self.amortised = frames, history, amortised
         self.levels = levels or LogLevels(16)
-        self.path, self.parametrisation = self.form = form_of(path)
+        self.path, self.parametrisation = self.form = LINEAR_FORM if path == LINEAR else form_of(path)
         self.sampler, self.guide = sampler or Exponential("clean", 2), guide or MMPS(10)
         self.normaliser = Normaliser(problem)
         self.n_given = len(problem.coeffs) + history * problem.n_channels
         self.n_joint = len(problem.coeffs) + self.n_frames * problem.n_channels
         self.channels = InputChannels(dataclasses.replace(problem, coeffs=()), 0, self.n_frames)
+        self.linear = LinearPrior(self.n_joint, problem.grid.shape) if path == LINEAR else None
         self.net = net(
             layout=problem.grid.layout,
-            in_channels=self.n_joint * (3 if amortised else 1) + self.channels.count,
+            in_channels=self.n_joint * ((path == LINEAR) + (3 if amortised else 1)) + self.channels.count,
             out_channels=self.n_joint,
             n_conditions=1 + len(problem.params),
         )
@@ -118,7 +127,23 @@ class DiffusionPDE(Surrogate):
         return torch.cat((coeffs, fields.repeat(self.n_frames))).reshape(-1, *(1,) * self.problem.ndim)
 
     def calibrate(self, batches: Iterable[Trajectory]) -> None:
-        self.normaliser.calibrate(batches)
+        kept: list[Trajectory] = []
+
+        def watched() -> Iterable[Trajectory]:
+            for batch in batches:
+                if self.linear is not None and sum(map(len, kept)) < PAIRS:
+                    kept.extend(self.windows(batch))
+                yield batch
+
+        self.normaliser.calibrate(watched())
+        if self.linear is not None:
+            joints = torch.cat([self.joint(normalised(batch, self.normaliser)) for batch in kept])
+            self.linear.calibrate(joints[torch.linspace(0, len(joints) - 1, min(PAIRS, len(joints))).long()])
+
+    def windows(self, batch: Trajectory) -> list[Trajectory]:
+        """Return the frames of joints, one after another, of whole trajectories."""
+        starts = range(0, batch.u.shape[1] - self.n_frames + 1, self.n_frames)
+        return [batch.frames(slice(first, first + self.n_frames)) for first in starts]
 
     def joint(self, batch: Trajectory) -> Float[Tensor, "batch joint *space"]:
         """Return coeffs and frames of a batch as channels, in the units of the batch."""
@@ -164,7 +189,7 @@ class DiffusionPDE(Surrogate):
         """
         batch = normalised(batch, self.normaliser)
         clean, inside = self.joint(batch), self.inside(batch)
-        z, wanted = noised(self.form, clean, k)
+        z, wanted = noised(self.form, clean, k) if self.linear is None else self.linear.noised(clean, k)
         known = self.random_known(clean) if self.amortised else torch.zeros_like(clean)
         net = self.net_given(self.context(batch, known * clean, known), batch)
         error = net(z, self.levels.share(k).to(z)) - wanted
@@ -187,7 +212,8 @@ class DiffusionPDE(Surrogate):
 
     def denoiser(self, context: Tensor, given: Trajectory) -> Denoise:
         """Return D(y, k) of the normalised joint, given the clean channels and the params."""
-        return denoiser(self.net_given(context, given), self.form, self.levels)
+        net = self.net_given(context, given)
+        return denoiser(net, self.form, self.levels) if self.linear is None else self.linear.denoiser(net, self.levels)
 
     def sample(
         self,

@@ -13,6 +13,7 @@ from pdekit.data.arrays import Arrays
 from pdekit.data.module import DataModule
 from pdekit.fields import Field, Grid, Trajectory
 from pdekit.infer import main
+from pdekit.inference.posteriors import training_joint
 from pdekit.inference.settings import METHODS, Inference
 from pdekit.models.baselines.mean import Mean
 from pdekit.models.diffusion_pde import DiffusionPDE
@@ -221,6 +222,7 @@ def test_frames_of_a_problem_in_time_are_inferred(tmp_path):
     model.calibrate(data.calibration_batches())
     run = Run(tmp_path, "diffusion_pde", model, {})
     found = pdekit.infer(run, data, observe="a[0]", share=0.5, method="mmps+kriging", members=3, n_samples=2, levels=4)
+    assert len(training_joint(model, data.calibration_batches())) == 4 * 2  # kriging sees six frames as two joints
     posterior = found.posteriors["mmps"]
     assert posterior["b[2]"].dims == ("member", "sample", "x") and posterior["b[2]"].notnull().all()
     assert posterior["a[0] observed"].notnull().sum() == 2 * 4 and posterior["a[1] observed"].isnull().all()

@@ -1,0 +1,133 @@
+"""Best linear denoiser of training samples, and what is left of it for a net to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pdekit.diffusion.denoiser import Denoise
+from pdekit.diffusion.levels import LogLevels
+
+N_MODES = 128
+SMALLEST = 1e-3  # of the scale of the target of a constant, in units of that of data of variance one
+
+
+class LinearPrior(nn.Module):
+    """D(y, k) = L(y, k) + s(k) out: a net learns what the best linear denoiser L of the training samples leaves.
+
+    Samples with mean m have principal directions e_i of variance v_i; in what is left each channel c has the variance
+    r_c in each direction. With the projection P onto what is left,
+
+        L(y, k) = m + sum_i v_i / (v_i + k^2) e_i <e_i, y - m> + P r / (r + k^2) P (y - m),
+
+    and s_c(k) is the rms of L - x in each channel, so that the target of the net has variance one in each channel and
+    at each level. Without directions this is the preconditioning of Karras et al. (2022). For Gaussian data with as
+    many directions as they have, a net that returns zero is the exact denoiser.
+
+    The net sees y / sqrt(1 + k^2) and L. A convolutional net of few levels finds neither the large scales of a sample
+    in strong noise nor smooth fields below it; both are linear.
+
+    Buffers: ``mean``, ``modes`` (mode first), ``variance`` of the modes, ``rest`` of each channel.
+
+    Limits: one grid. Directions that the samples do not have, or beyond the number of modes, are left to the net. The
+    directions of few samples fit these better than others.
+
+    Args:
+        n_channels: of the samples.
+        space: shape of the grid.
+        n_modes: directions that are kept.
+    """
+
+    def __init__(self, n_channels: int, space: Sequence[int], n_modes: int = N_MODES):
+        super().__init__()
+        shape = (n_channels, *space)
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("modes", torch.zeros(n_modes, *shape))
+        self.register_buffer("variance", torch.zeros(n_modes))
+        self.register_buffer("rest", torch.ones(n_channels))
+
+    def calibrate(self, samples: Float[Tensor, "sample channel *space"]) -> None:
+        """Take mean, directions and variances of training samples.
+
+        Raises:
+            ValueError: if there are fewer than two.
+        """
+        if len(samples) < 2:
+            raise ValueError(
+                f"expected two or more training samples for the covariance of path=linear, got {len(samples)}; use "
+                "more, or set model.path=flow"
+            )
+        flat = samples.flatten(1).double()
+        anomalies = flat - flat.mean(0)
+        _, singular, directions = torch.linalg.svd(anomalies, full_matrices=False)
+        n = min(len(self.modes), len(singular))
+        left = (anomalies - anomalies @ directions[:n].T @ directions[:n]).reshape(samples.shape)
+        self.mean.copy_(flat.mean(0).reshape(self.mean.shape))
+        self.modes.zero_()[:n] = directions[:n].reshape(-1, *self.mean.shape).to(self.modes)
+        self.variance.zero_()[:n] = (singular[:n].square() / (len(samples) - 1)).to(self.variance)
+        mean_square = left.square().transpose(0, 1).flatten(1).mean(1)
+        self.rest.copy_(mean_square / self.share_left().to(mean_square).clamp_min(1 / left[0, 0].numel()))
+
+    def share_left(self) -> Float[Tensor, "channel"]:
+        """Return the share of the dimensions of each channel that the directions leave, in float64."""
+        return (1 - self.modes.double().square().sum(0).flatten(1).mean(1)).clamp_min(0)
+
+    def forward(
+        self, y: Float[Tensor, "batch channel *space"], k: Float[Tensor, "batch"]
+    ) -> Float[Tensor, "batch channel *space"]:
+        """Return L."""
+        modes = self.modes.flatten(1).to(y)
+        centred = (y - self.mean.to(y)).flatten(1)
+        amplitudes = centred @ modes.T
+        rest = (centred - amplitudes @ modes).reshape(y.shape) * _kept(self.rest.to(y), k, y.ndim - 2)
+        rest = rest.flatten(1)
+        rest = rest - (rest @ modes.T) @ modes
+        return self.mean.to(y) + (amplitudes * _kept(self.variance.to(y), k, 0) @ modes + rest).reshape(y.shape)
+
+    def scale(self, k: Float[Tensor, "batch"]) -> Float[Tensor, "batch channel *one"]:
+        """Return s, the rms of L - x in each channel, in float64."""
+        energy = self.modes.double().square().flatten(2).mean(2)  # "mode channel"
+        of_modes = _lost(self.variance.double(), k, 0) @ energy
+        of_rest = self.share_left() * _lost(self.rest.double(), k, 0)
+        least = SMALLEST**2 * _lost(torch.ones_like(self.rest, dtype=torch.float64), k, 0)
+        return torch.maximum(of_modes + of_rest, least).sqrt().reshape(*of_rest.shape, *[1] * (self.mean.ndim - 1))
+
+    def noised(self, clean: Tensor, k: Float[Tensor, "batch"]) -> tuple[Tensor, Tensor]:
+        """Return what the net sees of samples at levels k, with new noise, and the output that it should have."""
+        noise = torch.randn_like(clean, memory_format=torch.contiguous_format)
+        y = clean + _over_space(k, clean.ndim - 1).to(clean) * noise
+        shift = self(y, k)
+        return self.seen(y, shift, k), (clean - shift) / self.scale(k).to(clean)
+
+    def denoiser(self, net: Callable[[Tensor, Tensor], Tensor], levels: LogLevels) -> Denoise:
+        """Return D(y, k) of a net that sees the level as a share of the range of ln k."""
+
+        def denoised(y: Tensor, k: float) -> Tensor:
+            level = torch.full((len(y),), k, dtype=torch.float64, device=y.device)
+            shift = self(y, level)
+            return shift + self.scale(level).to(y) * net(self.seen(y, shift, level), levels.share(level).to(y))
+
+        return denoised
+
+    @staticmethod
+    def seen(y: Tensor, shift: Tensor, k: Float[Tensor, "batch"]) -> Float[Tensor, "batch both *space"]:
+        """Return the channels that the net sees of y, given L of it."""
+        return torch.cat((y / _over_space((1 + k.square()).sqrt(), y.ndim - 1).to(y), shift), 1)
+
+
+def _over_space(k: Tensor, n_axes: int) -> Tensor:
+    return k.reshape(-1, *[1] * n_axes)
+
+
+def _kept(variance: Float[Tensor, "part"], k: Float[Tensor, "batch"], n_axes: int) -> Float[Tensor, "batch part *one"]:
+    """Return v / (v + k^2)."""
+    square = k.to(variance).square()[:, None]
+    return (variance / (variance + square)).reshape(len(k), len(variance), *[1] * n_axes)
+
+
+def _lost(variance: Float[Tensor, "part"], k: Float[Tensor, "batch"], n_axes: int) -> Float[Tensor, "batch part *one"]:
+    """Return v k^2 / (v + k^2), the mean square that is left of a part."""
+    return _kept(variance, k, n_axes) * _over_space(k.to(variance).square(), 1 + n_axes)
