@@ -23,10 +23,11 @@ COMMA := ,
 INSTALLED_DOCS := .venv/installed-docs
 INSTALLED_ORACLES := .venv-oracles/installed
 
-# Tests are many small tensors: one thread each, and one process for each core.
+# Tests are many small tensors: one thread each, and one process for each core. Files run in the order of tests/conftest.py.
+# Python keeps its bytecode: without it each of two processes takes twice as long to collect the tests.
 WORKERS ?= 2
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
-WHOLE_SUITE := -n $(WORKERS) --dist loadfile -m "not oracle and not network"
+PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 BENCHMARKS := $(filter-out benchmarks/interleaved.py benchmarks/solver_peers.py,$(wildcard benchmarks/*.py))
 PIP_INSTALL := pip --disable-pip-version-check install --quiet
@@ -62,13 +63,13 @@ demo: $(INSTALLED)
 	$(BIN)/python -m pdekit.train model=pde_refiner data=kolmogorov
 
 test: lint
-	$(PYTEST) $(WHOLE_SUITE)
+	$(PYTEST) $(PARALLEL) -m "not oracle and not network"
 
 test-fast: lint
-	$(PYTEST) -n $(WORKERS) --dist loadfile
+	$(PYTEST) $(PARALLEL)
 
 coverage: $(INSTALLED)
-	$(PYTEST) -n $(WORKERS) --dist loadfile --cov=pdekit --cov-report=term:skip-covered
+	$(PYTEST) $(PARALLEL) --cov=pdekit --cov-report=term:skip-covered
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
