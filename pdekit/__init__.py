@@ -15,10 +15,22 @@ __version__ = "0.1.0"
 # Loaded when first used, so that `python -m pdekit.train --help` does not wait for torch.
 _HOMES = {"load": "pdekit.runs", "score": "pdekit.scoring", "solve": "pdekit.simulate"}
 
-# Modules; train, evaluate, check, infer and sample can also be called, see `pdekit.cli.command_line.callable_module`.
-_MODULES = ("check", "data", "evaluate", "infer", "sample", "train")
+# Modules; all but data can also be called, see `pdekit.cli.command_line.callable_module`.
+_MODULES = ("benchmark", "check", "data", "evaluate", "infer", "sample", "train")
 
-__all__ = ["__version__", "check", "data", "evaluate", "infer", "load", "sample", "score", "solve", "train"]
+__all__ = [
+    "__version__",
+    "benchmark",
+    "check",
+    "data",
+    "evaluate",
+    "infer",
+    "load",
+    "sample",
+    "score",
+    "solve",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

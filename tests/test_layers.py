@@ -24,6 +24,7 @@ from tests.source_tree import (
 )
 
 ENTRY_POINTS = {"train", "generate", "evaluate", "compare", "inspect", "convert", "sample", "studio", "infer", "check"}
+ENTRY_POINTS |= {"benchmark"}
 COMMAND_LINE = ENTRY_POINTS | {"cli", "__main__"}  # what the entry points share
 
 # what the files of each layer may import of pdekit, next to their own layer

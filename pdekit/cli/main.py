@@ -13,6 +13,7 @@ COMMANDS = {
     "evaluate": "evaluate a trained run over any horizon, on other data or grids",
     "check": "check a trained run as an operator: symmetries, conservation, grids, locality",
     "infer": "infer coefficients and solutions from sparse observations",
+    "benchmark": "train and evaluate models x problems x seeds, and write one page",
     "compare": "compare evaluated runs in one table and report",
     "sample": "generate trajectories from a prompt with a trained model",
     "studio": "open a local page on a trained run: prompts, forecasts, errors, spectra",

@@ -103,7 +103,7 @@ def solvers(
     for shape in shapes:
         share = tuple(new / n for new, n in zip(shape, grid.shape, strict=True))
         for n, precision in itertools.product(dict.fromkeys(steps), dict.fromkeys(precisions)):
-            name = f"solver {shape_text(shape)}, {_step_text(problem, n)}"
+            name = f"solver {shape_text(shape)}".rstrip() + f", {_step_text(problem, n)}"
             name += ", float32" if precision == "float32" else ""
             defined[name] = SimulatorBaseline(problem, base, Refinement(share, n, precision))
     return defined, {}

@@ -12,6 +12,7 @@ import xarray as xr
 
 from pdekit.command_words import override
 
+SCORES, FORECASTS = "scores.nc", "forecasts.nc"
 SETTINGS = ("processor", "device", "threads", "batch_size", "horizon")
 """Attributes on which a measured time depends."""
 
@@ -34,57 +35,83 @@ def merge(runs: Sequence[Path], folder: Path, configs: Mapping[Path, Any] | None
     Raises:
         ValueError: if fewer than two runs are left of several.
     """
-    found, left_out = fitting(runs)
+    found, left_out = fitting(runs, (SCORES, FORECASTS))
     runs, scores = list(found), [one for one, _ in found.values()]
     kept = _with_members([forecasts for _, forecasts in found.values()])
-    horizons = {one.sizes["time"] for one in scores}
-    scores = [one.isel(time=slice(0, min(horizons))).assign_attrs(horizon=min(horizons)) for one in scores]
-    if len(horizons) > 1:
-        scores = [one.drop_vars([name for name in one.data_vars if of_whole_horizon(one[name])]) for one in scores]
     names = _names(runs, scores)
-    scored = [{str(name) for name in one.data_vars if "model" in one[name].dims} for one in scores]
-    known = {str(name) for one in scores for name in one.data_vars if one[name].dims == ("model",)}
-    shared = set.intersection(*scored) | known  # what is not known of a run is NaN
-    columns = [
-        _surrogates(one, names[run])[sorted(shared & own)] for run, one, own in zip(runs, scores, scored, strict=True)
-    ]
-    most = max(range(len(scores)), key=lambda i: int((scores[i].kind != "surrogate").sum()))
-    solvers = scores[most]
-    others = solvers.isel(model=np.flatnonzero(solvers.kind.values != "surrogate"))[sorted(shared & scored[most])]
-    whole = xr.concat([*columns, others], "model", join="outer", coords="minimal", compat="override")
-    rest = [name for name in scores[0].data_vars if "model" not in scores[0][name].dims]
-    whole = whole.assign(scores[0][rest]).assign_attrs(scores[0].attrs)
-    whole.attrs["absent"] = solvers.attrs.get("absent", "{}")
-    settings = [one.attrs for one, _ in found.values()]
-    differing = [key for key in SETTINGS if len({str(attrs.get(key)) for attrs in settings}) > 1]
-    if differing:
-        whole.attrs["caution"] = f"Runs were timed with different {', '.join(differing)}: their times do not compare."
-    labels = methods(runs, names, configs or {})
-    whole["method"] = ("model", [labels.get(name, "") for name in whole.model.values.tolist()])
-    whole.attrs["runs"] = ", ".join(run.name for run in runs)
-    _write(whole, folder / "scores.nc")
+    most = _with_most(scores)
+    whole = merged_scores(dict(zip(runs, scores, strict=True)), names, methods(runs, names, configs or {}))
+    _write(whole, folder / SCORES)
 
     frames = [one.sel(model=[name for name in one.model.values if name in names[run]]) for run, one in
               zip(runs, kept, strict=True)]  # fmt: skip
     frames = [one.assign_coords(model=[names[run][name] for name in one.model.values])
               for run, one in zip(runs, frames, strict=True)]  # fmt: skip
     given = kept[most].sel(model=[name for name in kept[most].model.values if name not in names[runs[most]]])
-    together = xr.concat([*frames, given], "model", data_vars="all", join="inner", combine_attrs="override")
-    _write(together, folder / "forecasts.nc")
+    every = xr.concat([*frames, given], "model", data_vars="all", join="inner", combine_attrs="override")
+    _write(every, folder / FORECASTS)
     return left_out
 
 
-def fitting(runs: Sequence[Path]) -> tuple[dict[Path, tuple[xr.Dataset, xr.Dataset]], dict[Path, str]]:
-    """Scores and forecasts of the runs that fit the first one that has scores; the reason for each of the others.
+def merged_scores(
+    found: Mapping[Path, xr.Dataset], names: Mapping[Path, Mapping[str, str]], labels: Mapping[str, str]
+) -> xr.Dataset:
+    """Scores of several runs in one table, as `merge` says.
+
+    Args:
+        found: scores of each run; they fit each other (`fitting`).
+        names: for each run, its surrogates and what they are called in the table.
+        labels: the method of each surrogate, by its name in the table.
+    """
+    runs, scores = list(found), list(found.values())
+    horizons = {one.sizes["time"] for one in scores}
+    scores = [one.isel(time=slice(0, min(horizons))).assign_attrs(horizon=min(horizons)) for one in scores]
+    if len(horizons) > 1:
+        scores = [one.drop_vars([name for name in one.data_vars if of_whole_horizon(one[name])]) for one in scores]
+    scored = [{str(name) for name in one.data_vars if "model" in one[name].dims} for one in scores]
+    known = {str(name) for one in scores for name in one.data_vars if one[name].dims == ("model",)}
+    with_models = [own for run, own in zip(runs, scored, strict=True) if names[run]] or scored
+    shared = set.intersection(*with_models) | known  # what is not known of a run is NaN
+    columns = [
+        _surrogates(one, names[run])[sorted(shared & own)]
+        for run, one, own in zip(runs, scores, scored, strict=True)
+        if names[run]
+    ]
+    solvers, own = scores[_with_most(scores)], scored[_with_most(scores)]
+    others = solvers.isel(model=np.flatnonzero(solvers.kind.values != "surrogate"))[sorted(shared & own)]
+    whole = xr.concat([*columns, others], "model", join="outer", coords="minimal", compat="override")
+    rest = [name for name in scores[0].data_vars if "model" not in scores[0][name].dims]
+    whole = whole.assign(scores[0][rest]).assign_attrs(scores[0].attrs)
+    whole.attrs["absent"] = solvers.attrs.get("absent", "{}")
+    settings = [one.attrs for one in found.values()]
+    differing = [key for key in SETTINGS if len({str(attrs.get(key)) for attrs in settings}) > 1]
+    if differing:
+        whole.attrs["caution"] = f"Runs were timed with different {', '.join(differing)}: their times do not compare."
+    whole["method"] = ("model", [labels.get(name, "") for name in whole.model.values.tolist()])
+    whole.attrs["runs"] = ", ".join(run.name for run in runs)
+    return whole
+
+
+def _with_most(scores: Sequence[xr.Dataset]) -> int:
+    """The first of the runs that have most baselines and solvers."""
+    return max(range(len(scores)), key=lambda i: int((scores[i].kind != "surrogate").sum()))
+
+
+def fitting(runs: Sequence[Path], files: Sequence[str]) -> tuple[dict[Path, tuple[xr.Dataset, ...]], dict[Path, str]]:
+    """Files of the runs that fit the first one that has scores; the reason for each of the others.
+
+    Args:
+        runs: folders.
+        files: names of NetCDF files of each, its scores first.
 
     Raises:
         ValueError: if fewer than two are left of several, or none of one.
     """
-    found: dict[Path, tuple[xr.Dataset, xr.Dataset]] = {}
+    found: dict[Path, tuple[xr.Dataset, ...]] = {}
     left_out: dict[Path, str] = {}
     for run in runs:
         try:
-            one = _scored(run)
+            one = _scored(run, files)
             if found:
                 first = next(iter(found))
                 n = min(one[0].sizes["time"], found[first][0].sizes["time"])
@@ -97,14 +124,14 @@ def fitting(runs: Sequence[Path]) -> tuple[dict[Path, tuple[xr.Dataset, xr.Datas
     return found, left_out
 
 
-def _scored(run: Path) -> tuple[xr.Dataset, xr.Dataset]:
-    """Scores and forecasts of one run."""
-    if not (run / "scores.nc").is_file():
+def _scored(run: Path, files: Sequence[str]) -> tuple[xr.Dataset, ...]:
+    """Return the files of one run."""
+    if not (run / SCORES).is_file():
         raise FileNotFoundError(
             f"expected scores.nc in {run}, found none; evaluate it first: "
             f"python -m pdekit.evaluate {override('run', run)}"
         )
-    return _read(run / "scores.nc"), _read(run / "forecasts.nc")
+    return tuple(_read(run / file) for file in files)
 
 
 def of_whole_horizon(values: xr.DataArray) -> bool:
@@ -173,7 +200,7 @@ def _with_members(kept: Sequence[xr.Dataset]) -> list[xr.Dataset]:
     return [one.reindex(member=np.arange(most)) for one in several]
 
 
-def _surrogates(scores: xr.Dataset, names: dict[str, str]) -> xr.Dataset:
+def _surrogates(scores: xr.Dataset, names: Mapping[str, str]) -> xr.Dataset:
     chosen = scores.sel(model=list(names))
     return chosen.assign_coords(model=[names[name] for name in chosen.model.values])
 

@@ -296,7 +296,7 @@ def sentence(summary: Summary, scores: xr.Dataset) -> str:
     if row.diverged:
         text += f" {row.diverged:.0%} of its forecasts diverge."
     text += "" if row.priced else " What it costs is not known."
-    return text + _verdict(summary, row) + _compared(summary, row, scores) + _undefined(scores) + _warning(scores)
+    return text + verdict_words(summary, row) + _compared(summary, row, scores) + _undefined(scores) + _warning(scores)
 
 
 def _undefined(scores: xr.Dataset) -> str:
@@ -333,7 +333,8 @@ def _compared(summary: Summary, row: Row, scores: xr.Dataset) -> str:
     return text
 
 
-def _verdict(summary: Summary, row: Row) -> str:
+def verdict_words(summary: Summary, row: Row) -> str:
+    """Return how a surrogate compares with the solvers, as text; "" where it was not compared."""
     verdict = row.verdict
     if verdict is None:
         return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pdekit.report.charts.formats import milliseconds, number, time_text
+from pdekit.report.parts import Cell, Table
 from pdekit.report.summary import Row, Spread, Summary
 
 ESCAPES = {
@@ -52,6 +53,22 @@ def markdown(summary: Summary) -> str:
     lines = [[_plain(cell) for cell in titles], ["---", *["--:"] * (len(titles) - 1)]]
     lines += [[_translated(_plain(name), LINKS), *map(_plain, others)] for name, *others in rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def markdown_of(table: Table) -> str:
+    """Return a table of a page in Markdown; the best of a column is bold, small text follows in brackets."""
+    heads = [f"{head}, {small}" if small else head for head, small in table.heads]
+    lines = [[_plain(head) for head in heads], ["---", *["--:"] * (len(heads) - 1)]]
+    for line in table.lines:
+        found = [_with_small(cell) for cell in line.cells] or [_plain(line.reason)]
+        found += [""] * (len(heads) - 1 - len(found))
+        lines.append([_translated(_plain(f"{line.label} ({line.note})" if line.note else line.label), LINKS), *found])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _with_small(cell: Cell) -> str:
+    text = _plain(cell.text)
+    return (f"**{text}**" if cell.best else text) + "".join(f" ({_plain(small)})" for small in cell.small)
 
 
 def latex(summary: Summary) -> str:

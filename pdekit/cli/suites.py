@@ -1,0 +1,230 @@
+"""Suites of a benchmark: problems, models, seeds and budgets in a YAML file, and the jobs that they make.
+
+problems:                     # each a list of settings as they are typed after python -m pdekit.train
+  te_heat: [data=te_heat, data.case.coupling=strong]
+models:
+  fno: [model=fno]
+  mine: folder/model/mine.yaml   # or the path of a configuration of your own
+seeds: [0, 1, 2]
+settings: [training.steps=1000]  # of every job
+budgets:
+  quick: {seeds: [0], settings: [training.steps=20]}
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pdekit.cli.command_line import CONFIGS, choices, did_you_mean
+from pdekit.cli.compose import SEARCH, Typed, jobs, read_arguments
+from pdekit.cli.stored import read_config
+
+SINGLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")  # a name becomes a part of the name of a folder
+PARTS = ("problems", "models", "seeds", "settings", "budgets")
+GROUPS = {"problems": "data", "models": "model"}
+"""Parts of a suite of which each entry chooses a configuration, and its group."""
+OURS = ("seed", "runs_dir", "evaluate", "measurements")
+"""Settings that the runner sets itself."""
+TYPED_ONLY = ("data_dir",)
+"""Settings that say where files are written, which a file of someone else may not choose."""
+BASELINES = "baselines"
+"""Name of the job that scores baselines and solvers."""
+NO_SWEEP = ("evaluation.sweep.sizes=[]", "evaluation.sweep.refinements=[]")
+
+
+@dataclass(frozen=True)
+class SuiteJob:
+    """One training run of a benchmark, or the evaluation of the baselines and solvers of a problem.
+
+    Args:
+        problem: name of its problem.
+        model: name of its model; `BASELINES` for baselines and solvers.
+        seed: seed of the run.
+        overrides: settings as they are typed after ``python -m pdekit.train``.
+    """
+
+    problem: str
+    model: str
+    seed: int
+    overrides: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the job within that of the benchmark."""
+        name = self.model if self.model == BASELINES else f"{self.model}-{self.seed}"
+        return Path(self.problem) / name
+
+    @property
+    def name(self) -> str:
+        """The job as ``job=NAME`` names it."""
+        return str(self.folder)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A benchmark.
+
+    Args:
+        problems, models: settings of each, by name.
+        seeds: seeds of every model on every problem.
+        settings: settings of every job, after those of problem and model.
+    """
+
+    problems: Mapping[str, tuple[str, ...]]
+    models: Mapping[str, tuple[str, ...]]
+    seeds: tuple[int, ...]
+    settings: tuple[str, ...] = ()
+
+    def jobs(self) -> list[SuiteJob]:
+        """Return the jobs: of each problem the baselines first, then every model with every seed."""
+        found = []
+        for problem, data in self.problems.items():
+            found.append(SuiteJob(problem, BASELINES, 0, _merged(data, ("model=mean",), self.settings, ("seed=0",))))
+            for seed, (name, model) in itertools.product(self.seeds, self.models.items()):
+                overrides = _merged(data, model, self.settings, (f"seed={seed}",), NO_SWEEP)
+                found.append(SuiteJob(problem, name, seed, overrides))
+        return found
+
+
+def _merged(*parts: Sequence[str]) -> tuple[str, ...]:
+    """Settings in their order; the folders in which configurations are looked up in one setting."""
+    every = [setting for part in parts for setting in part]
+    folders = [setting.partition("=")[2].strip("[]") for setting in every if setting.startswith(f"{SEARCH}=")]
+    kept = [setting for setting in every if not setting.startswith(f"{SEARCH}=")]
+    return (*([f"{SEARCH}=[{','.join(dict.fromkeys(folders))}]"] if folders else []), *kept)
+
+
+def suite_named(name: str, budget: str | None = None) -> Suite:
+    """Return a suite by its name in ``pdekit/configs/suite`` or the path of a YAML file.
+
+    Args:
+        name: name or path.
+        budget: name of a budget of the suite, whose seeds and settings replace and follow those of the suite.
+
+    Raises:
+        FileNotFoundError: if there is no such suite.
+        ValueError: if the file does not describe one.
+    """
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        path = CONFIGS / "suite" / f"{name}.yaml"
+        if not path.is_file() or not SINGLE.fullmatch(name):
+            known = did_you_mean(name, list(choices("suite")))
+            raise FileNotFoundError(f"expected a suite, found {name!r}; {known}, or give the path of a YAML file")
+    elif not path.is_file():
+        raise FileNotFoundError(f"expected a suite at {name}, found no file; correct suite=")
+    found = _mapping(read_config(path), path, "a suite", PARTS)
+    budgets = _mapping(found.get("budgets", {}), path, "budgets")
+    if budget is not None and budget not in budgets:
+        raise ValueError(f"expected a budget of {path}, found {budget!r}; {did_you_mean(budget, list(budgets))}")
+    chosen = _mapping(budgets[budget], path, f"budgets.{budget}", ("seeds", "settings")) if budget else {}
+    parts = {}
+    for part, group in GROUPS.items():
+        entries = _mapping(found.get(part, {}), path, part)
+        parts[part] = {str(key): _entry(key, value, group, path) for key, value in entries.items()}
+        if not entries:
+            raise ValueError(f"expected {part} in {path}, found none; list at least one")
+    settings = _settings(found.get("settings", []), path, "settings")
+    settings += _settings(chosen.get("settings", []), path, f"budgets.{budget}.settings")
+    return Suite(**parts, seeds=_seeds(chosen.get("seeds", found.get("seeds", [0])), str(path)), settings=settings)
+
+
+def chosen_from(
+    suite: Suite, problems: Sequence[str], models: Sequence[str], seeds: Sequence[Any], settings: Sequence[str]
+) -> Suite:
+    """Return a part of a suite, to which problems and models of pdekit and of the user may be added.
+
+    Args:
+        suite: the suite.
+        problems, models: names in the suite, names of configurations of pdekit, or paths ``.../data/NAME.yaml`` and
+            ``.../model/NAME.yaml`` of your own; empty for all of the suite.
+        seeds: seeds; empty for those of the suite.
+        settings: settings of every job, after those of the suite.
+
+    Raises:
+        ValueError: on a name that does not exist, or settings that the runner sets itself.
+    """
+    parts = {}
+    for part, names in (("problems", problems), ("models", models)):
+        known, group = getattr(suite, part), GROUPS[part]
+        parts[part] = {Path(n).stem if n.endswith(".yaml") else n: known.get(n) or _added(n, group, known)
+                       for n in names} or known  # fmt: skip
+    chosen = _seeds([int(s) if str(s).isdigit() else s for s in seeds], "seeds=") if seeds else suite.seeds
+    more = _settings(list(settings), None, "settings")
+    return Suite(**parts, seeds=chosen, settings=suite.settings + more)
+
+
+def _added(name: str, group: str, known: Mapping[str, Any]) -> tuple[str, ...]:
+    if name.endswith(".yaml"):
+        return _own(name, group, Path())
+    if name not in choices(group):
+        raise ValueError(f"expected a {group} of the suite or of pdekit, found {name!r}; "
+                         f"{did_you_mean(name, [*known, *choices(group)])}")  # fmt: skip
+    return (f"{group}={name}",)
+
+
+def _own(text: str, group: str, base: Path) -> tuple[str, ...]:
+    """Settings that choose a configuration of the user by its path, from the folder of the suite."""
+    path = (base / text).resolve()
+    if path.parent.name != group or not path.is_file() or "," in str(path):
+        raise ValueError(
+            f"expected the path of a configuration in a folder named {group!r} (.../{group}/NAME.yaml), found "
+            f"{text!r}; correct it, or move the file"
+        )
+    return (f"{SEARCH}=[file://{path.parents[1]}]", f"{group}={path.stem}")
+
+
+def _entry(name: Any, value: Any, group: str, path: Path) -> tuple[str, ...]:
+    """Settings of a problem or a model of a suite: a list of them, or the path of a configuration."""
+    if not isinstance(name, str) or not SINGLE.fullmatch(name) or name == BASELINES:
+        raise ValueError(
+            f"expected names of letters, digits, '_' and '.' in {path}, other than {BASELINES}, found {name!r}; rename"
+        )
+    return _own(value, group, path.parent) if isinstance(value, str) else _settings(value, path, name)
+
+
+def _settings(value: Any, path: Path | None, name: str) -> tuple[str, ...]:
+    """Check settings ``key=value`` of a suite in a file, or of the command line if there is no path.
+
+    Raises:
+        ValueError: on another kind of value, an option, several values of one setting, or one of the runner's own.
+    """
+    place = f"{name} of {path or 'the command line'}"
+    if not isinstance(value, list) or not all(isinstance(item, str) and "=" in item for item in value):
+        raise ValueError(f"expected a list of settings key=value as {place}, found {value!r}; correct it")
+    ours = OURS if path is None else OURS + TYPED_ONLY
+    for item in value:
+        key = item.partition("=")[0].lstrip("+~")
+        if key in ours or key.startswith("hydra"):
+            raise ValueError(
+                f"expected settings other than {', '.join(ours)} and hydra's as {place}, found {item!r}; leave it out: "
+                "the benchmark sets seeds and folders itself"
+            )
+    jobs(Typed(read_arguments(value).overrides))
+    return tuple(value)
+
+
+def _seeds(value: Any, origin: str) -> tuple[int, ...]:
+    whole = isinstance(value, list) and all(isinstance(one, int) and not isinstance(one, bool) for one in value)
+    if not whole or not value or min(value) < 0 or len(set(value)) < len(value):
+        raise ValueError(
+            f"expected a list of different whole numbers as seeds of {origin}, found {value!r}; correct it"
+        )
+    return tuple(value)
+
+
+def _mapping(value: Any, path: Path, name: str, keys: Sequence[str] | None = None) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"expected {name} in {path} with entries name: value, found {value!r}; correct it")
+    unknown = [key for key in value if keys is not None and key not in keys]
+    if unknown:
+        raise ValueError(
+            f"expected {', '.join(keys or ())} in {name} of {path}, found {unknown[0]!r}; "
+            f"{did_you_mean(str(unknown[0]), list(keys or ()))}"
+        )
+    return value
