@@ -13,7 +13,7 @@ import importlib
 import inspect
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial, singledispatch
 from types import FunctionType
 from typing import Any, TypeGuard
@@ -110,6 +110,24 @@ def is_number(value: Any) -> TypeGuard[float]:
     return is_whole(value) or isinstance(value, float)
 
 
+def are_texts(values: Iterable[Any]) -> bool:
+    """Return whether all of some plain values are texts.
+
+    >>> are_texts(["u", "v"]), are_texts(["u", 2])
+    (True, False)
+    """
+    return all(isinstance(value, str) for value in values)
+
+
+def for_each_name(given: Any, names: Iterable[str]) -> dict[str, Any]:
+    """Return a value by name, given as a mapping or as one value for all names.
+
+    >>> for_each_name(0.5, ["u", "v"]), for_each_name({"u": 1}, ["u", "v"])
+    ({'u': 0.5, 'v': 0.5}, {'u': 1})
+    """
+    return dict(given) if isinstance(given, Mapping) else dict.fromkeys(names, given)
+
+
 def mapping_or_empty(value: Any) -> dict[Any, Any]:
     """Return a mapping of plain values as it is, and nothing for any other value."""
     return value if isinstance(value, dict) else {}
@@ -179,15 +197,26 @@ def to_json(value: Any, indent: int | None = None, sort_keys: bool = False, comp
     '{"residual": null, "found": [1, null]}'
     """
     separators = (",", ":") if compact else None
-    return json.dumps(_finite(value), indent=indent, sort_keys=sort_keys, separators=separators, allow_nan=False)
+    return json.dumps(
+        with_floats(value, _finite), indent=indent, sort_keys=sort_keys, separators=separators, allow_nan=False
+    )
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def with_floats(value: Any, change: Callable[[float], Any]) -> Any:
+    """Return plain values with each float changed; sequences become lists.
+
+    >>> with_floats({"found": (1, 0.5)}, str)
+    {'found': [1, '0.5']}
+    """
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return change(value)
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {key: with_floats(item, change) for key, item in value.items()}
+    return [with_floats(item, change) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def from_json(text: str) -> Any:

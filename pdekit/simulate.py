@@ -153,13 +153,14 @@ def _with_pde_params(
         key: value if is_whole(value) else float(scalar(f"params[{key!r}]", value)) for key, value in params.items()
     }
     drawn: dict[str, float] = {}
-    if isinstance(recipe.params, JointParams):
+    joint = isinstance(recipe.params, JointParams)
+    if joint:
         drawn = {key: values.pop(key) for key in recipe.params if key in values}
         recipe.pde.check(drawn)
     if values:
         changes["pde"] = dataclasses.replace(recipe.pde, **values)
         changes["pde"].check()
-        if not isinstance(recipe.params, JointParams):
+        if not joint:
             changes["params"] = {key: draw for key, draw in recipe.params.items() if key not in params}
     if shape is not None:
         changes.update(grid=recipe.grid.resized(shape), solver_shape=None)

@@ -74,13 +74,14 @@ def of_type(value: Any, hint: Any, name: str) -> Any:
     if inner not in WORDS:
         return value
     several = inner is not kind
-    items = value if several and isinstance(value, (list, tuple)) else (value,)
+    listed = isinstance(value, (list, tuple))
+    items = value if several and listed else (value,)
     taken = tuple(_scalar(item, inner) for item in items)
-    if (several and not isinstance(value, (list, tuple))) or None in taken:
+    if (several and not listed) or None in taken:
         expected = (SEVERAL if several else WORDS)[inner]
         example = f"[{EXAMPLES[inner]}]" if several else EXAMPLES[inner]
         or_null = ", or null" if type(None) in options else ""
-        found = list(value) if isinstance(value, tuple) else value
+        found = list(value) if listed else value
         raise ValueError(f"expected {name} as {expected}{or_null}, got {found!r}; for example {name}={example}")
     return taken if several else taken[0]
 
@@ -102,9 +103,10 @@ def check_seed(value: Any, name: str = "seed") -> int:
     >>> check_seed(3)
     3
     """
-    if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= int(value) <= LARGEST_SEED:
+    seed = _scalar(value, int)
+    if seed is None or not 0 <= seed <= LARGEST_SEED:
         raise ValueError(f"expected {name} as a whole number from 0 to 2^63 - 1, got {value!r}; for example {name}=0")
-    return int(value)
+    return seed
 
 
 def settings_from(kind: type[Settings], values: Any, name: str, group: str | None = None) -> Settings:

@@ -281,9 +281,7 @@ class FourierField:
         return _add(self, other, 1.0)
 
     def __sub__(self, other: Any) -> FourierField:
-        if isinstance(other, FourierField):
-            return _add(self, other, -1.0)
-        return _add(self, -other, 1.0)
+        return _add(self, other, -1.0)
 
     def __rsub__(self, other: Any) -> FourierField:
         return _add(self * -1.0, other, 1.0)
@@ -314,13 +312,13 @@ class FourierField:
 
     @classmethod
     def __torch_function__(cls, function, types, args=(), kwargs=None):
-        if function in _REFLECTED and not kwargs and not isinstance(args[0], FourierField):
+        lazy = [isinstance(a, FourierField) for a in args]
+        if function in _REFLECTED and not kwargs and not lazy[0]:
             return _REFLECTED[function](args[1], args[0])  # tensor * field: a parameter must not force a transform
-        field = next((a for a in args if isinstance(a, FourierField)), None)
-        if field is None:
+        if not any(lazy):
             raise ValueError(f"expected a pointwise function of fields, got {function.__name__} of a list; use d.stack")
-        values = [a.samples if isinstance(a, FourierField) else a for a in args]
-        return FourierField(field._calculus, samples=function(*values, **(kwargs or {})))
+        values = [a.samples if is_field else a for a, is_field in zip(args, lazy, strict=True)]
+        return FourierField(args[lazy.index(True)]._calculus, samples=function(*values, **(kwargs or {})))
 
 
 _REFLECTED = {
@@ -344,6 +342,7 @@ def _join(parts: list[Tensor]) -> Tensor:
 def _add(a: FourierField, b: Any, sign: float) -> FourierField:
     calculus = a._calculus
     if not isinstance(b, FourierField):
+        b = b if sign == 1.0 else -b
         if a.sampled_only or isinstance(b, Tensor):
             return FourierField(calculus, samples=a.samples + b)
         constant = (calculus.ones, (("s", float(b)),))

@@ -82,7 +82,11 @@ class TaylorField:
 
         return TaylorField(derive, max(self.n_channels, other.n_channels), self.n_axes)
 
-    def plus(self, other: TaylorField, sign: float = 1.0) -> TaylorField:
+    def plus(self, other: Any, sign: float = 1.0) -> TaylorField:
+        """Return the sum with a field or a constant, or their difference for a sign of -1."""
+        if not isinstance(other, TaylorField):
+            return self.plus_constant(other if sign == 1.0 else -other)
+
         def derive(index: MultiIndex) -> Tensor:
             return torch.add(self.derivative(index), other.derivative(index), alpha=sign)
 
@@ -95,10 +99,10 @@ class TaylorField:
         return TaylorField(derive, self.n_channels, self.n_axes)
 
     def __add__(self, other: Any) -> TaylorField:
-        return self.plus(other) if isinstance(other, TaylorField) else self.plus_constant(other)
+        return self.plus(other)
 
     def __sub__(self, other: Any) -> TaylorField:
-        return self.plus(other, -1.0) if isinstance(other, TaylorField) else self.plus_constant(-other)
+        return self.plus(other, -1.0)
 
     def __mul__(self, other: Any) -> TaylorField:
         if isinstance(other, TaylorField):

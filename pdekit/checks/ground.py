@@ -17,7 +17,7 @@ from pdekit.evaluation.references.stored import mask_of
 from pdekit.fields import Problem, Trajectory
 from pdekit.metrics.quadrature import average, joint
 from pdekit.models.base import Surrogate, time_steps
-from pdekit.models.baselines.simulator import SimulatorBaseline
+from pdekit.models.baselines.simulator import changed_solver
 from pdekit.models.resolution import at_resolution
 
 
@@ -49,7 +49,7 @@ class Forecaster:
         self, given: Trajectory, t: Float[Tensor, "batch time"]
     ) -> Float[Tensor, "member batch time channel *space"]:
         """Return the frames of each member at the times ``t``, in float64 on the CPU."""
-        kind = "solver" if isinstance(self.model, SimulatorBaseline) else "surrogate"
+        kind = "surrogate" if self.model.simulator is None else "solver"
         contender = Contender(self.name, self.model, kind, self.seed, self.members, self.device)
 
         def forcing(frames: slice) -> Tensor | None:
@@ -64,11 +64,9 @@ class Forecaster:
             ValueError: if the model refuses that grid.
         """
         model = self.model
-        if isinstance(model, SimulatorBaseline):
+        if model.simulator is not None:
             problem = dataclasses.replace(model.problem, grid=model.problem.box.resized(shape))
-            return dataclasses.replace(
-                self, model=SimulatorBaseline(problem, model.simulator, model.refinement, model.draw)
-            )
+            return dataclasses.replace(self, model=changed_solver(model, problem=problem))
         return dataclasses.replace(self, model=at_resolution(self.name, model, shape))
 
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from pdekit.checks.run import Finding
 from pdekit.checks.verdict import CANNOT_SAY, FAIL, PASS, Quartiles
-from pdekit.plain import to_json
+from pdekit.plain import to_json, with_floats
 from pdekit.provenance import write_whole
 
 FILE = "check.json"
@@ -52,16 +52,12 @@ def _median(values: Quartiles) -> str:
 
 def write_findings(path: Path, findings: Sequence[Finding], about: dict) -> None:
     """Write ``check.json``: the format, what was checked, and every finding; NaN and infinities as text."""
-    rows = [_plain(dataclasses.asdict(finding)) for finding in findings]
+    rows = [with_floats(dataclasses.asdict(finding), _as_text) for finding in findings]
     write_whole(path, to_json({"format": FORMAT, **about, "rows": rows}, indent=1) + "\n")
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+def _as_text(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)
 
 
 def write_junit(path: Path, findings: Sequence[Finding], suite: str) -> None:

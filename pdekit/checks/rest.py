@@ -16,7 +16,7 @@ from pdekit.checks.base import CheckRow, missed_after
 from pdekit.checks.ground import Forecaster, Ground
 from pdekit.checks.symmetry import needs_free_start
 from pdekit.fields import Problem
-from pdekit.models.baselines.simulator import SimulatorBaseline
+from pdekit.models.baselines.simulator import changed_solver
 from pdekit.pdes.base import ExactSolution
 
 SAME_BOX = 1e-6
@@ -115,7 +115,4 @@ def _uniform(u: Tensor) -> Tensor:
 
 def finer(solver: Forecaster) -> Forecaster:
     """Return the reference solver with half its step."""
-    model = solver.model
-    assert isinstance(model, SimulatorBaseline)
-    refinement = dataclasses.replace(model.refinement, time=2 * model.refinement.time)
-    return dataclasses.replace(solver, model=SimulatorBaseline(model.problem, model.simulator, refinement, model.draw))
+    return dataclasses.replace(solver, model=changed_solver(solver.model, time=2.0))

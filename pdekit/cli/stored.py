@@ -69,15 +69,18 @@ def check_config(config: Mapping[str, Any], path: Path) -> None:
     Raises:
         ValueError: naming the first part that is missing or of another kind.
     """
-    for name, kind in NEEDED.items():
-        if name not in config or not isinstance(config[name], kind):
-            found = repr(config[name]) if name in config else "none"
-            raise ValueError(f"expected {name} in {path}, found {found}; the file may have been cut: {RESTORE}")
-    if config["data"] is None and not isinstance(config.get("name"), str):
+    for name in _wrong(config, NEEDED):
+        found = repr(config[name]) if name in config else "none"
+        raise ValueError(f"expected {name} in {path}, found {found}; the file may have been cut: {RESTORE}")
+    if config["data"] is None and _wrong(config, {"name": str}):
         raise ValueError(f"expected data, or a name of your own data, in {path}, found none; {RESTORE}")
-    for name in ("model", "data", "trainer"):
-        if not isinstance(config["choices"].get(name), str):
-            raise ValueError(f"expected choices.{name} in {path}, found none; the file may have been cut: {RESTORE}")
+    for name in _wrong(config["choices"], {"model": str, "data": str, "trainer": str}):
+        raise ValueError(f"expected choices.{name} in {path}, found none; the file may have been cut: {RESTORE}")
+
+
+def _wrong(values: Mapping[str, Any], kinds: Mapping[str, Any]) -> list[str]:
+    """Return the names whose values are absent or of another kind."""
+    return [name for name, kind in kinds.items() if name not in values or not isinstance(values[name], kind)]
 
 
 def _check_events(text: str, path: Path) -> None:

@@ -15,6 +15,7 @@ from pdekit.data.from_xarray import is_xarray, read_xarray
 from pdekit.data.given import Given, pair, read_split
 from pdekit.data.inputs import by_split, check_fields, column, field_of, mask_array, narrowed, unit_of
 from pdekit.fields import Field, Grid, Problem, Trajectory
+from pdekit.plain import for_each_name
 
 
 def batches_of(
@@ -42,7 +43,7 @@ def batches_of(
     grid = _grid(found, about)
     kinds = ("coeffs", "params", "forcing")
     inputs = {kind: by_split(kind, getattr(about, kind), splits) for kind in kinds}
-    masks = dict(about.mask) if isinstance(about.mask, Mapping) else dict.fromkeys(splits, about.mask)
+    masks = for_each_name(about.mask, splits)
     if set(masks) - set(splits):
         raise ValueError(f"expected a mask for splits among {splits}, got {list(masks)}; correct mask=")
     found = {

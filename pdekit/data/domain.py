@@ -20,7 +20,7 @@ import xarray as xr
 from torch import Tensor
 
 from pdekit.data.windows import Source
-from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.fields import Problem, Trajectory
 from pdekit.plain import from_json, to_json
 from pdekit.provenance import write_whole
 
@@ -83,7 +83,7 @@ def numbers_of(batch: Trajectory, problem: Problem) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     if batch.params is not None:
         found |= {name: batch.params[:, i].double() for i, name in enumerate(problem.params)}
-    if problem.has_mask or not isinstance(problem.grid, Grid):
+    if problem.has_mask or not problem.grid.uniform:
         return found  # a mean over points that do not exist, or lie unevenly, says little
     fields = [] if not batch.u.shape[1] else [(f.name, batch.u[:, -1, i]) for i, f in enumerate(problem.fields)]
     if batch.coeffs is not None:

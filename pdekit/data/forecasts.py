@@ -30,6 +30,7 @@ from pdekit.data.given import (
 from pdekit.data.natural_order import by_number
 from pdekit.data.windows import Source, on_one_grid
 from pdekit.fields import Problem, Trajectory
+from pdekit.plain import mapping_or_empty
 
 MEMBER = "member"
 ON_TIME = 1e-2
@@ -182,7 +183,8 @@ def _members_of(data: Any, problem: Problem) -> list[Given]:
     """The members of an array; masked values become NaN."""
     if is_path(data):
         data = load_numpy(data)
-        if isinstance(data, dict) and len(data) > 1:
+        fields = mapping_or_empty(data)
+        if len(fields) > 1:
             many = all(part.ndim == problem.grid.ndim + 3 for part in data.values())
             counts = {key: len(part) for key, part in data.items()}
             if many and len(set(counts.values())) > 1:
@@ -190,7 +192,7 @@ def _members_of(data: Any, problem: Problem) -> list[Given]:
             n = max(counts.values())
             archives = [{key: part[i] for key, part in data.items()} for i in range(n)] if many else [data]
             return [read_archive(archive) for archive in archives]
-        data = next(iter(data.values())) if isinstance(data, dict) else data
+        data = next(iter(fields.values()), data)
     array = real(split_complex(data, -1 - problem.grid.ndim) if is_complex(data) else data)
     if np.ma.isMaskedArray(array):
         array = array.filled(np.nan)

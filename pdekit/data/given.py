@@ -16,6 +16,7 @@ import torch
 
 from pdekit.data.hdf5 import FAULTS
 from pdekit.fields import Field
+from pdekit.plain import mapping_or_empty
 
 ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError)
 
@@ -55,10 +56,10 @@ def read_split(data: Any) -> Given:
     """
     if is_path(data):
         data = load_numpy(data)
-        if isinstance(data, dict) and len(data) == 1:
-            (data,) = data.values()
-        elif isinstance(data, dict):
-            return read_archive(data)
+        fields = mapping_or_empty(data)
+        if len(fields) > 1:
+            return read_archive(fields)
+        data = next(iter(fields.values()), data)
     if is_complex(data):
         return dataclasses.replace(read_split(split_complex(data)), pairs=True)
     values = _deep_enough(real(data))

@@ -16,6 +16,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from pdekit.plain import are_texts
+
 # What h5py raises on damaged metadata, depending on the structure that is hit.
 FAULTS = (OSError, RuntimeError, LookupError, TypeError, ValueError, ArithmeticError, MemoryError, SystemError)
 COMPRESSION = 1100  # largest ratio of DEFLATE is 1032 (zlib, "Technical details")
@@ -74,7 +76,7 @@ def names(file: h5py.File, key: str = "") -> list[str]:
         raise fault(file, key, "a group", "a dataset")
     with reading(file, key):
         found = list(group)
-    if not all(isinstance(name, str) for name in found):
+    if not are_texts(found):
         raise fault(file, key, "names in UTF-8", "other bytes")
     return sorted(found)
 
@@ -196,7 +198,7 @@ def texts(file: h5py.File, key: str, name: str) -> tuple[str, ...]:
     found = np.atleast_1d(attribute(file, key, name)).ravel()
     with reading(file, f"{key}@{name}"):
         items = [_decoded(item) for item in found.tolist()]
-    if not all(isinstance(item, str) for item in items):
+    if not are_texts(items):
         raise fault(file, f"{key}@{name}", "names", items[:8])
     return tuple(items)
 

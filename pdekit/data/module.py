@@ -14,7 +14,7 @@ from pdekit.data.formats import TheWell, fit_together, open_source
 from pdekit.data.loader import EpochSampler, ResumableLoader
 from pdekit.data.loading import Loading
 from pdekit.data.natural_order import by_number
-from pdekit.data.windows import Gridded, Source, Windows, grids_of
+from pdekit.data.windows import Source, Windows, grids_of, trajectories_on
 from pdekit.fields import Field, Grid, Points, Problem, Trajectory
 
 SPLITS = ("train", "valid", "test")
@@ -93,7 +93,7 @@ class DataModule(LightningDataModule):
                 f"expected training and test trajectories on the grid {grid.shape}, found them in {list(there)} only; "
                 "add some"
             )
-        parts = {split: source.on(grid) if isinstance(source, Gridded) else source for split, source in there.items()}
+        parts = {split: trajectories_on(source, grid) for split, source in there.items()}
         return DataModule(parts["train"], parts.get("valid", parts["train"]), parts["test"], self.loading)
 
     def set_window(self, history: int, target: int | Literal["all"]) -> None:

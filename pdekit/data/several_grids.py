@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from pdekit.data.assembly import batches_of
 from pdekit.data.description import Description
+from pdekit.data.from_xarray import is_xarray
+from pdekit.data.given import is_path
 from pdekit.fields import Problem, Trajectory
 
 INPUTS = ("coeffs", "params", "forcing", "mask")
@@ -25,7 +25,7 @@ def is_several(part: Any) -> bool:
     """
     if not isinstance(part, (list, tuple)) or not part:
         return False
-    if all(isinstance(item, (str, Path, xr.Dataset, xr.DataArray)) for item in part):
+    if all(is_path(item) or is_xarray(item) for item in part):
         return True
     return len({np.shape(item)[1:] for item in part}) > 1 and all(np.ndim(item) > 2 for item in part)
 

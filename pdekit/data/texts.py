@@ -43,8 +43,9 @@ def _written(write: Callable[..., Any], problem: Problem, batch: Trajectory) -> 
 
 
 def _with_lines(split: str, batch: Trajectory, lines: Sequence[Any] | None) -> Trajectory:
-    if lines is None or isinstance(lines, str) or len(lines) != len(batch):
-        found = "none" if lines is None else "one text" if isinstance(lines, str) else len(lines)
+    one = isinstance(lines, str)
+    if lines is None or one or len(lines) != len(batch):
+        found = "none" if lines is None else "one text" if one else len(lines)
         raise ValueError(
             f"expected a caption for each of {len(batch)} samples of the {split} split, got {found}; give "
             f"text={{{split!r}: [...]}} or a function"

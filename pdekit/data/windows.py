@@ -54,7 +54,19 @@ class Gridded(Protocol):
 
 def grids_of(source: Source) -> tuple[Grid | Points, ...]:
     """Return the grids of a source, the one of its problem if there are not several."""
-    return source.grids if isinstance(source, Gridded) else (source.problem.grid,)
+    several = several_grids_of(source)
+    return (source.problem.grid,) if several is None else several.grids
+
+
+def several_grids_of(source: Source | None) -> Gridded | None:
+    """Return the source if its trajectories lie on several grids, else None."""
+    return source if isinstance(source, Gridded) else None
+
+
+def trajectories_on(source: Source, grid: Grid | Points) -> Source:
+    """Return the trajectories on a grid, of a source on several; any other source as it is."""
+    several = several_grids_of(source)
+    return source if several is None else several.on(grid)
 
 
 def on_one_grid(source: Source, purpose: str) -> Source:
@@ -134,9 +146,10 @@ class Windows(Dataset):
     @property
     def groups(self) -> list[int] | None:
         """The number of the grid of each window; None if all lie on one."""
-        if not isinstance(self.source, Gridded):
+        several = several_grids_of(self.source)
+        if several is None:
             return None
-        numbers = self.source.grid_numbers[: self.n_trajectories]
+        numbers = several.grid_numbers[: self.n_trajectories]
         return [number for number in numbers for _ in range(self.per_trajectory)]
 
     def __len__(self) -> int:

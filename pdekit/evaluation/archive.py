@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 from torch import Tensor
 
+from pdekit.data.given import in_memory
 from pdekit.data.sink import Sink
 
 TEXT = h5py.string_dtype()
@@ -143,7 +144,7 @@ class Archive:
     def write(self, name: str, where: tuple[int | slice, ...], values: np.ndarray | Tensor) -> None:
         """Part of a declared variable: an integer or slice for each of the leading dimensions, all of the others."""
         variable = self._file[name]
-        values = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
+        values = np.asarray(in_memory(values))
         with np.errstate(over="ignore"):  # beyond the numbers of a file a score is as good as infinite
             values = values.astype(variable.dtype)
         variable[(*where, *(slice(None),) * (len(variable.dimensions) - len(where)))] = values

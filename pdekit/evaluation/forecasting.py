@@ -14,7 +14,6 @@ from pdekit.evaluation.memory import peak_bytes
 from pdekit.evaluation.stored_forecasts import StoredForecasts
 from pdekit.fields import Problem, Trajectory, n_values
 from pdekit.models.base import Stepper, Surrogate
-from pdekit.models.baselines.simulator import SimulatorBaseline
 from pdekit.models.constrained import Constrained
 from pdekit.models.noise import derived_seed
 
@@ -92,9 +91,10 @@ class Contender:
         self.name, self.kind, self.device = name, kind, device
         self.model = model.to(device).eval()
         # a rollout goes on from frames that no constraint has changed
-        self.free = model.model if isinstance(model, Constrained) else model
+        self.constrained = model if isinstance(model, Constrained) else None
+        self.free = model if self.constrained is None else self.constrained.model
         self.members = members if kind == "surrogate" and model.stochastic else 1
-        self.marches = isinstance(model, SimulatorBaseline)  # from a state of its own, on its own grid
+        self.marches = model.simulator is not None  # from a state of its own, on its own grid
         self.measured = not isinstance(model, StoredForecasts)  # made elsewhere: reading them is not what they cost
         if not self.measured:
             self.members = min(members, model.members)
@@ -235,7 +235,7 @@ class Contender:
                     f"expected a forecast of shape {expected} (member batch time channel *space), got {tuple(u.shape)} "
                     f"from {self.name}; correct its forecast()"
                 )
-            yield (self.model.within(u, began) if isinstance(self.model, Constrained) else u)[0]
+            yield (u if self.constrained is None else self.constrained.within(u, began))[0]
             state = self._advance(state, u[0], times)
 
     def _timed(self, frames: Iterator[Tensor], cost: _Cost) -> Iterator[Tensor]:

@@ -18,6 +18,7 @@ from pdekit.models.normaliser import Normaliser
 from pdekit.models.stages import Stage, adam_stage
 from pdekit.rollout import rollout
 from pdekit.settings import Training
+from pdekit.simulators.base import Simulator
 
 # a time may differ from a multiple of dt by this share of dt: rounding of float32 times
 TIME_TOLERANCE = 1e-2
@@ -37,6 +38,8 @@ class Surrogate(nn.Module, ABC):
 
     ``forecasts`` is false of a method that makes no forecast, an autoencoder: its reconstructions are scored instead.
 
+    ``simulator`` is what a numerical solver among the surrogates advances; None of all others.
+
     ``requires`` names submodules that are surrogates and must be trained before this one, such as an autoencoder. They
     are trained first, into a folder of that name in the run, or take the weights of ``requires.<name>=RUN``. Their
     weights are stored with those of this method; its stages name the parameters that it trains itself.
@@ -44,6 +47,7 @@ class Surrogate(nn.Module, ABC):
 
     stochastic: bool = False
     forecasts: bool = True
+    simulator: Simulator | None = None
     requires: tuple[str, ...] = ()
     arguments: tuple[tuple[Any, ...], dict[str, Any]]
 

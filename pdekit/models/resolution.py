@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Sequence
+from functools import singledispatch
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,20 +28,33 @@ def at_resolution(name: str, model: Surrogate, shape: Sequence[int]) -> Surrogat
     """
     if tuple(shape) == tuple(model.problem.grid.shape):
         return model
-    if not isinstance(model, (Stepper, Operator, Persistence)):
-        raise ValueError(
-            f"expected a method whose net takes any grid, got {type(model).__name__} for {name!r}: it was made for "
-            f"{'x'.join(map(str, model.problem.grid.shape))} points; evaluate it there"
-        )
-    problem = dataclasses.replace(model.problem, grid=model.problem.grid.resized(shape))
+    return _resized(model, name, shape)
+
+
+@singledispatch
+def _resized(model: Surrogate, name: str, shape: Sequence[int]) -> Surrogate:
+    raise ValueError(
+        f"expected a method whose net takes any grid, got {type(model).__name__} for {name!r}: it was made for "
+        f"{'x'.join(map(str, model.problem.grid.shape))} points; evaluate it there"
+    )
+
+
+@_resized.register(Operator)
+@_resized.register(Persistence)
+def _same_weights(model: Any, name: str, shape: Sequence[int]) -> Any:
     resized = copy.copy(model)
-    resized.problem = problem
-    if isinstance(resized, Stepper):
-        resized._modules = {
-            name: child if child is None else limited(child, model.problem.grid.shape)
-            for name, child in model._modules.items()
-        }
-        try_step(resized)
+    resized.problem = dataclasses.replace(model.problem, grid=model.problem.grid.resized(shape))
+    return resized
+
+
+@_resized.register(Stepper)
+def _tried(model: Stepper, name: str, shape: Sequence[int]) -> Stepper:
+    resized = _same_weights(model, name, shape)
+    resized._modules = {
+        name: child if child is None else limited(child, model.problem.grid.shape)
+        for name, child in model._modules.items()
+    }
+    try_step(resized)
     return resized
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from pdekit.nets.base import GridNet
 from pdekit.nets.condition import Condition, check_condition
+from pdekit.nets.layout import for_each_axis
 from pdekit.nets.pointwise import Perceptron
 
 
@@ -53,7 +54,7 @@ class LatentGridNet(nn.Module):
         width: int = 32,
     ):
         super().__init__()
-        self.shape = (shape,) * ndim if isinstance(shape, int) else tuple(shape)
+        self.shape = for_each_axis(shape, ndim)
         if len(self.shape) != ndim or min(self.shape) < 2 or width < 1:
             raise ValueError(
                 f"expected a latent grid of {ndim} axes with 2 points or more, and width >= 1, got {shape} and "

@@ -65,6 +65,15 @@ def axis_shares(n: int, layout: str, like: Tensor) -> Tensor:
     return (i + 0.5 if layout == "cells" else i) / intervals(n, layout)
 
 
+def for_each_axis(value: int | Sequence[int], ndim: int) -> tuple[int, ...]:
+    """Return the number of each axis, given as one number for all or one for each.
+
+    >>> for_each_axis(4, 2), for_each_axis([4, 8], 2)
+    ((4, 4), (4, 8))
+    """
+    return (value,) * ndim if isinstance(value, int) else tuple(value)
+
+
 def modes_of_axes(modes: int | Sequence[int] | str, ndim: int) -> tuple[int, ...]:
     """The highest wavenumber of each axis, given as one number for all or one for each.
 
@@ -79,7 +88,7 @@ def modes_of_axes(modes: int | Sequence[int] | str, ndim: int) -> tuple[int, ...
             f"expected modes as numbers, got {modes!r}; a configuration may say auto, in Python call "
             "pdekit.models.modes.choose_modes(data.problem, data.calibration_batches())"
         )
-    each = (modes,) * ndim if isinstance(modes, int) else tuple(modes)
+    each = for_each_axis(modes, ndim)
     if len(each) != ndim or min(each) < 1:
         raise ValueError(f"expected modes >= 1, one number or one for each of {ndim} axes, got {modes}; correct modes")
     return each

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from pdekit.data.windows import Source
-from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.fields import Problem, Trajectory
 from pdekit.metrics.incompressible import divergence
 from pdekit.metrics.physics import has_residual, residual
 from pdekit.metrics.pointwise import nrmse
@@ -67,7 +67,7 @@ class Studio:
             raise ValueError(
                 "expected a run that forecasts, got one that does not (an autoencoder); open a run that uses it"
             )
-        if not isinstance(run.problem.grid, Grid) or not run.problem.ndim:
+        if not run.problem.grid.uniform or not run.problem.ndim:
             raise ValueError(
                 f"expected a run on a uniform grid with axes, got {run.problem.grid}; its report shows it: "
                 f"{run.path / 'report.html'}"

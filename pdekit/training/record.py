@@ -24,8 +24,8 @@ def fit_config(
     model: Surrogate, data: LightningDataModule, settings: Training, engine: Engine, seed: int, folder: Path
 ) -> dict[str, Any]:
     """Return the configuration of a run of objects, in the form of the command line's ``config.yaml``."""
-    known = isinstance(data, DataModule)  # batches from elsewhere have neither folder nor settings of loading
-    place = data.folder if known else None
+    module = _data_module(data)
+    place = None if module is None else module.folder
     name = IN_MEMORY if place is None else place.name
     return {
         "model": configuration_or_none(model),
@@ -38,7 +38,7 @@ def fit_config(
         "data_dir": None,
         "evaluate": True,
         "training": dataclasses.asdict(settings),
-        "loading": dataclasses.asdict(data.loading if known else Loading()),
+        "loading": dataclasses.asdict(Loading() if module is None else module.loading),
         "trainer": dataclasses.asdict(engine),
         "evaluation": {},
         "choices": {"model": method_name(model), "data": name, "trainer": engine.accelerator},
@@ -54,8 +54,14 @@ def begin_record(folder: Path, config: dict[str, Any]) -> None:
 
 def record_domain(folder: Path, data: LightningDataModule) -> None:
     """Write the range of the training split, see `pdekit.data.domain`; nothing for batches from elsewhere."""
-    if isinstance(data, DataModule) and rank_zero_only.rank == 0:
-        save_domain(folder, domain_of(data.sources["train"]))
+    module = _data_module(data)
+    if module is not None and rank_zero_only.rank == 0:
+        save_domain(folder, domain_of(module.sources["train"]))
+
+
+def _data_module(data: LightningDataModule) -> DataModule | None:
+    """Return the data if they are pdekit's; batches from elsewhere have neither folder nor settings of loading."""
+    return data if isinstance(data, DataModule) else None
 
 
 def end_record(folder: Path, model: Surrogate, config: dict[str, Any], steps: int, seconds: float) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pdekit.data.module import DataModule
-from pdekit.data.windows import Gridded, Source
+from pdekit.data.windows import Source, trajectories_on
 from pdekit.evaluation.checks import check_problem
 from pdekit.recipes.generation import folder_of, is_complete
 from pdekit.runs import Run, load
@@ -21,11 +21,10 @@ def studio_of(run: str | Path | Run, data_dir: str | Path | None = None, trust: 
         FileNotFoundError: if there is no such run.
         ValueError: if the run makes no forecasts or has no uniform grid, or files that it names are not its data.
     """
-    loaded = run if isinstance(run, Run) else load(run, trust)
+    loaded = load(run, trust)
     test, reason = test_split(loaded, data_dir, trust)
-    if isinstance(test, Gridded):
-        test = test.on(loaded.problem.grid)
     if test is not None:
+        test = trajectories_on(test, loaded.problem.grid)
         check_problem(loaded.name, loaded.problem, test.problem)
     return Studio(loaded, test, reason)
 

@@ -35,7 +35,7 @@ from pdekit.data.formats.evenly import grid_from, step_of
 from pdekit.data.hdf5 import FileFault, dataset, open_hdf5, values
 from pdekit.data.probe import check_readable
 from pdekit.fields import AXES, LAYOUTS, Field, Grid, Problem
-from pdekit.plain import is_number, mapping_or_empty
+from pdekit.plain import are_texts, is_number, mapping_or_empty
 from pdekit.plain_yaml import read_yaml
 
 LARGEST = 1 << 16  # bytes of a mapping
@@ -62,6 +62,10 @@ def _recognises(path: Path) -> bool:
     return _content(path) is not None
 
 
+def _is_list(value: Any, n: int) -> bool:
+    return isinstance(value, list) and len(value) == n
+
+
 @dataclass(frozen=True)
 class Mapped:
     """A mapping, with the path that messages name.
@@ -83,7 +87,7 @@ class Mapped:
             raise self.wrong(f"keys among {sorted(KEYS)}", unknown)
         for name in ("fields", "coeffs", "forcing", "params"):
             part = self.content.get(name, {})
-            if not isinstance(part, dict) or not all(isinstance(key, str) for key in (*part, *part.values())):
+            if not isinstance(part, dict) or not are_texts((*part, *part.values())):
                 raise self.wrong(f"names and keys of arrays in {name}", part)
 
     def wrong(self, expected: str, found: object) -> FileFault:
@@ -94,7 +98,7 @@ class Mapped:
         """Return the HDF5 file of each split."""
         stated = self.content["file"]
         parts = mapping_or_empty(stated) or {WHOLE: stated}
-        if not parts or not all(isinstance(file, str) for file in parts.values()) or set(parts) - {WHOLE, *SPLITS}:
+        if not parts or not are_texts(parts.values()) or set(parts) - {WHOLE, *SPLITS}:
             raise self.wrong(f"the name of a file, or one for each of {SPLITS}, in file", stated)
         found = {split: self.path.parent / file for split, file in parts.items()}
         for file in found.values():
@@ -125,15 +129,13 @@ class Mapped:
         letters = [letter for letter in AXES if letter in sizes]
         layout, shape = self.content.get("layout"), tuple(sizes[letter] for letter in letters)
         layout = [layout] * len(letters) if isinstance(layout, str) else layout
-        if layout is not None and (
-            not isinstance(layout, list) or len(layout) != len(letters) or set(layout) - {*LAYOUTS}
-        ):
+        if layout is not None and (not _is_list(layout, len(letters)) or set(layout) - {*LAYOUTS}):
             raise self.wrong(f"one of {LAYOUTS} for each of {letters} in layout", layout)
         if "extent" in self.content:
             numbers = [self.content["extent"], self.content.get("origin", [0.0] * len(letters))]
             if layout is None:
                 raise self.wrong(f"layout: one of {LAYOUTS} next to extent", None)
-            if any(not isinstance(row, list) or len(row) != len(letters) for row in numbers):
+            if not all(_is_list(row, len(letters)) for row in numbers):
                 raise self.wrong(f"{len(letters)} numbers for extent and origin", numbers)
             extent, origin = (tuple(map(float, row)) for row in numbers)
             return Grid(shape, extent, origin, tuple(layout))

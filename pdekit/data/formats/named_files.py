@@ -86,12 +86,13 @@ def _opened(path: Path | str, decode_times: bool) -> xr.Dataset:
     Raises:
         ValueError: if xarray or libhdf5 cannot.
     """
-    engine = "zarr" if isinstance(path, str) or path.is_dir() else "h5netcdf" if is_hdf5(path) else "scipy"
+    local = None if isinstance(path, str) else path  # a text is an address
+    engine = "zarr" if local is None or local.is_dir() else "h5netcdf" if is_hdf5(local) else "scipy"
     if engine == "h5netcdf":
         check_readable(Path(path))
     options: dict[str, Any] = {"chunks": None, "cache": False, "decode_times": decode_times}
-    if isinstance(path, Path) and engine == "zarr":
-        options["consolidated"] = (path / ".zmetadata").is_file()
+    if local is not None and engine == "zarr":
+        options["consolidated"] = (local / ".zmetadata").is_file()
     try:
         data = xr.open_dataset(path, engine=engine, **options)
         return (

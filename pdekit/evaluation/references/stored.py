@@ -82,6 +82,7 @@ class StoredReference:
     def __init__(self, source: Source):
         self.source, self.problem, self.n_trajectories = source, source.problem, source.n_trajectories
         self.tick: Tick = silent
+        self._timed = source if isinstance(source, Timed) else None
         self._held: tuple[Span, dict[int, Trajectory]] | None = None
         self._times: tuple[Span, Tensor] | None = None
 
@@ -92,7 +93,7 @@ class StoredReference:
         fits = self._fits(span)
         for number, part in enumerate(span.parts):
             piece = self._piece(span, number)
-            if not (fits or isinstance(self.source, Timed)):
+            if not fits and self._timed is None:
                 self._check_times(span, part, piece.t)
             yield piece
             if not fits:  # the next block needs its history
@@ -132,8 +133,8 @@ class StoredReference:
         if self._fits(span):
             return torch.cat([self._piece(span, number).t for number in range(len(span.parts))], 1)
         n, rows = span.history + span.horizon, zip(span.trajectories, span.starts, strict=True)
-        if isinstance(self.source, Timed):
-            return torch.cat([self.source.times(i, slice(start, start + n)) for i, start in rows])
+        if self._timed is not None:
+            return torch.cat([self._timed.times(i, slice(start, start + n)) for i, start in rows])
         first = self._piece(span, 0 if span.history else 1)
         step = time_steps(self.problem, first)[:, None]
         return first.t[:, :1].double() + step * torch.arange(n, dtype=torch.float64)

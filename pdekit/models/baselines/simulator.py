@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -17,6 +18,19 @@ from pdekit.settings import Training
 from pdekit.simulators.base import SAME, Draw, Refinement, Simulator, collected
 from pdekit.simulators.stepping import Prepared
 from pdekit.solvers import stable_dt
+
+
+def changed_solver(model: Surrogate, problem: Problem | None = None, time: float = 1.0) -> SimulatorBaseline:
+    """Return a solver for another problem of the same equation, or with more steps.
+
+    Args:
+        model: solver, a surrogate that has a simulator.
+        problem: other problem, on another grid; None for the same.
+        time: factor on the number of steps between frames.
+    """
+    assert isinstance(model, SimulatorBaseline)
+    refinement = replace(model.refinement, time=time * model.refinement.time)
+    return SimulatorBaseline(problem or model.problem, model.simulator, refinement, model.draw)
 
 
 class SimulatorBaseline(Surrogate):
@@ -42,6 +56,8 @@ class SimulatorBaseline(Surrogate):
     Raises:
         ValueError: if the problem lies on no grid, or has other fields than the simulator.
     """
+
+    simulator: Simulator
 
     def __init__(
         self,

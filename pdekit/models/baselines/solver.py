@@ -8,6 +8,7 @@ from typing import Any
 
 from pdekit.fields import Problem
 from pdekit.models.baselines.simulator import SimulatorBaseline
+from pdekit.nets.layout import for_each_axis
 from pdekit.pdes.base import SemilinearPDE
 from pdekit.simulators.base import Refinement
 from pdekit.simulators.stepping import DTYPES, Stepping
@@ -67,7 +68,7 @@ class Solver(SimulatorBaseline):
             pde=simulator.pde,
             solver=simulator.solver,
             dt=simulator.dt,
-            shape=None if shape is None else (shape,) * problem.ndim if isinstance(shape, int) else tuple(shape),
+            shape=None if shape is None else for_each_axis(shape, problem.ndim),
             params=simulator.params,
             dtype=precision,
         )

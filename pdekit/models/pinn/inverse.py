@@ -15,7 +15,7 @@ from pdekit.fields import Problem, Trajectory
 from pdekit.measurements import Measurements
 from pdekit.models.pinn.bounds import Bounds
 from pdekit.pdes.base import PDE
-from pdekit.plain import is_number
+from pdekit.plain import for_each_name, is_number
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Inverse:
         names = [field.name for field in problem.fields]
         if self.deviation is None:
             return None
-        given = self.deviation if isinstance(self.deviation, Mapping) else dict.fromkeys(names, self.deviation)
+        given = for_each_name(self.deviation, names)
         if set(given) != set(names) or any(not float(value) > 0 for value in given.values()):
             raise ValueError(
                 f"expected a positive standard deviation for each of {names}, got {self.deviation}; correct "
