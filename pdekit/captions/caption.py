@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from pdekit.captions import patterns, smoke, turbulence, warm_disc
+from pdekit.captions import cylinder, patterns, smoke, turbulence, warm_disc
 from pdekit.captions.sentences import Subject, sentences_about
 from pdekit.captions.wording import Wording
 from pdekit.fields import Problem
 
-OWN_GRAMMARS = (smoke, patterns, turbulence, warm_disc)
+OWN_GRAMMARS = (cylinder, smoke, patterns, turbulence, warm_disc)
 """Modules that have more to say about an equation; importing them adds to `sentences_about`."""
 VERSION = 1
 """Raised when a change alters captions, so that stored ones are not silently stale."""

@@ -1,10 +1,26 @@
-"""The published caption of flow past a cylinder, word for word, so that its data and prompts can be used."""
+"""Captions of flow past a cylinder: the published one, word for word, paraphrases of it, and what they state.
+
+The published caption is one of the wordings of the level "full", so that its data and prompts can be used.
+"""
 
 from __future__ import annotations
+
+import re
+
+from pdekit.captions.sentences import Subject, sentences_about
+from pdekit.captions.words import as_sentence, graded, significant
+from pdekit.pdes.cylinder_flow import CylinderFlow
 
 VISCOSITY = 1.0533e-6  # m^2/s
 LAMINAR, TRANSITION = 200, 350
 """Captioned Reynolds numbers below which the flow is called laminar, and in transition."""
+
+SIZES = ((0.043, 0.052), ("small", "medium-sized", "large"))
+"""Thresholds of the radius [m]."""
+PLACES = ((0.19, 0.22), ("close to the lower wall", "in the middle of the channel", "close to the upper wall"))
+"""Thresholds of the height of the centre [m]."""
+SPEEDS = ((0.1, 0.15), ("slow", "moderate", "fast"))
+"""Thresholds of the mean velocity at the inlet [m/s]."""
 
 
 def captioned_reynolds_number(radius: float, velocity: float) -> int:
@@ -42,3 +58,57 @@ def cylinder_caption(radius: float, x: float, y: float, velocity: float) -> str:
         f"Fluid passes over a cylinder with a radius of {100 * radius:.2f} and position: {x:.2f}, {y:.2f}. "
         f"Fluid enters with a velocity of {velocity:.2f}. The Reynolds number is {number}. {regime}"
     )
+
+
+@sentences_about.register
+def _(pde: CylinderFlow, subject: Subject) -> list[str]:
+    radius, x, y, speed = (subject.value(name) for name in ("radius", "center_x", "center_y", "u_inlet"))
+    viscosity = subject.value("viscosity")
+    number = significant(2 * radius * speed / viscosity, 3)
+    size, place, pace = graded(radius, *SIZES), graded(y, *PLACES), graded(speed, *SPEEDS)
+    passes = subject.wording.of(("flows past", "passes", "streams around"))
+    start = f"{pace} fluid {passes} a {size} cylinder {place}"
+    if subject.level == "short":
+        return [as_sentence(start)]
+    if subject.level == "medium":
+        at = f"Reynolds number {number}"
+        return [as_sentence(subject.wording.of((f"{start}, {at}", f"at {at}, {start}")))]
+    r, at_x, at_y, u = (significant(value) for value in (radius, x, y, speed))
+    numbers = f"its radius is {r}, its centre is at x {at_x} and y {at_y}, the mean velocity is {u}"
+    geometry = f"a cylinder of radius {r} with its centre at x {at_x} and y {at_y}"
+    wordings = (
+        [cylinder_caption(radius, x, y, speed)],
+        [as_sentence(start), as_sentence(f"{numbers}, and the Reynolds number is {number}")],
+        [as_sentence(f"at a Reynolds number of {number} and a mean velocity of {u}, fluid {passes} {geometry}")],
+    )
+    return subject.wording.of(wordings)
+
+
+NUMBER = r"(\d+(?:\.\d+)?)"
+STATED = {
+    "center_x": rf"\bx {NUMBER} and y|\bposition: {NUMBER},",
+    "center_y": rf"\band y {NUMBER}|\bposition: [\d.]+, {NUMBER}",
+    "radius": rf"\bradius (?:is )?{NUMBER}",
+    "u_inlet": rf"\bvelocity (?:of|is) {NUMBER}",
+    "reynolds_number": rf"\bReynolds number (?:of |is )?{NUMBER}",
+}
+CENTIMETRES = re.compile(rf"\bradius of {NUMBER} and position")
+
+
+def read_cylinder(text: str) -> dict[str, float]:
+    """Return the values that a caption or a prompt states, by name of the parameter, in metres and seconds.
+
+    >>> read_cylinder(cylinder_caption(0.05, 0.33, 0.2, 0.15))
+    {'center_x': 0.33, 'center_y': 0.2, 'radius': 0.05, 'u_inlet': 0.15, 'reynolds_number': 140.0}
+    >>> read_cylinder("Slow fluid flows past a cylinder, Reynolds number 80.")
+    {'reynolds_number': 80.0}
+    """
+    found = {}
+    for name, pattern in STATED.items():
+        at = re.search(pattern, text, re.IGNORECASE)
+        if at:
+            found[name] = float(next(group for group in at.groups() if group))
+    published = CENTIMETRES.search(text)
+    if published:
+        found = {**found, "radius": float(published[1]) / 100}
+    return {name: found[name] for name in STATED if name in found}

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pdekit.fields import Grid, Problem
+from pdekit.fields import Grid, Points, Problem
 from pdekit.pdes.base import PDE
-from pdekit.simulators.base import SAME, Draw, Frame, Refinement, Tick, silent
+from pdekit.simulators.base import SAME, Draw, Frame, Nodes, Refinement, Tick, silent
 
 OFF = "off"  # the setting of a case's `coupling` that cuts it
 
@@ -42,6 +42,21 @@ def coupling_strength(coupling: str, strengths: Mapping[str, float]) -> float:
 
 
 @dataclass(frozen=True)
+class SolvedNodes:
+    """The mesh of one sample on `Points`, sorted and padded as `pdekit.mesh_order` does.
+
+    Args:
+        points: "point dim".
+        there: "point", true for nodes and false for padding.
+        cells: "cell corner", -1 in the padding.
+    """
+
+    points: np.ndarray
+    there: np.ndarray
+    cells: np.ndarray
+
+
+@dataclass(frozen=True)
 class Solved:
     """One sample on a grid, in physical units and float64; zero where a field does not exist.
 
@@ -49,11 +64,13 @@ class Solved:
         u: "time channel *space", the fields of the equation; one frame if steady.
         coeffs: "coeff *space", its input fields.
         mask: "channel *space", 1 where each field exists; None if everywhere.
+        nodes: the mesh of the sample, for a case on `Points`.
     """
 
     u: np.ndarray
     coeffs: np.ndarray
     mask: np.ndarray | None = None
+    nodes: SolvedNodes | None = None
 
 
 @dataclass(frozen=True)
@@ -101,8 +118,8 @@ class Case(ABC):
         """The random inputs of a sample."""
 
     @abstractmethod
-    def solve(self, drawn: Draw, grid: Grid, refinement: float = 1.0) -> Solved:
-        """One sample on the points of a grid.
+    def solve(self, drawn: Draw, grid: Any, refinement: float = 1.0) -> Solved:
+        """One sample on the points of a grid, or on `Points` of its own.
 
         Args:
             drawn: its random inputs.
@@ -119,7 +136,7 @@ class Case(ABC):
     def remedy(self) -> str:
         return "the case must give zero where a field does not exist, and fail otherwise"
 
-    def problem(self, grid: Grid, n_frames: int) -> Problem:
+    def problem(self, grid: Grid | Points, n_frames: int) -> Problem:
         pde = self.pde
         return Problem(
             grid,
@@ -138,7 +155,7 @@ class Case(ABC):
     def march(
         self,
         draws: Sequence[Draw],
-        grid: Grid,
+        grid: Grid | Points,
         refinement: Refinement = SAME,
         start: Tensor | None = None,
         device: str = "cpu",
@@ -159,8 +176,12 @@ class Case(ABC):
             tick(self.work(1, refinement))
         coeffs = _stacked([sample.coeffs for sample in samples]) if self.pde.coeffs else None
         mask = _stacked([sample.mask for sample in samples]) if self.has_mask else None
+        nodes = [sample.nodes for sample in samples if sample.nodes is not None]
+        mesh = None
+        if nodes:
+            mesh = Nodes(*(_stacked([getattr(one, part) for one in nodes]) for part in ("points", "there", "cells")))
         for n in range(len(samples[0].u)):
-            yield Frame(_stacked([sample.u[n] for sample in samples]), coeffs, mask)
+            yield Frame(_stacked([sample.u[n] for sample in samples]), coeffs, mask, nodes=mesh)
 
     def _checked(self, solved: Solved) -> Solved:
         if (solved.mask is None) == self.has_mask:
@@ -170,18 +191,18 @@ class Case(ABC):
             )
         return solved
 
-    def settled(self, draws: Sequence[Draw], grid: Grid, device: str = "cpu", tick: Tick = silent) -> None:
+    def settled(self, draws: Sequence[Draw], grid: Grid | Points, device: str = "cpu", tick: Tick = silent) -> None:
         return None
 
     @property
     def spectral_degree(self) -> None:
         return None
 
-    def checks(self, grid: Grid) -> dict[str, tuple[Refinement, Refinement]]:
+    def checks(self, grid: Grid | Points) -> dict[str, tuple[Refinement, Refinement]]:
         """The same samples with the solver's resolution 1.5 times as fine."""
         return {"space": (SAME, REFINED)}
 
-    def resolution(self, grid: Grid, refinement: Refinement = SAME) -> dict[str, Any]:
+    def resolution(self, grid: Grid | Points, refinement: Refinement = SAME) -> dict[str, Any]:
         return {"refinement": refinement.space}
 
     def work(self, n_frames: int, refinement: Refinement = SAME, started: bool = False) -> int:

@@ -8,6 +8,7 @@ from pdekit.pdes.boussinesq import Boussinesq
 from pdekit.pdes.burgers import Burgers
 from pdekit.pdes.cahn_hilliard import CahnHilliard
 from pdekit.pdes.compressible_euler import CompressibleEuler
+from pdekit.pdes.cylinder_flow import CylinderFlow
 from pdekit.pdes.darcy import Darcy
 from pdekit.pdes.diffusion import Diffusion
 from pdekit.pdes.elder import Elder
@@ -39,6 +40,7 @@ __all__ = [
     "CahnHilliard",
     "CompressibleEuler",
     "ConservationLaw",
+    "CylinderFlow",
     "Darcy",
     "Diffusion",
     "Elder",

@@ -17,7 +17,7 @@ from pdekit.boundaries import Ends
 from pdekit.calculus.base import per_sample
 from pdekit.captions.caption import LEVELS, MIXED, VERSION, captions_of
 from pdekit.data.writer import check_batch
-from pdekit.fields import Grid, Problem, Trajectory
+from pdekit.fields import Grid, Points, Problem, Trajectory
 from pdekit.plain import to_json, to_plain, versions
 from pdekit.simulators.base import Draw, Simulator, Tick, collected, parameters, silent
 from pdekit.simulators.check import check_work, self_convergence
@@ -47,7 +47,7 @@ class BaseRecipe(ABC):
     """
 
     name: str
-    grid: Grid
+    grid: Grid | Points
     n_trajectories: Mapping[str, int]
     boundary: Sequence[Ends] | None = None
     text: bool | str = False
@@ -125,6 +125,7 @@ class BaseRecipe(ABC):
             torch.cat([getattr(last, part) for _, last in made]) if getattr(made[0][1], part) is not None else None
             for part in ("coeffs", "mask")
         )
+        nodes = [last.nodes for _, last in made if last.nodes is not None]
         named = [f"trajectory {number} of {split}{_values(one)}" for number, one in zip(numbers, draws, strict=True)]
         _check_finite(u, t, named, simulator.remedy)
         if coeffs is not None:
@@ -141,6 +142,9 @@ class BaseRecipe(ABC):
             params=params,
             text=text,
             index=torch.tensor(list(numbers)),
+            points=torch.cat([one.points for one in nodes]).float() if nodes else None,
+            point_mask=torch.cat([one.there for one in nodes]) if nodes else None,
+            cells=torch.cat([one.cells for one in nodes]) if nodes else None,
         )
         check_batch(batch, problem)
         return batch
@@ -183,7 +187,7 @@ def check_counts(name: str, found: Mapping[str, int]) -> None:
 
 def frame_times(problem: Problem, params: Tensor | None, n: int) -> Tensor:
     """Times of n trajectories in float64, "trajectory time", from 0 on."""
-    _, _, dt = problem.at(params)
+    dt = problem.at(params)[2] if problem.grid.uniform else problem.dt
     step = per_sample(0.0 if dt is None else dt, 2)
     return (torch.arange(problem.n_frames, dtype=torch.float64) * step).expand(n, -1).clone()
 

@@ -40,6 +40,8 @@ CHECK, MERGE = "check", "merge"
 Say = Callable[[str], None]
 
 SECONDS = "seconds"
+STORED = ("u", "t", "coeffs", "mask", "params", "points", "point_mask", "cells")
+"""Parts of a trajectory that a chunk keeps as arrays."""
 PAUSE = 0.5
 """Seconds between two looks at the pieces that other processes make."""
 
@@ -232,7 +234,7 @@ def make_chunk(recipe: BaseRecipe, split: str, numbers: range, work: Path, devic
     """Simulate some trajectories and write them with the time that it took; the file appears complete."""
     began = time.monotonic()
     batch = recipe.simulate(split, numbers, device, tick)
-    parts = {name: getattr(batch, name) for name in ("u", "t", "coeffs", "mask", "params")}
+    parts = {name: getattr(batch, name) for name in STORED}
     arrays = {name: values.numpy() for name, values in parts.items() if values is not None}
     if batch.text is not None:
         arrays["text"] = np.array(batch.text)

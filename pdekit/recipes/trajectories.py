@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from pdekit.fields import Problem
+from pdekit.fields import Grid, Problem
 from pdekit.pdes import PDE
 from pdekit.plain import from_plain
 from pdekit.recipes.base import BaseRecipe, check_counts
@@ -54,6 +54,7 @@ class Recipe(BaseRecipe):
 
     configurable = True
 
+    grid: Grid
     pde: PDE
     initial: Callable[..., Any]
     solver: Callable[..., Any] | None

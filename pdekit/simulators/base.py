@@ -84,6 +84,21 @@ class Draw:
 
 
 @dataclass(frozen=True)
+class Nodes:
+    """Meshes of several samples on `Points`.
+
+    Args:
+        points: "sample point dim".
+        there: "sample point", true for points and false for padding.
+        cells: "sample cell corner", numbers of points, -1 in the padding.
+    """
+
+    points: Float[Tensor, "sample point dim"]
+    there: Tensor
+    cells: Tensor
+
+
+@dataclass(frozen=True)
 class Frame:
     """One time of several samples on the requested grid; zero where a field does not exist.
 
@@ -92,12 +107,22 @@ class Frame:
         coeffs: "sample coeff *space", the input fields, the same at each time; None if there are none.
         mask: "sample channel *space", 1 where each field exists; None if everywhere.
         own: "sample channel *own", the same on the solver's own grid; None where it has no other.
+        nodes: the meshes of the samples, the same at each time; None on a uniform grid.
     """
 
     u: Float[Tensor, "sample channel *space"]
     coeffs: Float[Tensor, "sample coeff *space"] | None = None
     mask: Float[Tensor, "sample channel *space"] | None = None
     own: Float[Tensor, "sample channel *own"] | None = None
+    nodes: Nodes | None = None
+
+    @property
+    def existing(self) -> Tensor | None:
+        """The mask, "sample channel *space", without padding of points; None where all fields exist everywhere."""
+        if self.nodes is None:
+            return self.mask
+        there = self.nodes.there[:, None].expand(self.u.shape)
+        return there.to(self.u) if self.mask is None else there * self.mask
 
 
 @runtime_checkable
@@ -119,7 +144,7 @@ class Simulator(Protocol):
     def params(self) -> Mapping[str, Any] | Sequence[str]:
         """Names of the scalars that a draw holds, in the order in which they are stored."""
 
-    def problem(self, grid: Grid, n_frames: int) -> Problem:
+    def problem(self, grid: Any, n_frames: int) -> Problem:
         """The description of its data on a grid."""
 
     def random_inputs(self, generator: np.random.Generator) -> Draw:
@@ -128,7 +153,7 @@ class Simulator(Protocol):
     def march(
         self,
         draws: Sequence[Draw],
-        grid: Grid,
+        grid: Any,
         refinement: Refinement = SAME,
         start: Tensor | None = None,
         device: str = "cpu",
@@ -138,25 +163,25 @@ class Simulator(Protocol):
 
         Args:
             draws: random inputs of the samples.
-            grid: nominal, of the frames; lengths that a draw holds replace its own.
+            grid: nominal, of the frames, a `Grid` or `Points`; lengths that a draw holds replace its own.
             refinement: refinement of the solver.
             start: "sample channel *space", the first frame, on any number of points; drawn if None.
             device: device of the solver.
             tick: called with the work that is done.
         """
 
-    def settled(self, draws: Sequence[Draw], grid: Grid, device: str = "cpu", tick: Tick = silent) -> Tensor | None:
+    def settled(self, draws: Sequence[Draw], grid: Any, device: str = "cpu", tick: Tick = silent) -> Tensor | None:
         """The first frame on the solver's own grid, from which all refinements of a check begin; None where each
         begins from the random inputs."""
 
-    def checks(self, grid: Grid) -> dict[str, tuple[Refinement, Refinement]]:
+    def checks(self, grid: Any) -> dict[str, tuple[Refinement, Refinement]]:
         """Pairs of refinements whose difference shows an error, by name."""
 
     @property
     def spectral_degree(self) -> int | None:
         """Degree of the nonlinearity that fills the spectrum of a periodic state; None where it has none."""
 
-    def resolution(self, grid: Grid, refinement: Refinement = SAME) -> dict[str, Any]:
+    def resolution(self, grid: Any, refinement: Refinement = SAME) -> dict[str, Any]:
         """A refinement in numbers, to be stored with a check."""
 
     def work(self, n_frames: int, refinement: Refinement = SAME, started: bool = False) -> int:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pdekit.fields import Field, Grid
+from pdekit.fields import Field, Grid, Points
 from pdekit.simulators.base import SAME, Draw, Frame, Simulator, Tick, collected, silent
 from pdekit.simulators.tail import energies, tail_share
 
@@ -22,7 +22,12 @@ Scores = Float[Tensor, "sample time"]
 
 @torch.no_grad()
 def self_convergence(
-    simulator: Simulator, draws: Sequence[Draw], grid: Grid, n_frames: int, device: str = "cpu", tick: Tick = silent
+    simulator: Simulator,
+    draws: Sequence[Draw],
+    grid: Grid | Points,
+    n_frames: int,
+    device: str = "cpu",
+    tick: Tick = silent,
 ) -> dict[str, Any]:
     """Differences between the resolutions that `Simulator.checks` compares, from the first frame on.
 
@@ -62,7 +67,7 @@ def self_convergence(
         found["spectrum_tail"] = _rounded(tail_share(tail, total))
     for name, (coarse, fine) in checks.items():
         (one, first), (other, second) = made[coarse], made[fine]
-        mask = None if first.mask is None else first.mask * second.mask
+        mask = None if first.existing is None else first.existing * second.existing
         error = relative_error(one, other, problem.fields, mask)
         correlation = lowest_correlation(one, other, problem.fields, mask)
         found[f"error_{name}"] = _rounded(error)
@@ -75,7 +80,7 @@ def self_convergence(
     return found
 
 
-def check_work(simulator: Simulator, grid: Grid, n_frames: int, n_samples: int) -> int:
+def check_work(simulator: Simulator, grid: Grid | Points, n_frames: int, n_samples: int) -> int:
     """Total units of work that `self_convergence` reports to its ``tick``."""
     warmup = simulator.work(1) - simulator.work(1, started=True)
     refinements = dict.fromkeys(one for pair in simulator.checks(grid).values() for one in pair)

@@ -26,10 +26,10 @@ import torch
 
 from pdekit.data.formats.contract import WHOLE, Format
 from pdekit.data.formats.evenly import step_of
-from pdekit.data.formats.padding import corners_of, filled_up, order_of
 from pdekit.data.hdf5 import FAULTS, FileFault
 from pdekit.data.natural_order import by_number
 from pdekit.fields import Field, Points, Problem, Trajectory
+from pdekit.mesh_order import corners_of, filled_up, order_of
 
 KINDS = {"vtu": rb"<VTKFile[^>]*type=\"UnstructuredGrid\"", "vtk": rb"^# vtk DataFile", "xdmf": rb"<Xdmf\b"}
 CELLS = {2: ("triangle", "quad"), 3: ("tetra", "pyramid", "wedge", "hexahedron")}

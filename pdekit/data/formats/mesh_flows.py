@@ -27,10 +27,10 @@ import numpy as np
 import torch
 
 from pdekit.data.formats.contract import WHOLE, Format, is_group, is_hdf5, root_names
-from pdekit.data.formats.padding import corners_of, order_of
 from pdekit.data.hdf5 import dataset, fault, names, open_hdf5, reading, text, values
 from pdekit.data.probe import check_all_readable
 from pdekit.fields import Field, Points, Problem, Trajectory
+from pdekit.mesh_order import corners_of, order_of
 
 STEP = 0.01
 NUMBER = re.compile(r"\d+")

@@ -54,7 +54,7 @@ class SimulatorBaseline(Surrogate):
         draw: the random inputs of the sample of a number, where samples are solved again.
 
     Raises:
-        ValueError: if the problem lies on no grid, or has other fields than the simulator.
+        ValueError: if a simulator in steps gets a problem on points, or the fields are not those of the simulator.
     """
 
     simulator: Simulator
@@ -66,7 +66,7 @@ class SimulatorBaseline(Surrogate):
         refinement: Refinement = SAME,
         draw: Callable[[int], Draw] | None = None,
     ):
-        if not problem.grid.uniform:
+        if simulator.steps and not problem.grid.uniform:
             raise ValueError(
                 f"expected a problem on a uniform grid, got {type(problem.grid).__name__}; the solver baseline is not "
                 "defined for it"
@@ -98,7 +98,7 @@ class SimulatorBaseline(Surrogate):
         history = self.window[0]
         given = batch.frames(slice(0, max(history, 0)))
         wanted = batch.frames(slice(history, history + 1 if self.simulator.steps else None))
-        loss = mean_square(self.forecast(given, wanted.t)[0] - wanted.u, batch.mask)
+        loss = mean_square(self.forecast(given, wanted.t)[0] - wanted.u, batch.existing)
         return loss, {"loss": loss}
 
     def forecast(
@@ -172,7 +172,7 @@ class SimulatorBaseline(Surrogate):
         problem = self.problem
         try:
             draws = [self.draw(number)]
-            return collected(self.simulator.march(draws, problem.box, self.refinement), problem.n_frames)[0][0]
+            return collected(self.simulator.march(draws, problem.grid, self.refinement), problem.n_frames)[0][0]
         except ValueError:
             shape = (problem.n_frames, problem.n_channels, *problem.grid.shape)
             return torch.full(shape, torch.nan, dtype=torch.float64)
