@@ -13,7 +13,7 @@ os.environ.setdefault("DDE_BACKEND", "pytorch")
 @pytest.mark.parametrize(
     "library",
     [
-        "deepxde", "diffusers", "exponax", "jax_cfd.base", "pina.operator", "properscoring", "pywt", "scoringrules",
+        "azula.sample", "deepxde", "diffusers", "exponax", "jax_cfd.base", "pina.operator", "properscoring", "pywt", "scoringrules",
         "the_well.benchmark.metrics", "the_well.data", "torch_cfd.spectral", "torchmetrics.regression",
     ],
 )  # fmt: skip
