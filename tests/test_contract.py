@@ -30,6 +30,7 @@ SPACE = {"line": (32,), "plane": (16, 16), "law": (16, 16), "volume": (8, 8, 8)}
 MARCHED = {"line": "burgers", "plane": "decaying_turbulence", "law": "shallow_water", "volume": "navier_stokes_3d"}
 # small in every respect; what is not named here is as configured
 SMALL = {
+    "anchored_step": ["model.net.width=4", "model.net.multipliers=[1,2]", "model.unroll=2"],
     "autoencoder": ["model.net.widths=[4,4]", "model.net.latent_channels=2"],
     "bridge": ["model.net.width=4", "model.net.multipliers=[1,2]", "model.n_calls=2"],
     "crps_ensemble": ["model.net.width=4", "model.net.multipliers=[1,2]", "model.n_noise=2"],
@@ -52,6 +53,18 @@ SMALL = {
     "text2pde": [
         "model.autoencoder.net.widths=[4,4]",
         "model.autoencoder.net.latent_channels=2",
+        "model.encoder.width=8",
+        "model.encoder.depth=1",
+        "model.net.size.width=8",
+        "model.net.size.depth=1",
+        "model.generation.levels.n=3",
+    ],
+    "text2pde_continued": [
+        "model.autoencoder.net.widths=[4,4]",
+        "model.autoencoder.net.latent_channels=2",
+        "model.continuation.net.width=4",
+        "model.continuation.net.multipliers=[1,2]",
+        "model.continuation.unroll=2",
         "model.encoder.width=8",
         "model.encoder.depth=1",
         "model.net.size.width=8",
@@ -122,7 +135,8 @@ ACCEPTED = {
     ),
     **dict.fromkeys(("diffusion_pde", "crps_ensemble", "residual_diffusion"), IN_SPACE),
     **dict.fromkeys(("wdno", "distilled"), IN_SPACE - {"volume"}),  # time is an axis of their nets
-    **dict.fromkeys(("autoencoder", "text2pde", "bridge"), IN_SPACE - STEADY),
+    **dict.fromkeys(("autoencoder", "text2pde", "bridge", "anchored_step"), IN_SPACE - STEADY),
+    "text2pde_continued": {"bounded"},  # what has parameters or captions
     "mean": set(KINDS),
     "persistence": set(KINDS) - STEADY,
     "solver": PERIODIC,

@@ -39,9 +39,11 @@ class Autoencoder(Surrogate):
         kl: weight of the divergence per latent value; 0 for a deterministic encoder.
         gradient: weight of G.
         spectral: weight of S.
+        frames: only so many frames from the beginning of a trajectory are learnt and compressed at once; None for all.
 
     Raises:
-        ValueError: on a steady problem, one without a grid or space, a negative weight, or a grid that the net refuses.
+        ValueError: on a steady problem, one without a grid or space, a negative weight, a number of frames that a
+            trajectory does not have, or a grid that the net refuses.
     """
 
     configurable = True
@@ -54,27 +56,43 @@ class Autoencoder(Surrogate):
         kl: float = 1e-5,
         gradient: float = 0.0,
         spectral: float = 0.0,
+        frames: int | None = None,
     ):
         check_trajectories(problem)
+        if frames is not None and not 1 <= frames <= problem.n_frames:
+            raise ValueError(
+                f"expected frames from 1 to {problem.n_frames}, those of a trajectory, or null, got {frames}; correct "
+                "the frames of the autoencoder"
+            )
         if min(kl, gradient, spectral) < 0:
             raise ValueError(
                 f"expected weights kl, gradient and spectral >= 0, got {kl}, {gradient}, {spectral}; 0 leaves one out"
             )
         super().__init__(problem, (0, "all"))
         self.kl, self.gradient, self.spectral = kl, gradient, spectral
+        self.frames = frames
         self.normaliser = Normaliser(problem)
         self.net = net(ndim=problem.ndim, channels=problem.n_channels, layout=problem.grid.layout, moments=kl > 0)
-        self.net.coarse(problem.n_frames, problem.grid.shape)  # refuses a grid before data are made
+        self.net.coarse(self.n_frames, problem.grid.shape)  # refuses a grid before data are made
+
+    @property
+    def n_frames(self) -> int:
+        """Frames of a stored trajectory that are compressed at once."""
+        return self.frames or self.problem.n_frames
 
     @property
     def compression(self) -> float:
         """Number of values of a trajectory for each latent value."""
-        latent = torch.Size(self.net.coarse(self.problem.n_frames, self.problem.grid.shape)).numel()
-        values = torch.Size(self.problem.grid.shape).numel() * self.problem.n_frames * self.problem.n_channels
+        latent = torch.Size(self.net.coarse(self.n_frames, self.problem.grid.shape)).numel()
+        values = torch.Size(self.problem.grid.shape).numel() * self.n_frames * self.problem.n_channels
         return values / (latent * self.net.latent_channels)
 
     def calibrate(self, batches: Iterable[Trajectory]) -> None:
-        self.normaliser.calibrate(batches)
+        self.normaliser.calibrate(self.opening(batch) for batch in batches)
+
+    def opening(self, batch: Trajectory) -> Trajectory:
+        """Return the frames that are learnt: the first ones."""
+        return batch.frames(slice(self.frames))
 
     def encode(self, u: Float[Tensor, "batch time channel *space"]) -> Float[Tensor, "batch latent *coarse"]:
         """Return z of normalised frames: its mean, if the encoder returns a distribution."""
@@ -85,7 +103,7 @@ class Autoencoder(Surrogate):
         return self.net.decode(z, n_frames, self.problem.grid.shape)
 
     def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        inner = normalised(batch, self.normaliser)
+        inner = normalised(self.opening(batch), self.normaliser)
         z, divergence = self.net.encode(inner.u), torch.zeros(())
         if self.kl:
             mean, log_variance = z.chunk(2, 1)
@@ -108,9 +126,10 @@ class Autoencoder(Surrogate):
 
     @torch.no_grad()
     def reconstruct(self, batch: Trajectory) -> Float[Tensor, "batch time channel *space"]:
-        """Return D(E(u)) of the frames of a batch, in physical units."""
-        inner = normalised(batch, self.normaliser)
-        u = self.decode(self.encode(inner.u), inner.u.shape[1])
+        """Return D(E(u)) of the frames of a batch, in physical units: so many at a time as are compressed at once."""
+        u = normalised(batch, self.normaliser).u
+        blocks = u.split(self.frames or u.shape[1], 1)
+        u = torch.cat([self.decode(self.encode(block), block.shape[1]) for block in blocks], 1)
         return self.normaliser.decode(u.to(torch.promote_types(u.dtype, batch.u.dtype)))
 
     def attempt(self, batch: Trajectory, generator: torch.Generator) -> Float[Tensor, "batch time channel *space"]:

@@ -36,7 +36,8 @@ class Prompt:
         anyway: whether to sample with words and values that the training did not have.
         start: the first frame, "channel *space", of a model that is conditioned on it, in physical units.
         duration: time of the last frame wanted; None takes that of the training. Longer samples need a model that is
-            conditioned on the first frame: each stretch begins with the last frame of the one before.
+            conditioned on the first frame, where each stretch begins with the last frame of the one before, or one with
+            a continuation.
 
     Raises:
         ValueError: on members or calls below 1, a duration that is not positive, and on numbers that are not finite.
@@ -128,17 +129,20 @@ def frames_wanted(model: Text2PDE, prompt: Prompt) -> int:
     """Return the number of frames of a sample, the first one included.
 
     Raises:
-        ValueError: if the duration is longer than a trajectory and the model does not see the first frame.
+        ValueError: if the duration is longer than what the model generates, and it neither sees the first frame nor has
+            a continuation.
     """
-    n, dt = model.problem.n_frames, float(model.problem.step)
+    reached, dt = model.n_reached, float(model.problem.step)
+    n = model.problem.n_frames if reached is None else reached
     if prompt.duration is None:
         return n
     wanted = max(2, 1 + math.floor(prompt.duration / dt + 0.5))
-    if wanted > n and not model.history:
+    if reached is not None and wanted > n:
         raise ValueError(
             f"expected duration <= {(n - 1) * dt:g}, that of the training, got {prompt.duration:g}: a model that is "
             f"conditioned on {list(model.condition)} has only seen flows from their beginning; train "
-            "model.condition=[frame] (or [text,frame]), whose samples go on from their last frame"
+            "model.condition=[frame] (or [text,frame]) or model=text2pde_continued, whose samples go on from "
+            "their last frame"
         )
     return wanted
 

@@ -103,6 +103,7 @@ def try_step(model: Stepper) -> None:
         points=torch.zeros(1, *problem.grid.shape, problem.ndim).to(place) if on_points else None,
         point_mask=torch.ones(1, *problem.grid.shape, dtype=torch.bool, device=place.device) if on_points else None,
         params=torch.zeros(1, len(problem.params)).to(place) if problem.params else None,
+        text=("",) if problem.has_text else None,
     )
     with torch.no_grad():
         model.step(frames, given, lambda like, call: torch.zeros_like(like))

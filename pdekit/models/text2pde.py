@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.autoencoder import Autoencoder, check_trajectories
-from pdekit.models.base import TICKS, Surrogate, repeat, steps_to, time_steps
+from pdekit.models.base import TICKS, Stepper, Surrogate, in_physical_units, repeat, steps_to, time_steps
 from pdekit.models.generation import Generation
 from pdekit.models.inputs import InputChannels, check_history, normalised
 from pdekit.models.latent_cache import LatentCache
@@ -32,6 +32,7 @@ from pdekit.nets.tokens import FieldTokens, ScalarTokens
 from pdekit.settings import Training
 
 CONDITIONS = ("text", "params", "frame")
+CONTINUATION = "continuation"
 OWN = ("net.", "text.", "scalars.", "field_tokens.")  # parameters that this method trains itself
 
 
@@ -47,7 +48,8 @@ class Text2PDE(Surrogate):
 
     Differences from the released code: the text encoder is small and trained from scratch, with numbers as values;
     the mask of the caption is used; conditions are dropped in training; flow matching with ln k uniform and few levels
-    of a second-order sampler instead of 1000 steps; latent values are standardised by measured statistics; no mesh.
+    of a second-order sampler instead of 1000 steps; latent values are standardised by measured statistics; no mesh; the
+    continuation, whose frames follow from the first one as in a simulation.
 
     Limits: without ``frame`` exactly the frames of a stored trajectory are generated. With it a longer forecast begins
     again from the last frame of the one before. Forcing fields are refused.
@@ -58,17 +60,20 @@ class Text2PDE(Surrogate):
         net: factory of a transformer, called with layout, in_channels, out_channels, n_conditions and token_width.
         encoder: factory of a `TextEncoder`; its width is that of all tokens.
         condition: some of "text", "params" and "frame"; None takes the text if the data have captions, else the frame
-            and the parameters.
+            and the parameters, or with a continuation the parameters alone.
         generation: path, levels, sampler, guidance and dropout.
+        continuation: factory of a stepper (`pdekit.models.anchored_step`), called with the problem; None: the whole
+            trajectory is generated.
 
     Raises:
         ValueError: on a steady problem, one without a grid, space, captions or parameters that are asked for, or with
-            forcing; and on what the autoencoder refuses.
+            forcing; on what the autoencoder refuses; and on a continuation of another number of frames than those of
+            the autoencoder, or with the condition "frame".
     """
 
     configurable = True
     stochastic = True
-    requires = ("autoencoder",)
+    requires: tuple[str, ...] = ("autoencoder",)
 
     def __init__(
         self,
@@ -78,14 +83,21 @@ class Text2PDE(Surrogate):
         encoder: Callable[[], TextEncoder] = TextEncoder,
         condition: Sequence[str] | None = None,
         generation: Generation | None = None,
+        continuation: Callable[[Problem], Stepper] | None = None,
     ):
         check_trajectories(problem)
+        if condition is None and continuation is not None:
+            condition = ["text"] if problem.has_text else ["params"]
         chosen = checked_condition(problem, condition)
         history = int("frame" in chosen)
         super().__init__(problem, (history, "all"))
         self.history, self.condition = history, chosen
         self.generation = generation or Generation()
         self.autoencoder = autoencoder(problem)
+        self.continuation = None if continuation is None else continuation(problem)
+        if self.continuation is not None:
+            check_continuation(self.continuation, self.autoencoder, chosen)
+            self.requires = (*self.requires, CONTINUATION)
         text = encoder()
         width = text.width
         self.text = text if "text" in chosen else None
@@ -109,23 +121,24 @@ class Text2PDE(Surrogate):
     @property
     def n_frames(self) -> int:
         """Frames that are generated at once."""
-        return self.problem.n_frames
+        return self.autoencoder.n_frames
 
     @property
     def n_reached(self) -> int | None:
-        return None if self.history else self.n_frames
+        return None if self.history or self.continuation is not None else self.n_frames
 
     def stages(self, settings: Training) -> Sequence[Stage]:
         return (dataclasses.replace(adam_stage(settings), parameters=OWN),)
 
     def calibrate(self, batches: Iterable[Trajectory]) -> None:
         """Measure the latent values of the trained autoencoder, and learn the words of the captions."""
-        self.autoencoder.requires_grad_(False)  # several processes wait for the gradients of all others
+        for name in self.requires:
+            self.get_submodule(name).requires_grad_(False)  # several processes wait for the gradients of all others
         moments = Moments(len(self.latent_mean))
         captions: list[str] = []
         with torch.no_grad():
             for batch in batches:
-                moments.add(self.autoencoder.encode(normalised(batch, self.autoencoder.normaliser).u))
+                moments.add(self.autoencoder.encode(self.inner(batch).u))
                 captions += batch.text or ()
         scale = moments.variance.sqrt()
         self._latents.clear()
@@ -139,6 +152,10 @@ class Text2PDE(Surrogate):
         other = copy.copy(self)
         other.generation = dataclasses.replace(self.generation, **changes)
         return other
+
+    def inner(self, batch: Trajectory) -> Trajectory:
+        """Return the frames that are generated, in normalised units."""
+        return normalised(self.autoencoder.opening(batch), self.autoencoder.normaliser)
 
     def encode(self, u: Float[Tensor, "batch time channel *space"]) -> Float[Tensor, "batch latent *coarse"]:
         """Return the standardised latent values of normalised frames."""
@@ -180,7 +197,7 @@ class Text2PDE(Surrogate):
         return torch.cat(tokens, 1), torch.cat([*masks, *ones], 1)
 
     def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        inner = normalised(batch, self.autoencoder.normaliser)
+        inner = self.inner(batch)
         with torch.no_grad():
             clean = self._latents.encoded(inner, self.encode) if self.training else self.encode(inner.u)
         tokens, mask = self.known(inner.u[:, : self.history], inner)
@@ -206,22 +223,44 @@ class Text2PDE(Surrogate):
         check_history(given, self.history)
         dt = time_steps(self.problem, given)
         steps, ticks = steps_to(t, given.t[:, -1] if self.history else -dt, dt)
-        if not self.history and int(steps[-1]) > self.n_frames:
+        if self.n_reached is not None and int(steps[-1]) > self.n_reached:
             raise ValueError(
-                f"expected times up to t = {(self.n_frames - 1) * float(dt[0]):g}, the end of the stored trajectories, "
-                f"got t = {float(t[0, -1]):g}; train with model.condition=[frame] for longer forecasts"
+                f"expected times up to t = {(self.n_frames - 1) * float(dt[0]):g}, the last frame that is generated, "
+                f"got t = {float(t[0, -1]):g}; train with model.condition=[frame] or a continuation for longer ones"
             )
         source = Noise(generator, members, given.index, len(given))
         known = repeat(normalised(given, self.autoencoder.normaliser), members)
         frames = known.u
-        while frames.shape[1] - self.history < int(steps[-1]):
+        wanted = self.n_frames if self.continuation is not None else int(steps[-1])
+        while frames.shape[1] - self.history < wanted:
             made = frames.shape[1] - self.history
             last = frames[:, made : made + self.history]
             block = self.block(last, known, lambda z, call, made=made: source.draw(z, ticks + made * TICKS, call))
             frames = torch.cat((frames, block[:, self.history :]), 1)
+        if self.continuation is not None:
+            return self.continued(frames, given, dt, steps).unflatten(0, (members, len(given)))
         out = frames[:, self.history :][:, (steps - 1).to(frames.device)]
-        out = self.autoencoder.normaliser.decode(out.to(torch.promote_types(out.dtype, given.u.dtype)))
-        return out.unflatten(0, (members, len(given)))
+        return in_physical_units(out, self.autoencoder.normaliser, given.u, members)
+
+    def continued(self, opening: Tensor, given: Trajectory, dt: Tensor, steps: Tensor) -> Tensor:
+        """Return the frames with these numbers (from 1 on), in physical units: an opening and the steps after it.
+
+        Args:
+            opening: generated frames in normalised units, "member*batch".
+            given: what is known of the batch.
+            dt: time step of each trajectory of the batch.
+            steps: increasing numbers of the frames.
+        """
+        assert self.continuation is not None
+        n = opening.shape[1]
+        u = self.autoencoder.normaliser.decode(opening.to(torch.promote_types(opening.dtype, given.u.dtype)))
+        rows = repeat(given, len(u) // len(given))
+        dt = dt.repeat(len(u) // len(given))[:, None].to(rows.t)
+        start = dataclasses.replace(rows, u=u, t=dt * torch.arange(n).to(rows.t))
+        if (later := steps[steps > n]).numel():
+            t = dt * (later - 1).to(rows.t)
+            u = torch.cat((u, self.continuation.forecast(start, t)[0].to(u)), 1)
+        return torch.cat((u[:, steps[steps <= n] - 1], u[:, n:]), 1)
 
     def block(self, frames: Tensor, given: Trajectory, draw: Callable[[Tensor, int], Tensor]) -> Tensor:
         """Return a sample of ``n_frames`` frames that begin with these, all in normalised units."""
@@ -234,6 +273,21 @@ class Text2PDE(Surrogate):
 
         z = self.generation.sample(net(mask), net(torch.zeros_like(mask)), lambda call: draw(like, call))
         return self.decode(z)
+
+
+def check_continuation(stepper: Stepper, autoencoder: Autoencoder, condition: Sequence[str]) -> None:
+    """Raises ValueError if a stepper cannot continue the frames of an autoencoder."""
+    if "frame" in condition:
+        raise ValueError(
+            "expected model.condition without frame for a continuation, got a first frame that is given, which the "
+            "stepper alone continues; train model=anchored_step, or set model.continuation=null"
+        )
+    if stepper.stochastic or autoencoder.n_frames != stepper.history:
+        raise ValueError(
+            f"expected a continuation without noise by frames as many as the autoencoder makes, got "
+            f"{type(stepper).__name__} with {stepper.history} and an autoencoder of {autoencoder.n_frames}; set "
+            f"model.autoencoder.frames={stepper.history}"
+        )
 
 
 def checked_condition(problem: Problem, condition: Sequence[str] | None) -> tuple[str, ...]:

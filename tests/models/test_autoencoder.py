@@ -1,5 +1,6 @@
 """Autoencoder: its loss term by term, its reconstruction in physical units, a run of its own, refusals."""
 
+import dataclasses
 from functools import partial
 
 import pytest
@@ -41,6 +42,24 @@ def made(problem, net=NET, **options):
     model = Autoencoder(problem, net, **options).double()
     model.calibrate([make_batch(problem)])
     return model
+
+
+def test_only_the_first_frames_are_learnt_and_compressed_at_once():
+    """Statistics and loss are those of the first frames, the latent grid too; a trajectory is compressed in parts."""
+    problem = make_problem()
+    batch = make_batch(problem, 64)
+    late = dataclasses.replace(batch, u=torch.cat((batch.u[:, :2], 1e3 + batch.u[:, 2:]), 1))
+    torch.manual_seed(0)
+    model = Autoencoder(problem, NET, kl=0.0, frames=2).double()
+    assert model.n_frames == 2 and model.compression == Autoencoder(problem, NET, kl=0.0).compression / 3 * 2
+    model.calibrate([late])
+    torch.testing.assert_close(model.normaliser.mean, batch.u[:, :2].mean((0, 1, 3)), rtol=1e-12, atol=0)
+    assert torch.equal(model.loss(late)[0], model.loss(batch)[0])
+    parts = [model.reconstruct(late.frames(slice(n, n + 2))) for n in (0, 2, 4)]
+    torch.testing.assert_close(model.reconstruct(late), torch.cat(parts, 1), rtol=1e-12, atol=1e-9)
+    for wrong in (0, 7):
+        with pytest.raises(ValueError, match=f"expected frames from 1 to 6, .* got {wrong}"):
+            Autoencoder(problem, NET, frames=wrong)
 
 
 def test_the_loss_is_error_and_divergence():

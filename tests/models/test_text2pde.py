@@ -10,8 +10,10 @@ import torch
 from pdekit.data.module import DataModule
 from pdekit.diffusion.levels import LogLevels
 from pdekit.fields import Field, Grid, Trajectory
+from pdekit.models.anchored_step import AnchoredStep
 from pdekit.models.autoencoder import Autoencoder
 from pdekit.models.generation import FORMS, Generation
+from pdekit.models.prompts import Prompt, sample_prompt
 from pdekit.models.text2pde import Text2PDE
 from pdekit.nets.grid_autoencoder import GridAutoencoder
 from pdekit.nets.text_encoder import TextEncoder
@@ -19,7 +21,7 @@ from pdekit.nets.transformer import SpaceTimeTransformer, TransformerSize
 from pdekit.runs import WEIGHTS, save_model
 from pdekit.settings import Engine, Training
 from pdekit.training.required import train_required
-from tests.models.small import make_batch, make_problem
+from tests.models.small import FunctionNet, PointwiseNet, make_batch, make_problem
 from tests.models.test_autoencoder import Perfect
 
 ENCODER = partial(TextEncoder, 8, 1, 2)
@@ -152,6 +154,72 @@ def test_members_differ_and_a_sample_keeps_its_noise_in_any_batch():
     torch.testing.assert_close(found[:, 0], two[:, 1], rtol=1e-12, atol=1e-12)
 
 
+def continued(problem, condition=None, **options) -> Text2PDE:
+    """A model of the first frame, and a stepper whose net adds half of a deviation of the changes."""
+    torch.manual_seed(3)
+    autoencoder = partial(Autoencoder, net=AllFrames, kl=0.0, frames=1)
+    stepper = partial(AnchoredStep, net=PointwiseNet, encoder=ENCODER)
+    model = Text2PDE(problem, autoencoder, NET, ENCODER, condition, Generation(**options), stepper).double()
+    for part in (model.autoencoder, model.continuation, model):
+        part.calibrate([captioned(problem)])
+    model.continuation.net = FunctionNet(lambda u, condition: 0 * u[:, :2] + 0.5)
+    return model
+
+
+@pytest.mark.parametrize("kind", ["text", "params"])
+def test_a_stepper_continues_the_frame_that_is_generated(kind):
+    """Its frames are those of its own forecast from the exact first frame, at any times, also after the training."""
+    problem = make_problem(**KINDS[kind][0])
+    model, batch = continued(problem), captioned(problem)
+    assert (model.window, model.n_frames, model.n_reached) == ((0, "all"), 1, None)
+    clean = model.encode(model.inner(batch).u)
+    assert clean.shape == (3, 2, 1, 8)
+    model.net.forward = perfect_net(model, clean)
+    assert model.loss(batch)[0].item() < 1e-12
+    model.net.forward = perfect_net(model, clean.repeat(2, 1, 1, 1))
+    rise = 0.5 * (model.continuation.normaliser.change_scale * model.continuation.normaliser.scale)[:, None]
+    wanted = batch.u[:, :1] + torch.arange(9.0)[:, None, None] * rise
+    t = 0.5 * torch.arange(9, dtype=torch.float64).expand(3, -1)
+    for times in (slice(None), slice(0, 1), slice(3, None, 2)):
+        found = model.forecast(batch.known(0), t[:, times], members=2)
+        torch.testing.assert_close(found, wanted[None, :, times].expand(2, -1, -1, -1, -1), rtol=0, atol=1e-6)
+
+
+def test_a_sample_with_a_continuation_lasts_as_long_as_is_asked():
+    prompt = Prompt("a wave of height 0.1 at the left", duration=5.0)
+    model = continued(make_problem(has_text=True))
+    u, t = sample_prompt(model, prompt)
+    assert u.shape == (1, 11, 2, 8) and t[-1] == 5.0 and torch.isfinite(u).all()
+    model.continuation, model.requires = None, ("autoencoder",)
+    u, t = sample_prompt(model, dataclasses.replace(prompt, duration=None))
+    assert u.shape == (1, 1, 2, 8)
+    with pytest.raises(ValueError, match="expected duration <= 0, that of the training, got 5"):
+        sample_prompt(model, prompt)
+
+
+def test_the_stepper_is_required_and_rests():
+    model = continued(make_problem(has_text=True))
+    assert model.requires == ("autoencoder", "continuation") and Text2PDE.requires == ("autoencoder",)
+    trained = model.stages(Training())[0].trained(model)
+    resting = [*model.autoencoder.parameters(), *model.continuation.parameters()]
+    assert resting and not any(p is q for p in resting for q in trained)
+    assert not any(p.requires_grad for p in resting)
+
+
+def test_a_first_frame_is_not_given_and_generated():
+    problem = make_problem()
+    with pytest.raises(ValueError, match=r"expected model\.condition without frame for a continuation"):
+        continued(problem, ["frame"])
+    with pytest.raises(ValueError, match=r"set model\.autoencoder\.frames=1"):
+        Text2PDE(
+            make_problem(has_text=True),
+            partial(Autoencoder, net=AllFrames, kl=0.0),
+            NET,
+            ENCODER,
+            continuation=partial(AnchoredStep, net=PointwiseNet, encoder=ENCODER),
+        )
+
+
 def test_the_autoencoder_rests_and_the_vocabulary_is_learnt():
     problem = make_problem(has_text=True)
     model = made(problem)
@@ -226,7 +294,7 @@ def test_wrong_forecasts_are_refused():
         model.forecast(dataclasses.replace(batch, text=None).known(0), batch.t)
     with pytest.raises(ValueError, match="expected 0 history frames, got 1"):
         model.forecast(batch.known(1), batch.t)
-    with pytest.raises(ValueError, match=r"expected times up to t = 2\.5, the end of the stored trajectories"):
+    with pytest.raises(ValueError, match=r"expected times up to t = 2\.5, the last frame that is generated"):
         model.forecast(batch.known(0), batch.t + 0.5)
 
 
