@@ -135,8 +135,7 @@ ACCEPTED = {
     ),
     **dict.fromkeys(("diffusion_pde", "crps_ensemble", "residual_diffusion"), IN_SPACE),
     **dict.fromkeys(("wdno", "distilled"), IN_SPACE - {"volume"}),  # time is an axis of their nets
-    **dict.fromkeys(("autoencoder", "text2pde", "bridge", "anchored_step"), IN_SPACE - STEADY),
-    "text2pde_continued": {"bounded"},  # what has parameters or captions
+    **dict.fromkeys(("autoencoder", "text2pde", "text2pde_continued", "bridge", "anchored_step"), IN_SPACE - STEADY),
     "mean": set(KINDS),
     "persistence": set(KINDS) - STEADY,
     "solver": PERIODIC,

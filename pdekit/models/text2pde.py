@@ -60,7 +60,7 @@ class Text2PDE(Surrogate):
         net: factory of a transformer, called with layout, in_channels, out_channels, n_conditions and token_width.
         encoder: factory of a `TextEncoder`; its width is that of all tokens.
         condition: some of "text", "params" and "frame"; None takes the text if the data have captions, else the frame
-            and the parameters, or with a continuation the parameters alone.
+            and the parameters; with a continuation only the parameters, of which there may be none.
         generation: path, levels, sampler, guidance and dropout.
         continuation: factory of a stepper (`pdekit.models.anchored_step`), called with the problem; None: the whole
             trajectory is generated.
@@ -86,8 +86,8 @@ class Text2PDE(Surrogate):
         continuation: Callable[[Problem], Stepper] | None = None,
     ):
         check_trajectories(problem)
-        if condition is None and continuation is not None:
-            condition = ["text"] if problem.has_text else ["params"]
+        if condition is None:
+            condition = default_condition(problem, continuation is None)
         chosen = checked_condition(problem, condition)
         history = int("frame" in chosen)
         super().__init__(problem, (history, "all"))
@@ -112,7 +112,7 @@ class Text2PDE(Surrogate):
             in_channels=latent,
             out_channels=latent,
             n_conditions=1,
-            token_width=width,
+            token_width=width if chosen or self.channels.count else 0,
         )
         self._latents = LatentCache()
         self.register_buffer("latent_mean", torch.zeros(latent))
@@ -193,6 +193,9 @@ class Text2PDE(Surrogate):
             tokens.append(self.scalars(given.params))
         if self.field_tokens is not None:
             tokens.append(self.field_tokens(self.channels.assembled(frames, given)))
+        if not tokens:
+            none = frames.new_zeros(len(frames), 0, 0)
+            return none, none.new_zeros(none.shape[:2], dtype=torch.bool)
         ones = [part.new_ones(part.shape[:2], dtype=torch.bool) for part in tokens[len(masks) :]]
         return torch.cat(tokens, 1), torch.cat([*masks, *ones], 1)
 
@@ -290,7 +293,14 @@ def check_continuation(stepper: Stepper, autoencoder: Autoencoder, condition: Se
         )
 
 
-def checked_condition(problem: Problem, condition: Sequence[str] | None) -> tuple[str, ...]:
+def default_condition(problem: Problem, frame: bool) -> tuple[str, ...]:
+    """Return the text if there is any, else the frame, if one is given, and the parameters that vary."""
+    if problem.has_text:
+        return ("text",)
+    return (*(("frame",) if frame else ()), *(("params",) if problem.params else ()))
+
+
+def checked_condition(problem: Problem, condition: Sequence[str]) -> tuple[str, ...]:
     """Return what generation is conditioned on.
 
     Raises:
@@ -301,10 +311,8 @@ def checked_condition(problem: Problem, condition: Sequence[str] | None) -> tupl
             f"expected a problem without forcing fields, got {[f.name for f in problem.forcing]}; use a method that "
             "sees them (model=wdno, fno)"
         )
-    if condition is None:
-        condition = ["text"] if problem.has_text else ["frame", *(["params"] if problem.params else [])]
     chosen = tuple(condition)
-    if isinstance(condition, str) or not chosen or not set(chosen) <= set(CONDITIONS):
+    if isinstance(condition, str) or not set(chosen) <= set(CONDITIONS):
         raise ValueError(f"expected conditions among {CONDITIONS}, got {condition!r}; set model.condition=[text]")
     if "text" in chosen and not problem.has_text:
         raise ValueError(
