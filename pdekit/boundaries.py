@@ -7,13 +7,14 @@ With the outward normal n of a side, u a field and g a number, a signal in time 
     Neumann(g)        du/dn = g
     Robin(a, b, g)    a u + b du/dn = g; cooling is Robin(h, k, h u_outside), a flux q into the box Robin(0, k, q),
                       with the transfer coefficient h and the conductivity k
-    Wall(kind)        a wall: "no_slip" (velocity 0), "free_slip" (normal velocity 0, no friction) or "unspecified"
+    Wall(kind)        a wall: "no_slip" (velocity 0), "free_slip" (normal velocity 0, no friction) or "unspecified";
+                      Wall("no_slip", V) slides along itself with the speed V
     Inflow(g)         what enters has the value g
     Outflow()         what leaves does not come back
 
 A condition holds for every field of a problem. Each has a short text, which configurations and older files use:
 "periodic", "dirichlet 2.5", "neumann temperature_flux", "robin 2 1 40", "neumann harmonic 0 1 0.5", "wall no_slip",
-"inflow 1", "outflow" (or "open").
+"wall no_slip 1", "inflow 1", "outflow" (or "open").
 """
 
 from __future__ import annotations
@@ -187,6 +188,13 @@ class Wall(Boundary):
 
     Args:
         kind: "no_slip", "free_slip", or "unspecified" where no more is known (a grid with ends, a file of The Well).
+        speed: of a no-slip wall along itself, in the direction of the first axis that lies in it.
+
+    Raises:
+        ValueError: on another kind, or a speed of a wall that has no friction.
+
+    >>> str(Wall("no_slip")), boundary_of("wall no_slip 1.5")
+    ('wall no_slip', Wall(kind='no_slip', speed=1.5))
     """
 
     configurable = True
@@ -194,13 +202,22 @@ class Wall(Boundary):
     the_well: ClassVar = "WALL"
 
     kind: str = "unspecified"
+    speed: float = 0.0
 
     def __post_init__(self):
         if self.kind not in WALLS:
             raise ValueError(f"expected a wall among {WALLS}, got {self.kind!r}; correct the boundary")
+        speed = _value(self.word, self.speed)
+        if not isinstance(speed, float) or (speed and self.kind != "no_slip"):
+            raise ValueError(
+                f"expected a number as the speed of a wall, 0 for one that is not no_slip, got {self.speed!r} for "
+                f"{self.kind}; correct the boundary"
+            )
+        object.__setattr__(self, "speed", speed)
 
     def __str__(self) -> str:
-        return self.word if self.kind == "unspecified" else f"{self.word} {self.kind}"
+        kind = "" if self.kind == "unspecified" else f" {self.kind}"
+        return f"{self.word}{kind}" + (f" {self.speed}".removesuffix(".0") if self.speed else "")
 
 
 @dataclass(frozen=True)
@@ -237,6 +254,12 @@ def _robin(text: str) -> Robin:
     return Robin(_value(Robin.word, alpha), _value(Robin.word, beta), value.strip() or 0.0)
 
 
+def _wall(text: str) -> Wall:
+    """Return the wall of "KIND SPEED"."""
+    kind, _, speed = text.partition(" ")
+    return Wall(kind, _value(Wall.word, speed) if speed.strip() else 0.0)  # type: ignore[arg-type]  # a wall checks it
+
+
 Ends = Sequence[Boundary | str]
 """(lower, upper) condition of an axis, as values or as texts."""
 
@@ -257,6 +280,7 @@ WITH_VALUE: dict[str, Callable[..., Boundary]] = {
     "dirichlet": Dirichlet,
     "neumann": Neumann,
     "robin": _robin,
+    "wall": _wall,
     "inflow": Inflow,
 }
 
@@ -278,7 +302,7 @@ def boundary_of(text: Boundary | str) -> Boundary:
     if word not in WITH_VALUE or not value.strip():
         raise ValueError(
             f"expected a condition among {', '.join(BY_TEXT)}, and {', '.join(WITH_VALUE)} followed by a number or the "
-            f"name of an input field, got {text!r}; correct boundary="
+            f"name of an input field (wall by no_slip and a speed), got {text!r}; correct boundary="
         )
     return WITH_VALUE[word](value.strip())
 

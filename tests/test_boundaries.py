@@ -30,6 +30,7 @@ ALL = (
     Wall(),
     Wall("no_slip"),
     Wall("free_slip"),
+    Wall("no_slip", -1.5),
     Inflow(0.0),
     Inflow("inlet"),
     Outflow(),

@@ -16,6 +16,7 @@ from pdekit.pdes.electro_osmosis import ElectroOsmosis
 from pdekit.pdes.electro_thermal import ElectroThermal
 from pdekit.pdes.gray_scott import GrayScott
 from pdekit.pdes.helmholtz import Helmholtz
+from pdekit.pdes.incompressible_flow import IncompressibleFlow
 from pdekit.pdes.korteweg_de_vries import KortewegDeVries
 from pdekit.pdes.kuramoto_sivashinsky import KuramotoSivashinsky
 from pdekit.pdes.lorenz_96 import Lorenz96
@@ -24,10 +25,12 @@ from pdekit.pdes.navier_stokes_2d import NavierStokes2D
 from pdekit.pdes.navier_stokes_3d import NavierStokes3D
 from pdekit.pdes.nonlinear_schroedinger import NonlinearSchroedinger
 from pdekit.pdes.poisson import Poisson
+from pdekit.pdes.rayleigh_benard import RayleighBenard
 from pdekit.pdes.shallow_water import ShallowWater
 from pdekit.pdes.sine_gordon import SineGordon
 from pdekit.pdes.swift_hohenberg import SwiftHohenberg
 from pdekit.pdes.thermo_fluid import ThermoFluid
+from pdekit.pdes.viscous_flow import ViscousFlow
 from pdekit.pdes.wave import WaveEquation
 
 __all__ = [
@@ -49,6 +52,7 @@ __all__ = [
     "ExactSolution",
     "GrayScott",
     "Helmholtz",
+    "IncompressibleFlow",
     "KortewegDeVries",
     "KuramotoSivashinsky",
     "Lorenz96",
@@ -57,11 +61,13 @@ __all__ = [
     "NavierStokes3D",
     "NonlinearSchroedinger",
     "Poisson",
+    "RayleighBenard",
     "SemilinearPDE",
     "ShallowWater",
     "SineGordon",
     "SteadyPDE",
     "SwiftHohenberg",
     "ThermoFluid",
+    "ViscousFlow",
     "WaveEquation",
 ]
