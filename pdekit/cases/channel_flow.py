@@ -62,6 +62,13 @@ class Channel:
         return mesh.BoundaryCF({"inlet": profile}, default=ng.CF((0, 0)))
 
 
+def shortest_edge(mesh: Any) -> float:
+    """Return the distance of the closest neighbours among the vertices of a mesh."""
+    places = np.array([vertex.point for vertex in mesh.vertices])
+    ends = np.array([[vertex.nr for vertex in edge.vertices] for edge in mesh.edges])
+    return float(np.linalg.norm(places[ends[:, 0]] - places[ends[:, 1]], axis=1).min())
+
+
 class ChannelFlow:
     """A flow that is advanced in time; velocities of degree ``order``, pressure of one less.
 
@@ -73,7 +80,7 @@ class ChannelFlow:
     The first step is Euler's. Sides that are not named have (nu grad u - p) n = 0. It begins as the Stokes flow of the
     sides at t = 0, or as ``start``.
 
-    Limits: stable for steps below about 0.5 h / (order^2 |u|) only, with h the size of the elements.
+    Limits: stable for steps below about 0.3 h / (order^2 |u|) only, with h the shortest edge and |u| the mean velocity.
 
     Args:
         mesh: an `ngsolve.Mesh`.

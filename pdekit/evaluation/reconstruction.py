@@ -51,7 +51,8 @@ def score_reconstruction(
     points, shells = [], []
     for first in range(0, source.n_trajectories, BATCH):
         batch = data.test.trajectories(range(first, min(first + BATCH, source.n_trajectories)))
-        mask = None if batch.mask is None else batch.mask.expand(-1, problem.n_channels, *batch.u.shape[3:])
+        there = batch.existing
+        mask = None if there is None else there.expand(-1, problem.n_channels, *batch.u.shape[3:])
         found = FieldSums(model.reconstruct(batch.to(device)).cpu(), Sums(batch.u, problem, mask))
         points.append((found.error.square / found.reference.square).sqrt().numpy())
         if mask is None:

@@ -31,12 +31,14 @@ class LatentCache:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def encoded(self, batch: Trajectory, encode: Callable[[Tensor], Tensor]) -> Float[Tensor, "batch latent *coarse"]:
+    def encoded(
+        self, batch: Trajectory, encode: Callable[[Trajectory], Tensor]
+    ) -> Float[Tensor, "batch latent *coarse"]:
         """Return the latent values of a batch.
 
         Args:
             batch: normalised, with ``index``; without, nothing is kept.
-            encode: of frames "batch time channel *space".
+            encode: of a batch of one.
         """
         sums = batch.u.flatten(1).double().sum(1).tolist()
         numbers = [None] * len(batch) if batch.index is None else batch.index.tolist()
@@ -44,7 +46,7 @@ class LatentCache:
         for i, key in enumerate(zip(numbers, sums, strict=True)):
             z = self._kept.get(key)
             if z is None:
-                z = encode(batch.u[i : i + 1])
+                z = encode(batch.samples(slice(i, i + 1)))
                 if key[0] is not None and self._size + z.numel() <= VALUES:
                     self._kept[key] = z
                     self._size += z.numel()

@@ -48,14 +48,15 @@ class Text2PDE(Surrogate):
 
     Differences from the released code: the text encoder is small and trained from scratch, with numbers as values;
     the mask of the caption is used; conditions are dropped in training; flow matching with ln k uniform and few levels
-    of a second-order sampler instead of 1000 steps; latent values are standardised by measured statistics; no mesh; the
-    continuation, whose frames follow from the first one as in a simulation.
+    of a second-order sampler instead of 1000 steps; latent values are standardised by measured statistics; on meshes
+    the weights of the encoder's kernel are fixed (`pdekit.nets.point_autoencoder`); the continuation, whose frames
+    follow from the first one as in a simulation.
 
     Limits: without ``frame`` exactly the frames of a stored trajectory are generated. With it a longer forecast begins
     again from the last frame of the one before. Forcing fields are refused.
 
     Args:
-        problem: problem to forecast: in time, on a uniform grid.
+        problem: problem to forecast: in time, on a uniform grid or on points.
         autoencoder: factory of an `Autoencoder`, called with the problem.
         net: factory of a transformer, called with layout, in_channels, out_channels, n_conditions and token_width.
         encoder: factory of a `TextEncoder`; its width is that of all tokens.
@@ -105,10 +106,11 @@ class Text2PDE(Surrogate):
         self.scalars = ScalarTokens(len(problem.params), width) if "params" in self.condition else None
         self.field_tokens = None
         if self.channels.count:
-            self.field_tokens = FieldTokens(self.channels.count, problem.grid.layout, width)
+            there = int(not problem.grid.uniform)  # a channel that says where points are
+            self.field_tokens = FieldTokens(self.channels.count + there, self.autoencoder.layout, width)
         latent = self.autoencoder.net.latent_channels
         self.net = net(
-            layout=(TIME, *problem.grid.layout),
+            layout=(TIME, *self.autoencoder.layout),
             in_channels=latent,
             out_channels=latent,
             n_conditions=1,
@@ -138,7 +140,8 @@ class Text2PDE(Surrogate):
         captions: list[str] = []
         with torch.no_grad():
             for batch in batches:
-                moments.add(self.autoencoder.encode(self.inner(batch).u))
+                inner = self.inner(batch)
+                moments.add(self.autoencoder.encode(inner.u, *self.autoencoder.places(inner)))
                 captions += batch.text or ()
         scale = moments.variance.sqrt()
         self._latents.clear()
@@ -157,16 +160,24 @@ class Text2PDE(Surrogate):
         """Return the frames that are generated, in normalised units."""
         return normalised(self.autoencoder.opening(batch), self.autoencoder.normaliser)
 
-    def encode(self, u: Float[Tensor, "batch time channel *space"]) -> Float[Tensor, "batch latent *coarse"]:
-        """Return the standardised latent values of normalised frames."""
-        z = self.autoencoder.encode(u)
+    def latent(self, inner: Trajectory) -> Float[Tensor, "batch latent *coarse"]:
+        """Return the standardised latent values of a normalised batch."""
+        return self.encode(inner.u, *self.autoencoder.places(inner))
+
+    def encode(
+        self, u: Float[Tensor, "batch time channel *space"], *places: Tensor
+    ) -> Float[Tensor, "batch latent *coarse"]:
+        """Return the standardised latent values of normalised frames; ``places`` see `Autoencoder.places`."""
+        z = self.autoencoder.encode(u, *places)
         mean, scale = (part.reshape(-1, *(1,) * (z.ndim - 2)) for part in (self.latent_mean, self.latent_scale))
         return (z - mean) / scale
 
-    def decode(self, z: Float[Tensor, "batch latent *coarse"]) -> Float[Tensor, "batch time channel *space"]:
-        """Return the normalised frames of latent values."""
+    def decode(
+        self, z: Float[Tensor, "batch latent *coarse"], *places: Tensor
+    ) -> Float[Tensor, "batch time channel *space"]:
+        """Return the normalised frames of latent values, on a mesh at these places."""
         mean, scale = (part.reshape(-1, *(1,) * (z.ndim - 2)) for part in (self.latent_mean, self.latent_scale))
-        return self.autoencoder.decode(scale * z + mean, self.n_frames)
+        return self.autoencoder.decode(scale * z + mean, self.n_frames, *places)
 
     def known(self, frames: Tensor, given: Trajectory) -> tuple[Tensor, Tensor]:
         """Return the tokens of what is known, "batch token width", and which of them exist.
@@ -192,7 +203,10 @@ class Text2PDE(Surrogate):
         if self.scalars is not None:
             tokens.append(self.scalars(given.params))
         if self.field_tokens is not None:
-            tokens.append(self.field_tokens(self.channels.assembled(frames, given)))
+            fields = self.channels.assembled(frames, given)
+            if not self.problem.grid.uniform:
+                fields = self.autoencoder.net.on_grid(fields, *self.autoencoder.places(given))
+            tokens.append(self.field_tokens(fields))
         if not tokens:
             none = frames.new_zeros(len(frames), 0, 0)
             return none, none.new_zeros(none.shape[:2], dtype=torch.bool)
@@ -202,7 +216,7 @@ class Text2PDE(Surrogate):
     def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         inner = self.inner(batch)
         with torch.no_grad():
-            clean = self._latents.encoded(inner, self.encode) if self.training else self.encode(inner.u)
+            clean = self._latents.encoded(inner, self.latent) if self.training else self.latent(inner)
         tokens, mask = self.known(inner.u[:, : self.history], inner)
         kept = torch.rand(len(batch), device=mask.device) >= self.generation.dropout
         mask = mask & kept[:, None]
@@ -275,7 +289,7 @@ class Text2PDE(Surrogate):
             return lambda z, level: self.net(z, Condition(level[:, None], tokens, seen))
 
         z = self.generation.sample(net(mask), net(torch.zeros_like(mask)), lambda call: draw(like, call))
-        return self.decode(z)
+        return self.decode(z, *self.autoencoder.places(given))
 
 
 def check_continuation(stepper: Stepper, autoencoder: Autoencoder, condition: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from math import exp, log2, pi
 import numpy as np
 import pytest
 
-from pdekit.cases.channel_flow import Channel, ChannelFlow
+from pdekit.cases.channel_flow import Channel, ChannelFlow, shortest_edge
 
 ng = pytest.importorskip("ngsolve")
 
@@ -84,6 +84,7 @@ def test_an_inflow_of_mean_one_vanishes_on_the_walls_and_at_the_cylinder():
     assert np.allclose(u, 6 * y * (0.41 - y) / 0.41**2, atol=1e-12) and np.allclose(v, 0)
     area = ng.Integrate(flow.velocity * ng.specialcf.normal(2), mesh, definedon=mesh.Boundaries("inlet"))
     assert np.isclose(area, -0.41)
+    assert 0.01 < shortest_edge(mesh) < 0.06
     assert np.isclose(ng.Integrate(ng.CF(1.0), mesh), 2.2 * 0.41 - pi * 0.05**2, rtol=1e-6)
 
 
