@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -109,12 +110,7 @@ def state(u0: Any, problem: Problem, history: int = 1) -> Float[Tensor, "sample 
     Raises:
         ValueError: if names, dimensions, coordinates or shapes do not fit, or a value is not a finite number.
     """
-    if isinstance(u0, xr.Dataset):
-        u = _of_variables(u0, problem)
-    elif isinstance(u0, xr.DataArray):
-        u = _of_array(u0, problem)
-    else:
-        u = _of_numbers(real_numbers("u0", u0), problem)
+    u = _values_of(u0, problem)
     if not torch.isfinite(u).all():
         raise ValueError("expected a finite state u0, found NaN or Inf in it; fill or remove those values")
     if u.shape[1] != history:
@@ -122,12 +118,15 @@ def state(u0: Any, problem: Problem, history: int = 1) -> Float[Tensor, "sample 
             f"expected u0 with {history} history frames (sample history channel *space), got shape {tuple(u.shape)}; "
             f"give the last {history} frames"
         )
-    if isinstance(u0, (xr.Dataset, xr.DataArray)) and history > 1:
+    if history > 1:
         _check_times(u0, problem)
     return u
 
 
-def _of_numbers(u: Tensor, problem: Problem) -> Tensor:
+@singledispatch
+def _values_of(u0: Any, problem: Problem) -> Tensor:
+    """Return "sample time channel *space" of an array; of a Dataset or a DataArray by their names."""
+    u = real_numbers("u0", u0)
     n, ndim = problem.n_channels, problem.ndim
     u = u[None] if u.ndim == ndim and n == 1 else u
     if not ndim < u.ndim <= ndim + 3 or u.shape[-1 - ndim] != n or 0 in u.shape:
@@ -140,6 +139,7 @@ def _of_numbers(u: Tensor, problem: Problem) -> Tensor:
     return u[:, None] if u.ndim == ndim + 2 else u
 
 
+@_values_of.register(xr.Dataset)
 def _of_variables(data: xr.Dataset, problem: Problem) -> Tensor:
     names = [field.name for field in problem.fields]
     missing = [name for name in names if name not in data]
@@ -148,6 +148,7 @@ def _of_variables(data: xr.Dataset, problem: Problem) -> Tensor:
     return _stacked([arranged(f"u0[{name!r}]", data[name], problem, ("sample", "time")) for name in names])
 
 
+@_values_of.register(xr.DataArray)
 def _of_array(data: xr.DataArray, problem: Problem) -> Tensor:
     names = [field.name for field in problem.fields]
     channel = next((name for name in CHANNEL if name in data.dims), None)
@@ -183,8 +184,14 @@ def _stacked(fields: Sequence[xr.DataArray]) -> Tensor:
     return torch.stack([values.expand(n, *values.shape[1:]) for values in full], 2)
 
 
-def _check_times(data: xr.Dataset | xr.DataArray, problem: Problem) -> None:
-    """Raise ValueError if history frames are not neighbours in time."""
+@singledispatch
+def _check_times(data: Any, problem: Problem) -> None:
+    """Raise ValueError if history frames are not neighbours in time; an array does not state its times."""
+
+
+@_check_times.register(xr.Dataset)
+@_check_times.register(xr.DataArray)
+def _check_stated_times(data: xr.Dataset | xr.DataArray, problem: Problem) -> None:
     if "time" not in data.coords or data["time"].ndim != 1 or "dt" in problem.params:
         return
     steps = np.diff(real_numbers("time of u0", data["time"].values).numpy())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
@@ -128,16 +129,8 @@ def _labelled(u: torch.Tensor, last: Frame, t: torch.Tensor, problem: Problem) -
     return data
 
 
+@singledispatch
 def _with_params(
-    recipe: BaseRecipe, params: dict[str, Any], shape: Sequence[int] | None
-) -> tuple[BaseRecipe, dict[str, float]]:
-    """The recipe with other numbers on another grid, and those that replace what is drawn."""
-    if isinstance(recipe, SolvedRecipe):
-        return _with_case_params(recipe, params, shape)
-    return _with_pde_params(recipe, params, shape)
-
-
-def _with_pde_params(
     recipe: BaseRecipe, params: dict[str, Any], shape: Sequence[int] | None
 ) -> tuple[BaseRecipe, dict[str, float]]:
     """The recipe with other parameters of its equation, which do not vary then, on another grid; and those that replace
@@ -167,6 +160,7 @@ def _with_pde_params(
     return dataclasses.replace(recipe, **changes), drawn
 
 
+@_with_params.register(SolvedRecipe)
 def _with_case_params(
     recipe: SolvedRecipe, params: dict[str, Any], shape: Sequence[int] | None
 ) -> tuple[BaseRecipe, dict[str, float]]:

@@ -97,7 +97,7 @@ LAYERS = {
 }
 
 # modules that import nothing but the standard library
-STANDARD_LIBRARY_ONLY = {"machine", "settings", "targets", "typed_values", "energy"}
+STANDARD_LIBRARY_ONLY = {"machine", "plain", "settings", "targets", "typed_values", "energy"}
 
 # all that may be imported before `main` runs: `--help` answers at once, and `import pdekit` costs nothing
 LIGHT = {"hydra", "omegaconf", "rich"}

@@ -79,6 +79,13 @@ def test_links_lead_somewhere(path):
     assert not broken
 
 
+def test_the_architecture_names_folders_and_files_that_exist():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    named = re.findall(r"`((?:[a-z_]+/)+(?:[a-z_]+\.py)?|[a-z_]+\.py)`", text)
+    assert len(named) > 30
+    assert not [path for path in named if not (ROOT / path).exists() and not (ROOT / "pdekit" / path).exists()]
+
+
 TEXT = """# A heading that is wider than the limit of eighty-eight columns and stays as it is, because it is one
 
 - an item of a list with words that go on and on until the line is too long for anybody to read it with ease

@@ -23,6 +23,7 @@ from typing import Any
 from pdekit.cli.command_line import CONFIGS, choices, did_you_mean
 from pdekit.cli.compose import SEARCH, Typed, jobs, read_arguments
 from pdekit.cli.stored import read_config
+from pdekit.plain import are_texts, is_whole
 
 SINGLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")  # a name becomes a part of the name of a folder
 PARTS = ("problems", "models", "seeds", "settings", "budgets")
@@ -195,7 +196,7 @@ def _settings(value: Any, path: Path | None, name: str) -> tuple[str, ...]:
         ValueError: on another kind of value, an option, several values of one setting, or one of the runner's own.
     """
     place = f"{name} of {path or 'the command line'}"
-    if not isinstance(value, list) or not all(isinstance(item, str) and "=" in item for item in value):
+    if not isinstance(value, list) or not are_texts(value) or not all("=" in item for item in value):
         raise ValueError(f"expected a list of settings key=value as {place}, found {value!r}; correct it")
     ours = OURS if path is None else OURS + TYPED_ONLY
     for item in value:
@@ -210,7 +211,7 @@ def _settings(value: Any, path: Path | None, name: str) -> tuple[str, ...]:
 
 
 def _seeds(value: Any, origin: str) -> tuple[int, ...]:
-    whole = isinstance(value, list) and all(isinstance(one, int) and not isinstance(one, bool) for one in value)
+    whole = isinstance(value, list) and all(map(is_whole, value))
     if not whole or not value or min(value) < 0 or len(set(value)) < len(value):
         raise ValueError(
             f"expected a list of different whole numbers as seeds of {origin}, found {value!r}; correct it"

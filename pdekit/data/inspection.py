@@ -127,8 +127,9 @@ def inspect_path(path: str | Path, trust: Sequence[str] = ()) -> Inspection:
     Raises:
         FileNotFoundError, ValueError: if nothing is there, the layout is unknown, or the file is damaged.
     """
-    path = path if is_address(path) else Path(path)
-    if isinstance(path, Path) and (path / "data" / "train").is_dir():
+    address = is_address(path)
+    path = path if address else Path(path)
+    if not address and (Path(path) / "data" / "train").is_dir():
         layout, splits = "pdekit or The Well, by split", DataModule.from_folder(path, trust=trust).sources
     else:
         layout, splits = recognised(path, trust).name, open_path(path, trust)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pdekit.fields import Trajectory
 from pdekit.models.base import Surrogate
-from pdekit.models.constraints import Conserved, constraints_of
+from pdekit.models.constraints import constraints_of
 
 
 class Constrained(Surrogate):
@@ -30,7 +30,7 @@ class Constrained(Surrogate):
     def __init__(self, model: Surrogate, names: Sequence[str]):
         super().__init__(model.problem, model.window)
         self.constraints = constraints_of(names, model.problem)
-        if not model.window[0] and any(isinstance(constraint, Conserved) for constraint in self.constraints):
+        if not model.window[0] and any(str(name).partition(":")[0] == "conserved" for name in names):
             raise ValueError(
                 "expected a method that is given a frame, whose integrals are kept, for constrain=conserved, got "
                 f"{type(model).__name__}, which is given none; leave it out"
