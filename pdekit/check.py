@@ -34,12 +34,14 @@ settings:
   folder=PATH               of check.json; the run's folder if not given
   seed=0 device=cpu data_dir=PATH trust=PACKAGE
 
-The exit status is 0 if no row fails, 1 if one fails, and 2 for an error. The report of an evaluated run shows the
+The exit status is 0 if rows pass and none fails, 1 if one fails, 2 for an error, and 3 if every row is CANNOT SAY.
+The report of an evaluated run shows the
 check, too.
 """
 
 PLACES = ("folder", "junit", "data_dir", "device")
-ERROR = 2
+FAILED, ERROR, UNDECIDED = 1, 2, 3
+"""Exit statuses."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,8 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = check_surrogate(run, trust=trust, rows=rows or None, **values)
         print(found.table)
         print(f"\nwritten: {found.folder / 'check.json'}")
+        if not found.decided:
+            print(found.undecided, file=sys.stderr)
+            sys.exit(UNDECIDED)
         if not found.passed:
-            sys.exit(1)
+            sys.exit(FAILED)
 
 
 def check_surrogate(

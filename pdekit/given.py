@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdekit.fields import Grid, Problem
+from pdekit.plain import check_ranges
 
 TOLERANCE = 1e-2  # of a spacing: coordinates may be rounded to float32
 ROUNDING = 1e-6  # of the ends of a range, whose values may be stored in single precision
@@ -250,13 +251,17 @@ def scalar(what: str, value: Any) -> Float[Tensor, "sample"]:
     return values.reshape(-1)
 
 
-def remark_ranges(params: Mapping[str, Tensor], ranges: Mapping[str, Sequence[float]]) -> None:
+def remark_ranges(params: Mapping[str, Tensor], stated: Any) -> None:
     """Warn of each parameter with a value outside the range that it had in the training.
 
     Args:
         params: values by name.
-        ranges: smallest and largest value by name, as a run's configuration states them; a name may be missing.
+        stated: smallest and largest value by name, as a run's configuration states them; a name may be missing.
+
+    Raises:
+        ValueError: if the configuration states something else.
     """
+    ranges = check_ranges(stated or {}, "ranges of the run's configuration")
     for name, values in params.items():
         low, high = ranges.get(name, (-math.inf, math.inf))
         room = ROUNDING * max(abs(low), abs(high)) if name in ranges else 0.0

@@ -15,6 +15,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial, singledispatch
+from numbers import Integral
 from types import FunctionType
 from typing import Any, TypeGuard
 
@@ -97,8 +98,8 @@ def _(value):
 
 
 def is_whole(value: Any) -> TypeGuard[int]:
-    """Return whether a plain value is an integer; true and false are none."""
-    return isinstance(value, int) and not isinstance(value, bool)
+    """Return whether a value is an integer, NumPy's included; true and false are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def is_number(value: Any) -> TypeGuard[float]:
@@ -126,6 +127,32 @@ def for_each_name(given: Any, names: Iterable[str]) -> dict[str, Any]:
     ({'u': 0.5, 'v': 0.5}, {'u': 1})
     """
     return dict(given) if isinstance(given, Mapping) else dict.fromkeys(names, given)
+
+
+def check_ranges(found: Any, where: str) -> dict[str, tuple[float, float]]:
+    """Return the smallest and the largest value of numbers by name.
+
+    Args:
+        found: as a file states them.
+        where: file and key, for the message.
+
+    Raises:
+        ValueError: if they are no pairs of ordered, finite numbers by name.
+
+    >>> check_ranges({"viscosity": [0.1, 0.2]}, "config.yaml: ranges")
+    {'viscosity': (0.1, 0.2)}
+    """
+    whole = isinstance(found, dict) and all(
+        isinstance(name, str) and isinstance(pair, Sequence) and len(pair) == 2 and all(map(is_number, pair))
+        and -math.inf < pair[0] <= pair[1] < math.inf
+        for name, pair in found.items()
+    )  # fmt: skip
+    if not whole:
+        raise ValueError(
+            f"expected the smallest and the largest value of each number in {where}, as name: [low, high], found "
+            f"{str(found)[:80]}; restore the file"
+        )
+    return {name: (float(low), float(high)) for name, (low, high) in found.items()}
 
 
 def mapping_or_empty(value: Any) -> dict[Any, Any]:

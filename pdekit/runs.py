@@ -248,7 +248,7 @@ def save_config(path: Path, config: Mapping[str, Any]) -> None:
 
 
 def save_weights(path: Path, model: Surrogate, name: str, config: Mapping[str, Any]) -> None:
-    """Write parameters and buffers, with all that is needed to build the model again.
+    """Write parameters and buffers, with all that is needed to build the model again; remove the check of earlier ones.
 
     Args:
         path: the run folder.
@@ -265,6 +265,7 @@ def save_weights(path: Path, model: Surrogate, name: str, config: Mapping[str, A
     }
     partial_file = path / (WEIGHTS + ".partial")
     partial_file.write_bytes(save(tensors, metadata=header))
+    (path / "check.json").unlink(missing_ok=True)  # of other weights
     os.replace(partial_file, path / WEIGHTS)
 
 

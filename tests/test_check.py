@@ -10,6 +10,7 @@ import pytest
 import pdekit
 from pdekit import check as check_command
 from pdekit.report.page import write_report
+from pdekit.runs import save_weights
 from tests.entry_points import command, trained_run
 from tests.test_evaluate import SMALL
 
@@ -53,6 +54,19 @@ def test_in_python_and_with_a_status_of_zero(run, tmp_path, monkeypatch, capsys)
     found = pdekit.check(pdekit.load(run), rows=["engineering.seed", "symmetry.shift_x"], n_states=2, horizon=1, **data)
     assert found.passed and [one.row for one in found.findings] == ["symmetry.shift_x", "engineering.seed"]
     assert (tmp_path / "check.json").is_file() and "2 PASS, 0 FAIL" in found.table
+
+
+def test_a_check_in_which_nothing_can_be_asked_has_a_status_of_its_own(run, tmp_path, monkeypatch, capsys):
+    data = f"data_dir={run.parents[1] / 'datasets'}"
+    assert status(monkeypatch, f"run={run}", "rows=[time.two_steps]", "horizon=1", data, f"folder={tmp_path}") == 3
+    assert "expected one row or more that can be asked, found 1" in capsys.readouterr().err
+
+
+def test_new_weights_remove_the_check_of_earlier_ones(run, tmp_path):
+    (tmp_path / "check.json").write_text("{}")
+    found = pdekit.load(run)
+    save_weights(tmp_path, found.model, found.name, found.config)
+    assert not (tmp_path / "check.json").exists()
 
 
 @pytest.mark.parametrize(("name", "value"), [("horizon", 2.5), ("n_states", None), ("limit", "much")])

@@ -43,6 +43,7 @@ LAYERS = {
     "boundaries": {"signals"},
     "fields": {"boundaries"},
     "mesh_order": set(),
+    "same_box": {"fields"},
     "labelled": {"fields"},
     "measurements": {"fields"},
     "calculus": {"fields"},
@@ -53,7 +54,7 @@ LAYERS = {
     "simulators": {"boundaries", "fields", "calculus", "pdes", "solvers"},
     "cases": {"fields", "calculus", "mesh_order", "pdes", "solvers", "simulators"},
     "data": {"boundaries", "command_words", "fields", "labelled", "plain", "plain_yaml", "provenance", "targets"}
-    | {"mesh_order", "typed_values"},
+    | {"mesh_order", "same_box", "typed_values"},
     "recipes": {"typed_values", "captions", "data", "cases", "plain", "provenance"} | EQUATIONS,
     "nets": set(),
     "diffusion": set(),
@@ -63,11 +64,11 @@ LAYERS = {
     "metrics": {"boundaries", "fields", "calculus"},
     "report": {"command_words", "fields", "metrics", "plain"},
     "evaluation": {"machine", "data", "recipes", "cases", "models", "metrics", "report", "labelled", "plain"}
-    | {"command_words", "provenance", "settings", "targets", "typed_values"}
+    | {"command_words", "provenance", "same_box", "settings", "targets", "typed_values"}
     | EQUATIONS,
     "checks": {"calculus", "evaluation", "fields", "metrics", "models", "pdes", "plain", "provenance"},
     "training": {"provenance", "runs", "settings", "fields", "data", "models", "metrics", "optimisers"},
-    "given": {"fields"},
+    "given": {"fields", "plain"},
     "runs": {"typed_values", "targets", "fields", "labelled", "given", "data", "models", "plain", "pdes", "provenance"},
     "inference": {"typed_values", "fields", "metrics", "models", "diffusion"},
     "serving": {"typed_values", "captions", "data", "fields", "metrics", "models", "pdes", "plain", "report", "runs"},

@@ -156,6 +156,8 @@ def test_a_first_frame_begins_the_sample_and_lets_it_go_on(tmp_path):
     whole = run.forecast(start, 0.5 * torch.arange(1, 11)).to_array().values[:, 0, 0]
     torch.testing.assert_close(u[:, 1:], torch.tensor(whole))
     assert run.sample(Prompt(start=start, duration=1.0)).sizes["time"] == 3
+    with pytest.raises(ValueError, match=r"expected duration <= 299\.5, 100 times that of the training, got 1e\+12"):
+        run.sample(Prompt(start=start, duration=1e12))
     found.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
     np.save(tmp_path / "a.npy", u[:, -1].numpy())
     for name in ("a.nc", "a.npy"):

@@ -59,6 +59,8 @@ def _grid(name: str) -> CheckRow:
     def excluded(surrogate: Forecaster, ground: Ground) -> str:
         if not ground.problem.ndim:
             return "a system without space has no grid"
+        if other_grid(ground.problem.box, size) == ground.problem.box:
+            return f"the grid has no axis of more than {SMALLEST} intervals, and {words} are the same grid"
         return needs_free_start(ground.problem)
 
     question = f"Is a step the same with {words}?"

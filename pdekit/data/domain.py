@@ -21,7 +21,7 @@ from torch import Tensor
 
 from pdekit.data.windows import Source
 from pdekit.fields import Problem, Trajectory
-from pdekit.plain import from_json, to_json
+from pdekit.plain import check_ranges, from_json, to_json
 from pdekit.provenance import write_whole
 
 DOMAIN = "domain.json"
@@ -134,7 +134,7 @@ def load_domain(folder: Path) -> KnownRange | None:
         return None
     try:
         stored = from_json(path.read_text(encoding="utf-8"))["ranges"]
-        ranges = {name: (float(low), float(high)) for name, (low, high) in stored.items()}
+        ranges = check_ranges(stored, "ranges")
         means = [name.removeprefix("mean of ") for name in ranges if name.startswith("mean of ")]
         if not all(f"deviation of {name}" in ranges for name in means):
             raise ValueError("a mean without a deviation")

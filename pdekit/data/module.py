@@ -16,6 +16,7 @@ from pdekit.data.loading import Loading
 from pdekit.data.natural_order import by_number
 from pdekit.data.windows import Source, Windows, grids_of, trajectories_on
 from pdekit.fields import Field, Grid, Points, Problem, Trajectory
+from pdekit.same_box import same_box, same_points
 
 SPLITS = ("train", "valid", "test")
 
@@ -79,7 +80,11 @@ class DataModule(LightningDataModule):
     @property
     def grids(self) -> tuple[Grid | Points, ...]:
         """The grids of all splits, that of the problem first."""
-        return tuple(dict.fromkeys((self.problem.grid, *(g for s in self.sources.values() for g in grids_of(s)))))
+        found = [self.problem.grid]
+        for grid in (grid for source in self.sources.values() for grid in grids_of(source)):
+            if not any(same_points(grid, other) for other in found):
+                found.append(grid)
+        return tuple(found)
 
     def on(self, grid: Grid | Points) -> DataModule:
         """Return the same data on one of the grids of the test split.
@@ -87,13 +92,14 @@ class DataModule(LightningDataModule):
         Raises:
             ValueError: if the training split has none there, from which baselines are calibrated.
         """
-        there = {split: source for split, source in self.sources.items() if grid in grids_of(source)}
+        found = ((split, source, own_grid(source, grid)) for split, source in self.sources.items())
+        there = {split: (source, own) for split, source, own in found if own is not None}
         if "train" not in there or "test" not in there:
             raise ValueError(
                 f"expected training and test trajectories on the grid {grid.shape}, found them in {list(there)} only; "
                 "add some"
             )
-        parts = {split: trajectories_on(source, grid) for split, source in there.items()}
+        parts = {split: trajectories_on(source, own) for split, (source, own) in there.items()}
         return DataModule(parts["train"], parts.get("valid", parts["train"]), parts["test"], self.loading)
 
     def set_window(self, history: int, target: int | Literal["all"]) -> None:
@@ -141,11 +147,16 @@ class DataModule(LightningDataModule):
         return ResumableLoader(windows, batch_size, sampler, drop, self.loading.num_workers, gpu)
 
 
+def own_grid(source: Source, grid: Grid | Points) -> Grid | Points | None:
+    """Return the grid of a source that has the points of another one; None if there is none."""
+    return next((own for own in grids_of(source) if same_points(own, grid)), None)
+
+
 def _on_a_common_grid(source: Source, train: Source) -> Problem:
-    """The problem of a split, with the grid of train if one of the two has several grids, of the same box."""
+    """The problem of a split, with the grid of train if it has the same points, or one of several grids of its box."""
     grid, ours = source.problem.grid, train.problem.grid
     several = len(grids_of(source)) > 1 or len(grids_of(train)) > 1
-    if several and ours.uniform and grid.uniform and grid.resized(ours.shape) == ours:
+    if same_points(grid, ours) or (several and same_box(grid, ours)):
         return dataclasses.replace(source.problem, grid=ours)
     return source.problem
 

@@ -10,6 +10,7 @@ import torch
 from pdekit.data.formats.contract import Joined
 from pdekit.data.windows import Source
 from pdekit.fields import Grid, Points, Problem, Trajectory
+from pdekit.same_box import same_box
 
 
 class Resolutions:
@@ -27,20 +28,24 @@ class Resolutions:
         box = self.problem.box
         for source in sources:
             found = source.problem
-            if dataclasses.replace(found, grid=box) != self.problem or box.resized(found.grid.shape) != found.grid:
+            if dataclasses.replace(found, grid=box) != self.problem or not same_box(box, found.grid):
                 raise ValueError(
                     f"expected data of one problem on grids of one box, {self.problem}, found {found}; give them the "
                     "same fields, inputs, times, box and layout, or open them apart"
                 )
-        self.grids: tuple[Grid, ...] = tuple(dict.fromkeys(source.problem.box for source in sources))
+        self.grids: tuple[Grid, ...] = tuple(dict.fromkeys(map(self._grid, sources)))
         self._sources = tuple(sources)
         self._joined = Joined(sources, self.problem)
         self.n_trajectories = self._joined.n_trajectories
 
+    def _grid(self, source: Source) -> Grid:
+        """The grid of a source in the box of the whole, whose ends may differ by rounding."""
+        return self.problem.box.resized(source.problem.grid.shape)
+
     @property
     def grid_numbers(self) -> list[int]:
         """Number of the grid of each trajectory."""
-        return [self.grids.index(part.problem.box) for part in self._sources for _ in range(part.n_trajectories)]
+        return [self.grids.index(self._grid(part)) for part in self._sources for _ in range(part.n_trajectories)]
 
     def on(self, grid: Grid | Points) -> Source:
         """Return the trajectories on one of the grids.
@@ -48,9 +53,10 @@ class Resolutions:
         Raises:
             ValueError: if there are none.
         """
-        if grid not in self.grids:
+        if not isinstance(grid, Grid) or grid not in self.grids:
             raise ValueError(f"expected one of the grids {self.grids}, got {grid}; choose another")
-        return Joined([source for source in self._sources if source.problem.grid == grid])
+        there = [source for source in self._sources if source.problem.grid.shape == grid.shape]
+        return Joined(there, dataclasses.replace(self.problem, grid=grid))
 
     def read(self, trajectory: int, frames: slice = slice(None)) -> Trajectory:
         """Return some frames of one trajectory, as a batch of one, on its own grid."""
@@ -72,7 +78,7 @@ def together(sources: Sequence[Source]) -> Source:
     Raises:
         ValueError: if they are not of one problem.
     """
-    boxes = {source.problem.grid for source in sources}
-    if len(boxes) > 1 and all(box.uniform for box in boxes):
+    boxes = [source.problem.grid for source in sources]
+    if len({box.shape for box in boxes}) > 1 and all(box.uniform for box in boxes):
         return Resolutions(sources)
     return Joined(sources) if len(sources) > 1 else sources[0]

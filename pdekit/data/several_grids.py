@@ -20,6 +20,9 @@ INPUTS = ("coeffs", "params", "forcing", "mask")
 def is_several(part: Any) -> bool:
     """Return whether a split is a list with an array for each grid: of paths, xarray objects or unequal arrays.
 
+    Raises:
+        ValueError: on a list whose rows differ in length.
+
     >>> is_several([np.zeros((2, 1, 1, 8)), np.zeros((2, 1, 1, 4))]), is_several([[[[0.0, 1.0]]]])
     (True, False)
     """
@@ -27,7 +30,14 @@ def is_several(part: Any) -> bool:
         return False
     if all(is_path(item) or is_xarray(item) for item in part):
         return True
-    return len({np.shape(item)[1:] for item in part}) > 1 and all(np.ndim(item) > 2 for item in part)
+    try:
+        shapes = [np.shape(item) for item in part]
+    except ValueError:  # NumPy's, of lists of unequal lengths
+        raise ValueError(
+            "expected arrays, or lists of numbers of one length at each depth, found a list whose rows differ in "
+            "length; give one array for each grid, or trajectories of one length"
+        ) from None
+    return len({shape[1:] for shape in shapes}) > 1 and all(len(shape) > 2 for shape in shapes)
 
 
 def on_several_grids(data: Mapping[str, Any], about: Description) -> dict[str, list[tuple[Problem, Trajectory]]]:

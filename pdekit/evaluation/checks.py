@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pdekit.evaluation.settings import KeptForecasts
 from pdekit.fields import Problem
+from pdekit.same_box import same_box, same_points
 
 
 def check_problem(name: str, found: Problem, expected: Problem, any_shape: bool = False) -> None:
@@ -19,14 +20,12 @@ def check_problem(name: str, found: Problem, expected: Problem, any_shape: bool 
     Raises:
         ValueError: if a part differs; the message names the first one.
     """
-    same_box = found.grid.uniform and expected.grid.uniform
-    same_box = same_box and len(found.grid.shape) == len(expected.grid.shape)
-    same_box = same_box and found.grid.resized(expected.grid.shape) == expected.grid
+    one_box, one_grid = same_box(found.grid, expected.grid), same_points(found.grid, expected.grid)
     for part in ("fields", "coeffs", "forcing", "params", "dt", "grid"):
         ours, theirs = getattr(found, part), getattr(expected, part)
-        if ours != theirs and not (part == "grid" and same_box and any_shape):
+        if ours != theirs and not (part == "grid" and (one_grid or (one_box and any_shape))):
             remedy = "evaluate it on data of its own problem, or train it on these"
-            if part == "grid" and same_box:
+            if part == "grid" and one_box:
                 sizes = [f"resolution={resolution_text(grid.shape)}" for grid in (ours, theirs)]
                 remedy = f"set {sizes[0]} or {sizes[1]} to evaluate it there"
             raise ValueError(

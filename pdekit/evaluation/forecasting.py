@@ -100,7 +100,7 @@ class Contender:
             self.members = min(members, model.members)
         self.generators = [torch.Generator().manual_seed(derived_seed(seed, m)) for m in range(self.members)]
         self.history = model.window[0]
-        self.parameters = sum(p.numel() for p in model.parameters())
+        self.parameters = model.n_parameters
         self.timings: list[Timing] = []
         self.peak_bytes = 0
 

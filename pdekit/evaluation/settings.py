@@ -158,7 +158,8 @@ class Evaluation:
 
     def _sizes(self, ndim: int) -> tuple[Any, ...]:
         several = isinstance(self.resolution, (list, tuple))
-        return tuple(self.resolution) if several else (self.resolution,) * ndim
+        sizes = tuple(self.resolution) if several else (self.resolution,) * ndim
+        return tuple(int(n) if is_whole(n) else n for n in sizes)  # NumPy's integers are plain ones in a document
 
     def shape_of(self, ndim: int) -> tuple[int, ...]:
         """The resolution as points of each of so many axes.

@@ -63,6 +63,11 @@ class Surrogate(nn.Module, ABC):
         self.window = window
 
     @property
+    def n_parameters(self) -> int:
+        """Number of parameters that a forecast uses; all of them by default."""
+        return sum(p.numel() for p in self.parameters())
+
+    @property
     def n_reached(self) -> int | None:
         """Frames of a trajectory that a forecast reaches, counted from t = 0; None for any time."""
         return None

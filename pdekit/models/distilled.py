@@ -79,13 +79,18 @@ class Distilled(Surrogate):
         self.rectified = rectified
         self.teacher, self.student = made, teacher(problem)
         self.student.sampler = Straight(calls)
+        self.teacher.requires_grad_(False)  # several processes wait for the gradients of all others
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters of the student, which alone forecasts."""
+        return self.student.n_parameters
 
     def stages(self, settings: Training) -> Sequence[Stage]:
         return (dataclasses.replace(adam_stage(settings), parameters=("student.net.",)),)
 
     def calibrate(self, batches: Iterable[Trajectory]) -> None:
         """Begin as the trained teacher, with its statistics."""
-        self.teacher.requires_grad_(False)  # several processes wait for the gradients of all others
         self.student.load_state_dict(self.teacher.state_dict())
 
     def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.distributed
 from torch import Tensor, nn
 
 AUTO = "auto"
@@ -41,9 +42,16 @@ class FinestNoise(nn.Module):
         return float(self.level)
 
     def observe(self, square: Tensor) -> None:
-        """Take the mean squared error of a batch into the running mean, with a weight of 1/n, at least 1/100."""
+        """Take the mean squared error of a batch into the running mean, with a weight of 1/n, at least 1/100.
+
+        Of several processes, the mean over their batches is taken, so that all of them have one level.
+        """
+        square = square.detach().to(self.mean).clone()
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.all_reduce(square)
+            square = square / torch.distributed.get_world_size()
         self.count.add_(1).clamp_(max=STEPS)
-        self.mean.add_((square.to(self.mean) - self.mean) / self.count)
+        self.mean.add_((square - self.mean) / self.count)
 
     def before_step(self, progress: float) -> None:
         """Set the level of the next step.

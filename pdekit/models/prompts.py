@@ -20,6 +20,7 @@ from pdekit.models.text2pde import Text2PDE
 from pdekit.typed_values import check_types
 
 MAX_CALLS = 10_000
+LONGEST = 100  # trajectories of the training, of the longest sample
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,12 @@ def frames_wanted(model: Text2PDE, prompt: Prompt) -> int:
     n = model.problem.n_frames if reached is None else reached
     if prompt.duration is None:
         return n
+    longest = (LONGEST * n - 1) * dt
+    if prompt.duration > longest:
+        raise ValueError(
+            f"expected duration <= {longest:g}, {LONGEST} times that of the training, got {prompt.duration:g}; "
+            "generate in parts, each from the last frame of the one before"
+        )
     wanted = max(2, 1 + math.floor(prompt.duration / dt + 0.5))
     if reached is not None and wanted > n:
         raise ValueError(

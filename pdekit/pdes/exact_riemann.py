@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import sqrt
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor
 
 State = tuple[float, float, float]
@@ -18,13 +18,13 @@ State = tuple[float, float, float]
 
 
 def exact_riemann(
-    left: State, right: State, ratio: Float[Tensor, "*place"], gamma: float = 1.4
+    left: State, right: State, ratio: Real[Tensor, "*place"], gamma: float = 1.4
 ) -> tuple[Float[Tensor, "*place"], Float[Tensor, "*place"], Float[Tensor, "*place"]]:
     """Density, velocity and pressure at x / t = ratio.
 
     Args:
         left, right: the states for x < 0 and x > 0 at t = 0.
-        ratio: x / t.
+        ratio: x / t; integers are taken as float64.
         gamma: ratio of specific heats.
 
     Raises:
@@ -34,6 +34,7 @@ def exact_riemann(
     >>> [round(float(value), 4) for value in (density[0], density[1], pressure[0])]  # Sod's tube
     [0.4263, 0.2656, 0.3031]
     """
+    ratio = ratio if ratio.is_floating_point() else ratio.double()
     for name, (density, _, pressure) in (("left", left), ("right", right)):
         if not (density > 0 and pressure > 0):
             raise ValueError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -34,6 +34,13 @@ class Uniform:
 
     def __call__(self, generator: np.random.Generator) -> float:
         return float(generator.uniform(self.low, self.high))
+
+
+@runtime_checkable
+class StateOfEquation(Protocol):
+    """Initial state that has parameters of the equation among its own, by the names ``of_equation``."""
+
+    of_equation: ClassVar[tuple[str, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +84,8 @@ class Recipe(BaseRecipe):
             raise ValueError(
                 f"expected a solver_shape of {self.grid.ndim} numbers, got {self.solver_shape}; correct the recipe"
             )
+        if isinstance(self.initial, StateOfEquation):
+            _check_state(self.initial, self.pde)
         if self.solver is not None:
             check_has_boundary(self.solver, self.grid)
         simulator = self.simulator  # what it refuses, is refused when the recipe is made
@@ -113,6 +122,17 @@ class Recipe(BaseRecipe):
     def problem(self, split: str) -> Problem:
         state = self.initial.state if isinstance(self.initial, Fixed) else None
         return dataclasses.replace(super().problem(split), instance=state)
+
+
+def _check_state(initial: StateOfEquation, pde: PDE) -> None:
+    """Raise ValueError if an initial state has another value of a parameter than its equation."""
+    for name in initial.of_equation:
+        ours, theirs = (float(getattr(part, name)) for part in (pde, initial))
+        if ours != theirs:
+            raise ValueError(
+                f"expected an initial state with the {name} {ours:g} of {type(pde).__name__}, got {theirs:g}; set "
+                f"data.initial.{name} and data.pde.{name} to one value"
+            )
 
 
 def recipe_from(config: Mapping[str, Any], trust: Any = ()) -> BaseRecipe:

@@ -25,6 +25,8 @@ LOOPBACK = "127.0.0.1"
 MOST_BYTES = 16_384
 """Of the body of a request."""
 MOST_CONNECTIONS = 16
+FIRST_OF_USERS = 1024
+"""The first port that needs no rights of the system."""
 SECONDS = 10
 """Until a silent connection is closed."""
 PATIENCE = 0.3
@@ -49,7 +51,7 @@ class StudioServer(ThreadingHTTPServer):
         port: 0 takes a free one; see ``server_port``.
 
     Raises:
-        OSError: if the port is taken.
+        OSError: if the port is taken, or reserved for the system.
     """
 
     daemon_threads = True
@@ -63,7 +65,14 @@ class StudioServer(ThreadingHTTPServer):
             "/studio.js": (JS, (HERE / "studio.js").read_bytes()),
             "/charts.js": (JS, (HERE / "charts.js").read_bytes()),
         }
-        super().__init__((LOOPBACK, port), Handler)
+        try:
+            super().__init__((LOOPBACK, port), Handler)
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"expected a port that this user may open and that is free, found {port}: {error.strerror}; choose "
+                f"port=0 for a free one, or one from {FIRST_OF_USERS} on",
+            ) from error
         self.hosts = {f"{name}:{self.server_port}" for name in (LOOPBACK, "localhost")}
 
     @property

@@ -18,6 +18,8 @@ from pdekit.runs import WEIGHTS, configuration_or_none, method_name, save_config
 from pdekit.settings import Engine, Training
 
 IN_MEMORY = "arrays"  # name of data that lie in no folder
+RESULTS = ("scores.nc", "forecasts.nc", "report.html", "parameters.json", "measurements.csv")
+"""Files of a run that say something of its weights."""
 
 
 def fit_config(
@@ -46,10 +48,11 @@ def fit_config(
 
 
 def begin_record(folder: Path, config: dict[str, Any]) -> None:
-    """Write ``config.yaml``; remove the record of an earlier run in the folder, whose weights are replaced."""
+    """Write ``config.yaml``; remove what an earlier run in the folder has found out about weights that are replaced."""
     folder.mkdir(parents=True, exist_ok=True)
     save_config(folder, config)
-    (folder / RECORD).unlink(missing_ok=True)
+    for name in (RECORD, *RESULTS):
+        (folder / name).unlink(missing_ok=True)
 
 
 def record_domain(folder: Path, data: LightningDataModule) -> None:
@@ -68,6 +71,6 @@ def end_record(folder: Path, model: Surrogate, config: dict[str, Any], steps: in
     """Write ``weights.safetensors``, and ``provenance.json`` with their hash."""
     save_weights(folder, model, config["choices"]["model"], config)
     record = {"seed": config["seed"], "steps": steps, "seconds": {"training": round(seconds, 2)}}
-    record["parameters"] = sum(p.numel() for p in model.parameters())
+    record["parameters"] = model.n_parameters
     record |= {"data": {"name": config["name"], "path": config["path"]}, "weights": sha256(folder / WEIGHTS)}
     write_json(folder / RECORD, provenance(**record))

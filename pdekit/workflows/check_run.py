@@ -15,7 +15,7 @@ from pdekit.checks.catalogue import chosen_rows
 from pdekit.checks.ground import Forecaster, Ground, TrainingRange
 from pdekit.checks.output import FILE, findings_table, write_findings, write_junit
 from pdekit.checks.run import Finding, run_check
-from pdekit.checks.verdict import FAIL, LIMIT
+from pdekit.checks.verdict import CANNOT_SAY, FAIL, LIMIT
 from pdekit.data.module import DataModule
 from pdekit.data.windows import collate
 from pdekit.evaluation.checks import check_problem
@@ -115,6 +115,20 @@ class Check:
     def passed(self) -> bool:
         """True if no row fails."""
         return all(finding.verdict.verdict != FAIL for finding in self.findings)
+
+    @property
+    def decided(self) -> bool:
+        """True if a row passes or fails; otherwise nothing is known of the surrogate."""
+        return any(finding.verdict.verdict != CANNOT_SAY for finding in self.findings)
+
+    @property
+    def undecided(self) -> str:
+        """A sentence for a check that is not `decided`."""
+        reason = self.findings[0].verdict.reason if self.findings else "there is no row"
+        return (
+            f"expected one row or more that can be asked, found {len(self.findings)} that are all {CANNOT_SAY} "
+            f"(the first: {reason}); choose other rows=, more states (n_states=), or data with a reference solver"
+        )
 
 
 def check_stored_run(

@@ -241,7 +241,7 @@ def carry_out(plan: Plan, resume: Path | None = None) -> Path:
     seed, data = config["seed"], plan.data_name
     worker = not is_main_process(os.environ)  # one of several processes; the first one makes the folder
     run = resume or shared_folder(worker) or new_folder(config["runs_dir"], plan.name, data)
-    n_parameters = sum(p.numel() for p in model.parameters())
+    n_parameters = model.n_parameters
     if not worker:
         print(f"{plan.name} on {data}: {n_parameters:,} parameters, run {run}{plan.instance}")
         if not resume:

@@ -12,7 +12,7 @@ from pdekit.checks.run import run_check
 from pdekit.checks.verdict import CANNOT_SAY, PASS
 from pdekit.data.arrays import Arrays
 from pdekit.data.module import DataModule
-from pdekit.fields import Field
+from pdekit.fields import Field, Grid
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.one_step import OneStep
 from pdekit.pdes import AllenCahn
@@ -69,6 +69,14 @@ def test_a_net_that_does_not_fit_another_grid_is_a_reason():
     assert verdict.reason == (
         "the model does not run on 65 points: The size of tensor a (33) must match the size of tensor b (32)"
     )
+
+
+def test_half_of_the_smallest_grid_is_no_other_grid():
+    problem = make_problem(grid=Grid((4,), (1.0,)))
+    still = Forecaster("still", Persistence(problem))
+    states = dataclasses.replace(states_of(problem, make_batch(problem)), solver=still)
+    verdict = asked(states, still, "grid.half")["grid.half"]
+    assert verdict.verdict == CANNOT_SAY and "no axis of more than 4 intervals" in verdict.reason
 
 
 @pytest.mark.parametrize("rows", [[], "symmetry.*"])

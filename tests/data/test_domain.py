@@ -57,7 +57,17 @@ def test_the_range_of_data_on_several_grids_is_that_of_all(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"ranges": {"mean of u": [0, 1]}}', '{"ranges": {"u": 3}}', "[" * 9000]
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"ranges": {"u": [2, 1]}}',
+        '{"ranges": {"u": [0, Infinity]}}',
+        '{"ranges": {"mean of u": [0, 1]}}',
+        '{"ranges": {"u": 3}}',
+        "[" * 9000,
+    ],
 )
 def test_a_damaged_range_is_a_sentence(tmp_path, text):
     (tmp_path / DOMAIN).write_text(text)

@@ -1,5 +1,6 @@
 """One dataset on several grids: batches of one grid each, training, evaluation of each grid, and what is refused."""
 
+import dataclasses
 from functools import partial
 
 import numpy as np
@@ -9,12 +10,17 @@ import xarray as xr
 
 import pdekit
 from pdekit.data import DataModule, from_arrays
+from pdekit.data.arrays import Arrays
 from pdekit.data.domain import load_domain
 from pdekit.data.exports import TARGETS, export
 from pdekit.data.forecasts import opened_file
+from pdekit.data.formats import recognised
+from pdekit.data.formats.contract import Joined
 from pdekit.data.inspection import inspect_path
 from pdekit.data.loader import EpochSampler
 from pdekit.data.loading import Loading
+from pdekit.data.resolutions import together
+from pdekit.evaluation.checks import check_problem
 from pdekit.models.baselines.mean import Mean
 from pdekit.models.one_step import OneStep
 from pdekit.models.operator import Operator
@@ -184,3 +190,35 @@ def test_other_boxes_are_refused():
     coarse = xr.DataArray(wave(8, 4)[:, :, 0], dims=("sample", "time", "x"), coords={"x": np.arange(8) / 4})
     with pytest.raises(ValueError, match="expected data of one problem on grids of one box"):
         from_arrays([coarse, coarse[..., ::2].assign_coords(x=np.arange(4) / 8)], dt=0.1, layout=["periodic"])
+
+
+def test_a_list_with_rows_of_two_lengths_is_refused():
+    with pytest.raises(ValueError, match="rows differ in length"):
+        from_arrays([[[[1.0, 2.0]], [[3.0]]]], dt=0.1, extent=(1.0,))
+
+
+def test_boxes_that_differ_by_rounding_are_one_box(tmp_path):
+    """The lengths 0.3 and 0.1 + 0.2, and an end that float32 rounds: lists, files and a model meet on one grid."""
+    lengths = (0.1 + 0.2, 0.3)
+    parts = [from_arrays(*[wave(16 // n, 2, 1)] * 3, dt=0.1, extent=(lengths[n - 1],)) for n in (1, 2)]
+    joined = together([part.sources["train"] for part in parts])
+    assert [grid.shape for grid in joined.grids] == [(16,), (8,)] and joined.grid_numbers == [0, 0, 1, 1]
+    assert joined.on(joined.grids[1]).read(1).u.shape == (1, 6, 1, 8)
+    same = [from_arrays(*[wave(16, 2, 1)] * 3, dt=0.1, extent=(length,)).sources["train"] for length in lengths]
+    assert together(same).n_trajectories == 4
+    check_problem("net", same[0].problem, same[1].problem)
+    assert len(DataModule(same[0], same[1], same[1]).grids) == 1
+    far = from_arrays(*[wave(16, 2, 1)] * 3, dt=0.1, extent=(0.3002,)).sources["train"]
+    with pytest.raises(ValueError, match="one problem"):
+        together([same[0], far])
+
+
+@pytest.mark.parametrize("to", ["pdebench", "netcdf"])
+def test_files_of_two_precisions_are_exported_in_the_wider_one(tmp_path, to):
+    coarse = from_arrays(*[wave(8, 2, 1).astype("f4")] * 3, dt=0.1, extent=(1.0,)).sources["train"]
+    batch = coarse.read(0)
+    fine = Arrays(coarse.problem, dataclasses.replace(batch, u=batch.u.double() + 1e-9))
+    whole, path = Joined([coarse, fine]), tmp_path / f"all{TARGETS[to].suffix}"
+    TARGETS[to].write(whole, path, lambda done: None)
+    found = recognised(path).open(path)["all"] if to == "pdebench" else opened_file(path)
+    assert torch.equal(found.read(2).u, fine.read(0).u) and torch.equal(found.read(0).u, batch.u.double())

@@ -1,5 +1,6 @@
 """Settings of an evaluation that mean nothing are refused, with what was expected and found."""
 
+import numpy as np
 import pytest
 
 from pdekit.evaluation.settings import Evaluation, KeptForecasts, SolverSweep, evaluation_from
@@ -29,6 +30,7 @@ def test_what_means_nothing_is_refused(given, said):
 
 
 def test_what_means_something_is_taken():
+    assert Evaluation(resolution=np.int64(64)).shape_of(2) == (64, 64)
     assert Evaluation(sweep=SolverSweep(orders=(), refinements=()), judges=("fields",)).keep.n_members == 3
 
 

@@ -9,6 +9,7 @@ from pdekit.diffusion.closed_forms import GaussianModes
 from pdekit.diffusion.levels import LogLevels
 from pdekit.diffusion.samplers.base import no_noise
 from pdekit.diffusion.samplers.ddim import DDIM
+from pdekit.evaluation.forecasting import Contender
 from pdekit.fields import Field, Grid
 from pdekit.models.distilled import Distilled
 from pdekit.models.one_step import OneStep
@@ -125,6 +126,18 @@ def test_the_student_begins_as_the_teacher_which_rests(problem, batch):
     trained = model.stages(Training())[0].trained(model)
     assert {id(p) for p in trained} == {id(p) for p in model.student.net.parameters()}
     assert all(p.grad is None for p in model.teacher.parameters())
+
+
+def test_the_parameters_of_a_student_are_its_own_and_its_teacher_rests_without_a_calibration(problem):
+    model = Distilled(problem, TEACHER)
+    whole = sum(p.numel() for p in model.parameters())
+    assert (
+        model.n_parameters
+        == model.student.n_parameters
+        == whole / 2
+        == Contender("d", model, "surrogate", 0, 1).parameters
+    )
+    assert not any(p.requires_grad for p in model.teacher.parameters())
 
 
 def test_impossible_students_are_refused(problem):

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pdekit.fields import Field, Grid
+from pdekit.models.finest_noise import FinestNoise
 from pdekit.models.one_step import OneStep
 from pdekit.models.pde_refiner import VARIANTS, PDERefiner
 from pdekit.models.stages import adam_stage
@@ -166,6 +167,22 @@ def test_the_finest_noise_is_the_error_that_a_net_cannot_avoid(variant):
     assert model.finest.value == pytest.approx(0.05, rel=0.1)
     assert float(model.sigmas[-1]) == float(model.chain.sigma[-1]) == model.finest.value
     assert model.findings()[0].startswith(f"sigma_min = {model.finest.value:.3g}")
+
+
+def shared_level(rank, place, found):
+    torch.distributed.init_process_group("gloo", init_method=f"file://{place}", rank=rank, world_size=2)
+    finest = FinestNoise()
+    finest.observe(torch.tensor([0.01, 0.03][rank]))
+    found[rank] = float(finest.mean)
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_measure_one_level(tmp_path):
+    with torch.multiprocessing.Manager() as manager:
+        found = manager.dict()
+        torch.multiprocessing.spawn(shared_level, (tmp_path / "meeting", found), 2)
+        assert dict(found) == pytest.approx({0: 0.02, 1: 0.02})
 
 
 def test_a_measured_level_is_stored_rests_at_the_end_and_in_validation(problem, batch):

@@ -25,9 +25,9 @@ SLOW = ("elder", "mhd", "ns_heat")  # cases of which two samples take longer tha
 
 
 @cache
-def compose(name: str) -> BaseRecipe:
+def compose(name: str, *overrides: str) -> BaseRecipe:
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = hydra.compose("generate", [f"data={name}"])
+        config = hydra.compose("generate", [f"data={name}", *(f"data.{one}" for one in overrides)])
     recipe = recipe_from(OmegaConf.to_container(config.data, resolve=True))
     assert isinstance(recipe, SolvedRecipe if is_solved(name) else Recipe)
     return recipe

@@ -2,8 +2,21 @@
 
 import dataclasses
 
+import pytest
+
 from pdekit.pdes.exact_riemann import exact_riemann
 from tests.recipes.test_configs import compose
+
+
+def test_a_state_of_another_equation_is_refused():
+    """Energy and pressure are related by gamma; the shape of a soliton depends on both coefficients."""
+    recipe = compose("euler_1d", "pde.gamma=1.6")
+    assert recipe.initial.gamma == recipe.pde.gamma == 1.6
+    with pytest.raises(ValueError, match=r"with the gamma 1\.6 of CompressibleEuler, got 1\.4"):
+        dataclasses.replace(recipe, initial=dataclasses.replace(recipe.initial, gamma=1.4))
+    waves = compose("kdv")
+    with pytest.raises(ValueError, match="with the dispersion 2 of KortewegDeVries"):
+        dataclasses.replace(waves, pde=dataclasses.replace(waves.pde, dispersion=2.0))
 
 
 def test_stored_tubes_are_exact_riemann_solutions():

@@ -187,6 +187,11 @@ def print_nothing(share, line):
     pass
 
 
+def test_a_port_that_is_taken_is_a_sentence(server):
+    with pytest.raises(OSError, match=r"expected a port that this user may open .*choose port=0"):
+        StudioServer(plane_studio(), server.server_port)
+
+
 def test_runs_that_cannot_be_shown_are_refused():
     problem = make_problem(grid=Grid((), ()), fields=(Field("a"),))
     with pytest.raises(ValueError, match="expected a run on a uniform grid with axes"):

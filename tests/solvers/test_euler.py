@@ -55,6 +55,8 @@ def test_the_exact_solution_has_the_precision_of_its_places():
     """Behind the right shock of Sod's tube the density follows from the pressure (Rankine and Hugoniot)."""
     place = torch.tensor([1.2, 2.0], dtype=torch.float64)
     density, _, pressure = exact_riemann(*SOD, place)
+    whole, _, _ = exact_riemann(*SOD, torch.tensor([0, 1]))
+    assert torch.equal(whole, exact_riemann(*SOD, torch.tensor([0.0, 1.0], dtype=torch.float64))[0])
     ratio = float(pressure[0]) / 0.1
     assert float(density[0]) == pytest.approx(0.125 * (6 * ratio + 1) / (ratio + 6), rel=1e-14)
     assert (float(density[1]), float(pressure[1])) == (0.125, 0.1)

@@ -13,10 +13,11 @@ import torch
 import pdekit
 from pdekit.models.one_step import OneStep
 from pdekit.models.stages import adam_stage
-from pdekit.provenance import sha256
+from pdekit.provenance import RECORD, sha256
 from pdekit.runs import WEIGHTS, save_model
 from pdekit.settings import Engine
 from pdekit.training.callbacks import Interrupted
+from pdekit.training.record import RESULTS, begin_record
 from pdekit.training.required import OutOfTime, train_required
 from tests.models.small import PointwiseNet
 from tests.training.test_module import SETTINGS, waves
@@ -176,3 +177,10 @@ def test_a_run_holds_the_weights_of_both(tmp_path):
     loaded = pdekit.load(run.path, trust=("tests",)).model
     for name, value in pdekit.load(run.path / "coarse", trust=("tests",)).model.state_dict().items():
         assert torch.equal(loaded.coarse.state_dict()[name], value), name
+
+
+def test_a_new_training_in_an_old_folder_removes_what_was_found_of_other_weights(tmp_path):
+    for name in (*RESULTS, RECORD, "notes.txt"):
+        (tmp_path / name).write_text("{}")
+    begin_record(tmp_path, {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml", "notes.txt"]

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import torch
 from pdekit.data.hdf5 import FAULTS, names, open_hdf5
 from pdekit.data.windows import Source, read_times
 from pdekit.fields import Problem, Trajectory
+from pdekit.same_box import on_the_grid_of
 
 WHOLE = "all"  # the name of the trajectories of a file that has no splits
 SHARE = 10  # one in so many trajectories is for the test, and one in so many of the others for validation
@@ -109,7 +111,7 @@ class Joined:
         self.sources = tuple(sources)
         self.problem: Problem = problem or self.sources[0].problem
         for number, source in enumerate(self.sources[1:], 2):
-            if problem is None and source.problem != self.problem:
+            if problem is None and on_the_grid_of(source.problem, self.problem) != self.problem:
                 raise ValueError(
                     f"expected files of one problem, {self.problem}, found {source.problem} in file {number}; open "
                     "them apart"
@@ -117,10 +119,19 @@ class Joined:
         self._ends = np.cumsum([source.n_trajectories for source in self.sources])
         self.n_trajectories = int(self._ends[-1])
 
+    @cached_property
+    def double(self) -> bool:
+        """True if one of the sources holds fields in float64; the first frame of each is read."""
+        first = [source.read(0, slice(0, 1)) for source in self.sources if source.n_trajectories]
+        return any(part.dtype == torch.float64 for batch in first for part in field_tensors(batch).values())
+
     def read(self, trajectory: int, frames: slice = slice(None)) -> Trajectory:
-        """Return some frames of one trajectory, as a batch of one."""
+        """Return some frames of one trajectory, as a batch of one, in the widest precision of the sources."""
         source, number = self._place(trajectory)
-        return dataclasses.replace(source.read(number, frames), index=torch.tensor([trajectory]))
+        batch = dataclasses.replace(source.read(number, frames), index=torch.tensor([trajectory]))
+        if not self.double:
+            return batch
+        return dataclasses.replace(batch, **{name: part.double() for name, part in field_tensors(batch).items()})
 
     def times(self, trajectory: int, frames: slice = slice(None)) -> torch.Tensor:
         """Return the times of some frames of one trajectory, "1 time"."""
@@ -131,6 +142,12 @@ class Joined:
         place = int(np.searchsorted(self._ends, trajectory, side="right"))
         source = self.sources[place]
         return source, trajectory - int(self._ends[place]) + source.n_trajectories
+
+
+def field_tensors(batch: Trajectory) -> dict[str, torch.Tensor]:
+    """Return the fields, coefficients and forcing that a batch has, by name."""
+    parts = {"u": batch.u, "coeffs": batch.coeffs, "forcing": batch.forcing}
+    return {name: part for name, part in parts.items() if part is not None}
 
 
 def all_splits(found: Mapping[str, Source], test: str | None = None) -> dict[str, Source]:

@@ -117,7 +117,11 @@ def _table(path: Path) -> Any:
         names = [str(item["filename"]) for item in state["_data_files"]]
         if any(Path(name).name != name for name in names):
             raise ValueError(f"it names files of other folders: {names}")
-        return pa.concat_tables([pa.ipc.open_stream(pa.memory_map(str(path / name))).read_all() for name in names])
+        table = pa.concat_tables([pa.ipc.open_stream(pa.memory_map(str(path / name))).read_all() for name in names])
+        missing = sorted(set(_columns(path)) - set(table.column_names))
+        if missing:
+            raise ValueError(f"they lack the columns {', '.join(missing)} that dataset_info.json states")
+        return table
     except (*FAULTS, pa.ArrowException) as error:
         said = " ".join(str(error).split())[:160]
         raise FileFault(f"expected rows of Arrow in {path}, but: {said}; fetch them again") from None

@@ -41,6 +41,7 @@ class RiemannStates:
     velocity: float = 0.5
 
     version: ClassVar[int] = 1
+    of_equation: ClassVar[tuple[str, ...]] = ("gamma",)
 
     def __post_init__(self):
         for name in ("density", "pressure"):

@@ -33,6 +33,7 @@ class KdVSolitons:
     dispersion: float = 1.0
 
     version: ClassVar[int] = 1
+    of_equation: ClassVar[tuple[str, ...]] = ("nonlinearity", "dispersion")
 
     def __call__(self, grid: Grid, fields: tuple[Field, ...], generator: np.random.Generator) -> Tensor:
         _on_a_line(grid)
@@ -67,6 +68,7 @@ class SchroedingerSolitons:
     nonlinearity: float = 1.0
 
     version: ClassVar[int] = 1
+    of_equation: ClassVar[tuple[str, ...]] = ("nonlinearity", "dispersion")
 
     def __call__(self, grid: Grid, fields: tuple[Field, ...], generator: np.random.Generator) -> Tensor:
         _on_a_line(grid)

@@ -6,6 +6,7 @@ from math import pi
 
 import h5py
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
@@ -196,6 +197,15 @@ class TestRealPDEBench:
         batch = source.read(0, slice(2, 4))
         u = counted(6, 6, 8)[2:4].swapaxes(1, 2) + 4e5
         assert np.array_equal(batch.u[0], np.stack([u, u + 1e4, u + 2e4], 1).astype("f4"))
+
+    def test_a_column_that_is_stated_and_absent_is_named(self, tmp_path):
+        path = published.rows(tmp_path / "real")
+        for file in path.glob("*.arrow"):
+            table = pa.ipc.open_stream(file.read_bytes()).read_all().drop_columns(["sim_id"])
+            with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+                writer.write_table(table)
+        with pytest.raises(ValueError, match=f"{path}.*lack the columns sim_id"):
+            opened(path)
 
     def test_without_unseen_simulations_a_tenth_is_drawn(self, tmp_path):
         published.rows(tmp_path / "real", splits=(("train", (0, 1)), ("test", (1,))))
