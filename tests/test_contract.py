@@ -137,7 +137,7 @@ ACCEPTED = {
     **dict.fromkeys(("wdno", "distilled"), IN_SPACE - {"volume"}),  # time is an axis of their nets
     **dict.fromkeys(("autoencoder", "text2pde", "text2pde_continued", "bridge", "anchored_step"), IN_SPACE - STEADY),
     "mean": set(KINDS),
-    "persistence": set(KINDS) - STEADY,
+    **dict.fromkeys(("persistence", "dmd", "reservoir"), set(KINDS) - STEADY),
     "solver": PERIODIC,
     "nearest": STEADY,
     "pod": STEADY,

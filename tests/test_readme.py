@@ -30,5 +30,5 @@ def test_equations_datasets_and_measures():
 
 def test_models_and_baselines():
     models, baselines = counted(r"(\d+) models next to (\w+) baselines")
-    named = {"persistence", "mean", "nearest", "pod", "solver"}
+    named = {"persistence", "mean", "nearest", "pod", "dmd", "reservoir", "solver"}
     assert int(models) == len(files("model") - named - VARIANTS) and WORDS[baselines] == len(named & files("model"))

@@ -10,10 +10,12 @@ from functools import partial
 from pdekit.evaluation.settings import Evaluation
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Surrogate
+from pdekit.models.baselines.dmd import DynamicModes
 from pdekit.models.baselines.mean import Mean
 from pdekit.models.baselines.nearest import Nearest
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.baselines.pod import PODRegression
+from pdekit.models.baselines.reservoir import Reservoir
 from pdekit.models.baselines.simulator import SimulatorBaseline
 from pdekit.models.baselines.solver import stepping_for
 from pdekit.recipes.base import BaseRecipe
@@ -21,10 +23,12 @@ from pdekit.simulators.base import Refinement
 from pdekit.simulators.stepping import Stepping
 
 BASELINES: dict[str, Callable[[Problem], Surrogate]] = {"persistence": Persistence, "mean": Mean}
-LEARNT = ("mean", "nearest neighbour", "POD regression")
+LEARNT = ("mean", "nearest neighbour", "POD regression", "DMD", "reservoir computer")
 """Those that are calibrated on training data."""
 OF_STEADY: dict[str, Callable[[Problem], Surrogate]] = {"nearest neighbour": Nearest, "POD regression": PODRegression}
 """Further ones, of steady problems."""
+OF_SYSTEMS: dict[str, Callable[[Problem], Surrogate]] = {"DMD": DynamicModes, "reservoir computer": Reservoir}
+"""Further ones, of systems without space."""
 
 SMALLEST = 8
 """Points of an axis below which a solver is not worth a row."""
@@ -41,7 +45,8 @@ def baselines(
     """
     defined: dict[str, Surrogate] = {}
     absent: dict[str, str] = {}
-    for name, make in (BASELINES | (OF_STEADY if problem.steady else {})).items():
+    further = OF_STEADY if problem.steady else {} if problem.ndim else OF_SYSTEMS
+    for name, make in (BASELINES | further).items():
         try:
             model = make(problem)
             if training is None and name in LEARNT:

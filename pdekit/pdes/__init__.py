@@ -7,6 +7,7 @@ from pdekit.pdes.base import PDE, ConservationLaw, ExactSolution, SemilinearPDE,
 from pdekit.pdes.boussinesq import Boussinesq
 from pdekit.pdes.burgers import Burgers
 from pdekit.pdes.cahn_hilliard import CahnHilliard
+from pdekit.pdes.chaotic_system import ChaoticSystem
 from pdekit.pdes.compressible_euler import CompressibleEuler
 from pdekit.pdes.cylinder_flow import CylinderFlow
 from pdekit.pdes.darcy import Darcy
@@ -41,6 +42,7 @@ __all__ = [
     "Boussinesq",
     "Burgers",
     "CahnHilliard",
+    "ChaoticSystem",
     "CompressibleEuler",
     "ConservationLaw",
     "CylinderFlow",

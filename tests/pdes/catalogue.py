@@ -257,6 +257,15 @@ CASES = {
         follows={"Taylor-Green decay": ((16,) * 3, 0.1, 1e-13), "Beltrami decay": ((16,) * 3, 0.1, 1e-13)},
         errors=(6e-3, 4e-5, 2e-7, 2e-9),
     ),
+    "chaotic_system": Case(
+        pdes.ChaoticSystem("lorenz"),
+        (),
+        (),
+        0.0005,
+        amplitude=(3.0,) * 3,
+        mean=(2.0,) * 3,
+        errors=(1.3e-2, 2.2e-4, 2.1e-6, 2e-8),
+    ),
     "lorenz_96": Case(
         pdes.Lorenz96(8.0, 12),
         (),

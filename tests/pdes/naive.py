@@ -116,6 +116,11 @@ def lorenz_96(p, w, D):
     return [(w[(i + 1) % n] - w[i - 2]) * w[i - 1] - w[i] + p.forcing for i in range(n)]
 
 
+def chaotic_system(p, w, D):
+    x, y, z = w
+    return [10 * y - 10 * x, 28 * x - x * z - y, x * y - 8 * z / 3]
+
+
 def compressible_euler(p, w, D):
     """In density, velocity and pressure: rho_t + div(rho u) = 0, u_t + u.grad u + grad p / rho = 0,
     p_t + u.grad p + gamma p div u = 0."""
@@ -151,6 +156,7 @@ RIGHT_HAND_SIDES = {
     pdes.NavierStokes2D: navier_stokes_2d,
     pdes.NavierStokes3D: navier_stokes_3d,
     pdes.NonlinearSchroedinger: nonlinear_schroedinger,
+    pdes.ChaoticSystem: chaotic_system,
     pdes.CompressibleEuler: compressible_euler,
     pdes.ShallowWater: shallow_water,
     pdes.SineGordon: sine_gordon,

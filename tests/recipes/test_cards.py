@@ -111,7 +111,8 @@ def test_box_and_coefficients_are_those_of_the_recipe(recipes, name):
     own = {item.name: getattr(problem.pde, item.name) for item in dataclasses.fields(problem.pde)}
     unused = {f"velocity_{letter}" for letter in "xyz"[recipe.grid.ndim :]}
     for key in own.keys() - set(problem.params) - unused:
-        assert re.search(rf"\b{key} = ", text) and says(text, own[key]), key
+        named = f"{key} = {own[key]}" in text if isinstance(own[key], str) else says(text, own[key])
+        assert re.search(rf"\b{key} = ", text) and named, key
     for key in problem.params:
         assert re.search(rf"\b{key}\b", text), key
     for key, drawn in recipe.params.items() if name in MARCHED else ():
