@@ -1,4 +1,4 @@
-"""Loss weights over levels, all of the squared error of the *denoised* data D.
+"""Loss weights over levels, all of the squared error of the *denoised* data D, and a loss of bounded slope.
 
 The squared error of a net's output is that of D divided by `Parametrisation.gain`^2: multiply a weight by gain^2 to
 weight the error of the output. With the signal-to-noise ratio SNR = 1 / k^2, min-SNR is min(SNR, 5) on D, and so
@@ -7,6 +7,7 @@ min(SNR, 5) / SNR on epsilon and min(SNR, 5) / (SNR + 1) on v.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -21,3 +22,15 @@ def min_snr_weight(k: Tensor, largest: float = 5.0) -> Tensor:
     Limits: it gives little weight to levels below k = 1 / sqrt(largest), where the small scales of a field are learnt.
     """
     return k.square().reciprocal().clamp(max=largest)
+
+
+def cauchy(error: Tensor, scale: float) -> Tensor:
+    """Return 2 c^2 log(1 + e^2 / (2 c^2)) of each error (Dao et al. 2025, for latent values with outliers).
+
+    It is e^2 for errors well below c. Its slope is largest at e = sqrt(2) c, so that outliers do not lead the training;
+    the minimum is then no longer the mean, and the denoiser is biased where the posterior is skewed.
+
+    >>> cauchy(torch.tensor([0.01, 100.0]).double(), 1.0).round(decimals=4).tolist()
+    [0.0001, 17.0348]
+    """
+    return 2 * scale**2 * torch.log1p(error.square() / (2 * scale**2))

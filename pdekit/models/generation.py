@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from pdekit.diffusion.parametrisations import VELOCITY, Parametrisation, V
 from pdekit.diffusion.paths import CosinePath, FlowPath, Path
 from pdekit.diffusion.samplers.base import Sampler
 from pdekit.diffusion.samplers.exponential import Exponential
+from pdekit.diffusion.weights import cauchy
 
 Form = tuple[Path, Parametrisation]
 FORMS: dict[str, Form] = {"diffusion": (CosinePath(), V), "flow": (FlowPath(), VELOCITY)}
@@ -33,9 +35,11 @@ class Generation:
         sampler: one of `pdekit.diffusion.samplers`.
         guidance: weight w of D_u + w (D_c - D_u), D_c with and D_u without the condition; 1 is D_c.
         dropout: share of the training samples that lose their condition; guidance needs some.
+        cauchy: c of the Cauchy loss of the net's output, see `pdekit.diffusion.weights.cauchy`; 0 for the mean square.
 
     Raises:
-        ValueError: on an unknown path, a share that is none, or guidance of a net that is trained without dropout.
+        ValueError: on an unknown path, a share that is none, a negative c, or guidance of a net that is trained
+            without dropout.
     """
 
     configurable = True
@@ -45,12 +49,15 @@ class Generation:
     sampler: Sampler = field(default_factory=lambda: Exponential("clean", 2))
     guidance: float = 1.0
     dropout: float = 0.1
+    cauchy: float = 0.0
 
     def __post_init__(self):
         if self.path not in FORMS:
             raise ValueError(f"expected a path among {tuple(FORMS)}, got {self.path!r}; set generation.path")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"expected 0 <= dropout < 1 (a share of the samples), got {self.dropout}; try 0.1")
+        if not 0 <= self.cauchy < math.inf:
+            raise ValueError(f"expected cauchy >= 0, the scale of the Cauchy loss, got {self.cauchy}; try 1, or 0")
         if self.guidance != 1 and not self.dropout:
             raise ValueError(
                 f"expected dropout > 0 for guidance={self.guidance}, got 0: the net never sees samples without a "
@@ -58,10 +65,11 @@ class Generation:
             )
 
     def loss(self, net: Net, clean: Tensor) -> Float[Tensor, ""]:
-        """Return the mean square error of a net's output at random levels, ln k uniform."""
+        """Return the mean square error of a net's output, or its Cauchy loss, at random levels, ln k uniform."""
         k = self.levels.random(len(clean))
         z, wanted = noised(FORMS[self.path], clean, k)
-        return (net(z, self.levels.share(k).to(clean)) - wanted).square().mean()
+        error = net(z, self.levels.share(k).to(clean)) - wanted
+        return (cauchy(error, self.cauchy) if self.cauchy else error.square()).mean()
 
     def sample(self, conditional: Net, unconditional: Net, draw: Callable[[int], Tensor]) -> Tensor:
         """Return a sample.

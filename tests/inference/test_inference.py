@@ -14,6 +14,7 @@ from pdekit.data.module import DataModule
 from pdekit.fields import Field, Grid, Trajectory
 from pdekit.infer import main
 from pdekit.inference.posteriors import training_joint
+from pdekit.inference.scores import scores_of
 from pdekit.inference.settings import METHODS, Inference
 from pdekit.models.baselines.mean import Mean
 from pdekit.models.diffusion_pde import DiffusionPDE
@@ -229,3 +230,12 @@ def test_frames_of_a_problem_in_time_are_inferred(tmp_path):
     assert found.scores.channel.values.tolist() == ["c", *(f"{name}[{n}]" for n in range(3) for name in "ab")]
     with pytest.raises(ValueError, match="expected a problem without params"):
         pdekit.infer(run, data, file="observations.csv")
+
+
+def test_coverage_of_few_members_is_what_the_documentation_says():
+    """p (M - 1) / (M + 1), of members and truth that are drawn alike."""
+    problem = make_problem(grid=Grid((4000,), (1.0,)), n_frames=1, dt=None)
+    drawn = torch.rand(9, 1, 1, 4000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    found = scores_of(drawn[:8], drawn[8], torch.zeros(1, 1, 4000), problem, {"a": [0]})["a"]
+    assert float(found["coverage_90"]) == pytest.approx(0.9 * 7 / 9, abs=0.02)
+    assert float(found["coverage_50"]) == pytest.approx(0.5 * 7 / 9, abs=0.02)

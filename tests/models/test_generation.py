@@ -63,7 +63,22 @@ def test_the_loss_of_the_exact_net_of_a_constant_is_zero(path):
     assert generation.loss(lambda z, level: torch.zeros_like(z), clean).item() > 0.1
 
 
+def test_the_cauchy_loss_is_the_mean_square_of_small_errors_and_bounds_the_slope_of_large_ones():
+    clean = torch.randn(6, 3, dtype=torch.float64)
+    plain, wide, narrow = (Generation(cauchy=c) for c in (0.0, 1e4, 0.5))
+    losses = []
+    for generation in (plain, wide):
+        torch.manual_seed(0)
+        losses.append(generation.loss(lambda z, level: torch.zeros_like(z), clean))
+    torch.testing.assert_close(losses[1], losses[0], rtol=1e-6, atol=0)
+    out = torch.full_like(clean, 1e3).requires_grad_()
+    narrow.loss(lambda z, level: out, clean).backward()
+    assert float(out.grad.abs().max()) < 0.5 * 2**0.5 / clean.numel()
+
+
 def test_refusals():
+    with pytest.raises(ValueError, match="expected cauchy >= 0"):
+        Generation(cauchy=-1.0)
     with pytest.raises(ValueError, match="expected a path among"):
         Generation(path="score")
     with pytest.raises(ValueError, match="expected dropout > 0 for guidance=2"):
