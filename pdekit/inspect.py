@@ -17,7 +17,7 @@ the command line that trains on it.
 PATH is a published file or folder (The Well, PDEBench, PDEArena, Poseidon, APEBench, WDNO, Text2PDE, MeshGraphNets,
 TSM, neuraloperator, FNO papers, NumPy, NetCDF, Zarr, VTK), or a folder with data/train, data/valid and data/test.
 trust=PACKAGE allows a format or an equation of that package of yours.
-The second form reads any HDF5 file: it writes what it is told to FILE.mapping.yaml, which then takes the place of FILE
+The second form reads any HDF5 file: it writes these keys to FILE.mapping.yaml, which then takes the place of FILE
 (coeffs.NAME, forcing.NAME, params.NAME, time, x, y, z, origin and boundary are stated in the same way).
 Values of at most 32 trajectories of each split are read."""
 

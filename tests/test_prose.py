@@ -11,6 +11,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CARDS = sorted([*(ROOT / "datasets").glob("*/README.md"), *(ROOT / "datasets" / "published").glob("*.md")])
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 INDIRECT = re.compile(r'^ *[rf]?"""(?:What|Whether|Where|How|Which|Why|When|Who|If)\b.*', re.MULTILINE)
+UNUSUAL = re.compile(r"\b(beside|told|anew|dear|dearer|mend|mended|nobody|somebody)\b", re.IGNORECASE)
 REFUSAL = re.compile(r'raise (?:ValueError|TypeError|FileNotFoundError|FileFault)\(\s*((?:f?["\'][^\n]*["\'],?\s*)+)\)')
 HEADING = re.compile(r"^#+\s+(.*)$", re.MULTILINE)
 
@@ -50,6 +51,12 @@ def test_errors_say_what_to_do():
         if re.match(r"""f?["']expected""", said) and ";" not in said and ": use" not in said
     ]
     assert not found, "write 'expected ..., found ...; what to do'"
+
+
+def test_words_are_those_of_the_field():
+    sources = [*PAGES, *(path for kind in ("py", "yaml", "j2") for path in sorted(ROOT.glob(f"pdekit/**/*.{kind}")))]
+    found = {name(path): words for path in sources if (words := UNUSUAL.findall(path.read_text()))}
+    assert not found, "write plain technical English: next to, given, again, expensive, fix"
 
 
 def without_code(text):

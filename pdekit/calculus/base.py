@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pdekit.fields import Grid
+
 AXIS_LETTERS = {"x": 0, "y": 1, "z": 2}
 
 
@@ -157,3 +159,8 @@ def time_derivative(u: Tensor, frames: int, dt: Any) -> Tensor:
 def per_sample(value: Any, ndim: int) -> Any:
     """Return a parameter "batch 1 *1" (see `Problem.at`) with ``ndim`` dimensions; a number as it is."""
     return value.reshape(-1, *(1,) * (ndim - 1)) if isinstance(value, Tensor) else value
+
+
+def lengths_vary(grid: Grid) -> bool:
+    """Return whether a length of a grid is a tensor, with a value for each trajectory."""
+    return any(isinstance(length, Tensor) for length in grid.extent)

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pdekit.calculus.base import Calculus
+from pdekit.calculus.base import Calculus, lengths_vary
 from pdekit.fields import Field, Grid
 
 Signs = tuple[int, ...]
@@ -40,7 +40,7 @@ class Mirrored(Calculus):
     """
 
     def __init__(self, grid: Grid, dtype: torch.dtype = torch.float64, device: Any = None):
-        if set(grid.layout) != {"cells"} or any(isinstance(length, Tensor) for length in grid.extent):
+        if set(grid.layout) != {"cells"} or lengths_vary(grid):
             raise ValueError(
                 f"expected a grid of cells with fixed lengths between mirrors, got {grid}; set layout= to cells and "
                 "leave length_x and length_y out of the params"

@@ -26,10 +26,10 @@ class SmokeReading:
     """Facts about smoke that a prompt states.
 
     Args:
-        count: of the plumes; None if it is not said.
+        count: of the plumes; None if it is not stated.
         cells: of the places that are named, in their order.
         sizes: words, in their order; one for all if it stands before a count.
-        buoyancy: None if it is not said.
+        buoyancy: None if it is not stated.
         inlets: (x, y, radius, rate) of those with numbers.
     """
 

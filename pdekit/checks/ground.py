@@ -23,7 +23,7 @@ from pdekit.models.resolution import at_resolution
 
 @dataclass(frozen=True)
 class Forecaster:
-    """A model that is asked for forecasts of states that the check makes.
+    """A model whose forecasts of the states of a check are compared.
 
     Args:
         name: its name in the table.

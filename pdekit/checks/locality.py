@@ -4,7 +4,7 @@ The kick is a Gaussian in the middle of the box. The region that it has not reac
 response of the reference solver is below a thousandth of its largest value. The damage is the size of the surrogate's
 response there, in shares of the size of the whole response of the solver; the scale is that whole response.
 
-Limits: where waves cross the whole box within a frame nothing can be said. A spectral solver of a conservation law
+Limits: where waves cross the whole box within a frame no statement is possible. A spectral solver of a conservation law
 would ring everywhere; those of pdekit are finite volumes.
 """
 

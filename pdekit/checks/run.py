@@ -1,4 +1,4 @@
-"""A check: every row is asked of the surrogate, the reference solver and the baseline on the same states."""
+"""A check: every row is computed for the surrogate, the reference solver and the baseline on the same states."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def run_check(
         ground: states, reference solver and baseline.
         rows: rows to ask, see `pdekit.checks.catalogue.rows_of`.
         limit: largest share of the damage that passes.
-        tick: called with the name of each row before it is asked.
+        tick: called with the name of each row before it is computed.
     """
     if not 0 < limit < 1:
         raise ValueError(f"expected a limit between 0 and 1, a share of the damage, got {limit}; correct limit=")

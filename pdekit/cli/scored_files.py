@@ -7,6 +7,7 @@ from typing import Any
 
 from pdekit.cli.command_line import key_and_text
 from pdekit.cli.mapping import value_of
+from pdekit.plain import mapping_or_empty
 
 OUT = "scored"
 NESTED = ("forecast", "coeffs", "params", "pde", "sweep", "keep")
@@ -103,7 +104,7 @@ def _with_values(problem: Any, values: Any) -> Any:
     import dataclasses
 
     known = [item.name for item in dataclasses.fields(problem.pde)]
-    if not isinstance(values, dict) or set(values) - set(known):
+    if not mapping_or_empty(values) or set(values) - set(known):
         raise ValueError(f"expected pde.NAME=VALUE with names among {known}, got {values}; correct them")
     if any(isinstance(value, str) for value in values.values()):
         raise ValueError(f"expected numbers in pde.NAME=VALUE, got {values}; correct them")

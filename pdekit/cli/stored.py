@@ -26,7 +26,7 @@ def read_config(path: Path) -> dict[str, Any]:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    from pdekit.plain import check_bounds
+    from pdekit.plain import check_bounds, mapping_or_empty
 
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(
@@ -39,7 +39,7 @@ def read_config(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError, OmegaConfBaseException, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"expected a configuration in {path}, found a damaged file: {reason}; {RESTORE}") from None
-    if not isinstance(found, dict) or not found:
+    if not mapping_or_empty(found):
         raise ValueError(
             f"expected a configuration in {path}, found {'a list' if found else 'an empty file'}; {RESTORE}"
         )

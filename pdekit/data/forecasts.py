@@ -272,7 +272,7 @@ def first_frame(forecast: Source, reference: Source) -> int | None:
 
 
 def opened_file(path: str | Path, trust: Sequence[str] = ()) -> Any:
-    """Return what a file or folder holds to score or to be scored: a source, or an xarray object if it has members.
+    """Return the forecasts or the reference in a file or folder: a source, or an xarray object if it has members.
 
     Of files with splits it is the test split.
 

@@ -80,7 +80,7 @@ def read_reference(data: Any, known: Any, about: Description, trust: Sequence[st
 
 
 def _filled(about: Description, known: Problem, stated: bool) -> Description:
-    """The description with what a problem says; coordinates and names of an xarray object speak for themselves."""
+    """The description with what a problem says; an xarray object keeps its own coordinates and names."""
     if not known.grid.uniform:
         raise ValueError("expected a problem on a grid for arrays, got a point cloud; give files with their points")
     parts: dict[str, Any] = {"boundary": known.boundary}

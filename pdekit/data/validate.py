@@ -56,7 +56,9 @@ def check(path: Path, values: bool = True) -> None:
     """Raise a ValueError that lists all faults of a file, if it has any."""
     found = faults(path, values)
     if found:
-        raise ValueError(f"expected a sound dataset, found {len(found)} fault(s) in {path}:\n- " + "\n- ".join(found))
+        raise ValueError(
+            f"expected a dataset without faults, found {len(found)} fault(s) in {path}:\n- " + "\n- ".join(found)
+        )
 
 
 def _layout_faults(file: h5py.File) -> list[str]:

@@ -1,4 +1,4 @@
-"""The loop of an evaluation: every model forecasts the same frames, and every judge watches. Nothing is averaged."""
+"""The loop of an evaluation: every model forecasts the same frames, every judge scores them. Nothing is averaged."""
 
 from __future__ import annotations
 

@@ -89,7 +89,9 @@ def residual(
     True
     """
     if u.shape[1] < 3:
-        raise ValueError(f"expected at least 3 frames for a residual, got {u.shape[1]}; give the neighbours too")
+        raise ValueError(
+            f"expected at least 3 frames for a residual, got {u.shape[1]}; give the frames before and after, too"
+        )
     frames = u.shape[1]
     if mask is not None:
         u = torch.where((mask > 0).unsqueeze(1), u, torch.zeros((), dtype=u.dtype, device=u.device))

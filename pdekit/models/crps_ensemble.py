@@ -1,4 +1,4 @@
-"""An ensemble from one net: noise conditions every normalisation, and the CRPS trains the members to differ rightly.
+"""An ensemble from one net: noise conditions every normalisation, and the CRPS trains their spread to match the error.
 
 Sources: Lang et al. (2024), "AIFS-CRPS: Ensemble forecasting using a model trained with a loss function based on the
 Continuous Ranked Probability Score", https://arxiv.org/abs/2412.15832 (the almost fair score); Alet et al. (2025),

@@ -1,4 +1,4 @@
-"""The signed distance to the edge of a mask: how far a point lies from where a field begins or ends."""
+"""Signed distance of each point to the edge of a mask, where a field begins or ends."""
 
 from __future__ import annotations
 

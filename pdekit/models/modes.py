@@ -63,7 +63,7 @@ def choose_modes(
 
 
 def supported(grid: Grid, waves: Sequence[float] | None, padding: float) -> tuple[int, ...]:
-    """Return the modes that hold so many waves per length (None: `WITHOUT_DATA` modes), as far as the grid does."""
+    """Return the modes of each axis for a number of waves per length (None: `WITHOUT_DATA` modes), within the grid."""
     periods = [1.0 if layout == "periodic" else 1.0 + padding for layout in grid.layout]
     wanted = [WITHOUT_DATA] * grid.ndim
     if waves is not None:

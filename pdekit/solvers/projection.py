@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdekit.boundaries import Boundary, Ends, Inflow, Outflow, Periodic, Wall, sides_of
-from pdekit.calculus.base import per_sample
+from pdekit.calculus.base import lengths_vary, per_sample
 from pdekit.fields import Grid
 from pdekit.pdes.incompressible_flow import IncompressibleFlow
 from pdekit.solvers.obstacles import Obstacles
@@ -280,7 +280,7 @@ def _flat_parameters(pde: Any, ndim: int) -> Any:
 
 def _check(pde: IncompressibleFlow, grid: Grid, ends: Sequence[Boundary]) -> None:
     """Raise ValueError on a layout, a length or an end that the solver cannot honour."""
-    if grid.ndim not in pde.dims or any(isinstance(length, Tensor) for length in grid.extent):
+    if grid.ndim not in pde.dims or lengths_vary(grid):
         raise ValueError(
             f"expected a plane box with fixed lengths for {type(pde).__name__}, got {grid}; leave length_x and "
             "length_y out of the params"

@@ -96,7 +96,7 @@ class StageModule(LightningModule):
         numbers = step(batch, optimisers, self.manual_backward)
         wrong = [name for name, value in numbers.items() if not torch.isfinite(value).all()]
         if wrong:
-            raise Diverged(f"expected finite training losses, found {wrong} that are not at step {self.global_step}")
+            raise Diverged(f"expected finite training losses, found NaN or Inf in {wrong} at step {self.global_step}")
         self._log("train", numbers, len(batch))
         for configured in self.trainer.lr_scheduler_configs:
             configured.scheduler.step()
@@ -303,7 +303,7 @@ def _out_of_time(trainer: Trainer) -> bool:
 
 
 def _restore_good(model: Surrogate, save: SaveLast, start: dict[str, Tensor]) -> str:
-    """Put the last good weights back; says which they are."""
+    """Put the last good weights back, and return words that name them."""
     if save.saved_step is None:
         model.load_state_dict(start)
         return "the weights that this stage began with"

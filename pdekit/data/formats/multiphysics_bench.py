@@ -3,7 +3,7 @@
     {training|testing}/{PROBLEM}/{quantity}/{i}.mat          in time: .../{quantity}/{i}/{frame}.mat
 
 read as trajectories of the problems of pdekit: axes x, y in this order, complex fields as two channels, temperatures as
-rises, what does not exist under a mask. What each folder holds is said in `multiphysics_layouts`.
+rises, what does not exist under a mask. What each folder holds is stated in `multiphysics_layouts`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The protocol of all judges: a family of scores is one class that watches the forecasts of an evaluation."""
+"""The protocol of all judges: a family of scores is one class that reads the forecasts of an evaluation."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class Costs(Judge):
                     self.seconds[row, column] = contender.seconds_with(size, batch.given, batch.t, batch.forcing)
 
     def finish(self) -> None:
-        """Write the costs after the last batch; times in batches of ``batch_size`` are those of what is scored."""
+        """Write the costs after the last batch; the scored forecasts give the times in batches of ``batch_size``."""
         if not self.last:
             return
         contenders, archive, size = self.setup.contenders, self.archive, self.setup.batch_size
