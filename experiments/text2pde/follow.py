@@ -3,13 +3,15 @@
     OMP_NUM_THREADS=1 python experiments/text2pde/follow.py RUN [--guidance 1 2] [--picture PNG]
 
 The captions of the test split are the prompts. Flows are judged by `pdekit.metrics.plumes`, which reads inlets and
-buoyancy from the fields alone. Simulations and reconstructions of the autoencoder are judged in the same way, against
-their own captions and against those of another trajectory. Prints the table of the README.
+buoyancy from the fields alone. Simulations and what the parts of the model make of them (reconstructions of the
+autoencoder, continuations of first frames) are judged in the same way, against their own captions and against those of
+another trajectory. Prints the table of the README.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,6 +64,20 @@ def sampled(run: Run, batch: Trajectory, guidance: float, seed: int = 0) -> Tens
     return model.forecast(batch.known(0), batch.t, generator=torch.Generator().manual_seed(seed))[0]
 
 
+def parts(run: Run, batch: Trajectory) -> dict[str, Tensor]:
+    """Flows that show what the autoencoder and the continuation lose, without the transformer."""
+    model = run.model
+    if model.continuation is None:
+        return {"reconstructions": model.autoencoder.reconstruct(batch)}
+    first = batch.known(model.continuation.history)
+    again = dataclasses.replace(first, u=model.autoencoder.reconstruct(first))
+    t = batch.t[:, model.continuation.history :]
+    return {
+        name: torch.cat((start.u, model.continuation.forecast(start, t)[0].to(start.u)), 1)
+        for name, start in (("first frames, continued", first), ("reconstructed first frames, continued", again))
+    }
+
+
 def correlation(found: Sequence[Plumes], prompts: Sequence[SmokeReading]) -> float:
     """Correlation of the buoyancy of flows with that of their prompts."""
     pairs = [(flow.buoyancy, prompt.buoyancy) for flow, prompt in zip(found, prompts, strict=True)]
@@ -83,7 +99,7 @@ def table(run: Run, data: DataModule, weights: Sequence[float]) -> dict[float, T
     batch = data.test.trajectories(range(data.sources["test"].n_trajectories))
     prompts = [read_smoke(text) for text in batch.text or ()]
     problem = run.problem
-    flows = {"simulations": batch.u, "reconstructions": run.model.autoencoder.reconstruct(batch)}
+    flows = {"simulations": batch.u, **parts(run, batch)}
     samples = {}
     for weight in weights:
         began = time.process_time()

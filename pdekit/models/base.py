@@ -98,9 +98,11 @@ class Surrogate(nn.Module, ABC):
         """
 
     def attempt(self, batch: Trajectory, generator: torch.Generator) -> Float[Tensor, "batch time channel *space"]:
-        """Return the frames that a validation compares with those after the history: by default one forecast."""
+        """Return the frames that a validation compares with those after the history: by default one forecast, of as
+        many of them as the method reaches.
+        """
         history = self.window[0]
-        return self.forecast(batch.known(history), batch.t[:, history:], generator=generator)[0]
+        return self.forecast(batch.known(history), batch.t[:, history : self.n_reached], generator=generator)[0]
 
     def stages(self, settings: Training) -> Sequence[Stage]:
         """Return the stages of training; an empty sequence if there is nothing to learn."""

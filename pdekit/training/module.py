@@ -108,8 +108,9 @@ class StageModule(LightningModule):
         history = self.model.window[0]
         generator = torch.Generator().manual_seed(seed)
         u, problem, there = self.model.attempt(batch, generator), on_grid_of(self.model.problem, batch), batch.existing
-        error = nrmse(u.to(batch.u.dtype), batch.u[:, history:], problem, there)
-        gone = vanished(frame_rms(batch.u, problem, there), rounding_of(batch.u))[:, history:] & error.isfinite()
+        reached = slice(history, history + u.shape[1])
+        error = nrmse(u.to(batch.u.dtype), batch.u[:, reached], problem, there)
+        gone = vanished(frame_rms(batch.u, problem, there), rounding_of(batch.u))[:, reached] & error.isfinite()
         self._log("valid", numbers, len(batch))
         # a frame in which the reference vanishes has no relative error, and no weight
         self._log("valid", {"nrmse": error[~gone].sum() / (~gone).sum().clamp_min(1)}, int((~gone).sum()))

@@ -14,12 +14,14 @@ from pdekit.models.anchored_step import AnchoredStep
 from pdekit.models.autoencoder import Autoencoder
 from pdekit.models.generation import FORMS, Generation
 from pdekit.models.prompts import Prompt, sample_prompt
+from pdekit.models.stages import adam_stage
 from pdekit.models.text2pde import Text2PDE
 from pdekit.nets.grid_autoencoder import GridAutoencoder
 from pdekit.nets.text_encoder import TextEncoder
 from pdekit.nets.transformer import SpaceTimeTransformer, TransformerSize
 from pdekit.runs import WEIGHTS, save_model
 from pdekit.settings import Engine, Training
+from pdekit.training.module import StageModule
 from pdekit.training.required import train_required
 from tests.models.small import FunctionNet, PointwiseNet, make_batch, make_problem
 from tests.models.test_autoencoder import Perfect
@@ -195,6 +197,17 @@ def test_a_sample_with_a_continuation_lasts_as_long_as_is_asked():
     assert u.shape == (1, 1, 2, 8)
     with pytest.raises(ValueError, match="expected duration <= 0, that of the training, got 5"):
         sample_prompt(model, prompt)
+
+
+def test_a_model_of_the_first_frame_is_validated_on_it():
+    model, logged = continued(make_problem(has_text=True)), []
+    model.continuation, model.requires = None, ("autoencoder",)
+    batch = captioned(model.problem)
+    model.net.forward = perfect_net(model, model.encode(model.inner(batch).u))
+    module = StageModule(model, adam_stage(Training()), 0, seed=3, offset=0)
+    module._log = lambda split, numbers, size: logged.append((numbers, size))
+    module.validation_step(batch, 0)
+    assert logged[1][0]["nrmse"] < 1e-6 and logged[1][1] == 3 * 2  # samples and fields of one frame
 
 
 def test_the_stepper_is_required_and_rests():
