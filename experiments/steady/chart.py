@@ -1,6 +1,6 @@
 """Cost against accuracy of several steady problems, and the number of forecasts after which a surrogate pays.
 
-    python experiments/steady/chart.py CHART.png NAME='runs/multiphysics/mhd/*/*' [NAME=PATTERN ...]
+    python experiments/steady/chart.py CHART.png NAME='runs/benchmark-multiphysics-study/mhd/*/*' [NAME=PATTERN ...]
 
 Seconds are those of one forecast in the batches of the evaluation, one thread; errors are nRMSE, averaged over fields,
 the median over samples (and times). The solver is that of the data with less resolution. A surrogate (every seed a
