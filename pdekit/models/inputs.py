@@ -24,8 +24,8 @@ class Preparation:
     """The way in which fields become input channels.
 
     Args:
-        normalisation: method for fields and coeffs: "deviation", "quantile" for heavy tails, or one of them for each
-            name, see `Normaliser`.
+        normalisation: method for fields and coeffs: "deviation", "quantile" for heavy tails, "log" for positive
+            fields, or one of them for each name, see `Normaliser`.
         distance: whether the net also sees the signed distance to the edge of each field's mask.
     """
 

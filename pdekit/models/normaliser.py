@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pdekit.fields import Field, Problem, Trajectory
 from pdekit.models.quantiles import Quantiles
 
-METHODS = ("deviation", "quantile")
+METHODS = ("deviation", "quantile", "log")
 # A deviation below this share of the mean is a constant with rounding errors: of values that float32 holds exactly, and
 # of values that need float64. Rounding to the nearest gives at most half the distance of neighbours, eps / 2.
 CONSTANT = {torch.float32: 2 * torch.finfo(torch.float32).eps, torch.float64: 1e-12}
@@ -112,18 +112,20 @@ class Normaliser(nn.Module):
 
     Args:
         problem: whose fields, coeffs and params.
-        methods: "deviation", mean and standard deviation; "quantile", for values with heavy tails, see `Quantiles`; or
-            one of them by the name of a field, coeff or group, the others taking deviations. Params always do.
+        methods: "deviation", mean and standard deviation; "quantile", for values with heavy tails, see `Quantiles`;
+            "log", mean and deviation of the natural logarithm of a positive field, whose decoded values are positive;
+            or one of them by the name of a field, coeff or group, the others taking deviations. Params always do.
 
     Raises:
-        ValueError: on an unknown method or name.
+        ValueError: on an unknown method or name, or a logarithm of a vector, of a coefficient or under a mask.
     """
 
     def __init__(self, problem: Problem, methods: str | Mapping[str, str] = "deviation"):
         super().__init__()
         usual, methods = (methods, {}) if isinstance(methods, str) else (METHODS[0], methods)
         parts = {"fields": problem.fields, "coeffs": problem.coeffs}
-        self.by_quantile = {part: chosen_by_quantile(items, methods, usual) for part, items in parts.items()}
+        self.by_quantile = {part: chosen_by(items, methods, usual, "quantile") for part, items in parts.items()}
+        self.by_log = _checked_log(problem, methods, usual)
         names = {name for part in (problem.fields, problem.coeffs) for f in part for name in (f.name, f.group)}
         for name in methods:
             if name not in names:
@@ -166,12 +168,13 @@ class Normaliser(nn.Module):
             mask = None if there is None else there[:, None].expand_as(batch.u).flatten(0, 1)
             _check_finite(batch, self.fields)
             _check_inputs(batch, self.coeffs, self.params, self.forcing)
-            u.add(batch.u.flatten(0, 1), mask)
+            values = self._logarithms(batch.u)
+            u.add(values.flatten(0, 1), mask)
             if tails["fields"] is not None:
-                tails["fields"].add(batch.u.flatten(0, 1), mask)
+                tails["fields"].add(values.flatten(0, 1), mask)
             if batch.u.shape[1] > 1:
                 between = None if there is None else there[:, None].expand_as(batch.u[:, 1:]).flatten(0, 1)
-                change.add((batch.u[:, 1:].double() - batch.u[:, :-1].double()).flatten(0, 1), between)
+                change.add((values[:, 1:].double() - values[:, :-1].double()).flatten(0, 1), between)
             if batch.coeffs is not None:
                 known = torch.isfinite(batch.coeffs)  # outside the mask a coefficient may be NaN
                 known = known if padding is None else known & (padding[:, None] > 0)
@@ -203,11 +206,34 @@ class Normaliser(nn.Module):
 
     def encode(self, u: Float[Tensor, "batch time channel *space"]) -> Float[Tensor, "batch time channel *space"]:
         """Physical to normalised, computed in float64 and returned in the precision of ``u``."""
-        return ((u - _channels(self.mean, u)) / _channels(self.scale, u)).to(u.dtype)
+        return ((self._logarithms(u) - _channels(self.mean, u)) / _channels(self.scale, u)).to(u.dtype)
 
     def decode(self, u: Float[Tensor, "batch time channel *space"]) -> Float[Tensor, "batch time channel *space"]:
         """Normalised to physical, computed in float64 and returned in the precision of ``u``."""
-        return (u * _channels(self.scale, u) + _channels(self.mean, u)).to(u.dtype)
+        values = u * _channels(self.scale, u) + _channels(self.mean, u)
+        if any(self.by_log):
+            values = torch.where(_channels(self._log_flags(u), u), values.exp(), values)
+        return values.to(u.dtype)
+
+    def _log_flags(self, u: Tensor) -> Tensor:
+        return torch.tensor(self.by_log, device=u.device)
+
+    def _logarithms(self, u: Tensor) -> Tensor:
+        """The fields, in float64 and by their logarithm where it is chosen.
+
+        Raises:
+            ValueError: if such a field is not positive.
+        """
+        if not any(self.by_log):
+            return u
+        flags = _channels(self._log_flags(u), u)
+        if (flags & (u <= 0)).any():
+            names = [field.name for field, chosen in zip(self.fields, self.by_log, strict=True) if chosen]
+            raise ValueError(
+                f"expected positive values of {', '.join(names)}, which are normalised by their logarithm, found "
+                "others; choose another model.inputs.normalisation"
+            )
+        return torch.where(flags, torch.where(flags, u, 1.0).double().log(), u.double())
 
     def encode_coeffs(self, coeffs: Float[Tensor, "batch coeff *space"]) -> Float[Tensor, "batch coeff *space"]:
         shape = (-1,) + (1,) * (coeffs.ndim - 2)
@@ -223,10 +249,10 @@ class Normaliser(nn.Module):
         return ((params - self.params_mean) / self.params_scale).to(params.dtype)
 
 
-def chosen_by_quantile(fields: Sequence[Field], methods: Mapping[str, str], usual: str = METHODS[0]) -> list[bool]:
-    """True for each field that is normalised by quantiles; the name of a field takes precedence over its group.
+def chosen_by(fields: Sequence[Field], methods: Mapping[str, str], usual: str, wanted: str) -> list[bool]:
+    """True for each field that is normalised by a method; the name of a field takes precedence over its group.
 
-    >>> chosen_by_quantile((Field("u", vector="v"), Field("T")), {"v": "quantile"})
+    >>> chosen_by((Field("u", vector="v"), Field("T")), {"v": "quantile"}, "deviation", "quantile")
     [True, False]
     """
     found = []
@@ -236,8 +262,26 @@ def chosen_by_quantile(fields: Sequence[Field], methods: Mapping[str, str], usua
             raise ValueError(
                 f"expected a normalisation among {METHODS}, got {method!r}; set model.inputs.normalisation"
             )
-        found.append(method == "quantile")
+        found.append(method == wanted)
     return found
+
+
+def _checked_log(problem: Problem, methods: Mapping[str, str], usual: str) -> list[bool]:
+    """True for each field that is normalised by its logarithm.
+
+    Raises:
+        ValueError: if it is a part of a vector, a coefficient, or if fields exist only in a part of the box.
+    """
+    chosen = chosen_by(problem.fields, methods, usual, "log")
+    groups = [field.group for field in problem.fields]
+    vectors = [f.name for f, log in zip(problem.fields, chosen, strict=True) if log and groups.count(f.group) > 1]
+    of_coeffs = any(chosen_by(problem.coeffs, methods, usual, "log"))
+    if vectors or of_coeffs or (any(chosen) and problem.has_mask):
+        raise ValueError(
+            f"expected log for positive scalar fields without a mask, found {vectors or 'coefficients or a mask'}; "
+            "name single fields as in model.inputs.normalisation={density: log}"
+        )
+    return chosen
 
 
 def _channels(values: Tensor, u: Tensor) -> Tensor:

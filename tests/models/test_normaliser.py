@@ -146,6 +146,36 @@ def test_a_wrong_normalisation_is_refused():
         Normaliser(problem(Field("u")), {"w": "quantile"})
 
 
+def test_a_positive_field_by_its_logarithm():
+    """Over eight decades: mean 0 and deviation 1 inside, the exact inverse in float64, and positive for any output."""
+    u = torch.randn(6, 4, 2, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    density = torch.exp(4 * u[:, :, :1] - 3)
+    data = trajectory(torch.cat((density, 5 + 2 * u[:, :, 1:]), 2))
+    made = problem(Field("density"), Field("v"))
+    normaliser, plain = Normaliser(made, {"density": "log"}), Normaliser(made)
+    for one in (normaliser, plain):
+        one.calibrate([data.samples(slice(0, 3)), data.samples(slice(3, 6))])
+    inside = normaliser.encode(data.u)
+    torch.testing.assert_close(inside.mean((0, 1, 3)), torch.zeros(2).double(), rtol=0, atol=1e-12)
+    torch.testing.assert_close(inside.std((0, 1, 3), correction=0), torch.ones(2).double(), rtol=1e-12, atol=0)
+    torch.testing.assert_close(normaliser.decode(inside), data.u, rtol=1e-12, atol=0)
+    torch.testing.assert_close(inside[:, :, 1], plain.encode(data.u)[:, :, 1], rtol=1e-12, atol=1e-12)
+    assert (normaliser.decode(-20 * torch.ones(1, 1, 2, 16, dtype=torch.float64))[:, :, 0] > 0).all()
+    change = inside[:, 1:, 0] - inside[:, :-1, 0]
+    assert float(normaliser.change_scale[0]) == pytest.approx(float(change.std(correction=0)), rel=1e-3)
+
+
+def test_a_logarithm_that_does_not_exist_is_refused():
+    normaliser = Normaliser(problem(Field("u")), "log")
+    with pytest.raises(ValueError, match="expected positive values of u"):
+        normaliser.calibrate([trajectory(torch.randn(2, 3, 1, 16))])
+    vector = problem(Field("a", vector="v"), Field("b", vector="v"))
+    for refused, methods in ((vector, "log"), (problem(Field("u"), coeffs=(Field("k"),)), {"k": "log"}),
+                             (problem(Field("u"), has_mask=True), "log")):  # fmt: skip
+        with pytest.raises(ValueError, match="expected log for positive scalar fields without a mask"):
+            Normaliser(refused, methods)
+
+
 def test_a_nan_in_the_data_is_named():
     u = torch.randn(4, 3, 2, 16)
     u[2, 1, 1, 5] = torch.nan
