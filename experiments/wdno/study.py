@@ -1,9 +1,10 @@
 """Where a wavelet pays: the same net as flow or diffusion of wavelet bands, of point values, and as a stepper.
 
-    OMP_NUM_THREADS=1 python experiments/wdno/study.py [--seeds 0 1 2] [--steps 200] [--data smooth shock]
+    OMP_NUM_THREADS=1 python experiments/wdno/study.py [--seeds 0 1 2] [--steps 200] [--data smooth shock tube]
 
 Profiles travel a quarter of a periodic box in eight frames on 32 points: sums of three sines (smooth), or a square wave
-of random place, width and height (shock). Prints the table of the README.
+of random place, width and height (shock). Tubes of gas: density, velocity and pressure of two random states side by
+side, exactly, with a shock, a contact and a rarefaction. Prints the tables of the README.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ from pdekit.models.base import Surrogate
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.one_step import OneStep
 from pdekit.models.wdno import WDNO
+from pdekit.nets.fno import FNO
 from pdekit.nets.unet import UNet
+from pdekit.pdes.exact_riemann import exact_riemann
 from pdekit.settings import Engine, Training
 from pdekit.training.module import fit
 
@@ -42,11 +45,14 @@ METHODS: dict[str, Callable[[Problem], Surrogate]] = {
     "flow, point values": partial(WDNO, net=NET, wavelet=None),
     "diffusion, Haar bands": partial(WDNO, net=NET, path="diffusion"),
     "U-Net, one step by regression": partial(OneStep, net=NET),
+    "FNO, one step by regression": partial(OneStep, net=partial(FNO, modes=8, width=24, n_layers=4)),
 }
 
 
 def profiles(kind: str, generator: torch.Generator) -> Tensor:
-    """Return travelling profiles, "sample time 1 space"."""
+    """Return travelling profiles "sample time 1 space", or tubes of gas "sample time 3 space"."""
+    if kind == "tube":
+        return torch.stack([tube(generator) for _ in range(sum(COUNTS))])
 
     def uniform(*shape: int) -> Tensor:
         return torch.rand(*shape, dtype=torch.float64, generator=generator)
@@ -63,6 +69,22 @@ def profiles(kind: str, generator: torch.Generator) -> Tensor:
     return u[:, :, None]
 
 
+def tube(generator: torch.Generator) -> Tensor:
+    """Return one tube of gas, "time 3 space", from t = 0 to 0.2; the ranges are those of the dataset `euler_1d`."""
+    drawn = torch.rand(7, dtype=torch.float64, generator=generator).tolist()
+    states = [(0.2 + 1.8 * drawn[i], drawn[i + 1] - 0.5, 0.2 + 1.8 * drawn[i + 2]) for i in (0, 3)]
+    x = (torch.arange(POINTS, dtype=torch.float64) + 0.5) / POINTS - 0.4 - 0.2 * drawn[6]
+    t = torch.linspace(0, 0.2, FRAMES, dtype=torch.float64)[:, None].clamp_min(1e-9)
+    return torch.stack(exact_riemann(states[0], states[1], x / t), 1)
+
+
+def described(kind: str) -> dict:
+    """Return what `from_arrays` is told of a kind."""
+    if kind == "tube":
+        return {"dt": 0.025, "extent": (1.0,), "fields": ["density", "velocity", "pressure"], "layout": ["cells"]}
+    return {"dt": 1.0, "extent": (1.0,), "fields": ["u"]}
+
+
 def fine_error(found: Tensor, exact: Tensor) -> float:
     """Return the relative rms error of the upper half of the wavenumbers, NaN where the exact field has none."""
     high = slice(POINTS // 4, None)
@@ -74,7 +96,7 @@ def trained(method: Callable[[Problem], Surrogate], kind: str, seed: int, steps:
     """Train one method and return its scores on the test split."""
     u = profiles(kind, torch.Generator().manual_seed(1000 + seed))
     splits = [part.numpy() for part in u.split(COUNTS)]
-    data = from_arrays(*splits, dt=1.0, extent=(1.0,), fields=["u"], loading=Loading(batch_size=16, seed=seed))
+    data = from_arrays(*splits, **described(kind), loading=Loading(batch_size=16, seed=seed))
     torch.manual_seed(seed)
     model = method(data.problem)
     data.set_window(*model.window)
@@ -103,14 +125,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--data", nargs="+", default=["smooth", "shock"], choices=["smooth", "shock"])
+    parser.add_argument("--data", nargs="+", default=["smooth", "shock", "tube"], choices=["smooth", "shock", "tube"])
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     chosen = parser.parse_args()
     for kind in chosen.data:
         columns = ("one member", "mean of 8", "fine scales", "seconds")
         print(f"\n### {kind}\n\n| method | " + " | ".join(columns) + " |\n|" + "---|" * (len(columns) + 1), flush=True)
         u = profiles(kind, torch.Generator().manual_seed(1000))
-        data = from_arrays(*[part.numpy() for part in u.split(COUNTS)], dt=1.0, extent=(1.0,), fields=["u"])
+        data = from_arrays(*[part.numpy() for part in u.split(COUNTS)], **described(kind))
         still = scores(Persistence(data.problem), data)
         cells = [f"{still[column]:.2g}" if column in still else "" for column in columns]
         print(f"| persistence | {' | '.join(cells)} |", flush=True)
