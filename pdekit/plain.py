@@ -142,10 +142,10 @@ def check_ranges(found: Any, where: str) -> dict[str, tuple[float, float]]:
     >>> check_ranges({"viscosity": [0.1, 0.2]}, "config.yaml: ranges")
     {'viscosity': (0.1, 0.2)}
     """
-    whole = isinstance(found, dict) and all(
-        isinstance(name, str) and isinstance(pair, Sequence) and len(pair) == 2 and all(map(is_number, pair))
+    whole = isinstance(found, dict) and are_texts(found) and all(
+        isinstance(pair, Sequence) and len(pair) == 2 and all(map(is_number, pair))
         and -math.inf < pair[0] <= pair[1] < math.inf
-        for name, pair in found.items()
+        for pair in found.values()
     )  # fmt: skip
     if not whole:
         raise ValueError(

@@ -15,7 +15,7 @@ def same_box(a: Grid | Points, b: Grid | Points) -> bool:
     >>> same_box(Grid((4,), (0.3,)), Grid((8,), (0.1 + 0.2,))), same_box(Grid((4,), (1.0,)), Grid((4,), (1.1,)))
     (True, False)
     """
-    if not isinstance(a, Grid) or not isinstance(b, Grid) or a.layout != b.layout:
+    if not a.uniform or not b.uniform or a.layout != b.layout:
         return False
     ends = zip(a.origin, a.extent, b.origin, b.extent, a.spacing, b.spacing, strict=True)
     return all(

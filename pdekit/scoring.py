@@ -147,7 +147,7 @@ def check_asked(forecasts: Mapping[str, Any], reference: Any, given: Any) -> Non
         raise ValueError(
             f"expected names of forecasts that are not empty and not 'reference', got {list(forecasts)}; rename them"
         )
-    if given is not None and not is_whole(given) and not isinstance(given, np.integer):
+    if given is not None and not is_whole(given):
         raise ValueError(f"expected a whole number of frames that were known, got given={given!r}; correct it")
     for name, data in forecasts.items():
         check_samples(name, data, reference)

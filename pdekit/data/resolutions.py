@@ -53,7 +53,7 @@ class Resolutions:
         Raises:
             ValueError: if there are none.
         """
-        if not isinstance(grid, Grid) or grid not in self.grids:
+        if not grid.uniform or grid not in self.grids:
             raise ValueError(f"expected one of the grids {self.grids}, got {grid}; choose another")
         there = [source for source in self._sources if source.problem.grid.shape == grid.shape]
         return Joined(there, dataclasses.replace(self.problem, grid=grid))

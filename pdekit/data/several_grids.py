@@ -13,6 +13,7 @@ from pdekit.data.description import Description
 from pdekit.data.from_xarray import is_xarray
 from pdekit.data.given import is_path
 from pdekit.fields import Problem, Trajectory
+from pdekit.plain import mapping_or_empty
 
 INPUTS = ("coeffs", "params", "forcing", "mask")
 
@@ -67,7 +68,7 @@ def _own(name: str, given: Any, split: str, number: int, n: int) -> Any:
     """The inputs of one kind, or the mask, of one array of a split."""
     if given is None:
         return None
-    part = given.get(split) if isinstance(given, Mapping) else None
+    part = mapping_or_empty(given).get(split)
     part = [part] if isinstance(part, Mapping) and n == 1 else part
     if not isinstance(part, (list, tuple)) or len(part) != n:
         raise ValueError(

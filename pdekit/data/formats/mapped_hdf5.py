@@ -94,6 +94,11 @@ class Mapped:
         """Return the error for one part."""
         return FileFault(f"expected {expected} in {self.path}, found {found}; correct the mapping")
 
+    def key(self, name: str) -> str | None:
+        """Return the key of the coordinates of an axis; None if none is stated."""
+        stated = self.content.get(name)
+        return stated.strip("/") if isinstance(stated, str) else None
+
     def files(self) -> dict[str, Path]:
         """Return the HDF5 file of each split."""
         stated = self.content["file"]
@@ -141,9 +146,9 @@ class Mapped:
             return Grid(shape, extent, origin, tuple(layout))
         axes = {}
         for letter in letters:
-            if not isinstance(self.content.get(letter), str):
+            key = self.key(letter)
+            if key is None:
                 raise self.wrong(f"extent, or the key of the coordinates {letter}", self.content.get(letter))
-            key = self.content[letter].strip("/")
             axes[key] = values(file, key, (sizes[letter],))
         for key, points in axes.items():
             step_of(f"{key} of {file.filename}", points)
@@ -154,8 +159,9 @@ class Mapped:
         """Return the times of the frames."""
         if frames == 1:
             return np.zeros(1)
-        if isinstance(self.content.get("time"), str):
-            found = values(file, self.content["time"].strip("/"))
+        key = self.key("time")
+        if key is not None:
+            found = values(file, key)
             return found[..., :frames]
         dt = self.content.get("dt")
         if not is_number(dt) or not dt > 0:
