@@ -44,7 +44,7 @@ from pdekit.models.base import Surrogate
 from pdekit.models.constrained import Constrained
 from pdekit.models.construction import configuration
 from pdekit.models.modes import with_modes
-from pdekit.models.prompts import Prompt, sample_prompt
+from pdekit.models.prompts import Prompt, sample_points, sample_prompt
 from pdekit.models.resolution import at_resolution
 from pdekit.models.weights import fill
 from pdekit.plain import from_json, from_plain, to_json, to_plain
@@ -159,16 +159,16 @@ class Run:
         """Generate trajectories that follow a prompt: ``run.sample(Prompt("two plumes rise", seed=1, members=4))``.
 
         Returns:
-            One variable for each field with the dimensions (member, time, x, y, z as far as they exist).
+            A variable for each field with the dimensions (member, time, x, y, z as far as they exist, or point).
 
         Raises:
             ValueError: if the model does not generate from text or parameters alone, or was not trained for the prompt.
         """
-        u, t = sample_prompt(self.model, prompt)
+        (u, t), points = sample_prompt(self.model, prompt), sample_points(self.model)
         values = {name: torch.tensor([float(value)]) for name, value in prompt.params.items()}
         remark_ranges(values, self.config.get("ranges", {}))
         words = prompt.text or ", ".join(f"{name} {value:g}" for name, value in prompt.params.items())
-        return to_dataset(u, t, self.problem, ("member",)).assign_attrs(prompt=words, seed=prompt.seed)
+        return to_dataset(u, t, self.problem, ("member",), points).assign_attrs(prompt=words, seed=prompt.seed)
 
     def _given(
         self, u0: Any, params: Mapping[str, Any], coeffs: Mapping[str, Any], mask: Any, forcing: Mapping[str, Any]

@@ -96,7 +96,9 @@ def sample_prompt(
             n, model.generation.levels.k_min, model.generation.levels.k_max
         )
     t = torch.arange(frames_wanted(model, prompt), dtype=torch.float64) * problem.step
-    start = torch.zeros(0, problem.n_channels, *problem.grid.shape) if prompt.start is None else prompt.start[None]
+    places = sample_points(model)
+    space = problem.grid.shape if places is None else (len(places),)
+    start = torch.zeros(0, problem.n_channels, *space) if prompt.start is None else prompt.start[None]
     values = [[float(prompt.params[name]) for name in problem.params]] if "params" in model.condition else None
     given = Trajectory(
         u=start[None].float(),
@@ -104,10 +106,26 @@ def sample_prompt(
         params=torch.tensor(values, dtype=torch.float64) if values else _absent(model),
         text=None if prompt.text is None else (prompt.text,),
         index=torch.zeros(1, dtype=torch.long),
+        points=None if places is None else places[None],
+        point_mask=None if places is None else torch.ones(1, len(places), dtype=torch.bool),
     )
     generator = torch.Generator().manual_seed(prompt.seed)
     u = model.with_generation(**changes).eval().forecast(given, t[None, len(start) :], prompt.members, generator)
     return torch.cat((start.to(u).expand(prompt.members, *start.shape), u[:, 0]), 1), t
+
+
+def sample_points(model: Text2PDE) -> Float[Tensor, "point dim"] | None:
+    """Return the points of samples on a mesh, a lattice in the box of the training with at most `Points.max_points`
+    points, in the order of pdekit; None on a grid. A caption does not give a mesh, and the decoder needs none.
+    """
+    box, problem = model.autoencoder.box, model.problem
+    if box is None:
+        return None
+    lengths = [float(length) for length in box.upper - box.lower]
+    spacing = (math.prod(lengths) / problem.grid.max_points) ** (1 / problem.ndim)
+    sizes = [max(2, math.floor(length / spacing)) for length in lengths]
+    shares = torch.cartesian_prod(*(torch.linspace(0, 1, n) for n in sizes)).reshape(-1, problem.ndim)
+    return (box.lower + shares.to(box.lower) * (box.upper - box.lower)).cpu()
 
 
 def levels_for(sampler: Sampler, calls: int) -> int:
@@ -166,6 +184,11 @@ def _checked(model: Surrogate, prompt: Prompt) -> Text2PDE:
         raise ValueError(
             f"expected a model that generates from text, parameters or a first frame, got one that is {kind}; train "
             "model=text2pde on a problem without such fields, or use run.forecast"
+        )
+    if model.history and not model.problem.grid.uniform:
+        raise ValueError(
+            f"expected a model on meshes that is conditioned on text or parameters, got one that is conditioned on "
+            f"{list(model.condition)}; a first frame on a mesh is given by run.forecast"
         )
     if bool(model.history) != (prompt.start is not None):
         wanted = "a first frame, start=" if model.history else "no first frame"

@@ -30,7 +30,7 @@ def write_picture(fields: xr.Dataset, path: Path, n_frames: int = FRAMES) -> Non
     for row, (name, values) in zip(axes, fields.data_vars.items(), strict=True):
         limits = _limits(values.values)
         for axis, time in zip(row, times, strict=True):
-            _draw(axis, values.values[time], limits)
+            _draw(axis, values.values[time], limits, _places(fields))
             axis.set_title(f"{name}, t = {float(fields.time[time]):.3g}", fontsize=7)
     figure.savefig(path, dpi=DOTS)
 
@@ -48,7 +48,7 @@ def write_animation(fields: xr.Dataset, path: Path) -> None:
         figure = _figure(1, len(limits))
         row = figure.subplots(1, len(limits), squeeze=False)[0]
         for axis, (name, values) in zip(row, fields.data_vars.items(), strict=True):
-            _draw(axis, values.values[time], limits[name])
+            _draw(axis, values.values[time], limits[name], _places(fields))
             axis.set_title(f"{name}, t = {float(fields.time[time]):.3g}", fontsize=7)
         images.append(_image(figure))
     first, *others = images
@@ -68,8 +68,22 @@ def _limits(values: np.ndarray) -> tuple[float, float]:
     return low, high if high > low else low + 1.0
 
 
-def _draw(axis, values: np.ndarray, limits: tuple[float, float]) -> None:
-    """Draw one frame: a line, a map, or the middle plane of a volume."""
+def _places(fields: xr.Dataset) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return x and y of points in the plane; None on a grid."""
+    on_points = "point" in fields.dims and {"x", "y"} <= set(fields.coords)
+    return (fields.x.values, fields.y.values) if on_points else None
+
+
+def _draw(
+    axis, values: np.ndarray, limits: tuple[float, float], places: tuple[np.ndarray, np.ndarray] | None = None
+) -> None:
+    """Draw one frame: a line, a map, points in the plane joined by triangles, or the middle plane of a volume."""
+    if places is not None:
+        colours = matplotlib.colormaps["RdBu_r" if limits[0] < 0 else "magma"]
+        axis.tripcolor(*places, values, shading="gouraud", vmin=limits[0], vmax=limits[1], cmap=colours)
+        axis.set_aspect("equal")
+        axis.set_axis_off()
+        return
     if values.ndim == 1:
         axis.plot(values, linewidth=1)
         axis.set_ylim(*limits)

@@ -4,14 +4,18 @@ from functools import partial
 
 import pytest
 import torch
+from PIL import Image
 
 from pdekit.fields import Field, Points, Problem, Trajectory
+from pdekit.labelled import to_dataset
 from pdekit.models.autoencoder import Autoencoder
 from pdekit.models.generation import Generation
+from pdekit.models.prompts import Prompt, sample_points, sample_prompt
 from pdekit.models.text2pde import Text2PDE
 from pdekit.nets.grid_autoencoder import GridAutoencoder
 from pdekit.nets.text_encoder import TextEncoder
 from pdekit.nets.transformer import SpaceTimeTransformer, TransformerSize
+from pdekit.report.animation import write_animation, write_picture
 
 FIELDS = (Field("velocity_x", vector="velocity"), Field("velocity_y", vector="velocity"), Field("pressure"))
 NET = partial(GridAutoencoder, widths=(6, 8), latent_channels=3, time_halvings=1)
@@ -121,6 +125,28 @@ def test_the_latent_model_generates_frames_at_the_points_of_each_sample(conditio
     with pytest.raises(ValueError, match="expected trajectories with points and point_mask"):
         bare = Trajectory(**{**vars(given), "points": None, "point_mask": None}).known(history)
         model.forecast(bare, given.t[:, history:])
+
+
+def test_samples_of_a_prompt_lie_on_a_lattice_and_are_drawn(tmp_path):
+    model, _ = text2pde()
+    model.eval()
+    points = sample_points(model)
+    assert 40 <= len(points) <= 60
+    assert torch.allclose(points.amin(0), model.autoencoder.box.lower) and len(points.unique(dim=0)) == len(points)
+    u, t = sample_prompt(model, Prompt("flow at speed 1.0", members=2, calls=3))
+    found = to_dataset(u, t, model.problem, ("member",), points)
+    assert found.pressure.dims == ("member", "time", "point") and found.sizes["point"] == len(points)
+    assert (found.x.values == points[:, 0].numpy()).all() and torch.isfinite(u).all()
+    write_picture(found.isel(member=0), tmp_path / "sample.png")
+    write_animation(found.isel(member=0), tmp_path / "sample.gif")
+    with Image.open(tmp_path / "sample.gif") as animation:
+        assert animation.n_frames == 4
+
+
+def test_a_first_frame_on_a_mesh_is_no_prompt():
+    model, given = text2pde(condition=["frame"])
+    with pytest.raises(ValueError, match=r"expected a model on meshes that is conditioned on text or parameters"):
+        sample_prompt(model.eval(), Prompt(start=given.u[0, 0].float()))
 
 
 def test_what_needs_a_grid_is_refused_on_points():
