@@ -2,8 +2,10 @@
 
 import torch
 
-from pdekit.fields import Field
-from pdekit.simulators.check import errors_by_field, relative_error
+from pdekit.fields import Field, Grid
+from pdekit.simulators.check import errors_by_field, lowest_correlation, relative_error
+from pdekit.simulators.stepping import finer_shape
+from tests.recipes.test_trajectories import recipe
 
 
 def test_a_field_that_passes_through_zero_is_measured_against_a_thousandth():
@@ -12,3 +14,19 @@ def test_a_field_that_passes_through_zero_is_measured_against_a_thousandth():
     expected = torch.tensor([[1e-4, 0.1]], dtype=torch.float64)
     torch.testing.assert_close(relative_error(reference + 1e-4, reference, (Field("u"),)), expected)
     torch.testing.assert_close(errors_by_field(reference + 1e-4, reference, (Field("u"),))["u"][0], expected)
+
+
+def test_the_worst_field_is_the_one_that_correlates_least():
+    """Two fields: one agrees with the reference, the other one is its mirror image."""
+    wave = torch.sin(2 * torch.pi * torch.arange(8, dtype=torch.float64) / 8).expand(1, 2, 2, 8)
+    signs = torch.tensor([1.0, -1.0], dtype=torch.float64)[:, None]
+    found = lowest_correlation(signs * wave, wave, (Field("u"), Field("v")))
+    torch.testing.assert_close(found, torch.full((1, 2), -1.0, dtype=torch.float64))
+
+
+def test_a_warm_up_takes_the_steps_of_its_frames_and_finer_grids_keep_their_ends():
+    """0.35 time units are 3.5 frames of 0.1, of 4 steps each."""
+    assert recipe(substeps=4, warmup=0.35).simulator.warmup_steps == 14
+    layouts = Grid((8, 5, 6), (1.0, 1.0, 1.0), layout=("periodic", "nodes", "cells"))
+    assert finer_shape(layouts) == (12, 9, 12)
+    assert finer_shape(Grid((6,), (1.0,)), Grid((3,), (1.0,))) == (12,)

@@ -1,0 +1,52 @@
+"""Numbers of rows that have a closed form: distances, ranges, what grows, what has arrived."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from pdekit.checks.catalogue import chosen_rows
+from pdekit.checks.domain import nearest_distance
+from pdekit.checks.ground import TrainingRange
+from pdekit.checks.locality import ARRIVED
+from tests.checks.grounds import ground
+from tests.checks.traps import trapped
+
+
+def test_a_state_is_as_far_as_the_root_mean_square_from_its_neighbour():
+    """A state that is half a deviation off in one field of two lies 0.5 / sqrt(2) away."""
+    known = torch.tensor([-1.0, 1.0], dtype=torch.float64)[:, None, None].expand(2, 2, 8)
+    unit = known.std((0, 2), keepdim=True)
+    state = known[:1] + torch.tensor([0.5, 0.0], dtype=torch.float64)[:, None] * unit
+    assert nearest_distance(state, known).item() == pytest.approx(0.5 / 2**0.5)
+    assert nearest_distance(known, known, apart=True).tolist() == pytest.approx([2 / float(unit[0, 0, 0])] * 2)
+
+
+def test_parameters_beyond_either_end_are_outside():
+    states = ground("ks_varying")
+    (row,) = chosen_rows(states.problem, ["domain.params"])
+    known = states.training.params
+    low, high = known.amin(0), known.amax(0)
+    for beyond in (low - 0.5 * (high - low), high + 0.5 * (high - low)):
+        given = dataclasses.replace(states.given, params=beyond.expand(len(states.given), -1))
+        away = dataclasses.replace(states, given=given, training=TrainingRange(states.training.states, known))
+        assert row.value(away.solver, away).tolist() == pytest.approx([0.5] * len(given))
+
+
+def test_what_grows_and_falls_again_has_grown():
+    """Frames with 1, 3 and 1 times the start: the energy grows by eight times that of the start in between."""
+    states = ground("burgers")
+    name = next(iter(states.problem.pde.dissipated(states.given.u[:, -1], states.problem.box)))
+    (row,) = chosen_rows(states.problem, [f"dissipation.{name.replace(' ', '_')}"])
+    factors = iter([1.0, 3.0, 1.0] * 10)
+    start = states.given.u[:, -1]
+    rising = trapped(states, lambda u, after: next(factors) * start.to(after))
+    energy = states.problem.pde.dissipated(start, states.problem.box)[name]
+    torch.testing.assert_close(row.value(rising, states), 8 * energy.double(), rtol=1e-5, atol=0.0)
+
+
+def test_the_solvers_own_kick_has_not_arrived_where_nothing_may():
+    """The sum over points with less than 1e-3 of the largest response is below 1e-3 of the whole, by its definition."""
+    states = ground("burgers")
+    (row,) = chosen_rows(states.problem, ["locality.kick"])
+    assert float(row.value(states.solver, states).max()) < ARRIVED * states.problem.grid.shape[0] ** 0.5
