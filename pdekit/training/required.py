@@ -77,7 +77,7 @@ def check_required(
     Raises:
         ValueError: if a method requires no such run, or a folder has no weights, or those of another problem or model.
     """
-    unknown = sorted(set(runs) - set(model.requires))
+    unknown = sorted({name for name, run in runs.items() if run is not None} - set(model.requires))
     if unknown:
         raise ValueError(f"expected runs of {list(model.requires)}, found {unknown}; correct requires.*")
     for name, run in runs.items():

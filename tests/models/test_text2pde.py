@@ -22,7 +22,7 @@ from pdekit.nets.transformer import SpaceTimeTransformer, TransformerSize
 from pdekit.runs import WEIGHTS, save_model
 from pdekit.settings import Engine, Training
 from pdekit.training.module import StageModule
-from pdekit.training.required import train_required
+from pdekit.training.required import check_required, train_required
 from tests.models.small import FunctionNet, PointwiseNet, make_batch, make_problem
 from tests.models.test_autoencoder import Perfect
 
@@ -217,6 +217,10 @@ def test_the_stepper_is_required_and_rests():
     resting = [*model.autoencoder.parameters(), *model.continuation.parameters()]
     assert resting and not any(p is q for p in resting for q in trained)
     assert not any(p.requires_grad for p in resting)
+    model.requires = ("autoencoder",)  # model.continuation=null
+    assert check_required(model, {"autoencoder": None, "continuation": None})["continuation"] is None
+    with pytest.raises(ValueError, match=r"expected runs of \['autoencoder'\], found \['continuation'\]"):
+        check_required(model, {"continuation": "runs/one"})
 
 
 def test_a_first_frame_is_not_given_and_generated():
