@@ -9,7 +9,9 @@ from pdekit.checks.catalogue import chosen_rows
 from pdekit.checks.domain import nearest_distance
 from pdekit.checks.ground import TrainingRange
 from pdekit.checks.locality import ARRIVED
-from tests.checks.grounds import ground
+from pdekit.checks.run import ask
+from pdekit.checks.verdict import FAIL, PASS
+from tests.checks.grounds import finer_solver, ground
 from tests.checks.traps import trapped
 
 
@@ -50,3 +52,17 @@ def test_the_solvers_own_kick_has_not_arrived_where_nothing_may():
     states = ground("burgers")
     (row,) = chosen_rows(states.problem, ["locality.kick"])
     assert float(row.value(states.solver, states).max()) < ARRIVED * states.problem.grid.shape[0] ** 0.5
+
+
+def test_two_steps_are_one_of_twice_the_length_where_the_step_is_an_input():
+    """The solver obeys its step; a forecaster that takes the nominal one whatever is asked does not."""
+    states = ground("ks_jitter")
+    number, known = states.problem.params.index("dt"), states.training.params.clone()
+    (row,) = chosen_rows(states.problem, ["time.two_steps"])
+    assert "twice another" in row.excluded(states.solver, states), "the published jitter is 10 %"
+    known[0, number], known[1:, number] = states.problem.dt, 2 * states.problem.dt
+    states = dataclasses.replace(states, training=TrainingRange(states.training.states, known))
+    assert row.excluded(states.solver, states) == ""
+    assert ask(row, finer_solver(states), states).verdict.verdict == PASS
+    damped = trapped(states, lambda u, after: 0.5 * u)  # halves the state in each forecast, however long it is
+    assert ask(row, damped, states).verdict.verdict == FAIL
