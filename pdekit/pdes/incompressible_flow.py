@@ -75,8 +75,3 @@ class IncompressibleFlow(PDE):
         rates = self.rates(d.x(v) - d.y(u), (u, v), scalar[0] if scalar else None, d)
         left = (d.x(v_t) - d.y(u_t), *scalar_t)
         return d.stack(d.x(u) + d.y(v), *(a - b for a, b in zip(left, rates, strict=True)))
-
-    def wave_speeds(self, q: Any, axis: int, d: Calculus) -> tuple[Any, Any]:
-        """Signed speed with which the flow carries along an axis, twice: `pdekit.solvers.stable_dt` asks for it."""
-        speed = d.components(q)[axis]
-        return speed, speed

@@ -14,6 +14,7 @@ from torch import Tensor
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Surrogate, mean_square, steps_to, time_steps
 from pdekit.models.stages import Stage
+from pdekit.pdes import ConservationLaw
 from pdekit.settings import Training
 from pdekit.simulators.base import SAME, Draw, Refinement, Simulator, collected
 from pdekit.simulators.stepping import Prepared
@@ -141,12 +142,13 @@ class SimulatorBaseline(Surrogate):
         Where no parameter varies the step is made once and kept: its coefficients are set-up, not forecast.
         """
         simulator, place = self.simulator, u.device
-        kept = not self.problem.params and not simulator.averages
+        limited = isinstance(simulator.pde, ConservationLaw)
+        kept = not self.problem.params and not limited
         if kept and place in self._prepared:
             return self._prepared[place]
         pde, grid, dt = self.problem.at(params)
         largest = self.problem.dt / (simulator.substeps * self.refinement.time)
-        if simulator.averages:
+        if limited:
             shape = simulator.shape_at(self.problem.grid, self.refinement)
             largest = min(largest, stable_dt(pde, simulator.brought(u, self.problem.grid, shape), grid.resized(shape)))
         n = substeps(float(torch.as_tensor(dt).max()), largest)

@@ -9,7 +9,7 @@ from typing import Any
 from pdekit.fields import Problem
 from pdekit.models.baselines.simulator import SimulatorBaseline
 from pdekit.nets.layout import for_each_axis
-from pdekit.pdes.base import SemilinearPDE
+from pdekit.pdes.base import ConservationLaw, SemilinearPDE
 from pdekit.simulators.base import Refinement
 from pdekit.simulators.stepping import DTYPES, Stepping
 from pdekit.solvers import etdrk, finite_volume
@@ -27,7 +27,7 @@ def stepping_for(problem: Problem, order: int = 4) -> Stepping:
     pde: Any = problem.pde
     if pde is None:
         raise ValueError("expected a problem with an equation, found none; the solver baseline is not defined for it")
-    if not (pde.averages or isinstance(pde, SemilinearPDE)) or not problem.grid.periodic or problem.dt is None:
+    if not isinstance(pde, (ConservationLaw, SemilinearPDE)) or not problem.grid.periodic or problem.dt is None:
         raise ValueError(
             f"expected a semilinear equation or a conservation law on a periodic grid, found "
             f"{type(pde).__name__} on {problem.grid}; the solver baseline is not defined for it"
