@@ -17,6 +17,7 @@ SHOWN = {  # lines that the output must contain, and peers that are named if the
     "gradients": (["| diffusion, ETDRK4, 32 |", "| Darcy, adjoint, 17^2 |", "error vs adjoint"], {}),
     "loader_throughput": (["pdekit, its own layout", "pdekit, The Well's layout"], {"the_well": "the_well"}),
     "pinn_derivatives": (["| Taylor jet |", "| nested autograd |"], {"deepxde": "DeepXDE", "pina": "PINA"}),
+    "projection": (["share of Poisson", "| 32^2 | 16 |"], {}),
     "published_windows": (["| PDEBench, one array |", "opening 102 GB"], {}),
     "solver_speed": (
         ["Time of a step", "| ks 256 | 64 |", "Time at that error"],
