@@ -28,6 +28,8 @@ from pdekit.report.variables import Variable, fields_of, quartiles, reference_of
 HERE = Path(__file__).parent
 ERRORS = ("nrmse", "vrmse", "log_spectral_distance")
 """Errors that are shown for each field, at the time at which surrogates and solvers are compared."""
+OF_SIZE = ("nrmse", "vrmse")
+"""Those that are infinite only of a forecast that diverged; a distance of spectra also is where one vanishes."""
 RESIDUALS = ("residual_norm", "equation_residual")
 MOST_FIELDS = 13
 """Columns of one measure; of problems with more fields the first one, the mean over fields, is shown."""
@@ -184,7 +186,9 @@ def _error_columns(scores: xr.Dataset, rows: Sequence[Row], found: list[Variable
         data = scores[variable.name].isel(time=frame)
         for field in _few(fields_of(variable, scores)):
             spreads = [_over_seeds(row, lambda name, f=field, d=data: _median(d, name, f)) for row in rows]
-            columns.append(((variable.title, place(field, scores, variable)), marked(spreads, variable.best)))
+            infinite = "diverged" if variable.name in OF_SIZE else "∞"
+            head = (variable.title, place(field, scores, variable))
+            columns.append((head, marked(spreads, variable.best, infinite)))
     return columns
 
 
@@ -205,7 +209,7 @@ def _whole_columns(scores: xr.Dataset, rows: Sequence[Row], found: list[Variable
                     _over_seeds(row, lambda name, f=field, d=scores[v.name]: _median(d, name, f)) for row in rows
                 ]
                 if np.isfinite(spreads).any():
-                    columns.append(((v.title, place(field, scores, v)), marked(spreads, v.best)))
+                    columns.append(((v.title, place(field, scores, v)), marked(spreads, v.best, "∞")))
     return columns
 
 
