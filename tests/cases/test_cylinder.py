@@ -10,6 +10,8 @@ from pdekit.cases.base import Draw
 from pdekit.cases.cylinder import CylinderCase
 from pdekit.fields import Points
 from pdekit.recipes.cases import SolvedRecipe
+from pdekit.recipes.generation import make_chunk, read_chunk
+from pdekit.simulators.base import silent
 
 pytest.importorskip("ngsolve")
 
@@ -83,3 +85,13 @@ def test_a_mesh_with_too_many_nodes_is_refused():
     small = dataclasses.replace(recipe(), grid=Points(2, 50))
     with pytest.raises(ValueError, match=r"expected at most 50 nodes, got a mesh with \d+; set grid.max_points"):
         small.simulate("test", [0])
+
+
+def test_a_chunk_of_an_unfinished_dataset_keeps_meshes_and_captions(tmp_path):
+    made = recipe(chunk=2)
+    make_chunk(made, "train", range(2), tmp_path, "cpu", silent)
+    (path,) = tmp_path.glob("*.npz")
+    found, wanted = read_chunk(path), made.simulate("train", [0, 1])
+    for part in ("u", "points", "point_mask", "cells", "params"):
+        assert torch.equal(getattr(found, part), getattr(wanted, part)), part
+    assert found.text == wanted.text
