@@ -205,7 +205,7 @@ class ChaoticSystem(SemilinearPDE):
         return SYSTEMS[self.system]
 
     @property
-    def fields(self) -> tuple[Field, ...]:
+    def fields(self) -> tuple[Field, ...]:  # type: ignore[override]  # a constant of other equations
         return tuple(Field(name) for name in self.facts.names)
 
     def linear(self, x: Any, d: Calculus) -> Any:
