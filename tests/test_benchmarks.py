@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SHOWN = {  # lines that the output must contain, and peers that are named if they are missing
+    "cylinder_forces": (["| drag | lift |", "| 2 | 0.06 |"], {}),
     "evaluation_memory": (["MiB at most"], {}),
     "evaluation_speed": (["one pass of transforms", "field measures", "of a further model"], {}),
     "finite_volume": (["float64 / float32", "relative L1 error of depth"], {}),
