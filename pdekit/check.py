@@ -1,4 +1,7 @@
-"""Check a trained run as an operator, row by row: ``python -m pdekit.check run=RUN rows=[symmetry.*,rest.*]``."""
+"""Check a trained run as an operator, row by row: ``python -m pdekit.check run=RUN rows=[symmetry.*,rest.*]``.
+
+``python -m pdekit.check forecast=FILE reference=FILE`` asks forecasts made elsewhere what arrays can answer.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pdekit.cli.command_line import HELP, callable_module, key_and_text, take
+from pdekit.cli.scored_files import asks_for_files, options_of, take_problem
 from pdekit.cli.sentences import sentences
 
 if TYPE_CHECKING:
@@ -20,6 +24,7 @@ Ask a trained run for the properties of its equation: does it move as the refere
 keep what is conserved, work on other grids and from other states? Each row is PASS, FAIL or CANNOT SAY.
 
   python -m pdekit.check run=RUN [key=value ...]
+  python -m pdekit.check forecast=FILE reference=FILE [problem=NAME] [key=value ...]
 
 settings:
   against=solver            the reference solver says what cannot be done better, and which symmetries the equation
@@ -34,11 +39,18 @@ settings:
   folder=PATH               of check.json; the run's folder if not given
   seed=0 device=cpu data_dir=PATH trust=PACKAGE
 
+Forecasts in files are described as for python -m pdekit.evaluate forecast=FILE: given, problem, pde.NAME, train, dt,
+extent, layout, boundary, fields, mask, coeffs.NAME, params.NAME. Rows that need a model are CANNOT SAY. members, long,
+seed and device are those of models; check.json is written with folder=PATH.
+
 The exit status is 0 if rows pass and none fails, 1 if one fails, 2 for an error, and 3 if every row is CANNOT SAY.
-The report of an evaluated run shows the
-check, too.
+The report of an evaluated run shows the check, too.
 """
 
+NOTHING = (
+    "expected run=RUN, the folder of a trained run, or forecast= and reference= with problem= if the equation is "
+    "known; give one of the two"
+)
 PLACES = ("folder", "junit", "data_dir", "device")
 FAILED, ERROR, UNDECIDED = 1, 2, 3
 """Exit statuses."""
@@ -56,13 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     with sentences(ERROR):
         trust, rows = take(arguments, "trust"), take(arguments, "rows")
-        values: dict[str, Any] = dict(key_and_text(argument, "check") for argument in arguments)
-        run = values.pop("run", None)
-        if run is None:
-            raise ValueError("expected run=RUN, the folder of a trained run, found none; give it")
-        found = check_surrogate(run, trust=trust, rows=rows or None, **values)
+        found = check_surrogate(trust=trust, rows=rows or None, **typed_options(arguments))
         print(found.table)
-        print(f"\nwritten: {found.folder / 'check.json'}")
+        if found.folder is not None:
+            print(f"\nwritten: {found.folder / 'check.json'}")
         if not found.decided:
             print(found.undecided, file=sys.stderr)
             sys.exit(UNDECIDED)
@@ -70,23 +79,57 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.exit(FAILED)
 
 
+def typed_options(arguments: Sequence[str]) -> dict[str, Any]:
+    """Return arguments ``key=value`` as options of `check_surrogate`.
+
+    Raises:
+        ValueError: on an argument of another form, or without a run and forecasts.
+    """
+    if asks_for_files(arguments):
+        options = options_of(arguments, "check")
+        _checks()
+        return options | {"problem": take_problem(options)}
+    values: dict[str, Any] = dict(key_and_text(argument, "check") for argument in arguments)
+    if "run" not in values:
+        raise ValueError(NOTHING)
+    return values
+
+
 def check_surrogate(
-    run: str | Any | Run, data: DataModule | None = None, trust: Sequence[str] = (), **settings: Any
+    run: str | Any | Run | None = None,
+    data: DataModule | None = None,
+    trust: Sequence[str] = (),
+    *,
+    forecast: Any = None,
+    reference: Any = None,
+    problem: Any = None,
+    **settings: Any,
 ) -> Check:
-    """Check a run in Python: ``pdekit.check(run, rows=["symmetry.*"]).table``.
+    """Check a run in Python, ``pdekit.check(run, rows=["symmetry.*"]).table``, or forecasts made elsewhere.
 
     Args:
         run: the run, or its folder.
         data: a data module; None for the run's own data.
         trust: packages in addition to pdekit that the run may name.
+        forecast, reference, problem: forecasts, their reference and the equation instead of a run; see `pdekit.score`.
         settings: those of `pdekit.workflows.check_run.CheckSettings`, and ``folder``, ``junit``, ``data_dir`` and
-            ``device``.
+            ``device``; for forecasts those of `pdekit.workflows.check_arrays.check_arrays`.
 
     Raises:
-        FileNotFoundError: if there is no such run.
-        ValueError: on settings that do not exist, and what `check_stored_run` refuses.
+        FileNotFoundError: if there is no such run or file.
+        ValueError: on settings that do not exist, and what `check_stored_run` and `check_arrays` refuse.
     """
     checks = _checks()
+    if forecast is not None or reference is not None:
+        if run is not None or data is not None or forecast is None or reference is None:
+            raise ValueError(NOTHING)
+        from pdekit.simulate import named_problem
+        from pdekit.workflows.check_arrays import check_arrays
+
+        known, recipe = named_problem(problem)
+        return check_arrays(forecast, reference, known, recipe, settings, trust)
+    if run is None or problem is not None:
+        raise ValueError(NOTHING)
     places = {name: settings.pop(name, None) for name in PLACES}
     places = {name: place for name, place in places.items() if place is not None}
     return checks.check_stored_run(run, checks.check_settings(settings), places, data, trust)

@@ -28,7 +28,7 @@ from pdekit.fields import Problem
 from pdekit.plain import is_whole
 from pdekit.report.summary import summarise
 from pdekit.report.tables import markdown
-from pdekit.simulate import recipe_named
+from pdekit.simulate import named_problem
 
 NAME = "forecast"
 """Name of the row of a single forecast."""
@@ -109,9 +109,8 @@ def score(
     0.1
     """
     about, settings = _sorted(options)
-    name = problem if isinstance(problem, str) else ""
-    recipe = recipe_named(name) if name else None
-    known = recipe.problem("test") if recipe is not None else problem
+    known, recipe = named_problem(problem)
+    name = "" if recipe is None else str(problem)
     found = read_reference(reference, known, about, trust)
     one = isinstance(forecast, xr.Dataset) or not isinstance(forecast, Mapping)  # a Dataset is a mapping, too
     several = {NAME: forecast} if one else forecast

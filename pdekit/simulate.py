@@ -26,6 +26,19 @@ from pdekit.simulators.joint import JointParams
 RECIPES = Path(__file__).parent / "configs" / "data"
 
 
+def named_problem(problem: Any) -> tuple[Any, BaseRecipe | None]:
+    """Return what is known of arrays, and the recipe of a dataset that is named.
+
+    Args:
+        problem: name of a dataset, whose problem is returned with its recipe; anything else is returned as it is.
+
+    Raises:
+        ValueError: if there is no such dataset.
+    """
+    recipe = recipe_named(problem) if problem and isinstance(problem, str) else None
+    return (problem if recipe is None else recipe.problem("test")), recipe
+
+
 def recipe_named(name: str) -> BaseRecipe:
     """A recipe that ships with pdekit.
 

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from pdekit.checks.ground import Forecaster, Ground
 
+ONE_FORECAST = "the method makes one forecast, not an ensemble"
+"""Reason why rows of ensembles cannot be asked."""
+
 Measure = Callable[[Forecaster, Ground], Float[Tensor, "state"]]
 
 

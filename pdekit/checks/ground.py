@@ -57,6 +57,14 @@ class Forecaster:
 
         return torch.stack(next(contender.forecast(given, t, forcing))).double().cpu()
 
+    def singles(self, count: int) -> list[Forecaster]:
+        """Return single members of a stochastic method, each with a seed of its own."""
+        return [dataclasses.replace(self, members=1, seed=self.seed + 1 + m) for m in range(count)]
+
+    def unable(self, row: str) -> str:
+        """Return the reason why this forecaster does not answer a row; empty if it does."""
+        return ""
+
     def at(self, shape: Sequence[int]) -> Forecaster:
         """Return the same forecaster on another grid of the same box.
 

@@ -74,7 +74,7 @@ def run_check(
 
 def ask(row: CheckRow, surrogate: Forecaster, ground: Ground, limit: float = LIMIT) -> Finding:
     """Ask one row; a row that cannot be asked is CANNOT SAY with its reason."""
-    reason = row.excluded(surrogate, ground)
+    reason = row.excluded(surrogate, ground) or surrogate.unable(row.name)
     if not reason and row.solver_decides and ground.solver is None:
         reason = NO_SOLVER
     if reason:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from pdekit.checks.base import CheckRow
+from pdekit.checks.base import ONE_FORECAST, CheckRow
 from pdekit.checks.ground import Forecaster, Ground
 from pdekit.metrics.ensembles import skill, spread
 
@@ -53,7 +53,7 @@ def _row(
 ) -> CheckRow:
     def excluded(surrogate: Forecaster, ground: Ground) -> str:
         if not surrogate.model.stochastic:
-            return "the method makes one forecast, not an ensemble"
+            return ONE_FORECAST
         if ground.problem.has_mask or not ground.problem.grid.uniform:
             return "the fields exist in a part of the box only, or on points"
         return ""

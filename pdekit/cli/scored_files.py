@@ -13,6 +13,9 @@ OUT = "scored"
 NESTED = ("forecast", "coeffs", "params", "pde", "sweep", "keep")
 """Options that may have names: ``forecast.fno=FILE``."""
 
+TEXTS = ("forecast", "reference", "train", "out", "folder", "junit")
+"""Options that are paths, and are not read as YAML."""
+
 USAGE = """\
 Score forecasts in files against a reference, next to baselines, and write scores.nc, forecasts.nc and report.html.
 
@@ -45,8 +48,12 @@ def asks_for_files(arguments: Sequence[str]) -> bool:
     return any(name in ("forecast", "reference") or name.startswith("forecast.") for name in names)
 
 
-def options_of(arguments: Sequence[str]) -> dict[str, Any]:
+def options_of(arguments: Sequence[str], command: str = "evaluate") -> dict[str, Any]:
     """Return arguments ``key=value`` as options; values are read as YAML, and ``a.b=value`` gives {a: {b: value}}.
+
+    Args:
+        arguments: as typed.
+        command: command that they belong to.
 
     Raises:
         ValueError: on an argument of another form, a name that is given twice, or a file that is missing.
@@ -56,9 +63,9 @@ def options_of(arguments: Sequence[str]) -> dict[str, Any]:
     """
     options: dict[str, Any] = {}
     for argument in arguments:
-        name, text = key_and_text(argument, "evaluate")
+        name, text = key_and_text(argument, command)
         key, dot, inner = name.partition(".")
-        value = text if key in ("forecast", "reference", "train", "out") else value_of(argument, text)
+        value = text if key in TEXTS else value_of(argument, text)
         place, last = (options.setdefault(key, {}), inner) if dot and key in NESTED else (options, name)
         if not isinstance(place, dict) or last in place:
             remedy = f"name each: {key}.NAME=..." if key in NESTED else "leave one out"
@@ -81,18 +88,27 @@ def score_files(arguments: Sequence[str], trust: Sequence[str]) -> str:
     options = options_of(arguments)
     machine.prepare()
     from pdekit.scoring import score
-    from pdekit.simulate import recipe_named
 
-    problem, out, values = options.pop("problem", None), options.pop("out", OUT), options.pop("pde", {})
-    if values and problem is None:
-        raise ValueError(f"expected problem=NAME with pde.NAME=VALUE, found {values} alone; name the dataset")
-    if values:
-        problem = _with_values(recipe_named(str(problem)).problem("test"), values)
+    problem, out = take_problem(options), options.pop("out", OUT)
     try:
         found = score(options.pop("forecast"), options.pop("reference"), problem, folder=out, trust=trust, **options)
     except TypeError as error:
         raise ValueError(str(error)) from None
     return str(found)
+
+
+def take_problem(options: dict[str, Any]) -> Any:
+    """Remove ``problem`` and ``pde`` from the options; return the name of the dataset, its problem, or None.
+
+    Raises:
+        ValueError: on parameters of an equation that is not named, or that it does not have.
+    """
+    from pdekit.simulate import recipe_named
+
+    problem, values = options.pop("problem", None), options.pop("pde", {})
+    if values and problem is None:
+        raise ValueError(f"expected problem=NAME with pde.NAME=VALUE, found {values} alone; name the dataset")
+    return _with_values(recipe_named(str(problem)).problem("test"), values) if values else problem
 
 
 def _with_values(problem: Any, values: Any) -> Any:

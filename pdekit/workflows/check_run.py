@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,10 @@ from pdekit.checks.output import FILE, findings_table, write_findings, write_jun
 from pdekit.checks.run import Finding, run_check
 from pdekit.checks.verdict import CANNOT_SAY, FAIL, LIMIT
 from pdekit.data.module import DataModule
-from pdekit.data.windows import collate
+from pdekit.data.windows import Source, collate
 from pdekit.evaluation.checks import check_problem
 from pdekit.evaluation.references.stored import read
-from pdekit.fields import Problem
+from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Surrogate
 from pdekit.models.baselines.mean import Mean
 from pdekit.models.baselines.persistence import Persistence
@@ -104,12 +104,12 @@ class Check:
     Args:
         findings: the answer to each row.
         table: table of them.
-        folder: folder of ``check.json``.
+        folder: folder of ``check.json``; None if it is not written.
     """
 
     findings: list[Finding]
     table: str
-    folder: Path
+    folder: Path | None
 
     @property
     def passed(self) -> bool:
@@ -166,7 +166,7 @@ def check_stored_run(
     if len(data.grids) > 1:
         data = data.on(loaded.problem.grid)
     check_problem(loaded.name, loaded.problem, data.sources["test"].problem)
-    rows = chosen_rows(loaded.problem, settings.rows)
+    rows = chosen_rows(loaded.problem, settings.rows, loaded.model.stochastic)
     ground = ground_of(loaded.model.window[0], data, recipe, settings)
 
     def reload() -> Surrogate:
@@ -228,21 +228,23 @@ def ground_of(history: int, data: DataModule, recipe: BaseRecipe | None, setting
     places = [(i, start) for start in starts for i in range(source.n_trajectories)][: settings.n_states]
     trajectories, first = [i for i, _ in places], [start for _, start in places]
     batch = read(source, trajectories, first, slice(0, history + horizon))
-    given = batch.known(history)
-    baseline: Surrogate = Mean(problem) if problem.steady else Persistence(problem)
-    baseline.calibrate(data.calibration_batches() if problem.steady else ())
-    name = "mean" if problem.steady else "persistence"
-    wide = given.to(torch.float64)
     return Ground(
         problem,
-        wide,
+        batch.known(history).to(torch.float64),
         batch.u[:, history:].double(),
         batch.t[:, history:].double(),
-        Forecaster(name, baseline),
+        baseline_of(problem, data.calibration_batches() if problem.steady else ()),
         solver_of(problem, recipe) if settings.against == "solver" else None,
-        training_range(data),
+        training_range(data.sources["train"]),
         settings.long,
     )
+
+
+def baseline_of(problem: Problem, batches: Iterable[Trajectory]) -> Forecaster:
+    """Return persistence, or for a steady problem the mean of training batches."""
+    model: Surrogate = Mean(problem) if problem.steady else Persistence(problem)
+    model.calibrate(batches)
+    return Forecaster("mean" if problem.steady else "persistence", model)
 
 
 def solver_of(problem: Problem, recipe: BaseRecipe | None) -> Forecaster | None:
@@ -257,9 +259,8 @@ def solver_of(problem: Problem, recipe: BaseRecipe | None) -> Forecaster | None:
         return None
 
 
-def training_range(data: DataModule) -> TrainingRange:
+def training_range(source: Source) -> TrainingRange:
     """Return the first and the last frame of training trajectories, and their parameters."""
-    source = data.sources["train"]
     numbers = range(min(KNOWN, source.n_trajectories))
     frames = [0] if source.problem.steady else [0, source.problem.n_frames - 1]
     batch = collate([source.read(i, slice(frame, frame + 1)) for frame in frames for i in numbers])
