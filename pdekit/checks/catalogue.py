@@ -13,6 +13,7 @@ from pdekit.checks.grid_and_time import grid_rows
 from pdekit.checks.locality import locality_rows
 from pdekit.checks.members import members_rows
 from pdekit.checks.rest import rest_rows
+from pdekit.checks.scaling import scaling_rows
 from pdekit.checks.symmetry import symmetry_rows
 from pdekit.checks.uncertainty import uncertainty_rows
 from pdekit.fields import Problem
@@ -20,7 +21,7 @@ from pdekit.fields import Problem
 
 def rows_of(problem: Problem) -> tuple[CheckRow, ...]:
     """Return all rows of a problem."""
-    physical = (*rest_rows(), *symmetry_rows(problem), *conservation_rows(problem))
+    physical = (*rest_rows(), *symmetry_rows(problem), *scaling_rows(), *conservation_rows(problem))
     return (
         *physical,
         *grid_rows(),

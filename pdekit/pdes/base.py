@@ -175,6 +175,14 @@ class PDE(ABC):
         """
         return None
 
+    def scaling(self) -> dict[str, float] | None:
+        """Exponents of a symmetry that multiplies fields, parameters and times by powers of a number; None if unknown.
+
+        With p = {field: 1, parameter: 2, "dt": -1}: if u(x, t) is a solution, then so is a u(x, a t) of the equation
+        whose parameter is a^2 times as large, and its frames are a^-1 times as far apart. What is not named is kept.
+        """
+        return None
+
     def bounds(self) -> dict[str, tuple[float, float]]:
         """Lower and upper bounds by field: no solution that starts within them leaves them. Empty if none is known."""
         return {}

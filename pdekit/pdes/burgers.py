@@ -82,6 +82,10 @@ class Burgers(SemilinearPDE):
     def galilean(self, axis: int) -> tuple[float, ...]:
         return (1.0,)
 
+    def scaling(self) -> dict[str, float]:
+        """Twice as fast with twice the viscosity."""
+        return {"u": 1.0, "viscosity": 1.0, "dt": -1.0}
+
     def describe(self, params: dict[str, float]) -> str:
         return f"Steepening and merging fronts of Burgers' equation with viscosity {self.value('viscosity', params)}."
 

@@ -149,6 +149,10 @@ class CompressibleEuler(ConservationLaw):
     def reflection(self, axis: int) -> tuple[int, ...]:
         return (1, *(-1 if a == axis else 1 for a in range(self.dimension)), 1)
 
+    def scaling(self) -> dict[str, float]:
+        """Twice as dense with twice the pressure: the speeds are the same."""
+        return dict.fromkeys((field.name for field in self.fields), 1.0)
+
     def describe(self, params: dict[str, float]) -> str:
         return (
             f"An ideal gas without viscosity in {self.dimension}-D, with the ratio of specific heats "

@@ -118,6 +118,10 @@ class NavierStokes2D(SemilinearPDE):
         quadratic = self.quadratic(u, grid) if self.ideal else {}
         return {"circulation": integral(u[:, 0], grid), **quadratic}
 
+    def scaling(self) -> dict[str, float]:
+        """Twice as fast with twice the viscosity and drag, and four times the force."""
+        return {"vorticity": 1.0, "viscosity": 1.0, "drag": 1.0, "forcing": 2.0, "dt": -1.0}
+
     def dissipated(self, u: Tensor, grid: Grid) -> dict[str, Tensor]:
         return self.quadratic(u, grid) if self.unforced else {}
 

@@ -194,6 +194,20 @@ def test_declared_galilean_boosts_commute_with_the_step(name):
 
 
 @pytest.mark.usefixtures("untraced")
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.pde.scaling()])
+def test_declared_scalings_commute_with_the_step(name):
+    case, exponents = CASES[name], dict(CASES[name].pde.scaling())
+    powers = [1.5 ** exponents.pop(field.name, 0.0) for field in case.pde.fields]
+    powers = torch.tensor(powers, dtype=torch.float64).reshape(1, -1, *(1,) * case.grid.ndim)
+    dt = case.dt * 1.5 ** exponents.pop("dt", 0.0)
+    other = dataclasses.replace(case.pde, **{key: 1.5**n * getattr(case.pde, key) for key, n in exponents.items()})
+    u = case.start()
+    end = powers * advance(case.pde, case.grid, u, case.dt, 4)
+    assert relative(advance(other, case.grid, powers * u, dt, 4), end) < 1e-10
+    assert relative(powers * u, end) > 1e-4
+
+
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("name", NONLINEAR)
 @pytest.mark.slow
 def test_every_order_of_etdrk_is_reached(name):
