@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdekit.checks.ground import Forecaster, Ground
+from pdekit.checks.verdict import Decision
 
 ONE_FORECAST = "the method makes one forecast, not an ensemble"
 """Reason why rows of ensembles cannot be asked."""
@@ -35,6 +36,8 @@ class CheckRow:
         stake: share of the scale that is taken for the whole: 0.01 for properties that must hold a hundred times
             better.
         solver_decides: the equation does not declare the property: it has it if the reference solver does.
+        over_states: the verdict from all states together, for a property that no single state has; None for the rule
+            of `pdekit.checks.verdict`. Value and scale are shown.
     """
 
     name: str
@@ -45,6 +48,7 @@ class CheckRow:
     floor: Callable[[Ground], Float[Tensor, "state"]] | None = None
     stake: float = 1.0
     solver_decides: bool = False
+    over_states: Callable[[Forecaster, Ground], Decision] | None = None
 
 
 def missed_after(steps: int | None) -> Callable[[Ground], Float[Tensor, "state"]]:

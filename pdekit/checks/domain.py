@@ -7,16 +7,25 @@ split, in widths of the box.
 
 The distance does not depend on the forecaster: solver and baseline have no training.
 
+`domain.error` asks if the error of a step, in units of that of the baseline, rises with this distance: by the rank
+correlation over states (Spearman), whose standard error without a relation is 1 / sqrt(n - 1).
+
 Limits: shifted copies of a training state are far away, although a model may have the symmetry.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from scipy.stats import rankdata
 from torch import Tensor
 
 from pdekit.checks.base import CheckRow
 from pdekit.checks.ground import Forecaster, Ground
+from pdekit.checks.verdict import CANNOT_SAY, FAIL, PASS, Decision
+
+FEWEST = 17
+"""Number of states below which no rank correlation is stated: by chance it is 0.25 then."""
 
 
 def domain_rows() -> tuple[CheckRow, ...]:
@@ -38,6 +47,17 @@ def domain_rows() -> tuple[CheckRow, ...]:
             _no_params,
             floor=_zeros,
         ),
+        CheckRow(
+            "domain.error",
+            "Is the error of a step the same far from the training split and near to it?",
+            _error,
+            lambda ground: torch.ones(len(ground.given), dtype=torch.float64),
+            _too_few,
+            floor=_zeros,
+            over_states=lambda forecaster, ground: rising(
+                nearest_distance(_inputs(ground), _known(ground)), _error(forecaster, ground)
+            ),
+        ),
     )
 
 
@@ -52,6 +72,37 @@ def _no_states(surrogate: Forecaster, ground: Ground) -> str:
         return "the fields exist in a part of the box only"
     same = ground.training.states.shape[1:] == _inputs(ground).shape[1:]
     return "" if same else "the training split has another number of points"
+
+
+def _too_few(surrogate: Forecaster, ground: Ground) -> str:
+    reason, n = _no_states(surrogate, ground), len(ground.given)
+    return reason or (
+        "" if n >= FEWEST else f"{n} states are too few for a rank correlation; ask for n_states={FEWEST}"
+    )
+
+
+def _error(forecaster: Forecaster, ground: Ground) -> Tensor:
+    missed = ground.missed(1)
+    error = ground.distance(ground.frames(forecaster, 1)[:, -1], ground.reference[:, 0])
+    return torch.where(missed > 0, error / missed, torch.where(error > 0, torch.inf, 0.0))
+
+
+def rising(distance: Tensor, error: Tensor) -> Decision:
+    """Decide if an error rises with a distance, "state" each.
+
+    With the rank correlation rho and its standard error s without a relation: FAIL for rho > 2 s, PASS for rho < s, and
+    CANNOT SAY between the two, and where all distances or all errors are the same. Infinite errors are the largest.
+
+    >>> n = torch.arange(17.0)
+    >>> rising(n, n).verdict, rising(n, -n).verdict
+    ('FAIL', 'PASS')
+    """
+    ranks = [rankdata(values.numpy()) for values in (distance, error)]
+    if any(rank.std() == 0 for rank in ranks):
+        return Decision(CANNOT_SAY, "all states have the same distance from the training split, or the same error")
+    rho, by_chance = float(np.corrcoef(*ranks)[0, 1]), (len(distance) - 1) ** -0.5
+    verdict = FAIL if rho > 2 * by_chance else PASS if rho < by_chance else CANNOT_SAY
+    return Decision(verdict, f"rank correlation {rho:.2f} over {len(distance)} states, {by_chance:.2f} by chance")
 
 
 def _no_params(surrogate: Forecaster, ground: Ground) -> str:

@@ -72,7 +72,8 @@ def write_junit(path: Path, findings: Sequence[Finding], suite: str) -> None:
         )
         if finding.verdict.verdict == FAIL:
             low, middle, high = finding.verdict.share
-            words = f"{finding.question} {middle:.3g} [{low:.3g}, {high:.3g}] of the damage"
+            share = "" if math.isnan(middle) else f" {middle:.3g} [{low:.3g}, {high:.3g}] of the damage"
+            words = f"{finding.question}{share}"
             ElementTree.SubElement(case, "failure", {"message": words}).text = finding.verdict.reason
         if finding.verdict.verdict == CANNOT_SAY:
             ElementTree.SubElement(case, "skipped", {"message": finding.verdict.reason})

@@ -87,7 +87,10 @@ def ask(row: CheckRow, surrogate: Forecaster, ground: Ground, limit: float = LIM
     if row.solver_decides and floor is None:
         return Finding(row.name, row.question, Decision(CANNOT_SAY, NO_SOLVER))
     zeros = torch.zeros_like(scale)
-    verdict = decide(value, zeros if floor is None else floor, scale, limit)
+    if row.over_states is not None:
+        verdict = row.over_states(surrogate, ground)
+    else:
+        verdict = decide(value, zeros if floor is None else floor, scale, limit)
     return Finding(
         row.name,
         row.question,

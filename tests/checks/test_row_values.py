@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from pdekit.checks.catalogue import chosen_rows
-from pdekit.checks.domain import nearest_distance
+from pdekit.checks.domain import nearest_distance, rising
 from pdekit.checks.ground import TrainingRange
 from pdekit.checks.locality import ARRIVED
 from pdekit.checks.run import ask
-from pdekit.checks.verdict import FAIL, PASS
-from tests.checks.grounds import finer_solver, ground
+from pdekit.checks.verdict import CANNOT_SAY, FAIL, PASS
+from tests.checks.grounds import finer_solver, ground, ground_from, small
 from tests.checks.traps import trapped
 
 
@@ -66,3 +66,27 @@ def test_two_steps_are_one_of_twice_the_length_where_the_step_is_an_input():
     assert ask(row, finer_solver(states), states).verdict.verdict == PASS
     damped = trapped(states, lambda u, after: 0.5 * u)  # halves the state in each forecast, however long it is
     assert ask(row, damped, states).verdict.verdict == FAIL
+
+
+def test_an_error_that_rises_with_the_distance_is_found():
+    """17 states of growing distance: noise does not rise, the distance itself does, and half of each is in between."""
+    distance, noise = torch.arange(17.0), torch.rand(17, generator=torch.Generator().manual_seed(1))
+    assert rising(distance, noise).verdict == PASS
+    found = rising(distance, distance**2)
+    assert found.verdict == FAIL and found.reason == "rank correlation 1.00 over 17 states, 0.25 by chance"
+    assert rising(distance, torch.where(distance > 12, torch.inf, 1.0)).verdict == FAIL, "far states diverge"
+    assert rising(distance, torch.ones(17)).verdict == CANNOT_SAY
+
+
+def test_a_forecast_that_is_worse_far_from_training_fails():
+    """Known are copies of the first states; the trap adds what the others are away from them."""
+    few, many = ground("ks"), ground_from(small("ks"), n_states=20, horizon=1)
+    (row,) = chosen_rows(many.problem, ["domain.error"])
+    assert row.excluded(few.solver, few) == "3 states are too few for a rank correlation; ask for n_states=17"
+    training = TrainingRange(many.given.u[:3, 0])
+    states = dataclasses.replace(many, training=training)
+    away = nearest_distance(states.given.u[:, -1], training.states)
+    worse = trapped(states, lambda u, after: after + 0.1 * away.reshape(-1, 1, 1))
+    assert ask(row, worse, states).verdict.verdict == FAIL
+    equal = states.missed(1).reshape(-1, 1, 1) * torch.rand(len(away), 1, 1, generator=torch.Generator().manual_seed(2))
+    assert ask(row, trapped(states, lambda u, after: after + equal), states).verdict.verdict == PASS
