@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Surrogate, mean_square
 from pdekit.models.bounding_box import BoundingBox
-from pdekit.models.inputs import normalised
+from pdekit.models.inputs import Preparation, checked_inputs, normalised
 from pdekit.models.normaliser import Normaliser
 from pdekit.models.sharpness import gradient_error, spectrum_error
 from pdekit.nets.point_autoencoder import PointAutoencoder
@@ -44,6 +44,7 @@ class Autoencoder(Surrogate):
         frames: only so many frames from the beginning of a trajectory are learnt and compressed at once; None for all.
         mesh_grid: points of each axis of the grid onto which points of a mesh are averaged before ``net``, see
             `PointAutoencoder`; None takes about as many as there are points.
+        inputs: the way in which fields are normalised; by mean and standard deviation if None.
 
     Raises:
         ValueError: on a steady problem, one without a grid or space, a negative weight, a number of frames that a
@@ -62,6 +63,7 @@ class Autoencoder(Surrogate):
         spectral: float = 0.0,
         frames: int | None = None,
         mesh_grid: Sequence[int] | None = None,
+        inputs: Preparation | None = None,
     ):
         check_trajectories(problem)
         if frames is not None and not 1 <= frames <= problem.n_frames:
@@ -73,10 +75,16 @@ class Autoencoder(Surrogate):
             raise ValueError(
                 f"expected weights kl, gradient and spectral >= 0, got {kl}, {gradient}, {spectral}; 0 leaves one out"
             )
+        inputs = checked_inputs(problem, inputs)
+        if inputs.distance:
+            raise ValueError(
+                "expected distance=false for an autoencoder, which sees the fields alone, got true; leave out "
+                "inputs.distance"
+            )
         super().__init__(problem, (0, "all"))
         self.kl, self.gradient, self.spectral = kl, gradient, spectral
         self.frames = frames
-        self.normaliser = Normaliser(problem)
+        self.normaliser = Normaliser(problem, inputs.normalisation)
         self.box = None if problem.grid.uniform else BoundingBox(problem.ndim)
         if problem.grid.uniform:
             self.net = net(ndim=problem.ndim, channels=problem.n_channels, layout=problem.grid.layout, moments=kl > 0)

@@ -12,7 +12,15 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from pdekit.fields import Problem, Trajectory
-from pdekit.models.inputs import InputChannels, Preparation, check_history, forcing_of, from_frame, normalised
+from pdekit.models.inputs import (
+    InputChannels,
+    Preparation,
+    check_history,
+    checked_inputs,
+    forcing_of,
+    from_frame,
+    normalised,
+)
 from pdekit.models.noise import Noise
 from pdekit.models.normaliser import Normaliser
 from pdekit.models.stages import Stage, adam_stage
@@ -159,13 +167,10 @@ class Stepper(Surrogate):
             history = 0
         elif history < 1:
             raise ValueError(f"expected history >= 1 for a problem in time, got {history}; set model.history=1")
-        inputs = inputs or Preparation()
-        if inputs.distance and not problem.has_mask:
-            raise ValueError(
-                "expected a problem with a mask for distance=true, got none; set model.inputs.distance=false"
-            )
+        inputs = checked_inputs(problem, inputs)
         super().__init__(problem, (history, target))
         self.history = history
+        self.inputs = inputs
         self.channels = InputChannels(problem, history, history + 1, inputs.distance)
         self.normaliser = Normaliser(problem, inputs.normalisation)
         self.n_context = self.channels.count

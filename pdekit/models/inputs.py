@@ -120,6 +120,20 @@ def normalised(batch: Trajectory, normaliser: Normaliser) -> Trajectory:
     return inner.to(normaliser.like.dtype)
 
 
+def checked_inputs(problem: Problem, inputs: Preparation | None) -> Preparation:
+    """Return how fields become input channels, by mean and standard deviation if None.
+
+    Raises:
+        ValueError: if distances to a mask are wanted of a problem on points or without a mask.
+    """
+    inputs = inputs or Preparation()
+    if inputs.distance and not (problem.has_mask and problem.grid.uniform):
+        raise ValueError(
+            "expected a problem on a grid with a mask for distance=true, got another; set model.inputs.distance=false"
+        )
+    return inputs
+
+
 def check_axes(problem: Problem, why: str) -> None:
     """Raise ValueError on a problem without a uniform grid with axes, and say why they are needed."""
     if not problem.on_box:

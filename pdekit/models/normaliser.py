@@ -117,7 +117,8 @@ class Normaliser(nn.Module):
             or one of them by the name of a field, coeff or group, the others taking deviations. Params always do.
 
     Raises:
-        ValueError: on an unknown method or name, or a logarithm of a vector, of a coefficient or under a mask.
+        ValueError: on an unknown method or name, or a logarithm of a vector, of a coefficient, on points or under a
+            mask.
     """
 
     def __init__(self, problem: Problem, methods: str | Mapping[str, str] = "deviation"):
@@ -143,6 +144,11 @@ class Normaliser(nn.Module):
             self.register_buffer(f"{name}scale", torch.ones(size, dtype=torch.float64), persistent=stored)
         self.register_buffer("change_scale", torch.ones(len(self.fields)))
         self.register_buffer("like", torch.zeros(()), persistent=False)
+
+    def extra_repr(self) -> str:
+        """Name the fields that are normalised by their logarithm: a run whose statistics are of others does not fit."""
+        names = [field.name for field, chosen in zip(self.fields, self.by_log, strict=True) if chosen]
+        return f"log={','.join(names)}" if names else ""
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Normaliser:
         """Move to a device as other modules do, but keep offsets and scales in float64."""
@@ -209,10 +215,15 @@ class Normaliser(nn.Module):
         return ((self._logarithms(u) - _channels(self.mean, u)) / _channels(self.scale, u)).to(u.dtype)
 
     def decode(self, u: Float[Tensor, "batch time channel *space"]) -> Float[Tensor, "batch time channel *space"]:
-        """Normalised to physical, computed in float64 and returned in the precision of ``u``."""
+        """Normalised to physical, computed in float64 and returned in the precision of ``u``.
+
+        A field of logarithms is at least the smallest normal number of that precision: it never becomes zero.
+        """
         values = u * _channels(self.scale, u) + _channels(self.mean, u)
         if any(self.by_log):
-            values = torch.where(_channels(self._log_flags(u), u), values.exp(), values)
+            flags = _channels(self._log_flags(u), u)  # exp() of another field may overflow, and its gradient be NaN
+            smallest = torch.finfo(u.dtype).tiny
+            values = torch.where(flags, torch.where(flags, values, 0.0).exp().clamp_min(smallest), values)
         return values.to(u.dtype)
 
     def _log_flags(self, u: Tensor) -> Tensor:
@@ -227,11 +238,14 @@ class Normaliser(nn.Module):
         if not any(self.by_log):
             return u
         flags = _channels(self._log_flags(u), u)
-        if (flags & (u <= 0)).any():
+        bad = flags & (u <= 0)
+        if bad.any():
+            sample, frame, channel = (int(i) for i in bad.nonzero()[0][:3])
             names = [field.name for field, chosen in zip(self.fields, self.by_log, strict=True) if chosen]
             raise ValueError(
                 f"expected positive values of {', '.join(names)}, which are normalised by their logarithm, found "
-                "others; choose another model.inputs.normalisation"
+                f"{float(u[sample, frame, channel].min()):g} in {self.fields[channel].name}; choose another "
+                "model.inputs.normalisation"
             )
         return torch.where(flags, torch.where(flags, u, 1.0).double().log(), u.double())
 
@@ -270,15 +284,17 @@ def _checked_log(problem: Problem, methods: Mapping[str, str], usual: str) -> li
     """True for each field that is normalised by its logarithm.
 
     Raises:
-        ValueError: if it is a part of a vector, a coefficient, or if fields exist only in a part of the box.
+        ValueError: if it is a part of a vector, a coefficient, or if fields do not exist on all of a grid.
     """
     chosen = chosen_by(problem.fields, methods, usual, "log")
     groups = [field.group for field in problem.fields]
     vectors = [f.name for f, log in zip(problem.fields, chosen, strict=True) if log and groups.count(f.group) > 1]
     of_coeffs = any(chosen_by(problem.coeffs, methods, usual, "log"))
-    if vectors or of_coeffs or (any(chosen) and problem.has_mask):
+    partial = problem.has_mask or not problem.grid.uniform
+    if vectors or of_coeffs or (any(chosen) and partial):
+        found = vectors or "coefficients, a mask or points"
         raise ValueError(
-            f"expected log for positive scalar fields without a mask, found {vectors or 'coefficients or a mask'}; "
+            f"expected log for positive scalar fields on a grid without a mask, found {found}; "
             "name single fields as in model.inputs.normalisation={density: log}"
         )
     return chosen

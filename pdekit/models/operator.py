@@ -17,7 +17,15 @@ from pdekit.calculus.fourier import Fourier
 from pdekit.calculus.resample import resample
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.base import Surrogate, mean_square
-from pdekit.models.inputs import InputChannels, check_history, forcing_of, history_of, normalised
+from pdekit.models.inputs import (
+    InputChannels,
+    Preparation,
+    check_history,
+    checked_inputs,
+    forcing_of,
+    history_of,
+    normalised,
+)
 from pdekit.models.normaliser import Normaliser
 from pdekit.nets.condition import Condition
 from pdekit.nets.interpolation import interpolate
@@ -43,6 +51,7 @@ class Operator(Surrogate):
         shifts: whether training moves each sample by a random number of points along the periodic axes. Where the
             equation is the same everywhere, what has been moved is a solution, too; an operator net, unlike a
             convolution, has to be shown so.
+        inputs: the way in which fields become input channels; by mean and standard deviation if None.
 
     Raises:
         ValueError: on a problem without a grid, an input field, or with a varying dt; for shifts, if no axis is
@@ -59,6 +68,7 @@ class Operator(Surrogate):
         sensors: Sequence[int] | None = None,
         n_points: int | None = None,
         shifts: bool = False,
+        inputs: Preparation | None = None,
     ):
         if not problem.on_box:
             raise ValueError(
@@ -77,10 +87,11 @@ class Operator(Surrogate):
         history = history_of(problem, history)
         super().__init__(problem, (history, 1 if problem.steady else "all"))
         self.history, self.n_points, self.shifts = history, n_points, shifts
-        self.channels = InputChannels(problem, history, problem.n_frames)
+        inputs = checked_inputs(problem, inputs)
+        self.channels = InputChannels(problem, history, problem.n_frames, inputs.distance)
         self.sensors = problem.grid.resized(sensors or problem.grid.shape)
         self.span = 0.0 if problem.steady else (problem.n_frames - history) * problem.step
-        self.normaliser = Normaliser(problem)
+        self.normaliser = Normaliser(problem, inputs.normalisation)
         self.net = net(
             shape=self.sensors.shape,
             in_channels=self.channels.count,

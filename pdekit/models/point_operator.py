@@ -16,7 +16,14 @@ from torch import Tensor
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Surrogate, mean_square
 from pdekit.models.bounding_box import BoundingBox
-from pdekit.models.inputs import InputChannels, check_history, history_of, normalised
+from pdekit.models.inputs import (
+    InputChannels,
+    Preparation,
+    check_history,
+    checked_inputs,
+    history_of,
+    normalised,
+)
 from pdekit.models.normaliser import Normaliser
 from pdekit.models.operator import held, shares_of_span
 from pdekit.nets.latent_grid import corners, on_grid_of_corners
@@ -33,6 +40,7 @@ class PointOperator(Surrogate):
         net: factory of an operator net, called with shape, in_channels, out_channels, n_conditions, layout and in_time.
         history: frames that the net sees; a steady problem has none.
         sensors: points of each axis of the sensors' grid.
+        inputs: the way in which fields become input channels; by mean and standard deviation if None.
 
     Limits: what is smaller than the spacing of the sensors does not reach the branch.
 
@@ -42,7 +50,14 @@ class PointOperator(Surrogate):
 
     configurable = True
 
-    def __init__(self, problem: Problem, net: Callable[..., OperatorNet], history: int = 1, sensors: int = 16):
+    def __init__(
+        self,
+        problem: Problem,
+        net: Callable[..., OperatorNet],
+        history: int = 1,
+        sensors: int = 16,
+        inputs: Preparation | None = None,
+    ):
         if problem.grid.uniform:
             raise ValueError(
                 f"expected a problem on points, got {type(problem.grid).__name__}; model=deeponet is right for a "
@@ -56,9 +71,10 @@ class PointOperator(Surrogate):
         history = history_of(problem, history)
         super().__init__(problem, (history, 1 if problem.steady else "all"))
         self.history, self.sensors = history, (sensors,) * problem.ndim
+        inputs = checked_inputs(problem, inputs)
         self.channels = InputChannels(problem, history, problem.n_frames)
         self.span = 0.0 if problem.steady else (problem.n_frames - history) * problem.step
-        self.normaliser, self.box = Normaliser(problem), BoundingBox(problem.ndim)
+        self.normaliser, self.box = Normaliser(problem, inputs.normalisation), BoundingBox(problem.ndim)
         self.net = net(
             shape=self.sensors,
             in_channels=self.channels.count + 1,

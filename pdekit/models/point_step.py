@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Stepper, mean_square
 from pdekit.models.bounding_box import BoundingBox
+from pdekit.models.inputs import Preparation
 
 
 class PointStep(Stepper):
@@ -22,6 +23,7 @@ class PointStep(Stepper):
         problem: problem on `Points`.
         net: factory of a net on points, called with ndim, in_channels, out_channels and n_conditions.
         history: frames that a step sees.
+        inputs: the way in which fields become input channels; by mean and standard deviation if None.
 
     Limits: cells of a mesh are not read. A point outside the box of training is taken at its edge.
 
@@ -32,13 +34,19 @@ class PointStep(Stepper):
     configurable = True
     on_points = True
 
-    def __init__(self, problem: Problem, net: Callable[..., nn.Module], history: int = 1):
+    def __init__(
+        self,
+        problem: Problem,
+        net: Callable[..., nn.Module],
+        history: int = 1,
+        inputs: Preparation | None = None,
+    ):
         if problem.grid.uniform:
             raise ValueError(
                 f"expected a problem on points, got {type(problem.grid).__name__}; a grid net such as model=fno is "
                 "right for a uniform grid"
             )
-        super().__init__(problem, history, 1)
+        super().__init__(problem, history, 1, inputs)
         self.box = BoundingBox(problem.ndim)
         self.net = net(
             ndim=problem.ndim,

@@ -79,7 +79,7 @@ class ResidualDiffusion(Stepper):
                 f"expected a deterministic stepper as the base, got {type(made).__name__}, which draws noise; set "
                 "model.base to a regression such as pdekit.models.one_step.OneStep"
             )
-        super().__init__(problem, max(made.history, 1), 1)
+        super().__init__(problem, max(made.history, 1), 1, dataclasses.replace(made.inputs, distance=False))
         self.base = made
         self.levels = levels or LogLevels(4, 0.05, 20.0)
         self.sampler = sampler or Exponential("clean", 2)

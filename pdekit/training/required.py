@@ -126,7 +126,7 @@ def check_layers(child: Surrogate, name: str, run: Run) -> None:
         ours, theirs = next(pair for pair in pairs if pair[0] != pair[1])
         raise ValueError(
             f"expected a run with the layers of model.{name} as requires.{name}, found {(theirs or 'none').strip()} "
-            f"instead of {(ours or 'none').strip()} in {run.path}; set model.{name}.net as in that run"
+            f"instead of {(ours or 'none').strip()} in {run.path}; set model.{name} as in that run"
         )
 
 

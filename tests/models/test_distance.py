@@ -61,7 +61,7 @@ def test_a_net_sees_it_after_the_mask():
     away = signed_distance(batch.mask, problem.grid)
     torch.testing.assert_close(seen[:, 1:], torch.cat((batch.mask, batch.mask, away, away), 1))
     assert OneStep(problem, PointwiseNet).n_context == 3
-    with pytest.raises(ValueError, match="expected a problem with a mask for distance=true"):
+    with pytest.raises(ValueError, match="expected a problem on a grid with a mask for distance=true"):
         OneStep(make_problem(), PointwiseNet, inputs=Preparation(distance=True))
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from pdekit.fields import Field, Grid, Problem, Trajectory
+from pdekit.fields import Field, Grid, Points, Problem, Trajectory
 from pdekit.models.normaliser import Moments, Normaliser
 from pdekit.models.quantiles import Quantiles
 
@@ -165,14 +165,27 @@ def test_a_positive_field_by_its_logarithm():
     assert float(normaliser.change_scale[0]) == pytest.approx(float(change.std(correction=0)), rel=1e-3)
 
 
+def test_a_decoded_logarithm_is_positive_and_leaves_the_gradients_of_other_fields():
+    """exp(1e5) overflows: taken of the pressure as well, its gradient would be inf times 0. exp(-2e3) is 0."""
+    normaliser = Normaliser(problem(Field("density"), Field("pressure")), {"density": "log"}).double()
+    for dtype in (torch.float32, torch.float64):
+        inner = torch.tensor([-2e3, 1e5], dtype=dtype).reshape(1, 1, 2, 1).requires_grad_()
+        u = normaliser.decode(inner)
+        u.sum().backward()
+        assert u.dtype == dtype and u[0, 0, 0, 0] == torch.finfo(dtype).tiny and u[0, 0, 1, 0] == 1e5
+        assert inner.grad.flatten().tolist() == [0, 1]
+
+
 def test_a_logarithm_that_does_not_exist_is_refused():
     normaliser = Normaliser(problem(Field("u")), "log")
     with pytest.raises(ValueError, match="expected positive values of u"):
         normaliser.calibrate([trajectory(torch.randn(2, 3, 1, 16))])
     vector = problem(Field("a", vector="v"), Field("b", vector="v"))
-    for refused, methods in ((vector, "log"), (problem(Field("u"), coeffs=(Field("k"),)), {"k": "log"}),
-                             (problem(Field("u"), has_mask=True), "log")):  # fmt: skip
-        with pytest.raises(ValueError, match="expected log for positive scalar fields without a mask"):
+    points = Problem(Points(2, 16), (Field("u"),), dt=0.1, n_frames=4)
+    coeff = problem(Field("u"), coeffs=(Field("k"),))
+    masked = problem(Field("u"), has_mask=True)
+    for refused, methods in ((vector, "log"), (points, "log"), (coeff, {"k": "log"}), (masked, "log")):
+        with pytest.raises(ValueError, match="expected log for positive scalar fields on a grid without a mask"):
             Normaliser(refused, methods)
 
 
