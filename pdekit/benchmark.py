@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not arguments or HELP & set(arguments):
             print(USAGE.format(suite=listing("suite")))
             return
-        given = {key: take(arguments, key) for key in OPTIONS}
+        given = options_taken(arguments)
         for argument in arguments:
             key_and_text(argument, "benchmark")
         if given["page"]:
@@ -65,13 +65,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"page: {write_page(Path(given['page'][-1]))}")
             return
         suite, folder = suite_of(given, arguments)
-        if given["list"] == ["true"]:
+        if given["list"][-1:] == ["true"]:
             print("\n".join(command_of(job, given, arguments) for job in suite.jobs()))
             return
-        wanted = [job for job in suite.jobs() if job.name in given["job"]] if given["job"] else suite.jobs()
-        if not wanted:
-            known = did_you_mean(given["job"][-1], [job.name for job in suite.jobs()])
-            raise ValueError(f"expected a job of the suite, found job={given['job'][-1]}; {known}")
+        jobs = {job.name: job for job in suite.jobs()}
+        unknown = [name for name in given["job"] if name not in jobs]
+        if unknown:
+            known = did_you_mean(unknown[0], list(jobs))
+            raise ValueError(f"expected a job of the suite, found job={unknown[0]}; {known}")
+        wanted = [jobs[name] for name in given["job"] or jobs]
         failed = run_jobs(wanted, folder, given["trust"])
         if not given["job"]:
             print(f"page: {write_page(folder)}")
@@ -79,18 +81,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.exit(1)
 
 
+def options_taken(arguments: list[str]) -> dict[str, list[str]]:
+    """Remove the options of the runner from the arguments; return the values of each.
+
+    Raises:
+        ValueError: if one has no value, or ``list`` another one than true and false.
+    """
+    typed = {argument.partition("=")[0] for argument in arguments if "=" in argument}
+    given = {key: take(arguments, key) for key in OPTIONS}
+    for key, values in given.items():
+        if key in typed and not values:
+            raise ValueError(f"expected a value of {key}=, found none; give one, or leave {key}= out")
+    if given["list"] and given["list"][-1] not in ("true", "false"):
+        raise ValueError(f"expected list=true or list=false, found list={given['list'][-1]}; correct it")
+    return given
+
+
 def suite_of(given: dict[str, list[str]], settings: Sequence[str]) -> tuple[Suite, Path]:
     """Return the suite that was asked for, and its folder.
 
     Raises:
-        FileNotFoundError, ValueError: if there is none, or a part of it does not exist.
+        FileNotFoundError, ValueError: if there is none, a part of it does not exist, or the folder is a file.
     """
     if len(given["suite"]) != 1 or len(given["budget"]) > 1:
         raise ValueError(f"expected suite=NAME once, and budget= at most once, found {given['suite']}; give one")
     (name,), budget = given["suite"], next(iter(given["budget"]), None)
     suite = chosen_from(suite_named(name, budget), given["problems"], given["models"], given["seeds"], settings)
     usual = "-".join(["benchmark", Path(name).stem, *([budget] if budget else [])])
-    return suite, Path(given["folder"][-1] if given["folder"] else Path("runs") / usual)
+    folder = Path(given["folder"][-1] if given["folder"] else Path("runs") / usual)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"expected a folder for the runs, found the file {folder}; give another folder=")
+    return suite, folder
 
 
 def command_of(job: SuiteJob, given: dict[str, list[str]], settings: Sequence[str]) -> str:

@@ -120,6 +120,13 @@ def test_every_suite_of_pdekit_composes(name):
         ("problems: {x: [data=ks]}\nmodels: {y: [model=fno]}\nseeds: [0, 0]", "different whole numbers"),
         ("problems: {x: [data=ks]}\nmodels: {y: [model=fno]}\nseed: [0]", "did you mean 'seeds'"),
         ("problems: {x: [data=ks]}", "expected models"),
+        ("problems: {x: [data=ks]}\nmodels: {y: [model=fno]}\nseeds: []", "different whole numbers"),
+        ("problems: {x: [data=ks]}\nmodels: {y: [model=fno]}\nsettings: [model=mean]", r"choose it by models=\[NAME\]"),
+        ("problems: {x: [data=ks, model=mean]}", "expected settings without model= as x"),
+        ("problems: {x: [data=ks]}\nmodels: {y: [model=fno, data=ks]}", "expected settings without data= as y"),
+        ("problems: {x: []}", "expected data=NAME among the settings of x"),
+        ("problems: {x: [data=ks]}\nmodels: {y: [training.steps=1]}", "expected model=NAME among the settings of y"),
+        ("- a\n- b", "found a list; write problems: and models:"),
     ],
 )
 def test_a_hostile_or_wrong_suite_is_refused(tmp_path, text, message):
@@ -144,7 +151,19 @@ def test_what_does_not_exist_is_said(monkeypatch, written):
     assert "found 'slow'" in failure(monkeypatch, benchmark, "suite=multiphysics", "budget=slow")
     assert "expected suite=NAME once" in failure(monkeypatch, benchmark, "models=[fno]")
     assert "expected jobs of a benchmark" in failure(monkeypatch, benchmark, "page=nowhere")
+    assert "expected a problem of the suite or of pdekit, found 'kss'" in failure(
+        monkeypatch, benchmark, "suite=chaos", "problems=[kss]"
+    )
     path = f"suite={written / 'tiny.yaml'}"
+    for wrong, sentence in (
+        ("seeds=[]", "expected a value of seeds=, found none"),
+        ("page=", "expected a value of page=, found none"),
+        ("list=yes", "expected list=true or list=false, found list=yes"),
+        ("model=unet", "expected settings without model= as settings of the command line"),
+        (f"folder={written / 'tiny.yaml'}", "expected a folder for the runs, found the file"),
+        ("job=[line/fno-0,line/fno_0]", "found job=line/fno_0"),
+    ):
+        assert sentence in failure(monkeypatch, benchmark, path, wrong)
     assert "did you mean 'line/fno-0'" in failure(monkeypatch, benchmark, path, "job=line/fno_0")
 
 

@@ -15,8 +15,11 @@ MAX_EVENTS = 1_000_000
 MAX_DEPTH = 64
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """Return the plain values of a stored ``config.yaml``.
+RESTORE = "restore it, or start a new run"
+
+
+def read_config(path: Path, remedy: str = RESTORE) -> dict[str, Any]:
+    """Return the plain values of a stored ``config.yaml``, or of another YAML file with its own remedy in messages.
 
     Raises:
         FileNotFoundError: if there is no file.
@@ -38,16 +41,15 @@ def read_config(path: Path) -> dict[str, Any]:
         found = OmegaConf.to_container(OmegaConf.create(text), resolve=False) if text.strip() else {}
     except (yaml.YAMLError, UnicodeDecodeError, OmegaConfBaseException, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise ValueError(f"expected a configuration in {path}, found a damaged file: {reason}; {RESTORE}") from None
+        raise ValueError(f"expected a configuration in {path}, found a damaged file: {reason}; {remedy}") from None
     if not mapping_or_empty(found):
         raise ValueError(
-            f"expected a configuration in {path}, found {'a list' if found else 'an empty file'}; {RESTORE}"
+            f"expected a configuration in {path}, found {'a list' if found else 'an empty file'}; {remedy}"
         )
     check_bounds(found)
     return found
 
 
-RESTORE = "restore it, or start a new run"
 NEEDED: Mapping[str, type | tuple[type, ...]] = {
     "model": (dict, type(None)),  # none: an object that no configuration can name
     "data": (dict, type(None)),  # none: data of the user, which have a name

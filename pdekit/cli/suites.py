@@ -119,7 +119,8 @@ def suite_named(name: str, budget: str | None = None) -> Suite:
             raise FileNotFoundError(f"expected a suite, found {name!r}; {known}, or give the path of a YAML file")
     elif not path.is_file():
         raise FileNotFoundError(f"expected a suite at {name}, found no file; correct suite=")
-    found = _mapping(read_config(path), path, "a suite", PARTS)
+    remedy = "write problems: and models:, as in docs/benchmark.md"
+    found = _mapping(read_config(path, remedy), path, "a suite", PARTS)
     budgets = _mapping(found.get("budgets", {}), path, "budgets")
     if budget is not None and budget not in budgets:
         raise ValueError(f"expected a budget of {path}, found {budget!r}; {did_you_mean(budget, list(budgets))}")
@@ -155,7 +156,7 @@ def chosen_from(
         known, group = getattr(suite, part), GROUPS[part]
         parts[part] = {Path(n).stem if n.endswith(".yaml") else n: known.get(n) or _added(n, group, known)
                        for n in names} or known  # fmt: skip
-    chosen = _seeds([int(s) if str(s).isdigit() else s for s in seeds], "seeds=") if seeds else suite.seeds
+    chosen = _seeds([int(s) if str(s).isdigit() else s for s in seeds], "the command line") if seeds else suite.seeds
     more = _settings(list(settings), None, "settings")
     return Suite(**parts, seeds=chosen, settings=suite.settings + more)
 
@@ -164,8 +165,9 @@ def _added(name: str, group: str, known: Mapping[str, Any]) -> tuple[str, ...]:
     if name.endswith(".yaml"):
         return _own(name, group, Path())
     if name not in choices(group):
-        raise ValueError(f"expected a {group} of the suite or of pdekit, found {name!r}; "
-                         f"{did_you_mean(name, [*known, *choices(group)])}")  # fmt: skip
+        kind = "problem" if group == GROUPS["problems"] else "model"
+        raise ValueError(f"expected a {kind} of the suite or of pdekit, found {name!r}; "
+                         f"{did_you_mean(name, list({*known, *choices(group)}))}")  # fmt: skip
     return (f"{group}={name}",)
 
 
@@ -186,14 +188,21 @@ def _entry(name: Any, value: Any, group: str, path: Path) -> tuple[str, ...]:
         raise ValueError(
             f"expected names of letters, digits, '_' and '.' in {path}, other than {BASELINES}, found {name!r}; rename"
         )
-    return _own(value, group, path.parent) if isinstance(value, str) else _settings(value, path, name)
+    return _own(value, group, path.parent) if isinstance(value, str) else _settings(value, path, name, group)
 
 
-def _settings(value: Any, path: Path | None, name: str) -> tuple[str, ...]:
+def _settings(value: Any, path: Path | None, name: str, group: str | None = None) -> tuple[str, ...]:
     """Check settings ``key=value`` of a suite in a file, or of the command line if there is no path.
 
+    Args:
+        value: the settings.
+        path: file of the suite.
+        name: of the part of the suite.
+        group: "data" for settings that choose a problem, "model" for those that choose a model, None for others.
+
     Raises:
-        ValueError: on another kind of value, an option, several values of one setting, or one of the runner's own.
+        ValueError: on another kind of value, an option, several values of one setting, one of the runner's own, or a
+            choice of a model or of data in another place than its own.
     """
     place = f"{name} of {path or 'the command line'}"
     if not isinstance(value, list) or not are_texts(value) or not all("=" in item for item in value):
@@ -207,7 +216,25 @@ def _settings(value: Any, path: Path | None, name: str) -> tuple[str, ...]:
                 "the benchmark sets seeds and folders itself"
             )
     jobs(Typed(read_arguments(value).overrides))
+    _check_choice([item.partition("=")[0].lstrip("+~") for item in value], place, group)
     return tuple(value)
+
+
+def _check_choice(keys: Sequence[str], place: str, group: str | None) -> None:
+    """Check that settings choose a problem, a model, or neither: each row of the page is named after its choice.
+
+    Raises:
+        ValueError: if they do not.
+    """
+    others = [key for key in GROUPS.values() if key in keys and key != group]
+    if others:
+        part = next(part for part, key in GROUPS.items() if key == others[0])
+        raise ValueError(
+            f"expected settings without {others[0]}= as {place}, found it; choose it by {part}=[NAME], or by an entry "
+            f"of {part} in a suite"
+        )
+    if group and not {group, *(("path",) if group == GROUPS["problems"] else ())} & {*keys}:
+        raise ValueError(f"expected {group}=NAME among the settings of {place}, found {list(keys)}; add it")
 
 
 def _seeds(value: Any, origin: str) -> tuple[int, ...]:
