@@ -1,6 +1,7 @@
 """A benchmark: its jobs, what is refused, interruption and resumption, and the page from scores alone."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from pdekit.workflows import suite_page, suite_run
 from pdekit.workflows.training_run import Stopped
 from tests.entry_points import command, failure
 
+STUDIES = Path(__file__).parents[1] / "experiments"
 SUITE = """\
 problems:
   line: [data=ks, "data.grid.shape=[32]", "data.grid.extent=[20.0]", data.substeps=8, data.warmup=0.8]
@@ -63,11 +65,12 @@ def finished(written):
         patch.setattr("pdekit.evaluation.run.write_report", lambda folder, sections: folder)  # half of the time
         seen = sessions[0]
         with pytest.raises(SystemExit) as stop:
-            command(patch, benchmark, "suite=tiny.yaml", "folder=out")
+            command(patch, benchmark, "suite=tiny.yaml", "folder=out", "problems=[line]")
         assert stop.value.code == 130
         seen = sessions[1]
-        with pytest.raises(SystemExit) as stop:  # two jobs fail
-            command(patch, benchmark, "suite=tiny.yaml", "folder=out")
+        command(patch, benchmark, "suite=tiny.yaml", "folder=out", "problems=[line]")
+        with pytest.raises(SystemExit) as stop:  # the only run fails
+            command(patch, benchmark, "suite=tiny.yaml", "folder=out", "problems=[ring]", "models=[fno]", "seeds=[0]")
         assert stop.value.code == 1
     return written / "out", sessions
 
@@ -82,6 +85,15 @@ def test_the_jobs_of_a_suite(written):
     assert "evaluation.sweep.sizes=[]" in own and "evaluation.sweep.sizes=[]" not in jobs[0].overrides
     quick = suite_named(str(written / "tiny.yaml"), "quick")
     assert quick.seeds == (3,) and quick.settings[-1] == "training.lr=1e-4"
+
+
+def test_a_suite_of_a_study_joins_the_folder_of_a_suite_of_pdekit():
+    """Its jobs have the settings with which the baselines were begun."""
+    for budget in (None, "quick"):
+        own = suite_named(str(STUDIES / "classic" / "shock_tubes.yaml"), budget)
+        jobs = {job.name: job for job in suite_named("classic", budget).jobs()}
+        shared = [job for job in own.jobs() if job.name in jobs]
+        assert [job.name for job in shared] == ["euler_1d/baselines"] and shared == [jobs[shared[0].name]]
 
 
 def test_models_and_problems_join_by_name_or_path(written):
@@ -176,8 +188,8 @@ def test_commands_for_a_launcher(monkeypatch, written, capsys):
 @pytest.mark.slow
 def test_interrupted_jobs_go_on_and_finished_ones_are_not_repeated(finished):
     out, (first, second) = finished
-    assert first == ["fno", "still", "fno"] and second == ["fno", "still", "still", "still"]
-    for job in ("line/fno-0", "line/fno-1", "ring/own-1"):
+    assert first == ["fno", "still", "fno"] and second == ["fno", "still"]
+    for job in ("line/fno-0", "line/fno-1", "line/own-1"):
         assert len(list((out / job).glob("*/scores.nc"))) == 1
     assert "grid nets need axes" in suite_run.why_failed(out / "ring" / "fno-0")
     assert not suite_run.why_failed(out / "line" / "fno-1")

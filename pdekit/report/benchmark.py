@@ -103,7 +103,7 @@ def ranks(summaries: Mapping[str, Summary]) -> Table:
         )
         for name in sorted(found, key=lambda name: mean[name])
     ]
-    return Table("Ranks", (("rank by nRMSE", ""), *((p, "") for p in summaries), ("mean", "")), tuple(lines))
+    return Table("Ranks", (("rank by nRMSE", ""), *((p, "") for p in summaries), ("mean rank", "")), tuple(lines))
 
 
 def method_rows(summary: Summary) -> list[Row]:
