@@ -1,6 +1,8 @@
 """A benchmark: its jobs, what is refused, interruption and resumption, and the page from scores alone."""
 
+import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from pdekit import benchmark
 from pdekit.cli.command_line import choices
 from pdekit.cli.suites import BASELINES, chosen_from, suite_named
+from pdekit.recipes.claims import STALE
 from pdekit.train import typed_config
 from pdekit.workflows import suite_page, suite_run
 from pdekit.workflows.training_run import Stopped
@@ -177,6 +180,19 @@ def test_what_does_not_exist_is_said(monkeypatch, written):
     ):
         assert sentence in failure(monkeypatch, benchmark, path, wrong)
     assert "did you mean 'line/fno-0'" in failure(monkeypatch, benchmark, path, "job=line/fno_0")
+
+
+def test_a_job_has_one_process_and_survives_the_machine_of_another(tmp_path):
+    """A machine that is gone gives no sign of life; no process of this one can know of it by its number."""
+    with suite_run.taken(tmp_path, "line/fno-0") as first, suite_run.taken(tmp_path, "line/fno-0") as second:
+        assert first and not second
+    claim = tmp_path / suite_run.CLAIMS / "line--fno-0.claim-0"
+    claim.write_text('{"machine": "elsewhere", "pid": 1, "start": "1"}')
+    for age, free in ((STALE - 30, False), (STALE + 30, True)):
+        os.utime(claim, times=(time.time() - age,) * 2)
+        with suite_run.taken(tmp_path, "line/fno-0") as ours:
+            assert ours is free
+    assert [path.name for path in claim.parent.iterdir()] == [claim.name]
 
 
 def test_commands_for_a_launcher(monkeypatch, written, capsys):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -105,6 +106,21 @@ class Observer:
         if before != changed:
             self._seen[path] = (changed, since := now)
         return now - since > STALE or _has_ended(owner)
+
+
+def left_behind(folder: Path, part: str) -> int | None:
+    """Return the number that takes over a claim without a sign of life for `STALE` seconds; None if it is not dead.
+
+    Other than an `Observer`, it need not have waited so long itself: it compares the times of two files on the clock of
+    the file system.
+    """
+    numbers = [int(path.name.partition(MARK)[2]) for path in folder.glob(f"{part}{MARK}*")]
+    if not numbers:
+        return None
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".now-") as probe, suppress(FileNotFoundError):
+        sign = (folder / f"{part}{MARK}{max(numbers)}").stat().st_mtime
+        return max(numbers) + 1 if os.fstat(probe.fileno()).st_mtime - sign > STALE else None
+    return None
 
 
 def _owner() -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pdekit.evaluation.folder import writing_to
 from pdekit.evaluation.merging import SCORES
 from pdekit.plain import from_json
 from pdekit.provenance import write_json
-from pdekit.recipes.claims import Observer, claimed
+from pdekit.recipes.claims import Observer, claimed, left_behind
 from pdekit.recipes.generation import generate
 from pdekit.workflows.datasets import open_files, recipe_of
 from pdekit.workflows.training_run import carry_out, checked_run, checked_settings, plan_run
@@ -67,11 +67,14 @@ def check_begun(folder: Path, settings: Sequence[str]) -> None:
 
 @contextmanager
 def taken(root: Path, name: str) -> Iterator[bool]:
-    """Hold the claim on a job during the block; yield False if another process has it."""
+    """Hold the claim on a job during the block; yield False if another process has it.
+
+    A process looks at a claim once and does not wait: the age of a claim shows that its machine is gone.
+    """
     claims = root / CLAIMS
     claims.mkdir(parents=True, exist_ok=True)
     part = name.replace("/", "--")
-    number = Observer(claims).free([part]).get(part)
+    number = Observer(claims).free([part]).get(part, left_behind(claims, part))
     if number is None:
         yield False
         return
