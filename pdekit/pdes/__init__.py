@@ -27,6 +27,7 @@ from pdekit.pdes.navier_stokes_3d import NavierStokes3D
 from pdekit.pdes.nonlinear_schroedinger import NonlinearSchroedinger
 from pdekit.pdes.poisson import Poisson
 from pdekit.pdes.rayleigh_benard import RayleighBenard
+from pdekit.pdes.reaction_diffusion import ReactionDiffusion
 from pdekit.pdes.shallow_water import ShallowWater
 from pdekit.pdes.sine_gordon import SineGordon
 from pdekit.pdes.swift_hohenberg import SwiftHohenberg
@@ -64,6 +65,7 @@ __all__ = [
     "NonlinearSchroedinger",
     "Poisson",
     "RayleighBenard",
+    "ReactionDiffusion",
     "SemilinearPDE",
     "ShallowWater",
     "SineGordon",

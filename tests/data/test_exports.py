@@ -26,6 +26,7 @@ from pdekit.data.store import Split
 from pdekit.data.writer import write_split
 from pdekit.fields import Field, Grid, Points, Problem, Trajectory
 from pdekit.pdes.burgers import Burgers
+from pdekit.pdes.reaction_diffusion import ReactionDiffusion
 
 from .conftest import counted_batch, flow_batch, flow_problem, line_problem
 
@@ -142,6 +143,11 @@ def test_an_exported_file_is_a_data_module_of_its_own(tmp_path):
     np.testing.assert_array_equal(again.train.trajectories([1]).u[0, :, 0], u[7])
 
 
+def growth():
+    problem, batch = periodic_line()
+    return dataclasses.replace(problem, pde=ReactionDiffusion(diffusivity=0.5, rate=2.0)), batch
+
+
 def periodic_line():
     pde = Burgers(viscosity=0.01)
     problem = Problem(Grid((16,), (2.0,), origin=(-1.0,)), (Field("u"),), dt=0.01, n_frames=5, pde=pde)
@@ -188,7 +194,9 @@ def counted(problem, n):
     return Trajectory(u=values / 8, t=t.expand(n, -1), index=torch.arange(n))
 
 
-@pytest.mark.parametrize("make", [periodic_line, darcy_pairs, flow_with_open_ends, reaction, flow_between_walls])
+@pytest.mark.parametrize(
+    "make", [periodic_line, growth, darcy_pairs, flow_with_open_ends, reaction, flow_between_walls]
+)
 def test_pdebench_comes_back(tmp_path, make):
     problem, batch = make()
     path = tmp_path / "2D_trans.hdf5"  # the boundary of a flow stands in the name

@@ -141,6 +141,17 @@ CASES = {
         errors=(3e-3, 5e-5, 3e-7, 3e-9),
         stretch=4,
     ),
+    "reaction_diffusion": Case(
+        pdes.ReactionDiffusion(0.01, 2.0),
+        (48,),
+        (2.0,),
+        0.005,
+        mean=(0.5,),
+        amplitude=(0.2,),
+        follows={"logistic growth": ((8,), 0.02, 1e-7)},
+        errors=(3e-3, 4e-5, 2e-7, 6e-10),
+        stretch=4,
+    ),
     "cahn_hilliard": Case(
         pdes.CahnHilliard(0.1, 0.02),
         (32,),

@@ -75,6 +75,10 @@ def swift_hohenberg(p, w, D):
     return [p.reactivity * u - (once + D.laplacian(once)) + p.quadratic * u**2 - u**3]
 
 
+def reaction_diffusion(p, w, D):
+    return [p.diffusivity * D.laplacian(w[0]) + p.rate * w[0] * (1 - w[0])]
+
+
 def gray_scott(p, w, D):
     u, v = w
     return [
@@ -158,6 +162,7 @@ RIGHT_HAND_SIDES = {
     pdes.NonlinearSchroedinger: nonlinear_schroedinger,
     pdes.ChaoticSystem: chaotic_system,
     pdes.CompressibleEuler: compressible_euler,
+    pdes.ReactionDiffusion: reaction_diffusion,
     pdes.ShallowWater: shallow_water,
     pdes.SineGordon: sine_gordon,
     pdes.SwiftHohenberg: swift_hohenberg,

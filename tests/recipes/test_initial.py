@@ -23,6 +23,7 @@ SAMPLERS = [
     (initial.FilteredVelocity(max_mode=4, peak=2.0), 3, (U, V, W)),
     (initial.McWilliams(max_mode=7), 2, (U,)),
     (initial.GaussianBumps(signed=True, zero_mean=True), 2, (U,)),
+    (initial.Rescaled(initial.RandomFourierSeries(n_terms=2)), 1, (U, V)),
     (initial.PerlinPatches(), 1, (U,)),
     (initial.PerlinPatches(sharpness=2.0), 2, (U,)),
     (initial.PerlinPatches(cells=2), 3, (U,)),
@@ -172,6 +173,17 @@ def test_fourier_series_has_only_the_declared_modes():
     assert power[2:5].min() > 1e-8
 
 
+def test_a_rescaled_function_has_the_declared_range_and_shape():
+    sines = initial.RandomFourierSeries(n_terms=2, max_mode=4)
+    u, inner = (draw(sampler, box(1, 960), (U, V)) for sampler in (initial.Rescaled(sines, -2.0, 3.0), sines))
+    extremes = torch.stack((u.amin(1), u.amax(1)), 1)
+    torch.testing.assert_close(extremes, torch.tensor([[-2.0, 3.0]] * 2).double(), rtol=0, atol=1e-3)
+    scaled = 5 * (inner - inner.amin(1, keepdim=True)) / (inner.amax(1) - inner.amin(1))[:, None] - 2
+    torch.testing.assert_close(u, scaled, rtol=0, atol=2e-3)
+    with pytest.raises(ValueError, match="expected low < high, got 1"):
+        initial.Rescaled(sines, 1.0, 0.0)
+
+
 def test_bumps_have_the_declared_mean_and_height():
     sampler = initial.GaussianBumps((1, 1), (2.0, 2.0), (0.1, 0.1), background=0.3)
     u = draw(sampler, box(2, 200), (U,))
@@ -242,6 +254,7 @@ def test_a_schroedinger_soliton_moves_with_its_speed():
         (initial.McWilliams(), 2, (U, V), "expected one field"),
         (initial.KdVSolitons(), 2, (U,), "expected a line"),
         (initial.Channels((initial.Constant(),)), 1, (U, V), "expected a sampler for each"),
+        (initial.Rescaled(initial.Constant()), 1, (U,), "expected fields that vary"),
     ],
 )
 def test_what_does_not_fit_is_refused(sampler, ndim, fields, sentence):

@@ -1,6 +1,6 @@
 """Files in the layouts of PDEBench (Takamoto et al. 2022), of which each holds one kind of problem:
 
-    tensor (sample, time, x)                   one field on a periodic line; Nu or beta if the equation is known
+    tensor (sample, time, x)                   one field on a periodic line; Nu, rho or beta if the equation is known
     tensor (sample, 1, x, y), nu               one steady field on cells of the plane, and its coefficient
     density, pressure, Vx[, Vy, Vz]            compressible flow, periodic or with open ends
     0000/data (time, x[, y], channel)          one field on a line, one or two on the plane, cells of a bounded box
@@ -140,6 +140,8 @@ def _attributes(problem: Problem) -> dict[str, float]:
     name = str(known.get("_target_", "")).rpartition(".")[2]
     if name == "Advection":
         return {"beta": float(known["velocity_x"])}
+    if name == "ReactionDiffusion":
+        return {"Nu": float(known["diffusivity"]), "rho": float(known["rate"])}
     return {"Nu": float(known["viscosity"]) * pi} if name == "Burgers" and problem.ndim == 1 else {}
 
 

@@ -7,7 +7,7 @@
     D  velocity, particles (batch, time, x, y, channel), force     incompressible flow
 
 ``t-coordinate`` is one longer than the arrays. Points are cell centres. Burgers is u_t + u u_x = (Nu / pi) u_xx,
-Darcy flow -div(nu grad tensor) = beta.
+reaction-diffusion u_t = Nu u_xx + rho u (1 - u), Darcy flow -div(nu grad tensor) = beta.
 Source: the generators in https://github.com/pdebench/PDEBench (pdebench/data_gen).
 """
 
@@ -120,13 +120,13 @@ def _number(file: h5py.File, name: str) -> float | None:
 
 
 def _equation(file: h5py.File) -> Equation | None:
-    """The equation that the attributes name; reaction-diffusion is none of pdekit's."""
+    """The equation that the attributes name."""
     speed, diffusion, reaction = (_number(file, name) for name in ("beta", "Nu", "rho"))
     if speed is not None:
         return equation("Advection", velocity_x=speed)
-    if diffusion is not None and reaction is None:
-        return equation("Burgers", viscosity=diffusion / pi)
-    return None
+    if diffusion is not None and reaction is not None:
+        return equation("ReactionDiffusion", diffusivity=diffusion, rate=reaction)
+    return None if diffusion is None else equation("Burgers", viscosity=diffusion / pi)
 
 
 def _flow_field(key: str) -> Field:

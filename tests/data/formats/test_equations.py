@@ -51,6 +51,25 @@ def test_burgers_of_pdebench(tmp_path):
     torch.testing.assert_close(found, stored, rtol=0, atol=2e-6)  # stored in float32
 
 
+def test_reaction_diffusion_of_pdebench(tmp_path):
+    """Derivatives of SciPy and solve_ivp, from sines in [0, 1] as published, at the largest published rho."""
+    nu, rho, frames, points = 0.5, 10.0, 5, 32
+    path = published_pdebench.tensor(tmp_path / "ReacDiff_Nu0.5_Rho10.0.hdf5", 2, frames, points, Nu=nu, rho=rho)
+    with h5py.File(path, "r+") as file:
+        file["x-coordinate"][...] = x = published_pdebench.centres(0, 1, points)
+        times = 0.01 * np.arange(frames)
+        for i in range(2):
+            start = 0.5 + 0.3 * np.sin(2 * pi * x.astype(float) + i) + 0.2 * np.cos(6 * pi * x.astype(float))
+
+            def rate(_, u):
+                return nu * diff(u, 2, 1.0) + rho * u * (1 - u)
+
+            file["tensor"][i] = solve_ivp(rate, (0, times[-1]), start, "Radau", times, rtol=1e-9, atol=1e-10).y.T
+    found, stored = solved(recognised(path).open(path)["all"], 1, 10)
+    torch.testing.assert_close(found, stored, rtol=0, atol=2e-6)  # stored in float32
+    assert float((stored[:, -1] - stored[:, 0]).abs().max()) > 0.05
+
+
 @dataclass(frozen=True)
 class ActivatorInhibitor(SemilinearPDE):
     """u_t = Du laplacian(u) + u - u^3 - k - v, v_t = Dv laplacian(v) + u - v, PDEBench's diffusion-reaction."""

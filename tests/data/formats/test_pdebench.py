@@ -15,6 +15,7 @@ from pdekit.data.windows import grids_of
 from pdekit.fields import Grid
 from pdekit.pdes.advection import Advection
 from pdekit.pdes.burgers import Burgers
+from pdekit.pdes.reaction_diffusion import ReactionDiffusion
 
 from . import published_pdebench as published
 
@@ -31,7 +32,7 @@ def one(path):
     [
         ({"beta": 0.4}, Advection(velocity_x=0.4)),
         ({"Nu": 0.01}, Burgers(viscosity=0.01 / pi)),
-        ({"Nu": 0.5, "rho": 1.0}, None),
+        ({"Nu": 0.5, "rho": 1.0}, ReactionDiffusion(0.5, 1.0)),
         ({}, None),
     ],
 )
