@@ -12,6 +12,7 @@ from pdekit.pdes.compressible_euler import CompressibleEuler
 from pdekit.pdes.cylinder_flow import CylinderFlow
 from pdekit.pdes.darcy import Darcy
 from pdekit.pdes.diffusion import Diffusion
+from pdekit.pdes.diffusion_sorption import DiffusionSorption
 from pdekit.pdes.elder import Elder
 from pdekit.pdes.electro_osmosis import ElectroOsmosis
 from pdekit.pdes.electro_thermal import ElectroThermal
@@ -49,6 +50,7 @@ __all__ = [
     "CylinderFlow",
     "Darcy",
     "Diffusion",
+    "DiffusionSorption",
     "Elder",
     "ElectroOsmosis",
     "ElectroThermal",
