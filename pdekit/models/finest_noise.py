@@ -41,17 +41,24 @@ class FinestNoise(nn.Module):
         """Standard deviation of the finest noise."""
         return float(self.level)
 
-    def observe(self, square: Tensor) -> None:
+    def observe(self, square: Tensor, n: int = 1) -> None:
         """Take the mean squared error of a batch into the running mean, with a weight of 1/n, at least 1/100.
 
-        Of several processes, the mean over their batches is taken, so that all of them have one level.
+        Of several processes, the mean over all their samples is taken, so that all of them have one level. Each of them
+        calls this in every step, because it waits for the others: also one without a sample.
+
+        Args:
+            square: the error; of any value if there is no sample.
+            n: samples over which it is the mean; without any in all processes nothing changes.
         """
-        square = square.detach().to(self.mean).clone()
+        square, count = square.detach().to(self.mean), torch.tensor(float(n)).to(self.mean)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.all_reduce(square)
-            square = square / torch.distributed.get_world_size()
-        self.count.add_(1).clamp_(max=STEPS)
-        self.mean.add_((square - self.mean) / self.count)
+            total = torch.stack((square * count if n else torch.zeros_like(square), count))
+            torch.distributed.all_reduce(total)
+            square, count = total[0] / total[1], total[1]
+        if count > 0:
+            self.count.add_(1).clamp_(max=STEPS)
+            self.mean.add_((square - self.mean) / self.count)
 
     def before_step(self, progress: float) -> None:
         """Set the level of the next step.

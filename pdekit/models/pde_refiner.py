@@ -161,9 +161,10 @@ class PDERefiner(Stepper):
         noise = torch.randn_like(clean, memory_format=torch.contiguous_format)
         noisy, wanted = self.noised(clean, noise, level)
         error = self.call(noisy, self.context(frames, batch), level, batch) - wanted
-        if self.finest is not None and self.training and bool((level == 0).any()):
+        if self.finest is not None and self.training:
             first = level == 0  # in both variants the error of the first call is that of its prediction of y
-            self.finest.observe(mean_square(error.detach()[first], None if batch.mask is None else batch.mask[first]))
+            mask = None if batch.mask is None else batch.mask[first]
+            self.finest.observe(mean_square(error.detach()[first], mask), int(first.sum()))
         if self.level_weights is not None:
             weight = self.level_weights.to(error)[level]
             error = weight.sqrt().reshape((-1,) + (1,) * (error.ndim - 1)) * error

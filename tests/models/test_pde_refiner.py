@@ -1,6 +1,7 @@
 """PDE-Refiner: a perfect net is exact, what is trained is what is used, K = 0 is plain regression."""
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -173,7 +174,9 @@ def shared_level(rank, place, found):
     torch.distributed.init_process_group("gloo", init_method=f"file://{place}", rank=rank, world_size=2)
     finest = FinestNoise()
     finest.observe(torch.tensor([0.01, 0.03][rank]))
-    found[rank] = float(finest.mean)
+    shared = float(finest.mean)
+    finest.observe(torch.tensor([math.nan, 0.04][rank]), [0, 5][rank])  # the first has no sample of the finest level
+    found[rank] = (shared, float(finest.mean))
     torch.distributed.destroy_process_group()
 
 
@@ -182,7 +185,7 @@ def test_two_processes_measure_one_level(tmp_path):
     with torch.multiprocessing.Manager() as manager:
         found = manager.dict()
         torch.multiprocessing.spawn(shared_level, (tmp_path / "meeting", found), 2)
-        assert dict(found) == pytest.approx({0: 0.02, 1: 0.02})
+        assert found[0] == found[1] == pytest.approx((0.02, 0.03))
 
 
 def test_a_measured_level_is_stored_rests_at_the_end_and_in_validation(problem, batch):

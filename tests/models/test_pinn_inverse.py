@@ -30,6 +30,15 @@ BURGERS = PROBLEMS["burgers"]
 UNKNOWN = Inverse({"viscosity": 0.3})
 
 
+def test_the_estimate_adds_points_only_where_the_weights_outnumber_them():
+    problem = PROBLEMS["burgers"]
+    model = PINN(problem, NET, collocation=SMALL, inverse=UNKNOWN).double()
+    n = 4 * sum(p.numel() for p in model.solution.nets[0].parameters())
+    assert len(model.cloud.points) < len(model._estimate_points(0)) == n
+    enough = PINN(problem, NET, collocation=Collocation(n), inverse=UNKNOWN).double()
+    assert torch.equal(enough._estimate_points(0), enough.cloud.points)
+
+
 def test_an_unknown_coefficient_is_a_parameter_like_the_weights():
     problem = PROBLEMS["burgers"]
     model = PINN(problem, NET, collocation=SMALL, inverse=Inverse({"viscosity": 0.5}, 50, 0.1)).double()

@@ -245,6 +245,8 @@ class PINN(Surrogate):
         points, auxiliary = self.cloud.points, len(self.solution.auxiliary)
         n_weights = sum(p.numel() for p in self.solution.nets[window].parameters())
         n = n_missing_points(len(points), self.problem.n_channels + auxiliary, n_weights)
+        if not n:  # of which SobolEngine draws -1
+            return points
         lower, upper = self.solution.box(window, points)
         unit = torch.quasirandom.SobolEngine(len(lower), scramble=True, seed=0).draw(n, dtype=torch.float64)
         return torch.cat((points, lower + unit.to(points) * (upper - lower)))
