@@ -102,14 +102,25 @@ def ends(problem: Problem) -> str:
         return "is periodic"
     if all(end == Wall("free_slip") for end in conditions):
         return "is closed by walls without friction"
-    if all(end.word == Wall.word for end in conditions):
-        return "is closed by walls"
+    if all(isinstance(end, Wall) for end in conditions):
+        return "is closed by walls" + sliding(problem)
     words = [
         f"{axis}: {lower} and {upper}"
         for axis, (lower, upper) in zip(problem.grid.axes, problem.boundary, strict=True)
         if lower != Periodic()
     ]
     return "has the boundary conditions " + "; ".join(words)
+
+
+def sliding(problem: Problem) -> str:
+    """Words for walls that slide; none if all rest."""
+    found = [
+        f"the {side} end of {axis} slides with the speed {significant(end.speed)}"
+        for axis, pair in zip(problem.grid.axes, problem.sides, strict=True)
+        for side, end in zip(("lower", "upper"), pair, strict=True)
+        if isinstance(end, Wall) and end.speed
+    ]
+    return f", and {listed(found)}" if found else ""
 
 
 def frame_sentence(subject: Subject) -> list[str]:

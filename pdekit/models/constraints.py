@@ -143,7 +143,8 @@ class Solenoidal(Constraint):
 class BoundaryValues(Constraint):
     """Values at the ends of the box, where a `Dirichlet` or no-slip condition prescribes them and a point lies there.
 
-    Of a no-slip wall the components of vectors are zero. A value that is the name of a coefficient is read there.
+    Of a no-slip wall the components of vectors are zero; of one that slides, the component along the first axis that
+    lies in it is its speed. A value that is the name of a coefficient is read there.
 
     Args:
         problem: on a uniform grid.
@@ -163,8 +164,9 @@ class BoundaryValues(Constraint):
             for place, side in zip((0, -1), sides, strict=True):
                 if not (layout == "nodes" or (layout == "half_open" and place == 0)):
                     continue
-                if side == Wall("no_slip") and moving:
-                    self.ends.append((axis, place, moving, 0.0, None))
+                if isinstance(side, Wall) and side.kind == "no_slip" and moving:
+                    along = [c for c in moving if component(problem, c) == (0 if axis else 1)]
+                    self.ends += [(axis, place, moving, 0.0, None), (axis, place, along, side.speed, None)]
                 elif side.coefficients == (1.0, 0.0):
                     self._check_value(side)
                     self.ends.append((axis, place, self.chosen, side.number or 0.0, side.field))
@@ -286,6 +288,11 @@ def channels_of(problem: Problem, fields: Sequence[str]) -> list[int]:
     if unknown:
         raise ValueError(f"expected fields among {names}, got {unknown}; correct constrain=")
     return [names.index(name) for name in dict.fromkeys(fields)] if fields else list(range(len(names)))
+
+
+def component(problem: Problem, channel: int) -> int:
+    """Return the number of a component within its vector, which is that of its axis."""
+    return sum(field.vector == problem.fields[channel].vector for field in problem.fields[:channel])
 
 
 def chosen_mask(problem: Problem, fields: Sequence[str]) -> Tensor:

@@ -38,6 +38,7 @@ class Moments:
         self.mean = torch.zeros(n_channels, dtype=torch.float64)
         self.squares = torch.zeros(n_channels, dtype=torch.float64)
         self.single = torch.ones(n_channels, dtype=torch.bool)  # whether float32 holds all values exactly
+        self.least = torch.zeros(n_channels, dtype=torch.float64)  # rounding of logarithms, whatever their size
 
     @property
     def variance(self) -> Tensor:
@@ -46,8 +47,12 @@ class Moments:
     @property
     def rounding(self) -> Tensor:
         """Largest deviation of each channel that rounding of its values explains."""
-        share = torch.where(self.single, CONSTANT[torch.float32], CONSTANT[torch.float64])
-        return share.double() * (self.variance + self.mean.square()).sqrt()
+        return torch.maximum(self.share * (self.variance + self.mean.square()).sqrt(), self.least)
+
+    @property
+    def share(self) -> Tensor:
+        """Share of a value of each channel that is rounding."""
+        return torch.where(self.single, CONSTANT[torch.float32], CONSTANT[torch.float64]).double()
 
     def add(self, values: Float[Tensor, "batch channel *space"], mask: Tensor | None = None) -> None:
         """Add samples; where ``mask`` (broadcastable to values) is zero they do not count."""
@@ -166,7 +171,7 @@ class Normaliser(nn.Module):
         Raises:
             ValueError: if there is no batch, or a value inside the mask is not finite.
         """
-        u, change = Moments(len(self.fields)), Moments(len(self.fields))
+        u, change, physical = (Moments(len(self.fields)) for _ in range(3))
         coeffs, params, forcing = (Moments(len(part)) for part in (self.coeffs, self.params, self.forcing))
         tails = {part: Quantiles(len(chosen)) if any(chosen) else None for part, chosen in self.by_quantile.items()}
         for batch in batches:
@@ -175,6 +180,8 @@ class Normaliser(nn.Module):
             _check_finite(batch, self.fields)
             _check_inputs(batch, self.coeffs, self.params, self.forcing)
             values = self._logarithms(batch.u)
+            if any(self.by_log):
+                physical.add(batch.u.flatten(0, 1), mask)
             u.add(values.flatten(0, 1), mask)
             if tails["fields"] is not None:
                 tails["fields"].add(values.flatten(0, 1), mask)
@@ -194,6 +201,7 @@ class Normaliser(nn.Module):
                 forcing.add(batch.forcing.flatten(0, 1), known)
         if not u.count.any():
             raise ValueError("expected at least one training sample to calibrate on, found none; check the data")
+        u.least = torch.where(torch.tensor(self.by_log), physical.share, 0.0)
         groups = [field.group for field in self.fields]
         mean, scale = mean_and_scale(u, groups, tails["fields"], self.by_quantile["fields"])
         deviation = mean_and_deviation(change, groups)[1]

@@ -206,7 +206,8 @@ class ChaoticSystem(SemilinearPDE):
 
     @property
     def fields(self) -> tuple[Field, ...]:  # type: ignore[override]  # a constant of other equations
-        return tuple(Field(name) for name in self.facts.names)
+        # together: the error of a variable over its own size is large whenever that passes zero
+        return tuple(Field(name, vector="state") for name in self.facts.names)
 
     def linear(self, x: Any, d: Calculus) -> Any:
         return 0.0 * x

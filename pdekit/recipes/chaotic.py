@@ -26,6 +26,8 @@ SPREAD = 0.1
 """Of starts around the state of a system, relative to its size."""
 SETTLED = 30.0
 """Dominant periods after which a start lies on the attractor, and has forgotten its neighbours."""
+ON_THE_WAY = 65
+"""Points between rest and a start of a Hamiltonian system at which its potential energy is looked at."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class AttractorStart:
 
     system: str
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # Hamiltonian systems begin inside their passes
 
     def __call__(self, grid: Grid, fields: tuple[Field, ...], generator: np.random.Generator) -> Tensor:
         facts = SYSTEMS.get(self.system)
@@ -54,13 +56,19 @@ class AttractorStart:
 
 
 def _of_energy(energy, state: np.ndarray, generator: np.random.Generator) -> Tensor:
-    """A random state with the energy of a given one: positions with room for motion, a direction of the momenta."""
+    """A random state with the energy of a given one: positions with room for motion, a direction of the momenta.
+
+    The potential energy stays below the total along the straight line from the rest at zero: beyond a pass, a system
+    would leave for infinity.
+    """
     n, wanted = len(state) // 2, float(energy(*torch.from_numpy(state)))
+    shares = torch.linspace(0.0, 1.0, ON_THE_WAY, dtype=torch.float64)
     while True:
         places = torch.from_numpy(generator.uniform(-1.0, 1.0, n))
         momenta = torch.from_numpy(generator.standard_normal(n))
+        way = places[:, None] * shares
         left = wanted - float(energy(*places, *torch.zeros_like(momenta)))
-        if left > 0:
+        if left > 0 and bool((energy(*way, *torch.zeros_like(way)) < wanted).all()):
             kinetic = float(energy(*places, *momenta)) - wanted + left
             return torch.cat((places, momenta * (left / kinetic) ** 0.5))
 

@@ -70,7 +70,7 @@ class Obstacles:
 
     def kept_out(self, velocity: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """A projected velocity that is zero on all closed faces, and the forces (per unit volume of a face)."""
-        rows = self.places[: len(velocity[0])]
+        rows = self.places.expand(len(velocity[0]), -1)
         found = self._flat(velocity).gather(1, rows) * self.weights
         strength = -(self.inverse @ found[..., None])[..., 0] * self.weights
         forces = self._fields(rows, strength)

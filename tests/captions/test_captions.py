@@ -39,6 +39,12 @@ def test_every_dataset_has_captions_that_give_its_parameters(name):
         assert read_values(full, [words]) == {words: rounded(value)}, (key, full)
 
 
+def test_a_full_caption_says_which_wall_slides():
+    recipe = compose("cavity")
+    full = caption(recipe.problem("train"), recipe.draw("train", 3).params, "full", KEY)
+    assert "is closed by walls, and the upper end of y slides with the speed 1." in full
+
+
 @pytest.fixture(scope="module")
 def smoke():
     recipe = compose("smoke")

@@ -159,6 +159,16 @@ def test_walls_without_slip_stop_vectors_only():
     assert torch.equal(found[..., 2, :, :], u[..., 2, :, :]) and torch.equal(found[..., -1, 1:], u[..., -1, 1:])
 
 
+def test_a_wall_that_slides_has_its_speed_along_the_first_axis_in_it():
+    grid = Grid((5, 6), (1.0, 1.0), layout=("nodes", "nodes"))
+    problem = problem_on(grid, boundary=[(Wall(), Wall("no_slip", 3.0)), (Wall(), Wall("no_slip", 2.0))])
+    u = frames_of(problem)
+    found = constraints_of(["boundary"], problem)[0](u, given_for(problem))
+    assert (found[..., 0, :, -1] == 2).all() and not found[..., 1, :, -1].any()
+    assert (found[..., 1, -1, :-1] == 3).all() and not found[..., 0, -1, :-1].any()
+    assert torch.equal(found[..., :-1, :-1], u[..., :-1, :-1]) and torch.equal(found[..., 2, :, :], u[..., 2, :, :])
+
+
 def test_a_wall_whose_coefficient_is_missing_is_no_wall_of_zeros():
     problem = problem_on(BOXES["nodes"], boundary=[WALLS, WALLS], coeffs=(Field("inlet"),))
     (constraint,), given = constraints_of(["boundary"], problem), given_for(problem)

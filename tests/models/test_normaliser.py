@@ -176,6 +176,14 @@ def test_a_decoded_logarithm_is_positive_and_leaves_the_gradients_of_other_field
         assert inner.grad.flatten().tolist() == [0, 1]
 
 
+def test_a_positive_constant_with_rounding_is_a_constant_by_its_logarithm_too():
+    """Of float32 values near one the logarithms are rounding, near zero, and need float64."""
+    u = 1 + torch.finfo(torch.float32).eps * torch.randint(0, 2, (3, 4, 1, 16)).float()
+    normaliser = Normaliser(problem(Field("density")), "log")
+    normaliser.calibrate([trajectory(u)])
+    assert normaliser.scale.tolist() == [1.0] and normaliser.change_scale.tolist() == [1.0]
+
+
 def test_a_logarithm_that_does_not_exist_is_refused():
     normaliser = Normaliser(problem(Field("u")), "log")
     with pytest.raises(ValueError, match="expected positive values of u"):

@@ -28,6 +28,15 @@ def test_starts_of_hamiltonian_systems_have_the_energy_of_the_dataset(system):
         assert float(energy(*start)) == pytest.approx(wanted, abs=1e-12)
 
 
+def test_no_star_starts_beyond_the_passes_through_which_it_would_escape():
+    """Henon and Heiles' potential is below the energy there too: about one start in a hundred ran to infinity."""
+    recipe = chaotic_recipe("henon_heiles", COUNTS, COUNTS)
+    starts = [recipe.initial(recipe.grid, recipe.pde.fields, np.random.default_rng(seed)) for seed in range(400)]
+    x, y = torch.stack(starts)[:, :2].T
+    inside = (y > -0.5) & (y < 1 - 3**0.5 * x.abs())
+    assert inside.all(), f"{int((~inside).sum())} starts lie outside"
+
+
 def test_the_forcing_of_duffings_oscillator_has_its_amplitude():
     recipe = chaotic_recipe("duffing", COUNTS, COUNTS, warmup=0.0)
     u = recipe.simulate("train", [0, 1]).u

@@ -231,6 +231,27 @@ def test_no_fluid_enters_an_obstacle(past_a_block):
     assert gap > 1.3 and middle == 0.0, "the flow is faster next to the body, and there is none inside"
 
 
+@dataclass(frozen=True)
+class Rib(ViscousFlow):
+    """A body that stands on the lower wall."""
+
+    def solid(self, coordinates):
+        x, y = coordinates
+        return ((x - 0.75).abs() < 0.2) & (y < 0.4)
+
+
+@pytest.mark.parametrize("body", [Block, Rib])
+def test_trajectories_of_a_batch_have_one_body_and_no_divergence(body):
+    grid = box(16, 8, 2.0)
+    flow = Flow.of(body(0.05), grid, CHANNEL, "parabolic", DOUBLE)
+    state = random_state(flow, 2, batch=3)
+    assert divergence_in(flow, state) < 1e-11 and divergence_in(flow, flow.rate(state)) < 1e-9
+    for u, free, ends in zip(velocity_of(flow, state), flow.obstacles.open, flow.free, strict=True):
+        assert float((u * (1 - free) * ends).abs().max()) == 0.0
+    u = torch.randn(3, 2, 16, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(state[1:2], flow.encode(u[1:2]), rtol=0, atol=1e-12)
+
+
 def test_a_body_is_dragged_along_the_flow(past_a_block):
     """Its forces on the fluid point upstream and balance what pressure and walls do not: no force across."""
     flow, state = past_a_block

@@ -51,7 +51,14 @@ def pdebench_layout(problem: Problem) -> str | None:
         return COMPRESSIBLE
     if grid.ndim == 1 and problem.n_channels == 1 and grid.periodic:
         return LINE
-    return SEEDS if cells and (grid.ndim, problem.n_channels) in SEEDED else None
+    return SEEDS if cells and _has_seeds(problem) else None
+
+
+def _has_seeds(problem: Problem) -> bool:
+    """True for as many fields as a published problem has, no vector, between its ends."""
+    _, ends = SEEDED.get((problem.ndim, problem.n_channels), ((), ()))
+    vectors = any(field.vector is not None for field in problem.fields)
+    return not vectors and problem.sides == (ends,) * problem.ndim
 
 
 def _is_incompressible(problem: Problem) -> bool:
@@ -83,7 +90,8 @@ def check_pdebench(source: Source) -> None:
         raise ValueError(
             "expected a problem that PDEBench has a layout for (one field on a periodic line; one steady field and its "
             "coefficient on cells of the plane; density, pressure and velocity_x, ... of a flow; one or two fields on "
-            "cells of a bounded box; velocity, particles and force of a flow between walls of the unit square), found "
+            "cells between the ends of a published problem; velocity, particles and force of a flow between walls of "
+            "the unit square), found "
             f"{[field.name for field in problem.fields]} on {problem.grid} with {len(problem.coeffs)} coefficients; "
             "export with to=netcdf, which holds everything"
         )

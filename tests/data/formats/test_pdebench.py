@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from pdekit.boundaries import Outflow, Periodic
+from pdekit.boundaries import Neumann, Outflow, Periodic, Wall
 from pdekit.data.conversion import convert
+from pdekit.data.exports.pdebench import SEEDS, pdebench_layout
 from pdekit.data.formats import open_path, recognised
 from pdekit.data.published import open_published
 from pdekit.data.windows import grids_of
-from pdekit.fields import Grid
+from pdekit.fields import Field, Grid, Problem
 from pdekit.pdes.advection import Advection
 from pdekit.pdes.burgers import Burgers
 from pdekit.pdes.reaction_diffusion import ReactionDiffusion
@@ -218,3 +219,14 @@ def test_opening_reads_no_arrays(tmp_path):
         file["x-coordinate"] = published.centres(0, 1, 4096)
     source = recognised(path).open(path)["all"]
     assert source.n_trajectories == 10_000 and source.read(9_999, slice(0, 1)).u.shape == (1, 1, 1, 4096)
+
+
+def test_a_flow_in_a_cavity_is_no_reaction_in_files_for_others():
+    """It would come back as an activator and an inhibitor between Neumann ends."""
+    found = {}
+    for vector in (None, "velocity"):
+        for end in (Neumann(), Wall("no_slip"), Outflow()):
+            fields = tuple(Field(name, vector=vector) for name in "uv")
+            problem = Problem(SQUARE, fields, dt=0.5, n_frames=3, boundary=((end, end),) * 2)
+            found[vector, end] = pdebench_layout(problem)
+    assert found.pop((None, Neumann())) == SEEDS and set(found.values()) == {None}
