@@ -14,6 +14,7 @@ from pdekit.recipes.initial.gaussian_field import GaussianRandomField
 from pdekit.recipes.initial.mcwilliams import McWilliams
 from pdekit.recipes.initial.perlin import PerlinPatches
 from pdekit.recipes.initial.perturbed_layer import PerturbedLayer
+from pdekit.recipes.initial.radial_dam import RadialDam
 from pdekit.recipes.initial.rescaled import Rescaled
 from pdekit.recipes.initial.riemann_states import RiemannStates
 from pdekit.recipes.initial.seeds import Seeds
@@ -30,6 +31,7 @@ __all__ = [
     "McWilliams",
     "PerlinPatches",
     "PerturbedLayer",
+    "RadialDam",
     "RandomConstant",
     "RandomFourierSeries",
     "Rescaled",
