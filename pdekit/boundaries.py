@@ -321,7 +321,7 @@ def sides_of(boundary: Sequence[Ends], layout: Sequence[str], axes: Sequence[str
             and layout.
 
     >>> sides_of([("neumann", "wall no_slip")], ["cells"], ["x"])
-    ((Neumann(flux=0.0), Wall(kind='no_slip')),)
+    ((Neumann(flux=0.0), Wall(kind='no_slip', speed=0.0)),)
     """
     if not boundary:
         return tuple((Periodic(), Periodic()) if where == "periodic" else (Wall(), Wall()) for where in layout)

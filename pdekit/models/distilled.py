@@ -79,7 +79,6 @@ class Distilled(Surrogate):
         self.rectified = rectified
         self.teacher, self.student = made, teacher(problem)
         self.student.sampler = Straight(calls)
-        self.teacher.requires_grad_(False)  # several processes wait for the gradients of all others
 
     @property
     def n_parameters(self) -> int:
@@ -91,6 +90,7 @@ class Distilled(Surrogate):
 
     def calibrate(self, batches: Iterable[Trajectory]) -> None:
         """Begin as the trained teacher, with its statistics."""
+        self.teacher.requires_grad_(False)  # several processes wait for the gradients of all others
         self.student.load_state_dict(self.teacher.state_dict())
 
     def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:

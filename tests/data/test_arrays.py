@@ -137,7 +137,7 @@ def test_coordinates_are_the_points_of_the_grid(layout, start, extent, origin):
         ({"layout": "periodic"}, {"boundary": [("wall", "wall")]}, "both periodic or both bounded"),
         ({}, {"boundary": [("periodic", "wall")]}, "both periodic or both bounded"),
         ({}, {"layout": ("nodes",), "boundary": [("wal", "wall")]}, "expected a condition among .*, got 'wal'"),
-        ({}, {"layout": ("nodes",), "boundary": [("wall 3", "wall")]}, "expected a condition among .*, got 'wall 3'"),
+        ({}, {"layout": ("nodes",), "boundary": [("wall 3", "wall")]}, "expected a wall among .*, got '3'"),
     ],
 )
 def test_contradictions_are_refused(changes, options, sentence):

@@ -128,7 +128,7 @@ def test_the_student_begins_as_the_teacher_which_rests(problem, batch):
     assert all(p.grad is None for p in model.teacher.parameters())
 
 
-def test_the_parameters_of_a_student_are_its_own_and_its_teacher_rests_without_a_calibration(problem):
+def test_the_parameters_of_a_student_are_its_own_and_its_teacher_can_be_trained_first(problem):
     model = Distilled(problem, TEACHER)
     whole = sum(p.numel() for p in model.parameters())
     assert (
@@ -137,7 +137,7 @@ def test_the_parameters_of_a_student_are_its_own_and_its_teacher_rests_without_a
         == whole / 2
         == Contender("d", model, "surrogate", 0, 1).parameters
     )
-    assert not any(p.requires_grad for p in model.teacher.parameters())
+    assert all(p.requires_grad for p in model.teacher.parameters())
 
 
 def test_impossible_students_are_refused(problem):

@@ -69,9 +69,9 @@ def test_what_cannot_be_solved_is_refused():
         solver(recipe, 1.0).forecast(batch.frames(slice(0, 0)), batch.t)
     with pytest.raises(ValueError, match="expected a refinement > 0"):
         solver(recipe, 0.0)
-    problem = dataclasses.replace(recipe.problem("test"), grid=Points(2, 10), boundary=())
+    problem = dataclasses.replace(marched().problem("test"), grid=Points(1, 10), boundary=())
     with pytest.raises(ValueError, match="expected a problem on a uniform grid"):
-        SimulatorBaseline(problem, recipe.simulator, draw=partial(recipe.draw, "test"))
+        SimulatorBaseline(problem, marched().simulator)
 
 
 def test_solvers_of_an_evaluation():
