@@ -76,9 +76,10 @@ def _no_states(surrogate: Forecaster, ground: Ground) -> str:
 
 def _too_few(surrogate: Forecaster, ground: Ground) -> str:
     reason, n = _no_states(surrogate, ground), len(ground.given)
-    return reason or (
-        "" if n >= FEWEST else f"{n} states are too few for a rank correlation; ask for n_states={FEWEST}"
+    few = (
+        f"{n} states are too few for a rank correlation; ask for n_states={FEWEST}, with a shorter horizon= if need be"
     )
+    return reason or ("" if n >= FEWEST else few)
 
 
 def _error(forecaster: Forecaster, ground: Ground) -> Tensor:

@@ -105,6 +105,7 @@ class Ground:
         training: range of the training split; None if it is not known.
         long: frames of the long rollout.
         kept: forecasts that were made already.
+        kept_members: ensembles that were made already, of the whole horizon.
     """
 
     problem: Problem
@@ -116,6 +117,7 @@ class Ground:
     training: TrainingRange | None = None
     long: int = 50
     kept: dict[tuple[Forecaster, int], Tensor] = field(default_factory=dict, repr=False, compare=False)
+    kept_members: dict[Forecaster, Tensor] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def horizon(self) -> int:
@@ -144,6 +146,12 @@ class Ground:
         if (forecaster, n) not in self.kept:
             self.kept[forecaster, n] = forecaster(self.given, self.times[:, :n])
         return self.kept[forecaster, n]
+
+    def last_members(self, forecaster: Forecaster) -> Float[Tensor, "member batch channel *space"]:
+        """Return the last frame of each member of the rollout; forecast once for each forecaster."""
+        if forecaster not in self.kept_members:
+            self.kept_members[forecaster] = forecaster.ensemble(self.given, self.times)[:, :, -1]
+        return self.kept_members[forecaster]
 
     def distance(self, a: Tensor, b: Tensor | float, problem: Problem | None = None) -> Float[Tensor, "batch"]:
         """sqrt(mean over fields of <(a - b)^2> / unit^2) of single frames "batch channel *space"; +inf if not finite.

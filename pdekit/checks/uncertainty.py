@@ -59,7 +59,7 @@ def _row(
         return ""
 
     def value(forecaster: Forecaster, ground: Ground) -> Tensor:
-        members = dataclasses.replace(forecaster, members=MEMBERS).ensemble(ground.given, ground.times)[:, :, -1]
+        members = ground.last_members(dataclasses.replace(forecaster, members=MEMBERS))
         found = measure(members.expand(MEMBERS, *members.shape[1:]), ground)
         finite = torch.isfinite(members).flatten(2).all(-1).all(0)
         return torch.where(finite, found, torch.inf)

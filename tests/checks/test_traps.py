@@ -119,7 +119,7 @@ def test_an_ensemble_without_spread_is_no_ensemble(spread, expected):
             return centre + 0.3 * spread * drawn
 
     noise = torch.randn(states.reference.shape, dtype=torch.float64, generator=generator)
-    noisy = dataclasses.replace(states, reference=states.reference + 0.3 * noise, kept={})
+    noisy = dataclasses.replace(states, reference=states.reference + 0.3 * noise, kept={}, kept_members={})
     members = Members("members", trapped(states, lambda u, after: after, stochastic=True).model)
     rows = [row for row in rows_of(states.problem) if row.name.startswith("uncertainty.")]
     found = {one.row for one in run_check(members, noisy, rows) if one.verdict.verdict == FAIL}
