@@ -13,6 +13,8 @@ import importlib
 import inspect
 import json
 import math
+import types
+import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial, singledispatch
 from numbers import Integral
@@ -127,6 +129,20 @@ def for_each_name(given: Any, names: Iterable[str]) -> dict[str, Any]:
     ({'u': 0.5, 'v': 0.5}, {'u': 1})
     """
     return dict(given) if isinstance(given, Mapping) else dict.fromkeys(names, given)
+
+
+def by_name(given: Any, what: str) -> dict[Any, Any]:
+    """Return values that are given by name; nothing for None.
+
+    Raises:
+        ValueError: if they are given otherwise.
+
+    >>> by_name({"nu": 0.1}, "params"), by_name(None, "params")
+    ({'nu': 0.1}, {})
+    """
+    if given is not None and not isinstance(given, Mapping):
+        raise ValueError(f"expected {what} by name, got {str(given)[:80]!r}; give {what}={{NAME: VALUE}}")
+    return dict(given or {})
 
 
 def check_ranges(found: Any, where: str) -> dict[str, tuple[float, float]]:
@@ -313,6 +329,37 @@ def _check_options(found: Callable, options: dict, target: str) -> None:
             close = difflib.get_close_matches(option, known, 1)
             hint = f"did you mean {close[0]!r}?" if close else "remove it"
             raise ValueError(f"expected options of {target} among {known}, got {option!r}; {hint}")
+    stated = [name for name, value in options.items() if isinstance(value, (str, int, float, tuple))]
+    for name in mappings_among(found) if stated else ():
+        if name in stated:
+            raise ValueError(
+                f"expected {name} of {target} as values by name, got {options[name]!r}; set {name}.NAME=VALUE, or "
+                f"'{name}={{NAME: VALUE}}' with all names"
+            )
+
+
+def mappings_among(found: Callable) -> list[str]:
+    """Return the options of a class or function that are declared as mappings and take no plain value besides.
+
+    >>> from pdekit.models.inputs import Preparation
+    >>> from pdekit.models.prompts import Prompt
+    >>> mappings_among(Prompt), mappings_among(Preparation)
+    (['params'], [])
+    """
+    declared: Any = found
+    if inspect.isclass(declared) and not dataclasses.is_dataclass(declared):
+        declared = declared.__init__
+    try:
+        hints = typing.get_type_hints(declared)
+    except (NameError, TypeError):  # names that only a type checker imports: the class itself has to look
+        return []
+    alone = {name: typing.get_args(hint) if _is_union(hint) else (hint,) for name, hint in hints.items()}
+    kinds = {name: {typing.get_origin(kind) or kind for kind in some} for name, some in alone.items()}
+    return [name for name, some in kinds.items() if some & {Mapping, dict} and not some & {str, int, float, Any}]
+
+
+def _is_union(hint: Any) -> bool:
+    return typing.get_origin(hint) in (types.UnionType, typing.Union)
 
 
 def versions(value: Any) -> dict[str, int]:

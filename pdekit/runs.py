@@ -47,7 +47,7 @@ from pdekit.models.modes import with_modes
 from pdekit.models.prompts import Prompt, sample_points, sample_prompt
 from pdekit.models.resolution import at_resolution
 from pdekit.models.weights import fill
-from pdekit.plain import from_json, from_plain, to_json, to_plain
+from pdekit.plain import by_name, from_json, from_plain, to_json, to_plain
 from pdekit.provenance import RECORD, read_record, sha256, write_whole
 from pdekit.typed_values import check_seed
 
@@ -147,7 +147,7 @@ class Run:
             raise ValueError(f"expected members >= 1, got {members!r}; correct members")
         check_seed(seed)
         wanted = times(t)
-        given = self._given(u0, params or {}, coeffs or {}, mask, forcing or {})
+        given = self._given(u0, by_name(params, "params"), by_name(coeffs, "coeffs"), mask, by_name(forcing, "forcing"))
         model = at_resolution(self.name, self.model, given.u.shape[3:])
         generator = torch.Generator().manual_seed(seed)
         u = model.forecast(given, wanted.expand(len(given), -1), members, generator)

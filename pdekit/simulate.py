@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from pdekit.fields import Problem
 from pdekit.given import scalar, state
 from pdekit.labelled import to_dataset
-from pdekit.plain import is_whole
+from pdekit.plain import by_name, is_whole
 from pdekit.recipes.base import BaseRecipe, frame_times
 from pdekit.recipes.cases import SolvedRecipe
 from pdekit.recipes.trajectories import recipe_from
@@ -102,7 +102,7 @@ def solve(
     simulator = recipe.simulator
     if not simulator.steps and (u0 is not None or n_frames is not None):
         raise ValueError(f"expected no u0 and no n_frames for {name}, which is solved as a whole; leave them out")
-    recipe, given = _with_params(recipe, dict(params or {}), shape)
+    recipe, given = _with_params(recipe, by_name(params, "params"), shape)
     if seed is not None:
         recipe = dataclasses.replace(recipe, seed=seed)
     problem = recipe.problem("test")

@@ -70,6 +70,9 @@ def test_a_model_that_ends_with_the_stored_trajectories_forecasts_no_further():
         check_reach(frame, settings, longer)
     check_reach(text, Evaluation(horizon=problem.n_frames - 1), longer)
     check_reach(text, Evaluation(), problem)
+    text.autoencoder.frames = 1
+    with pytest.raises(ValueError, match="ends with the first 1 frames of a trajectory, got 5; set evaluate=false"):
+        check_reach(text, Evaluation(), problem)
 
 
 def test_a_horizon_within_the_limits_is_accepted(trained):  # noqa: F811

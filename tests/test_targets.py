@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 import pdekit
 from pdekit.fields import Grid, Problem
-from pdekit.plain import MAX_INTEGER, check_bounds, from_json, from_plain, mappings_in, to_plain
+from pdekit.plain import MAX_INTEGER, by_name, check_bounds, from_json, from_plain, mappings_in, to_plain
 from pdekit.runs import WEIGHTS, build_model, load
 from pdekit.targets import MARK, is_configurable, locate
 from tests.test_runs import CONFIG, ks_problem, saved
@@ -236,6 +236,14 @@ def test_the_header_of_weights_executes_nothing(tmp_path, monkeypatch, part):
     assert not (tmp_path / "executed").exists()
     assert isinstance(from_plain(to_plain(ks_problem())), Problem)
     assert isinstance(build_model(CONFIG["model"], ks_problem()), torch.nn.Module)
+
+
+@pytest.mark.parametrize("given", ["viscosity=2", 1.0, [0.1], Grid])
+def test_values_are_given_by_name(given):
+    """What `pdekit.solve`, `Run.forecast`, `Prompt` and `from_arrays` say of params= (the type checker of the tests is
+    stricter than their users)."""
+    with pytest.raises(ValueError, match=r"expected params by name, got .*; give params=\{NAME: VALUE\}"):
+        by_name(given, "params")
 
 
 def test_mappings_are_found_in_their_order_at_any_depth():

@@ -23,7 +23,7 @@ SPEEDS = ((0.1, 0.15), ("slow", "moderate", "fast"))
 """Thresholds of the mean velocity at the inlet [m/s]."""
 
 
-def captioned_reynolds_number(radius: float, velocity: float) -> int:
+def captioned_reynolds_number(radius: float, velocity: float, viscosity: float = VISCOSITY) -> int:
     """The number in the published captions, rounded to 10: velocity * 2 radius / 100 / viscosity.
 
     It is a hundredth of velocity * 2 radius / viscosity, because the authors take a radius in metres for centimetres.
@@ -31,10 +31,10 @@ def captioned_reynolds_number(radius: float, velocity: float) -> int:
     >>> captioned_reynolds_number(0.05, 0.3)
     280
     """
-    return 10 * round(velocity * 2 * radius / 100 / VISCOSITY / 10)
+    return 10 * round(velocity * 2 * radius / 100 / viscosity / 10)
 
 
-def cylinder_caption(radius: float, x: float, y: float, velocity: float) -> str:
+def cylinder_caption(radius: float, x: float, y: float, velocity: float, viscosity: float = VISCOSITY) -> str:
     """The caption of one simulation.
 
     Source: A. Zhou et al., Text2PDE (arXiv:2410.01153), the captions of the data cylinder_flow of Pfaff et al. (2021).
@@ -43,11 +43,12 @@ def cylinder_caption(radius: float, x: float, y: float, velocity: float) -> str:
         radius: of the cylinder [m]; it is printed in centimetres, without a unit.
         x, y: its centre [m].
         velocity: mean velocity at the inlet [m/s].
+        viscosity: [m^2/s]; a hundredth of it gives the Reynolds number, see `captioned_reynolds_number`.
 
     >>> cylinder_caption(0.05, 0.33, 0.2, 0.3)[:85]
     'Fluid passes over a cylinder with a radius of 5.00 and position: 0.33, 0.20. Fluid en'
     """
-    number = captioned_reynolds_number(radius, velocity)
+    number = captioned_reynolds_number(radius, velocity, viscosity)
     if number < LAMINAR:
         regime = "The flow is fully laminar."
     elif number < TRANSITION:
@@ -77,7 +78,7 @@ def _(pde: CylinderFlow, subject: Subject) -> list[str]:
     numbers = f"its radius is {r}, its centre is at x {at_x} and y {at_y}, the mean velocity is {u}"
     geometry = f"a cylinder of radius {r} with its centre at x {at_x} and y {at_y}"
     wordings = (
-        [cylinder_caption(radius, x, y, speed)],
+        [cylinder_caption(radius, x, y, speed, viscosity / 100)],
         [as_sentence(start), as_sentence(f"{numbers}, and the Reynolds number is {number}")],
         [as_sentence(f"at a Reynolds number of {number} and a mean velocity of {u}, fluid {passes} {geometry}")],
     )

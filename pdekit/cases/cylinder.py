@@ -28,17 +28,16 @@ class CylinderCase(Case):
     """A channel of 1.6 m by 0.41 m with a round cylinder; a parabolic inflow, no slip, and a free outlet.
 
     Each flow begins as the Stokes flow of its mesh and is followed for ``warmup`` times the time in which it passes
-    the cylinder. Then frames are stored, at the nodes of a
-    finer mesh. Drawn uniformly: centre in 0.25 to 0.45 m and 0.16
-    to 0.25 m, radius in 0.035 to 0.06 m, mean velocity in 0.06 to 0.2 m/s: Reynolds numbers of 40 to 228.
+    the cylinder. Then frames are stored, at the nodes of a finer mesh. Drawn uniformly: centre in 0.25 to 0.45 m and
+    0.16 to 0.25 m, radius in 0.035 to 0.06 m, mean velocity in 0.06 to 0.2 m/s: Reynolds numbers of 40 to 228.
 
     Args:
         order: degree of the velocity; that of the pressure is one less.
         size, cylinder_size: size of the solver's elements [m], and of those at the cylinder.
         node_size, node_cylinder_size: the same of the finer mesh at whose nodes frames are stored.
         warmup: time before the first frame over 2 radius / u_inlet.
-        viscosity: [m^2/s]. With the default the number in the published captions is the Reynolds number, see
-            `pdekit.captions.cylinder`.
+        viscosity: [m^2/s]. With the default the captions in the published words state what the published ones do for
+            the same cylinder, see `pdekit.captions.cylinder`.
     """
 
     configurable = True
@@ -108,7 +107,7 @@ def padded_nodes(mesh: Any, grid: Points) -> SolvedNodes:
     if len(places) > grid.max_points:
         raise ValueError(
             f"expected at most {grid.max_points} nodes, got a mesh with {len(places)}; set grid.max_points to more, or "
-            "case.size to a larger one"
+            "case.node_size and case.node_cylinder_size to larger ones"
         )
     order = order_of(places)
     corners = np.array([[vertex.nr for vertex in element.vertices] for element in mesh.Elements()])

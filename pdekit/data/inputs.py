@@ -12,17 +12,19 @@ import xarray as xr
 from pdekit.data.axes import TOLERANCE
 from pdekit.data.given import real
 from pdekit.fields import AXES, Field, Grid
+from pdekit.plain import by_name
 
 SPLITS = ("train", "valid", "test")
 SINGLE = 1e-5  # rounding to float32 may take this share of a signal
 
 
-def by_split(kind: str, given: Mapping[str, Any] | None, splits: list[str]) -> dict[str, dict[str, Any]]:
+def by_split(kind: str, given: Any, splits: list[str]) -> dict[str, dict[str, Any]]:
     """Inputs by split and name, of {split: {name: array}} or, with train only, {name: array}.
 
     Raises:
-        ValueError: on unknown or absent splits, or names that differ between splits.
+        ValueError: on inputs without names, unknown or absent splits, or names that differ between splits.
     """
+    given = by_name(given, kind)
     if not given:
         return {split: {} for split in splits}
     nested = {key: isinstance(value, Mapping) for key, value in given.items()}

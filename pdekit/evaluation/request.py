@@ -86,6 +86,7 @@ def check_reach(model: Surrogate, settings: Evaluation, problem: Problem) -> Non
     if asked > reached:
         raise ValueError(
             f"expected a horizon of at most {reached} frames, because a forecast of {type(model).__name__} ends with "
-            f"the {model.n_reached} frames of the training trajectories, got {asked}; set horizon={max(reached, 1)}, "
-            "or model.condition=[frame] for longer forecasts"
+            f"the first {model.n_reached} frames of a trajectory, got {asked}; "
+            + (f"set horizon={reached}, " if reached > 0 else "set evaluate=false, or starts=[0], ")
+            + "or model.condition=[frame] for longer forecasts"
         )

@@ -37,6 +37,15 @@ class Constrained(Surrogate):
             )
         self.model, self.stochastic = model, model.stochastic
 
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters of the surrogate: constraints have none."""
+        return self.model.n_parameters
+
+    @property
+    def n_reached(self) -> int | None:
+        return self.model.n_reached
+
     def calibrate(self, batches: Iterable[Trajectory]) -> None:
         self.model.calibrate(batches)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -21,6 +20,7 @@ from pdekit.diffusion.weights import cauchy
 
 Form = tuple[Path, Parametrisation]
 FORMS: dict[str, Form] = {"diffusion": (CosinePath(), V), "flow": (FlowPath(), VELOCITY)}
+CAUCHY = (1e-6, 1e6)  # scales whose squares are numbers in float32
 Net = Callable[[Tensor, Tensor], Tensor]
 """(z "batch ...", level "batch") -> output of the net."""
 
@@ -38,7 +38,7 @@ class Generation:
         cauchy: c of the Cauchy loss of the net's output, see `pdekit.diffusion.weights.cauchy`; 0 for the mean square.
 
     Raises:
-        ValueError: on an unknown path, a share that is none, a negative c, or guidance of a net that is trained
+        ValueError: on an unknown path, a share that is none, a c out of range, or guidance of a net that is trained
             without dropout.
     """
 
@@ -56,8 +56,11 @@ class Generation:
             raise ValueError(f"expected a path among {tuple(FORMS)}, got {self.path!r}; set generation.path")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"expected 0 <= dropout < 1 (a share of the samples), got {self.dropout}; try 0.1")
-        if not 0 <= self.cauchy < math.inf:
-            raise ValueError(f"expected cauchy >= 0, the scale of the Cauchy loss, got {self.cauchy}; try 1, or 0")
+        if self.cauchy and not CAUCHY[0] <= self.cauchy <= CAUCHY[1]:
+            raise ValueError(
+                f"expected cauchy of 0, or from {CAUCHY[0]:g} to {CAUCHY[1]:g}, the scale of the Cauchy loss, got "
+                f"{self.cauchy}; try 1, or 0 for the mean square"
+            )
         if self.guidance != 1 and not self.dropout:
             raise ValueError(
                 f"expected dropout > 0 for guidance={self.guidance}, got 0: the net never sees samples without a "

@@ -78,7 +78,13 @@ class LinearPrior(nn.Module):
     def forward(
         self, y: Float[Tensor, "batch channel *space"], k: Float[Tensor, "batch"]
     ) -> Float[Tensor, "batch channel *space"]:
-        """Return L."""
+        """Return L, in the precision of y also where a training computes in half precision: the net learns what L
+        leaves, which at low noise is less than the rounding of such a product.
+        """
+        with torch.autocast(y.device.type, enabled=False):
+            return self._denoised(y, k)
+
+    def _denoised(self, y: Tensor, k: Float[Tensor, "batch"]) -> Tensor:
         modes = self.modes.flatten(1).to(y)
         centred = (y - self.mean.to(y)).flatten(1)
         amplitudes = centred @ modes.T

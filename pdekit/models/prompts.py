@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
@@ -17,6 +17,7 @@ from pdekit.diffusion.samplers.base import Sampler
 from pdekit.fields import Trajectory
 from pdekit.models.base import Surrogate
 from pdekit.models.text2pde import Text2PDE
+from pdekit.plain import by_name
 from pdekit.typed_values import check_types
 
 MAX_CALLS = 10_000
@@ -55,8 +56,9 @@ class Prompt:
     duration: float | None = None
 
     def __post_init__(self):
+        params = by_name(self.params, "params")
         optional = {"guidance": self.guidance, "duration": self.duration}
-        numbers = {**{name: value for name, value in optional.items() if value is not None}, **self.params}
+        numbers = {**{name: value for name, value in optional.items() if value is not None}, **params}
         wrong = {name: value for name, value in numbers.items() if not (_is_real(value) and math.isfinite(value))}
         if wrong:
             raise ValueError(f"expected finite numbers in a prompt, got {wrong}; correct them")
@@ -121,11 +123,28 @@ def sample_points(model: Text2PDE) -> Float[Tensor, "point dim"] | None:
     box, problem = model.autoencoder.box, model.problem
     if box is None:
         return None
-    lengths = [float(length) for length in box.upper - box.lower]
-    spacing = (math.prod(lengths) / problem.grid.max_points) ** (1 / problem.ndim)
-    sizes = [max(2, math.floor(length / spacing)) for length in lengths]
+    sizes = lattice_sizes([float(length) for length in box.upper - box.lower], problem.grid.max_points)
     shares = torch.cartesian_prod(*(torch.linspace(0, 1, n) for n in sizes)).reshape(-1, problem.ndim)
     return (box.lower + shares.to(box.lower) * (box.upper - box.lower)).cpu()
+
+
+def lattice_sizes(lengths: Sequence[float], n: int) -> list[int]:
+    """Return the points of each axis of a lattice of at most n points, with about the same distance along all axes; at
+    least two along an axis, and one along one without length.
+
+    >>> lattice_sizes([4.0, 1.0], 60), lattice_sizes([100.0, 1.0], 10), lattice_sizes([2.0, 0.0], 9)
+    ([15, 3], [5, 2], [9, 1])
+    """
+    sizes = [1] * len(lengths)
+    left = sorted((axis for axis, length in enumerate(lengths) if length > 0), key=lengths.__getitem__)
+    while left:
+        spacing = (math.prod(lengths[axis] for axis in left) * math.prod(sizes) / n) ** (1 / len(left))
+        if lengths[left[0]] >= 2 * spacing:
+            break
+        sizes[left.pop(0)] = 2
+    for axis in left:
+        sizes[axis] = math.floor(lengths[axis] / spacing * (1 + 1e-9))
+    return sizes
 
 
 def levels_for(sampler: Sampler, calls: int) -> int:

@@ -11,18 +11,22 @@ from torch import Tensor
 
 from pdekit.diffusion.refine import refine
 from pdekit.fields import Trajectory
-from pdekit.models.base import TICKS, Surrogate, repeat, steps_wanted
+from pdekit.models.base import TICKS, Surrogate, inside_or_zero, repeat, steps_wanted
 from pdekit.models.diffusion_pde import DiffusionPDE
 from pdekit.models.inputs import from_frame, normalised
 from pdekit.models.noise import Noise
+
+SAME = ("fields", "coeffs", "forcing", "params", "has_mask", "grid", "dt")
+"""Parts of a problem that a surrogate and its prior have in common."""
 
 
 class Refined(Surrogate):
     """A surrogate whose forecasts descend on the energy of a prior, see `pdekit.diffusion.refine`.
 
     The frames of a forecast are refined in windows of the prior's frames, one after the other. The first frame of a
-    window is the last one of the window before, or the one that is given, and stays as it is, as coefficients do. The
-    frames act on what a forecast returns, and not between the steps of a rollout.
+    window is the last one of the window before, or the one that is given, and stays as it is, as coefficients do; so
+    does every frame of the last window that the one before it has refined. Fields are zero where they do not exist. The
+    refinement acts on what a forecast returns, and not between the steps of a rollout.
 
     Args:
         model: trained, of the prior's problem.
@@ -50,12 +54,11 @@ class Refined(Surrogate):
             raise ValueError(
                 f"expected a model of model=diffusion_pde as the prior, got {type(prior).__name__}; train one"
             )
-        ours, theirs = model.problem, prior.problem
-        same = (ours.fields, ours.coeffs, ours.grid, ours.dt) == (theirs.fields, theirs.coeffs, theirs.grid, theirs.dt)
-        if not same:
+        other = [name for name in SAME if getattr(model.problem, name) != getattr(prior.problem, name)]
+        if other:
             raise ValueError(
-                "expected a prior of the problem of the surrogate, with its fields, coefficients, grid and dt, got one "
-                "of another; train it on the same data"
+                f"expected a prior of the problem of the surrogate, got one with another {', '.join(other)}; train it "
+                "on the same data"
             )
         if not level > 0 or not weight > 0 or steps < 1:
             raise ValueError(
@@ -63,6 +66,10 @@ class Refined(Surrogate):
             )
         self.model, self.prior, self.stochastic = model, prior, model.stochastic
         self.level, self.weight, self.n_steps, self.seed = level, weight, steps, seed
+
+    @property
+    def n_reached(self) -> int | None:
+        return self.model.n_reached
 
     def calibrate(self, batches: Iterable[Trajectory]) -> None:
         self.model.calibrate(batches)
@@ -97,27 +104,32 @@ class Refined(Surrogate):
         frames = torch.cat((known.u[:, given.u.shape[1] - prior.history :], self._encoded(rough, known)), 1)
         source = Noise(torch.Generator().manual_seed(self.seed), members, given.index, len(given))
         stride = max(prior.n_frames - prior.history, 1)
+        done = prior.history
         for first in (*range(0, frames.shape[1] - prior.n_frames, stride), frames.shape[1] - prior.n_frames):
             window = dataclasses.replace(
                 from_frame(known, given.u.shape[1] - prior.history + first),
                 u=frames[:, first : first + prior.n_frames],
                 t=frames.new_zeros(len(frames), prior.n_frames),
             )
-            fine = self._window(window, source, ticks + first * TICKS)
+            fine = self._window(window, source, ticks + first * TICKS, done - first)
             frames = torch.cat((frames[:, :first], fine, frames[:, first + prior.n_frames :]), 1)
+            done = first + prior.n_frames
         fine = prior.normaliser.decode(frames[:, prior.history :].to(rough.dtype))
         return fine.unflatten(0, (members, len(given)))
 
     def _encoded(self, rough: Tensor, known: Trajectory) -> Tensor:
-        return self.prior.normaliser.encode(rough.flatten(0, 1)).to(known.u)
+        inner = self.prior.normaliser.encode(rough.flatten(0, 1)).to(known.u)
+        return inside_or_zero(inner, None if known.mask is None else known.mask[:, None])
 
-    def _window(self, window: Trajectory, source: Noise, ticks: Tensor) -> Float[Tensor, "batch time channel *space"]:
-        """Return the frames of one window, refined after the first, all normalised."""
+    def _window(
+        self, window: Trajectory, source: Noise, ticks: Tensor, known: int
+    ) -> Float[Tensor, "batch time channel *space"]:
+        """Return the frames of one window, refined after the first ``known`` ones, all normalised."""
         prior = self.prior
         joint = prior.joint(window)
         nothing = torch.zeros_like(joint)
         free = joint.new_ones(prior.n_joint, *[1] * (joint.ndim - 2))
-        free[: prior.n_given] = 0
+        free[: prior.n_given + (known - prior.history) * self.problem.n_channels] = 0
         denoise = prior.denoiser(prior.context(window, nothing, nothing), window)
         fine = refine(
             denoise, joint, self.level, self.weight, lambda i: source.draw(joint, ticks, i), free, self.n_steps

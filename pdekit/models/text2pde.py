@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pdekit.fields import Problem, Trajectory
+from pdekit.models.anchored_step import AnchoredStep
 from pdekit.models.autoencoder import Autoencoder, check_trajectories
 from pdekit.models.base import TICKS, Stepper, Surrogate, in_physical_units, repeat, steps_to, time_steps
 from pdekit.models.generation import Generation
@@ -68,8 +69,8 @@ class Text2PDE(Surrogate):
 
     Raises:
         ValueError: on a steady problem, one without a grid, space, captions or parameters that are asked for, or with
-            forcing; on what the autoencoder refuses; and on a continuation of another number of frames than those of
-            the autoencoder, or with the condition "frame".
+            forcing; on what the autoencoder refuses; on an autoencoder of no more frames than are given; and on a
+            continuation of another number of frames than those of the autoencoder, or with the condition "frame".
     """
 
     configurable = True
@@ -99,6 +100,11 @@ class Text2PDE(Surrogate):
         if self.continuation is not None:
             check_continuation(self.continuation, self.autoencoder, chosen)
             self.requires = (*self.requires, CONTINUATION)
+        elif self.n_frames <= history:
+            raise ValueError(
+                f"expected an autoencoder of more frames than model.condition={list(chosen)} gives, got "
+                f"{self.n_frames}, which leave none to generate; set model.autoencoder.frames={history + 1} or more"
+            )
         text = encoder()
         width = text.width
         self.text = text if "text" in chosen else None
@@ -298,6 +304,11 @@ def check_continuation(stepper: Stepper, autoencoder: Autoencoder, condition: Se
         raise ValueError(
             "expected model.condition without frame for a continuation, got a first frame that is given, which the "
             "stepper alone continues; train model=anchored_step, or set model.continuation=null"
+        )
+    if isinstance(stepper, AnchoredStep) and stepper.caption is not None and "text" not in condition:
+        raise ValueError(
+            f"expected model.condition with text for a continuation that sees the captions of the data, got "
+            f"{list(condition)}, for which a sample is given no caption; set model.condition=[text], or data.text=false"
         )
     if stepper.stochastic or autoencoder.n_frames != stepper.history:
         raise ValueError(

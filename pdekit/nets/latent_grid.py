@@ -130,12 +130,13 @@ def on_grid_of_corners(
     some. Where there are none both are 0."""
     batch, channels, _ = features.shape
     size = int(torch.Size(shape).numel())
-    total = features.new_zeros(batch, channels, size)
-    mass = features.new_zeros(batch, 1, size)
+    kind = torch.promote_types(features.dtype, weight.dtype)  # features of a training in half precision
+    total = features.new_zeros(batch, channels, size, dtype=kind)
+    mass = features.new_zeros(batch, 1, size, dtype=kind)
     for corner in range(index.shape[1]):  # one corner at a time: memory of points, not of points x corners
         number, share = index[:, None, corner], weight[:, None, corner]
         total = total.scatter_add(2, number.expand(-1, channels, -1), share * features)
-        mass = mass.scatter_add(2, number, share)
+        mass = mass.scatter_add(2, number, share.to(mass))
     seen = mass > 0
     average = torch.where(seen, total / torch.where(seen, mass, 1.0), 0.0)
     return torch.cat((average, seen.to(average)), 1).unflatten(2, tuple(shape))

@@ -18,7 +18,7 @@ from pdekit.calculus.base import per_sample
 from pdekit.captions.caption import LEVELS, MIXED, VERSION, captions_of
 from pdekit.data.writer import check_batch
 from pdekit.fields import Grid, Points, Problem, Trajectory
-from pdekit.plain import to_json, to_plain, versions
+from pdekit.plain import is_whole, to_json, to_plain, versions
 from pdekit.simulators.base import Draw, Simulator, Tick, collected, parameters, silent
 from pdekit.simulators.check import check_work, self_convergence
 from pdekit.typed_values import check_seed
@@ -180,9 +180,12 @@ class BaseRecipe(ABC):
 
 
 def check_counts(name: str, found: Mapping[str, int]) -> None:
-    """Refuse numbers that are not given for each split, or below one."""
-    if set(found) != set(SPLITS) or any(n < 1 for n in found.values()):
-        raise ValueError(f"expected {name} >= 1 for each of {SPLITS}, got {dict(found)}; correct the recipe")
+    """Refuse what is no whole number of at least one for each split."""
+    whole = isinstance(found, Mapping) and set(found) == set(SPLITS)
+    if not whole or not all(is_whole(n) and n >= 1 for n in found.values()):
+        raise ValueError(
+            f"expected {name} >= 1 for each of {SPLITS}, got {found!r}; set data.{name}.NAME=NUMBER for each"
+        )
 
 
 def frame_times(problem: Problem, params: Tensor | None, n: int) -> Tensor:

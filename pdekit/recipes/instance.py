@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pdekit.pdes.initial_states import interpolated
-from pdekit.plain import is_number, is_whole
+from pdekit.plain import by_name, is_number, is_whole
 from pdekit.recipes.base import SPLITS, BaseRecipe
 from pdekit.recipes.initial.fixed import Fixed
 from pdekit.recipes.trajectories import Recipe, recipe_from
@@ -36,7 +36,7 @@ def instance_from(config: Mapping[str, Any], instance: str | None, trust: Sequen
     if instance is None:
         return recipe_from(config, trust)
     kind, _, number = instance.partition(":")
-    blocks, name = config.get("instances", {}), config.get("name")
+    blocks, name = by_name(config.get("instances"), "instances"), config.get("name")
     if kind == SAMPLE and number.isdigit():
         recipe: Any = recipe_from(config, trust)
         if not recipe.starts:
@@ -56,7 +56,7 @@ def instance_from(config: Mapping[str, Any], instance: str | None, trust: Sequen
             f"expected instance=NAME of {name} among {', '.join(known)}, got {instance!r} (a PINN takes 'published' "
             f"where none is named); choose one of these, or add a block to instances of {name}"
         )
-    block = dict(blocks[instance])
+    block = by_name(blocks[instance], f"instances.{instance}")
     changed = {**config, "params": {}, "warmup": 0.0, "text": False, **block}
     changed["initial"] = {"_target_": f"{Fixed.__module__}.Fixed", "state": changed.pop("state")}
     changed["n_trajectories"] = dict.fromkeys(SPLITS, 1)

@@ -69,9 +69,11 @@ def _limits(values: np.ndarray) -> tuple[float, float]:
 
 
 def _places(fields: xr.Dataset) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return x and y of points in the plane; None on a grid."""
-    on_points = "point" in fields.dims and {"x", "y"} <= set(fields.coords)
-    return (fields.x.values, fields.y.values) if on_points else None
+    """Return x and y of points in the plane; None on a grid, and where they lie on a line along an axis."""
+    if "point" not in fields.dims or not {"x", "y"} <= set(fields.coords):
+        return None
+    places = fields.x.values, fields.y.values
+    return places if all(np.ptp(axis) > 0 for axis in places) else None
 
 
 def _draw(

@@ -18,7 +18,7 @@ from pdekit.runs import WEIGHTS, configuration_or_none, method_name, save_config
 from pdekit.settings import Engine, Training
 
 IN_MEMORY = "arrays"  # name of data that lie in no folder
-RESULTS = ("scores.nc", "forecasts.nc", "report.html", "parameters.json", "measurements.csv")
+RESULTS = ("scores.nc", "forecasts.nc", "report.html", "reconstruction.nc", "parameters.json", "measurements.csv")
 """Files of a run that say something of its weights."""
 
 

@@ -32,7 +32,7 @@ from pdekit.evaluation.settings import Evaluation, evaluation_from
 from pdekit.models.base import Stepper, Surrogate
 from pdekit.models.modes import uses_auto, with_modes, without_unresolved
 from pdekit.models.resolution import check_grids, try_step
-from pdekit.plain import from_plain
+from pdekit.plain import by_name, from_plain
 from pdekit.provenance import RECORD, provenance, read_record, sha256, write_json
 from pdekit.recipes.base import BaseRecipe
 from pdekit.recipes.generation import generate
@@ -174,7 +174,7 @@ def check_model(model: Surrogate, config: dict[str, Any], sized: bool, grids: Se
         ValueError: before data are made.
     """
     if config.get("requires"):
-        config["requires"] = check_required(model, config["requires"], sized)
+        config["requires"] = check_required(model, by_name(config["requires"], "requires"), sized)
     if isinstance(model, Stepper):
         try_step(model)
     check_grids(config["choices"]["model"], model, grids)

@@ -1,5 +1,6 @@
 """Captions of every dataset: deterministic, complete where they are full, and the same facts in other words."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -132,6 +133,9 @@ def test_parameters_of_cylinders_are_read_back_from_full_captions_in_every_wordi
     assert 20 < published < 60, "a third of the wordings"
     true = np.column_stack((draws, numbers))
     assert (((np.array(found) - true) ** 2).mean(0) < 0.03 * true.var(0)).all()
+    thick = dataclasses.replace(problem, pde=CylinderFlow(viscosity=1e-3))
+    stated = {read_cylinder(caption(thick, params, "full", (0, 0, n)))["reynolds_number"] for n in range(9)}
+    assert all(abs(number - 2 * row[2] * row[3] / 1e-3) < 5.001 for number in stated), "in every wording"
     words = caption(problem, dict(zip(names, (0.3, 0.24, 0.04, 0.18), strict=True)), "short")
     assert words == "Fast fluid flows past a small cylinder close to the upper wall."
 

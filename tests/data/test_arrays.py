@@ -7,6 +7,7 @@ import xarray
 
 from pdekit import solve
 from pdekit.data import Description, from_arrays
+from pdekit.data.inputs import by_split
 from pdekit.data.loading import Loading
 from pdekit.data.module import DataModule
 from pdekit.fields import Field
@@ -229,6 +230,9 @@ def test_inputs_by_name_belong_to_train_and_unknown_splits_are_refused():
     ):
         with pytest.raises(ValueError, match="expected coeffs"):
             from_arrays(waves(), coeffs=coeffs, **others, **options)
+    for given in (np.ones((10, 16)), "k"):
+        with pytest.raises(ValueError, match="expected coeffs by name, got "):
+            by_split("coeffs", given, ["train"])
 
 
 def test_masks_are_kept():

@@ -7,7 +7,7 @@ import torch
 
 from pdekit.diffusion.closed_forms import GaussianModes
 from pdekit.diffusion.refine import refine
-from pdekit.fields import Grid
+from pdekit.fields import Field, Grid
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.diffusion_pde import DiffusionPDE
 from pdekit.models.refined import Refined
@@ -49,10 +49,23 @@ def test_a_forecast_is_refined_in_windows(n_frames):
     rough, found = (one.forecast(given, t) for one in (model.model, model))
     mean, scale = (part.reshape(-1, 1) for part in (prior.normaliser.mean, prior.normaliser.scale))
     expected = mean + scale * ((rough - mean) / scale) / (1 + (0.25 / 1.25) ** 2 / 0.4)
-    if n_frames == 2:  # each frame is in one window
-        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
-    torch.testing.assert_close(found[:, :, : n_frames - 1], expected[:, :, : n_frames - 1], rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
     assert torch.equal(model.forecast(given, t), found), "a function of the frames given"
+
+
+def test_what_a_forecast_is_outside_a_mask_does_not_matter():
+    problem = make_problem(has_mask=True)
+    batch = make_batch(problem)
+    prior = DiffusionPDE(problem, PointwiseNet, amortised=False).double()
+    prior.calibrate([batch])
+    prior.net = FunctionNet(lambda u, condition: u[:, :4].mean(-1, keepdim=True).expand(-1, -1, 8))
+    there = batch.mask[:, None] > 0
+    t, found = batch.t[:, 1:], []
+    for outside in (0.0, 1e3, torch.nan):
+        given = dataclasses.replace(batch, u=torch.where(there, batch.u, outside)).frames(slice(0, 1))
+        found.append(Refined(Persistence(problem), prior, steps=2).forecast(given, t)[0])
+    inside = there.expand_as(found[0])
+    assert torch.equal(found[0][inside], found[1][inside]) and torch.equal(found[0][inside], found[2][inside])
 
 
 def test_what_does_not_fit_is_refused():
@@ -60,6 +73,9 @@ def test_what_does_not_fit_is_refused():
     prior, batch = DiffusionPDE(problem, PointwiseNet), make_batch(problem)
     with pytest.raises(ValueError, match="expected a prior of the problem of the surrogate"):
         Refined(Persistence(dataclasses.replace(problem, grid=Grid((4,), (1.0,)))), prior)
+    for other in ({"params": ("nu",)}, {"has_mask": True}, {"forcing": (Field("f"),)}):
+        with pytest.raises(ValueError, match=f"a prior of the problem .* with another {next(iter(other))}; train it"):
+            Refined(Persistence(dataclasses.replace(problem, **other)), prior)
     with pytest.raises(ValueError, match="expected level > 0"):
         Refined(Persistence(problem), prior, level=0.0)
     with pytest.raises(ValueError, match="expected a model of model=diffusion_pde as the prior, got Persistence"):

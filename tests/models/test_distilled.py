@@ -11,6 +11,7 @@ from pdekit.diffusion.samplers.base import no_noise
 from pdekit.diffusion.samplers.ddim import DDIM
 from pdekit.evaluation.forecasting import Contender
 from pdekit.fields import Field, Grid
+from pdekit.models.constrained import Constrained
 from pdekit.models.distilled import Distilled
 from pdekit.models.one_step import OneStep
 from pdekit.models.wdno import WDNO
@@ -137,6 +138,7 @@ def test_the_parameters_of_a_student_are_its_own_and_its_teacher_can_be_trained_
         == whole / 2
         == Contender("d", model, "surrogate", 0, 1).parameters
     )
+    assert Constrained(model, ["zero_mean"]).n_parameters == model.n_parameters
     assert all(p.requires_grad for p in model.teacher.parameters())
 
 

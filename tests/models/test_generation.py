@@ -77,8 +77,9 @@ def test_the_cauchy_loss_is_the_mean_square_of_small_errors_and_bounds_the_slope
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match="expected cauchy >= 0"):
-        Generation(cauchy=-1.0)
+    for cauchy in (-1.0, 1e-30, 1e200, float("nan")):
+        with pytest.raises(ValueError, match="expected cauchy of 0, or from 1e-06 to 1e"):
+            Generation(cauchy=cauchy)
     with pytest.raises(ValueError, match="expected a path among"):
         Generation(path="score")
     with pytest.raises(ValueError, match="expected dropout > 0 for guidance=2"):

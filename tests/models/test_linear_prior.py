@@ -57,6 +57,14 @@ def test_what_is_beyond_the_kept_directions_counts_as_white():
         torch.testing.assert_close(prior(y, k.expand(3)).flatten(1), expected, rtol=0, atol=0.02)
 
 
+def test_a_training_in_half_precision_does_not_round_it():
+    """Its error would be as large as what it leaves at low noise."""
+    prior, y = calibrated(samples(300)).float(), samples(3).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = prior(y, LEVELS)
+    assert torch.equal(found, prior(y, LEVELS))
+
+
 def test_the_target_of_the_net_has_variance_one_at_each_level():
     x = samples(4000, noise=0.3)
     prior = calibrated(x)

@@ -81,6 +81,14 @@ def test_frames_are_decoded_at_points_that_the_encoder_has_not_seen():
     assert (u[..., 0] - u[..., 1]).abs().max() < 1e-4 < (u[..., 0] - u[..., 2]).abs().max()
 
 
+def test_meshes_can_be_trained_in_half_precision():
+    model, given = autoencoder().float(), batch()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, _ = model.loss(given)
+    loss.backward()
+    assert abs(float(loss.detach()) - float(model.loss(given)[0].detach())) < 0.05
+
+
 @pytest.mark.slow
 def test_a_wave_on_meshes_is_reconstructed_better_than_by_its_mean():
     model, given = autoencoder(kl=0.0), batch()
@@ -141,6 +149,21 @@ def test_samples_of_a_prompt_lie_on_a_lattice_and_are_drawn(tmp_path):
     write_animation(found.isel(member=0), tmp_path / "sample.gif")
     with Image.open(tmp_path / "sample.gif") as animation:
         assert animation.n_frames == 4
+
+
+def test_a_lattice_in_a_flat_box_has_no_more_points_than_a_mesh():
+    model, _ = text2pde()
+    box = model.autoencoder.box
+    for height in (1e-3, 0.0):
+        box.upper[1] = box.lower[1] + height
+        assert 50 <= len(sample_points(model)) <= 60
+
+
+def test_points_on_a_line_are_drawn(tmp_path):
+    points = torch.stack((torch.linspace(0, 1, 9), torch.zeros(9)), 1)
+    found = to_dataset(torch.rand(2, 3, 9), torch.arange(2.0), problem(), (), points)
+    write_picture(found, tmp_path / "line.png")
+    assert (tmp_path / "line.png").exists()
 
 
 def test_a_first_frame_on_a_mesh_is_no_prompt():

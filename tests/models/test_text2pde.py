@@ -227,6 +227,8 @@ def test_a_first_frame_is_not_given_and_generated():
     problem = make_problem()
     with pytest.raises(ValueError, match=r"expected model\.condition without frame for a continuation"):
         continued(problem, ["frame"])
+    with pytest.raises(ValueError, match=r"model\.condition with text for a continuation that sees the captions"):
+        continued(make_problem(has_text=True, params=("nu",)), ["params"])
     with pytest.raises(ValueError, match=r"set model\.autoencoder\.frames=1"):
         Text2PDE(
             make_problem(has_text=True),
@@ -235,6 +237,12 @@ def test_a_first_frame_is_not_given_and_generated():
             ENCODER,
             continuation=partial(AnchoredStep, net=PointwiseNet, encoder=ENCODER),
         )
+
+
+def test_an_autoencoder_that_leaves_no_frame_to_generate_is_refused():
+    """A forecast in blocks of no new frame would never end."""
+    with pytest.raises(ValueError, match=r"more frames than model.condition=\['frame'\] gives, got 1, .*frames=2 or"):
+        Text2PDE(make_problem(), partial(Autoencoder, net=AllFrames, kl=0.0, frames=1), NET, ENCODER)
 
 
 def test_the_autoencoder_rests_and_the_vocabulary_is_learnt():

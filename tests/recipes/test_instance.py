@@ -69,6 +69,12 @@ def test_what_does_not_exist_is_said():
         instance_from(to_plain(basin()), "sample:0")
 
 
+@pytest.mark.parametrize("blocks", ["published", {"published": "x"}])
+def test_instances_are_given_by_name(blocks):
+    with pytest.raises(ValueError, match=r"expected instances.* by name, got"):
+        instance_from({**CONFIG, "instances": blocks}, "published")
+
+
 def test_a_state_of_other_fields_is_refused():
     with pytest.raises(ValueError, match="2 fields"):
         Fixed(STATE)(RECIPE.grid, (*Burgers.fields, *Burgers.fields), np.random.default_rng(0))

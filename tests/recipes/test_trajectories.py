@@ -108,6 +108,13 @@ def test_what_has_no_plain_form_is_refused(value, sentence):
         ({"pde": {"_target_": "pdekit.pdes.Burger"}}, "Burger"),
         ({"chunks": 3}, "got 'chunks'; did you mean 'chunk'"),
         ({"n_frames": {"train": 3}}, "expected n_frames >= 1 for each of"),
+        ({"n_frames": {"train": 3, "valid": "2", "test": 1}}, "expected n_frames >= 1 for each of .* got .*'2'"),
+        (
+            {"n_frames": "train:2"},
+            "expected n_frames of .*Recipe as values by name, got 'train:2'; set n_frames.N",
+        ),
+        ({"n_trajectories": 8}, "expected n_trajectories of .*Recipe as values by name, got 8"),
+        ({"params": "nu"}, "expected params of .*Recipe as values by name, got 'nu'"),
         ({"dtype": "float16"}, "expected dtype among"),
         ({"substeps": 0}, "substeps >= 1"),
         ({"chunk": 0}, "chunk >= 1"),
@@ -119,6 +126,20 @@ def test_what_has_no_plain_form_is_refused(value, sentence):
 def test_a_wrong_recipe_is_refused(change, sentence):
     with pytest.raises(ValueError, match=sentence):
         recipe_from({**to_plain(recipe()), **change})
+
+
+@pytest.mark.parametrize(
+    ("target", "options"),
+    [
+        ("pdekit.recipes.chaotic.chaotic_recipe", {"system": "lorenz", "n_trajectories": "train:2", "n_frames": {}}),
+        ("pdekit.models.pinn.inverse.Inverse", {"start": "nu:0.1"}),
+        ("pdekit.solvers.finite_volume.Scheme", {"states": [1.0, 0.0]}),
+    ],
+)
+def test_a_value_where_values_by_name_are_declared_is_named(target, options):
+    """Of functions and classes alike, on the command line and in a file."""
+    with pytest.raises(ValueError, match=r"expected \w+ of pdekit.* as values by name, got .*; set \w+\.NAME=VALUE"):
+        from_plain({"_target_": target, "_partial_": True, **options})
 
 
 def test_something_else_is_no_recipe():

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import pdekit
+from pdekit.evaluation.reconstruction import FILE
 from pdekit.models.one_step import OneStep
 from pdekit.models.stages import adam_stage
 from pdekit.provenance import RECORD, sha256
@@ -180,6 +181,7 @@ def test_a_run_holds_the_weights_of_both(tmp_path):
 
 
 def test_a_new_training_in_an_old_folder_removes_what_was_found_of_other_weights(tmp_path):
+    assert FILE in RESULTS
     for name in (*RESULTS, RECORD, "notes.txt"):
         (tmp_path / name).write_text("{}")
     begin_record(tmp_path, {})

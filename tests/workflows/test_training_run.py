@@ -65,3 +65,9 @@ def test_an_instance_is_named_with_its_dataset(config):
     plan = training_run.plan_run(config, ("tests",))
     assert plan.data_name == "line"
     assert dataclasses.replace(plan, config=plan.config | {"instance": "sample:3"}).data_name == "line-sample-3"
+
+
+def test_runs_that_are_required_are_given_by_name(config, monkeypatch):
+    monkeypatch.setattr(training_run, "generate", lambda *arguments: pytest.fail("data were generated"))
+    with pytest.raises(ValueError, match="expected requires by name, got 'runs/one'; give requires="):
+        training_run.plan_run(config | {"requires": "runs/one"}, ("tests",))
