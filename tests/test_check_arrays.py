@@ -71,6 +71,15 @@ def test_without_an_equation_there_are_fewer_rows_and_a_training_split_adds_some
     assert verdicts["domain.start"].verdict == PASS
 
 
+def test_a_steady_problem_needs_training_samples_for_its_mean():
+    fields, box = np.sin(2 * np.pi * (X - np.arange(N)[:, None] / 7))[:, None, None], {"extent": (1.0,)}
+    with pytest.raises(ValueError, match="expected train= for a steady problem"):
+        pdekit.check(forecast=fields, reference=fields, **box)
+    check = pdekit.check(forecast=1.01 * fields, reference=fields, train=fields[:2], rows=["rest.*"], **box)
+    verdicts = {one.row: one.verdict for one in check.findings}
+    assert verdicts["rest.step"].verdict == PASS and verdicts["rest.rollout"].reason == "the reference is one frame"
+
+
 def test_files_on_the_command_line(tmp_path, monkeypatch, capsys):
     for name, u, t in (("made", U[:, :-1, 0], TIME[1:]), ("truth", U[:, :, 0], TIME)):
         xr.Dataset({"u": (("sample", "time", "x"), u)}, coords={"x": X, "time": t}).to_netcdf(tmp_path / f"{name}.nc")

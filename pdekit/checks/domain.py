@@ -11,6 +11,7 @@ The distance does not depend on the forecaster: solver and baseline have no trai
 correlation over states (Spearman), whose standard error without a relation is 1 / sqrt(n - 1).
 
 Limits: shifted copies of a training state are far away, although a model may have the symmetry.
+Several states of one trajectory are not independent, so that chance gives larger rank correlations than stated.
 """
 
 from __future__ import annotations

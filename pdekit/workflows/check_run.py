@@ -265,5 +265,5 @@ def training_range(source: Source) -> TrainingRange:
     frames = [0] if source.problem.steady else [0, source.problem.n_frames - 1]
     batch = collate([source.read(i, slice(frame, frame + 1)) for frame in frames for i in numbers])
     inputs = batch.coeffs if source.problem.steady else batch.u[:, 0]
-    states = torch.empty(0) if inputs is None else inputs.double()
+    states = torch.empty(0, 0) if inputs is None else inputs.double()
     return TrainingRange(states, None if batch.params is None else batch.params.double())
