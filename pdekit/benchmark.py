@@ -15,7 +15,7 @@ from typing import Any
 from pdekit.cli.command_line import HELP, callable_module, did_you_mean, key_and_text, listing, take
 from pdekit.cli.sentences import sentence_of, sentences
 from pdekit.cli.stored import check_config, read_config
-from pdekit.cli.suites import BASELINES, Suite, SuiteJob, chosen_from, suite_named
+from pdekit.cli.suites import BASELINES, Suite, SuiteJob, check_folders, chosen_from, suite_named
 from pdekit.cli.sweep import Sweep
 from pdekit.train import typed_config
 
@@ -154,6 +154,7 @@ def run_job(job: SuiteJob, folder: Path, trust: Sequence[str], workflow: ModuleT
         check_config(config, resume / "config.yaml")
     else:
         config = typed_config(job.overrides)
+    check_folders(config, job.overrides)
     if job.model == BASELINES:
         return workflow.score_baselines(config, folder, trust)
     return workflow.train_job(config, folder.resolve(), trust, resume)

@@ -122,6 +122,15 @@ def are_texts(values: Iterable[Any]) -> bool:
     return all(isinstance(value, str) for value in values)
 
 
+def as_texts(values: Any) -> list[str]:
+    """Return a list of plain values as texts; nothing for any other value.
+
+    >>> as_texts(["u", 2]), as_texts({"u": 2})
+    (['u', '2'], [])
+    """
+    return [str(value) for value in values] if isinstance(values, list) else []
+
+
 def for_each_name(given: Any, names: Iterable[str]) -> dict[str, Any]:
     """Return a value by name, given as a mapping or as one value for all names.
 
@@ -171,12 +180,17 @@ def check_ranges(found: Any, where: str) -> dict[str, tuple[float, float]]:
     return {name: (float(low), float(high)) for name, (low, high) in found.items()}
 
 
-def mapping_or_empty(value: Any) -> dict[Any, Any]:
-    """Return a mapping of plain values as it is, and nothing for any other value."""
-    return value if isinstance(value, dict) else {}
+def mapping_or_empty(value: Any) -> Mapping[Any, Any]:
+    """Return a mapping as it is, and nothing for any other value.
+
+    >>> from types import MappingProxyType
+    >>> mapping_or_empty(MappingProxyType({"a": 1}))["a"], mapping_or_empty([1])
+    (1, {})
+    """
+    return value if isinstance(value, Mapping) else {}
 
 
-def mappings_in(node: Any) -> Iterator[dict[Any, Any]]:
+def mappings_in(node: Any) -> Iterator[Mapping[Any, Any]]:
     """Yield all mappings in plain values, each before those that it holds.
 
     >>> list(mappings_in([1, {"a": {"b": 2}}]))

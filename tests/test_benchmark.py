@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+import xarray as xr
 
 from pdekit import benchmark
 from pdekit.cli.command_line import choices
@@ -131,6 +132,7 @@ def test_every_suite_of_pdekit_composes(name):
         ("problems: {x: [hydra.run.dir=/]}", "settings other than"),
         ("problems: {x: [data=ks]}\nmodels: {y: '/etc/passwd'}", "in a folder named 'model'"),
         ("problems: {x: ['seed=1']}", "settings other than"),
+        ("problems: {x: [data=ks]}\nmodels: {y: [model=fno, +model@data_dir=fno]}", "settings other than"),
         ("problems: {x: ['training.steps=1,2']}", "expected one value of training.steps"),
         ("problems: {x: [data=ks]}\nmodels: {y: [model=fno]}\nseeds: [0, 0]", "different whole numbers"),
         ("problems: {x: [data=ks]}\nmodels: {y: [model=fno]}\nseed: [0]", "did you mean 'seeds'"),
@@ -159,6 +161,57 @@ def test_a_target_of_another_package_needs_trust(written, tmp_path, monkeypatch)
         command(monkeypatch, benchmark, "suite=tiny.yaml", f"folder={place}", "problems=[line]", f"models=[{bad}]",
                 "seeds=[0]", "job=line/bad-0")  # fmt: skip
     assert "a configuration may not name other code" in suite_run.why_failed(place / "line" / "bad-0")
+
+
+def test_a_model_of_a_stranger_does_not_choose_where_files_are_written(written, tmp_path, monkeypatch):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "sly.yaml").write_text("# @package _global_\ndata_dir: /elsewhere\n")
+    monkeypatch.chdir(written)
+    place, sly = tmp_path / "o", tmp_path / "model" / "sly.yaml"
+    with pytest.raises(SystemExit):
+        command(monkeypatch, benchmark, "suite=tiny.yaml", f"folder={place}", "problems=[line]", f"models=[{sly}]",
+                "seeds=[0]", "job=line/sly-0")  # fmt: skip
+    assert "may not choose where files are written" in suite_run.why_failed(place / "line" / "sly-0")
+
+
+def test_two_models_of_one_name_are_refused(written, tmp_path):
+    suite = suite_named(str(written / "tiny.yaml"))
+    (tmp_path / "model").mkdir()
+    for name in ("fno", BASELINES):
+        (tmp_path / "model" / f"{name}.yaml").write_text(OWN)
+        with pytest.raises(ValueError, match=f"different names.*found '{name}'"):
+            chosen_from(suite, [], ["fno", str(tmp_path / "model" / f"{name}.yaml")], [], [])
+    assert list(chosen_from(suite, [], ["fno", "fno"], [], []).models) == ["fno"]
+
+
+def test_a_folder_of_a_stranger_is_a_page_of_reasons(tmp_path):
+    damaged = {"job.json": "[]", "failed.json": "[3]", "scores.nc": "nothing"}
+    for job, files in (("baselines", ("job.json", "scores.nc")), ("a-0", ("job.json", "failed.json"))):
+        (tmp_path / "p" / job).mkdir(parents=True)
+        for name in files:
+            (tmp_path / "p" / job / name).write_text(damaged[name])
+    xr.Dataset({"u": ("model", [0.0])}).to_netcdf(tmp_path / "p" / "a-1.nc", engine="h5netcdf")
+    (tmp_path / "p" / "a-1").mkdir()
+    (tmp_path / "p" / "a-1" / "job.json").write_text("{}")
+    (tmp_path / "p" / "a-1.nc").rename(tmp_path / "p" / "a-1" / "scores.nc")
+    suite_page.write_benchmark_page(tmp_path)
+    text = (tmp_path / "benchmark.md").read_text()
+    assert "failed.json is damaged" in text and "found a damaged file" in text and "scores.nc is not pdekit's" in text
+    with pytest.raises(ValueError, match=r"with which .* was begun"):
+        suite_run.check_begun(tmp_path / "p" / "a-0", ["data=ks"])
+
+
+def test_the_claim_of_a_machine_that_was_switched_off_is_taken_over(tmp_path):
+    claims = tmp_path / suite_run.CLAIMS
+    claims.mkdir()
+    (claims / "notes.claim-old").write_text("")
+    for text in ('{"machine": "another", "pid": 1, "start": "5"}', "[]"):
+        (claims / "p--a-0.claim-0").write_text(text)
+        with suite_run.taken(tmp_path, "p/a-0") as ours:
+            assert not ours, "it lives"
+        os.utime(claims / "p--a-0.claim-0", (1e9, 1e9))
+        with suite_run.taken(tmp_path, "p/a-0") as ours:
+            assert ours
 
 
 def test_what_does_not_exist_is_said(monkeypatch, written):

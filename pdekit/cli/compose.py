@@ -102,6 +102,26 @@ def jobs(typed: Typed) -> list[tuple[str, ...]]:
     return list(itertools.product(*choices))
 
 
+def keys_of(overrides: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return what each override sets: the first part of its key, and the place that an option of a group is put at.
+
+    Raises:
+        ValueError: on overrides that cannot be read.
+
+    >>> keys_of(["training.lr=1e-3", "model@data_dir=fno", "~data"])
+    [('training',), ('model', 'data_dir'), ('data',)]
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+    except HydraException as error:
+        raise ValueError(explain(error)) from error
+    places = [[one.key_or_group, *([one.package] if one.package else [])] for one in parsed]
+    return [tuple(key.strip().split(".")[0].split("/")[0] for key in keys) for keys in places]
+
+
 def composed(
     config_name: str, arguments: Sequence[str], own: Mapping[str, Any] | None = None
 ) -> tuple[dict[str, Any], dict[str, str | None]]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from pdekit.cli.command_line import CONFIGS, choices, did_you_mean
-from pdekit.cli.compose import SEARCH, Typed, jobs, read_arguments
+from pdekit.cli.compose import SEARCH, Typed, jobs, keys_of, read_arguments
 from pdekit.cli.stored import read_config
 from pdekit.plain import are_texts, is_whole
 
@@ -154,8 +154,14 @@ def chosen_from(
     parts = {}
     for part, names in (("problems", problems), ("models", models)):
         known, group = getattr(suite, part), GROUPS[part]
-        parts[part] = {Path(n).stem if n.endswith(".yaml") else n: known.get(n) or _added(n, group, known)
-                       for n in names} or known  # fmt: skip
+        entries: dict[str, tuple[str, ...]] = {}
+        for given in names:
+            name = Path(given).stem if given.endswith(".yaml") else given
+            entry = known.get(given) or _added(given, group, known)
+            if name == BASELINES or entries.setdefault(name, entry) != entry:
+                raise ValueError(f"expected {part} of different names, other than {BASELINES}, found {name!r} in "
+                                 f"{', '.join(names)}; rename a file")  # fmt: skip
+        parts[part] = entries or known
     chosen = _seeds([int(s) if str(s).isdigit() else s for s in seeds], "the command line") if seeds else suite.seeds
     more = _settings(list(settings), None, "settings")
     return Suite(**parts, seeds=chosen, settings=suite.settings + more)
@@ -208,9 +214,8 @@ def _settings(value: Any, path: Path | None, name: str, group: str | None = None
     if not isinstance(value, list) or not are_texts(value) or not all("=" in item for item in value):
         raise ValueError(f"expected a list of settings key=value as {place}, found {value!r}; correct it")
     ours = OURS if path is None else OURS + TYPED_ONLY
-    for item in value:
-        key = item.partition("=")[0].lstrip("+~")
-        if key in ours or key.startswith("hydra"):
+    for item, keys in zip(value, keys_of(value), strict=True):
+        if any(key in ours or key.startswith("hydra") for key in keys):
             raise ValueError(
                 f"expected settings other than {', '.join(ours)} and hydra's as {place}, found {item!r}; leave it out: "
                 "the benchmark sets seeds and folders itself"
@@ -235,6 +240,20 @@ def _check_choice(keys: Sequence[str], place: str, group: str | None) -> None:
         )
     if group and not {group, *(("path",) if group == GROUPS["problems"] else ())} & {*keys}:
         raise ValueError(f"expected {group}=NAME among the settings of {place}, found {list(keys)}; add it")
+
+
+def check_folders(config: Mapping[str, Any], overrides: Sequence[str]) -> None:
+    """Refuse a data directory that a configuration of a suite chooses, and nobody typed.
+
+    Raises:
+        ValueError: naming it.
+    """
+    typed = any(key in TYPED_ONLY for keys in keys_of(overrides) for key in keys)
+    if config["data_dir"] is not None and not typed:
+        raise ValueError(
+            f"expected data_dir on the command line only, found {config['data_dir']!r} in a configuration of the "
+            "suite, which may not choose where files are written; type it, or leave it out of the file"
+        )
 
 
 def _seeds(value: Any, origin: str) -> tuple[int, ...]:

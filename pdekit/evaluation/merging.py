@@ -11,10 +11,13 @@ import numpy as np
 import xarray as xr
 
 from pdekit.command_words import override
+from pdekit.data.hdf5 import FAULTS
 
 SCORES, FORECASTS = "scores.nc", "forecasts.nc"
 SETTINGS = ("processor", "device", "threads", "batch_size", "horizon")
 """Attributes on which a measured time depends."""
+NEEDED = ("model", "kind", "nrmse", "seconds_per_forecast", "network_calls", "parameters")
+"""Variables that all scores have."""
 
 
 def merge(runs: Sequence[Path], folder: Path, configs: Mapping[Path, Any] | None = None) -> dict[Path, str]:
@@ -97,15 +100,18 @@ def _with_most(scores: Sequence[xr.Dataset]) -> int:
     return max(range(len(scores)), key=lambda i: int((scores[i].kind != "surrogate").sum()))
 
 
-def fitting(runs: Sequence[Path], files: Sequence[str]) -> tuple[dict[Path, tuple[xr.Dataset, ...]], dict[Path, str]]:
+def fitting(
+    runs: Sequence[Path], files: Sequence[str], least: int = 2
+) -> tuple[dict[Path, tuple[xr.Dataset, ...]], dict[Path, str]]:
     """Files of the runs that fit the first one that has scores; the reason for each of the others.
 
     Args:
         runs: folders.
         files: names of NetCDF files of each, its scores first.
+        least: runs that must be left if some are left out.
 
     Raises:
-        ValueError: if fewer than two are left of several, or none of one.
+        ValueError: if fewer are left.
     """
     found: dict[Path, tuple[xr.Dataset, ...]] = {}
     left_out: dict[Path, str] = {}
@@ -119,7 +125,7 @@ def fitting(runs: Sequence[Path], files: Sequence[str]) -> tuple[dict[Path, tupl
             found[run] = one
         except (ValueError, OSError) as reason:
             left_out[run] = str(reason)
-    if left_out and len(found) < 2:
+    if left_out and len(found) < least:
         raise ValueError("; ".join(left_out.values()))
     return found, left_out
 
@@ -131,7 +137,14 @@ def _scored(run: Path, files: Sequence[str]) -> tuple[xr.Dataset, ...]:
             f"expected scores.nc in {run}, found none; evaluate it first: "
             f"python -m pdekit.evaluate {override('run', run)}"
         )
-    return tuple(_read(run / file) for file in files)
+    found = tuple(_read(run / file) for file in files)
+    missing = [name for name in NEEDED if name not in found[0]]
+    if missing:
+        raise ValueError(
+            f"expected {', '.join(missing)} among the scores of {run}, found none: {SCORES} is not pdekit's, or was "
+            f"changed; evaluate it again: python -m pdekit.evaluate {override('run', run)}"
+        )
+    return found
 
 
 def of_whole_horizon(values: xr.DataArray) -> bool:
@@ -183,8 +196,12 @@ def check_same(first_run: Path, first: xr.Dataset, run: Path, found: xr.Dataset)
 
 
 def _read(path: Path) -> xr.Dataset:
-    with xr.open_dataset(path, engine="h5netcdf") as data:
-        return data.load()
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as data:
+            return data.load()
+    except FAULTS as error:
+        said = " ".join(str(error).split())[:160]
+        raise ValueError(f"expected NetCDF in {path}, found a damaged file: {said}; evaluate the run again") from None
 
 
 def _with_members(kept: Sequence[xr.Dataset]) -> list[xr.Dataset]:

@@ -7,6 +7,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -60,6 +61,8 @@ class BaseRecipe(ABC):
     starts: ClassVar[bool] = False
 
     def __post_init__(self):
+        if Path(self.name).name != self.name or self.name in ("", ".."):  # of a file of someone else, perhaps
+            raise ValueError(f"expected a name without folders for a dataset, got {self.name!r}; correct data.name")
         check_seed(self.seed)
         check_counts("n_trajectories", self.n_trajectories)
         if not isinstance(self.text, bool) and self.text not in LEVELS:

@@ -92,7 +92,8 @@ class Observer:
         last: dict[str, int] = {}
         for path in self.folder.glob(f"*{MARK}*"):
             part, _, number = path.name.partition(MARK)
-            last[part] = max(last.get(part, 0), int(number))
+            if number.isdecimal():
+                last[part] = max(last.get(part, 0), int(number))
         return {part: last.get(part, -1) + 1 for part in parts if part not in last or self._is_dead(part, last[part])}
 
     def _is_dead(self, part: str, number: int) -> bool:
@@ -114,7 +115,8 @@ def left_behind(folder: Path, part: str) -> int | None:
     Other than an `Observer`, it need not have waited so long itself: it compares the times of two files on the clock of
     the file system.
     """
-    numbers = [int(path.name.partition(MARK)[2]) for path in folder.glob(f"{part}{MARK}*")]
+    texts = [path.name.partition(MARK)[2] for path in folder.glob(f"{part}{MARK}*")]
+    numbers = [int(text) for text in texts if text.isdecimal()]
     if not numbers:
         return None
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".now-") as probe, suppress(FileNotFoundError):
@@ -132,9 +134,10 @@ def _has_ended(text: str) -> bool:
     """True if the text of a claim names a process of this machine that has ended."""
     try:
         owner = json.loads(text)
-    except ValueError:  # it is being written
+        machine, pid, start = owner["machine"], int(owner["pid"]), owner["start"]
+    except (ValueError, LookupError, TypeError):  # it is being written, or is no claim of pdekit
         return False
-    return owner["machine"] == _machine() and owner["start"] is not None and _start(owner["pid"]) != owner["start"]
+    return machine == _machine() and start is not None and _start(pid) != start
 
 
 def _start(pid: int) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
 from importlib import metadata
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def benchmark_pages(title: str, problems: Sequence[BenchmarkProblem]) -> dict[st
     )  # fmt: skip
     lines = [f"# {title}", f"Written by pdekit {version} on {written}.", "## Ranks", markdown_of(ranked)]
     for part in parts:
-        lines += [f"## {part.title}", *part.sentences]
+        lines += [f"## {part.title}", *(escape(said, quote=False) for said in part.sentences)]  # texts of a file
         lines += [text for table in part.tables for text in (f"### {table.caption}", markdown_of(table))]
     return {"benchmark.html": html, "benchmark.md": "\n\n".join(line.rstrip("\n") for line in lines) + "\n"}
 

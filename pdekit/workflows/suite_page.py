@@ -41,9 +41,11 @@ def problem_scores(folder: Path) -> BenchmarkProblem:
     failed = {job.name: why_failed(job) or "not finished" for job in jobs if job not in runs}
     if not runs:
         return BenchmarkProblem(folder.name, None, failed)
-    chosen, left_out = fitting(list(runs.values()), [SCORES])
+    chosen, left_out = fitting(list(runs.values()), [SCORES], least=0)
     labelled = {run: job.name.rpartition("-")[0] for job, run in runs.items()}
     failed |= {job.name: left_out[run] for job, run in runs.items() if run in left_out}
+    if not chosen:
+        return BenchmarkProblem(folder.name, None, failed)
     seeds = Counter(labelled[run] for run in chosen)
     others = {str(n) for (one,) in chosen.values() for n in one.model.values[one.kind.values != "surrogate"]}
     names: dict[Path, dict[str, str]] = {}

@@ -15,7 +15,7 @@ from pdekit.data.module import DataModule
 from pdekit.evaluation import run as scoring
 from pdekit.evaluation.folder import writing_to
 from pdekit.evaluation.merging import SCORES
-from pdekit.plain import from_json
+from pdekit.plain import as_texts, from_json, mapping_or_empty
 from pdekit.provenance import write_json
 from pdekit.recipes.claims import Observer, claimed, left_behind
 from pdekit.recipes.generation import generate
@@ -42,7 +42,15 @@ def begun(folder: Path) -> Path | None:
 def why_failed(folder: Path) -> str:
     """Return the sentence with which a job failed; "" if it did not."""
     path = folder / FAILED
-    return str(from_json(path.read_text(encoding="utf-8"))["error"]) if path.is_file() else ""
+    return str(_stored(path).get("error") or f"failed; {path} is damaged") if path.is_file() else ""
+
+
+def _stored(path: Path) -> Mapping[str, Any]:
+    """Return the record of a job; nothing if the file is damaged."""
+    try:
+        return mapping_or_empty(from_json(path.read_text(encoding="utf-8")))
+    except ValueError:
+        return {}
 
 
 def check_begun(folder: Path, settings: Sequence[str]) -> None:
@@ -56,9 +64,9 @@ def check_begun(folder: Path, settings: Sequence[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(path, wanted)
         return
-    found = from_json(path.read_text(encoding="utf-8"))
+    found = _stored(path)
     if found != wanted:
-        other = sorted({*found.get("settings", ())} ^ {*settings})
+        other = sorted({*as_texts(found.get("settings"))} ^ {*settings}) or ["another order"]
         raise ValueError(
             f"expected the settings with which {folder} was begun, found others ({', '.join(other)}); give another "
             "folder=, or remove this one to begin the job again"

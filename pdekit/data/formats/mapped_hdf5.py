@@ -55,7 +55,7 @@ def _yaml(text: str) -> Any:
 def _content(path: Path) -> dict[str, Any] | None:
     """Return the content of a mapping; None for another file."""
     found = mapping_or_empty(read_plain(path, LARGEST, _yaml))
-    return found if {"file", "fields"} <= set(found) else None
+    return dict(found) if {"file", "fields"} <= set(found) else None
 
 
 def _recognises(path: Path) -> bool:
