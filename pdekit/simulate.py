@@ -13,13 +13,13 @@ import torch
 import xarray as xr
 from omegaconf import DictConfig, OmegaConf
 
-from pdekit.fields import Problem
+from pdekit.fields import MAX_FRAMES, Problem
 from pdekit.given import scalar, state
 from pdekit.labelled import to_dataset
 from pdekit.plain import by_name, is_whole
 from pdekit.recipes.base import BaseRecipe, frame_times
 from pdekit.recipes.cases import SolvedRecipe
-from pdekit.recipes.trajectories import recipe_from
+from pdekit.recipes.trajectories import recipe_from, with_equation
 from pdekit.simulators.base import Frame, collected, parameters
 from pdekit.simulators.joint import JointParams
 
@@ -94,9 +94,10 @@ def solve(
         ValueError: unknown dataset or parameter, or a parameter outside the limits of the equation; numbers below one;
             u0 with another shape, names, dimensions or coordinates, or with values that are not real and finite.
     """
-    if n_trajectories < 1 or (n_frames is not None and n_frames < 1):
+    if n_trajectories < 1 or (n_frames is not None and not 1 <= n_frames <= MAX_FRAMES):
         raise ValueError(
-            f"expected n_frames and n_trajectories >= 1, got {n_frames} and {n_trajectories}; set positive numbers"
+            f"expected n_trajectories >= 1 and n_frames from 1 to {MAX_FRAMES:,}, got {n_trajectories} and {n_frames}; "
+            "correct them"
         )
     recipe = recipe_named(name)
     simulator = recipe.simulator
@@ -156,7 +157,8 @@ def _with_params(
         )
     changes: dict[str, Any] = {}
     values = {
-        key: value if is_whole(value) else float(scalar(f"params[{key!r}]", value)) for key, value in params.items()
+        key: int(value) if is_whole(value) else float(scalar(f"params[{key!r}]", value))
+        for key, value in params.items()
     }
     drawn: dict[str, float] = {}
     joint = isinstance(recipe.params, JointParams)
@@ -164,7 +166,7 @@ def _with_params(
         drawn = {key: values.pop(key) for key in recipe.params if key in values}
         recipe.pde.check(drawn)
     if values:
-        changes["pde"] = dataclasses.replace(recipe.pde, **values)
+        changes |= with_equation(recipe, values)
         changes["pde"].check()
         if not joint:
             changes["params"] = {key: draw for key, draw in recipe.params.items() if key not in params}

@@ -10,7 +10,7 @@ import torch
 from pdekit.data.formats.contract import Joined
 from pdekit.data.windows import Source
 from pdekit.fields import Grid, Points, Problem, Trajectory
-from pdekit.same_box import same_box
+from pdekit.same_box import same_box, same_points
 
 
 class Resolutions:
@@ -53,10 +53,11 @@ class Resolutions:
         Raises:
             ValueError: if there are none.
         """
-        if not grid.uniform or grid not in self.grids:
+        own = next((known for known in self.grids if same_points(known, grid)), None)
+        if own is None:
             raise ValueError(f"expected one of the grids {self.grids}, got {grid}; choose another")
-        there = [source for source in self._sources if source.problem.grid.shape == grid.shape]
-        return Joined(there, dataclasses.replace(self.problem, grid=grid))
+        there = [source for source in self._sources if source.problem.grid.shape == own.shape]
+        return Joined(there, dataclasses.replace(self.problem, grid=own))
 
     def read(self, trajectory: int, frames: slice = slice(None)) -> Trajectory:
         """Return some frames of one trajectory, as a batch of one, on its own grid."""

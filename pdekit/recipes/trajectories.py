@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -85,7 +85,7 @@ class Recipe(BaseRecipe):
                 f"expected a solver_shape of {self.grid.ndim} numbers, got {self.solver_shape}; correct the recipe"
             )
         if isinstance(self.initial, StateOfEquation):
-            _check_state(self.initial, self.pde)
+            _check_state(self.initial, self.pde, self.params)
         if self.solver is not None:
             check_has_boundary(self.solver, self.grid)
         simulator = self.simulator  # what it refuses, is refused when the recipe is made
@@ -124,15 +124,30 @@ class Recipe(BaseRecipe):
         return dataclasses.replace(super().problem(split), instance=state)
 
 
-def _check_state(initial: StateOfEquation, pde: PDE) -> None:
+def _check_state(initial: StateOfEquation, pde: PDE, params: Iterable[str]) -> None:
     """Raise ValueError if an initial state has another value of a parameter than its equation."""
     for name in initial.of_equation:
+        if name not in [item.name for item in dataclasses.fields(pde)] or name in params:
+            raise ValueError(
+                f"expected an equation with one {name} for all trajectories, which {type(initial).__name__} has, too, "
+                f"got {type(pde).__name__}{' in which it is drawn' if name in params else ''}; choose another initial "
+                "state, or fix it"
+            )
         ours, theirs = (float(getattr(part, name)) for part in (pde, initial))
         if ours != theirs:
             raise ValueError(
                 f"expected an initial state with the {name} {ours:g} of {type(pde).__name__}, got {theirs:g}; set "
                 f"data.initial.{name} and data.pde.{name} to one value"
             )
+
+
+def with_equation(recipe: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a recipe changes with parameters of its equation: also an initial state that has them, too."""
+    changed: dict[str, Any] = {"pde": dataclasses.replace(recipe.pde, **values)}
+    if isinstance(recipe.initial, StateOfEquation):
+        shared = {name: values[name] for name in recipe.initial.of_equation if name in values}
+        changed["initial"] = dataclasses.replace(recipe.initial, **shared)
+    return changed
 
 
 def recipe_from(config: Mapping[str, Any], trust: Any = ()) -> BaseRecipe:

@@ -81,7 +81,7 @@ class Studio:
         found: dict[str, Any] = {
             "run": self.run.path.name,
             "model": self.run.name,
-            "weights": sum(p.numel() for p in model.parameters()),
+            "weights": model.n_parameters,
             "equation": type(problem.pde).__name__ if problem.pde is not None else "",
             "grid": list(problem.grid.shape),
             "prompts": prompts,

@@ -209,7 +209,8 @@ def train_stages(
         torch.set_num_threads(engine.threads)
     stages, began = model.stages(settings), time.monotonic()
     if not resume:
-        (folder / "metrics.csv").unlink(missing_ok=True)
+        for stale in (folder / "metrics.csv", checkpoint):  # of an earlier training, from which nothing goes on
+            stale.unlink(missing_ok=True)
         record_domain(folder, data)
     for index, stage in enumerate(stages[first:], first):
         if ended or done == stage.steps:  # stopped after its end: Lightning would not run, nor take the average

@@ -48,10 +48,14 @@ def fit_config(
 
 
 def begin_record(folder: Path, config: dict[str, Any]) -> None:
-    """Write ``config.yaml``; remove what an earlier run in the folder has found out about weights that are replaced."""
+    """Write ``config.yaml``; remove what an earlier run in the folder has found out about weights that are replaced.
+
+    In a folder that holds no run, files of these names belong to the user and stay.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    earlier = any((folder / name).exists() for name in ("config.yaml", RECORD, WEIGHTS))
     save_config(folder, config)
-    for name in (RECORD, *RESULTS):
+    for name in (RECORD, *RESULTS) if earlier else ():
         (folder / name).unlink(missing_ok=True)
 
 

@@ -13,6 +13,7 @@ from pdekit.data.module import DataModule
 from pdekit.data.published import open_published
 from pdekit.recipes.base import BaseRecipe
 from pdekit.recipes.instance import in_words, instance_from
+from pdekit.recipes.trajectories import with_equation
 
 NAME = re.compile(r"\w[\w.-]*")  # becomes part of the name of a folder
 
@@ -54,8 +55,7 @@ def with_parameters(recipe: BaseRecipe, values: Mapping[str, float]) -> BaseReci
     """Return the recipe with other parameters of its equation; the recipe itself without any."""
     if not values:
         return recipe
-    changed: dict[str, Any] = {"pde": dataclasses.replace(recipe.pde, **values)}
-    return dataclasses.replace(recipe, **changed)
+    return dataclasses.replace(recipe, **with_equation(recipe, values))
 
 
 def check_name(name: str | None) -> None:

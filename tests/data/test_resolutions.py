@@ -204,6 +204,7 @@ def test_boxes_that_differ_by_rounding_are_one_box(tmp_path):
     joined = together([part.sources["train"] for part in parts])
     assert [grid.shape for grid in joined.grids] == [(16,), (8,)] and joined.grid_numbers == [0, 0, 1, 1]
     assert joined.on(joined.grids[1]).read(1).u.shape == (1, 6, 1, 8)
+    assert joined.on(dataclasses.replace(joined.grids[1], extent=(0.3,))).read(1).u.shape == (1, 6, 1, 8)
     same = [from_arrays(*[wave(16, 2, 1)] * 3, dt=0.1, extent=(length,)).sources["train"] for length in lengths]
     assert together(same).n_trajectories == 4
     check_problem("net", same[0].problem, same[1].problem)

@@ -4,7 +4,10 @@ import dataclasses
 
 import pytest
 
+import pdekit
 from pdekit.pdes.exact_riemann import exact_riemann
+from pdekit.recipes.trajectories import Uniform
+from pdekit.workflows.datasets import with_parameters
 from tests.recipes.test_configs import compose
 
 
@@ -17,6 +20,18 @@ def test_a_state_of_another_equation_is_refused():
     waves = compose("kdv")
     with pytest.raises(ValueError, match="with the dispersion 2 of KortewegDeVries"):
         dataclasses.replace(waves, pde=dataclasses.replace(waves.pde, dispersion=2.0))
+
+
+def test_a_parameter_of_the_equation_is_one_of_its_initial_state():
+    """solve(params=...) and runs that found a parameter change both; what is drawn, or absent, cannot be shared."""
+    recipe = compose("euler_1d")
+    assert with_parameters(recipe, {"gamma": 1.6}).initial.gamma == 1.6
+    u = pdekit.solve("euler_1d", n_frames=1, params={"gamma": 1.6}, seed=3).energy.values
+    assert (u < pdekit.solve("euler_1d", n_frames=1, seed=3).energy.values).all(), "p = (gamma - 1) times heat"
+    with pytest.raises(ValueError, match=r"one gamma for all trajectories.*in which it is drawn"):
+        dataclasses.replace(recipe, params={"gamma": Uniform(1.3, 1.5)})
+    with pytest.raises(ValueError, match="which KdVSolitons has, too, got CompressibleEuler"):
+        dataclasses.replace(recipe, initial=compose("kdv").initial)
 
 
 def test_stored_tubes_are_exact_riemann_solutions():

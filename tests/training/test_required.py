@@ -186,3 +186,8 @@ def test_a_new_training_in_an_old_folder_removes_what_was_found_of_other_weights
         (tmp_path / name).write_text("{}")
     begin_record(tmp_path, {})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml", "notes.txt"]
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "measurements.csv").write_text("x,t,u")
+    begin_record(own, {})
+    assert (own / "measurements.csv").read_text() == "x,t,u", "no run was there: the file is the user's"
