@@ -233,7 +233,23 @@ def _on_points(what: str, data: Any, problem: Problem, leading: tuple[str, ...],
         )
     if not torch.isfinite(values).all():
         raise ValueError(f"expected finite values in {what}, found NaN or Inf; fill or remove them")
+    single(what, values)
     return values[None] if values.ndim == depth else values
+
+
+def single(what: str, values: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    """Finite values in single precision, in which models forecast.
+
+    Raises:
+        ValueError: if one is too large for it.
+    """
+    found = values.float()
+    if not torch.isfinite(found).all():
+        raise ValueError(
+            f"expected values of at most {torch.finfo(torch.float32).max:.3g} in {what}, in which models forecast, got "
+            f"{float(values.abs().max()):.3g}; give it in a larger unit"
+        )
+    return found
 
 
 def scalar(what: str, value: Any) -> Float[Tensor, "sample"]:

@@ -36,6 +36,7 @@ from pdekit.given import (
     remark_ranges,
     sample_count,
     scalar,
+    single,
     state,
     times,
 )
@@ -207,13 +208,12 @@ class Run:
         inside = None if mask is None else known_mask(mask, problem, shape)
         sized = {**parts, **scalars, **({} if inside is None else {"mask": inside}), "captions": self.captions or ("",)}
         n = sample_count({name: len(part) for name, part in sized.items()})
-        u = torch.zeros(1, 0, problem.n_channels, *shape) if u is None else u
-        u = u.float().expand(n, *u.shape[1:])
-        columns = [scalars[name].float().expand(n) for name in problem.params]
+        u = single("u0", torch.zeros(1, 0, problem.n_channels, *shape) if u is None else u)
+        columns = [single(f"params[{name!r}]", scalars[name]).expand(n) for name in problem.params]
         ticks = torch.arange(1 - u.shape[1], 1, dtype=torch.float64).expand(n, -1)
         dt = scalars["dt"].expand(n)[:, None] if "dt" in problem.params else problem.dt or 0.0
         return Trajectory(
-            u=u,
+            u=u.expand(n, *u.shape[1:]),
             t=ticks * dt,
             mask=None if inside is None else inside.float().expand(n, *inside.shape[1:]),
             params=torch.stack(columns, 1) if columns else None,

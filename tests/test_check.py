@@ -11,6 +11,7 @@ import pdekit
 from pdekit import check as check_command
 from pdekit.report.page import write_report
 from pdekit.runs import save_weights
+from pdekit.workflows.check_run import check_settings
 from tests.entry_points import command, trained_run
 from tests.test_evaluate import SMALL
 
@@ -73,6 +74,11 @@ def test_new_weights_remove_the_check_of_earlier_ones(run, tmp_path):
 def test_a_setting_that_is_no_number_is_refused(run, name, value):
     with pytest.raises(ValueError, match=f"expected a number for {name}, got {value!r}"):
         pdekit.check(run, **{name: value})
+
+
+def test_a_rollout_has_a_bound():
+    with pytest.raises(ValueError, match="expected long from 1 to 1,000,000, got 1000000000; correct it"):
+        check_settings({"long": 10**9})
 
 
 def test_a_run_with_constraints_is_not_the_one_that_is_stored(run, tmp_path):

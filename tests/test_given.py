@@ -90,6 +90,7 @@ def test_integers_and_halves_are_numbers(line):
         (lambda u: np.ma.masked_array(u, u > 0), "without masked values"),
         (lambda u: u[:, :0], "ends in"),
         (lambda u: np.where(u > 1, np.inf, u), "finite state"),
+        (lambda u: 1e300 * u, r"at most 3\.4e\+38 in u0"),
     ],
 )
 def test_what_a_state_says_against_the_problem_is_refused(line, change, message):
@@ -98,7 +99,10 @@ def test_what_a_state_says_against_the_problem_is_refused(line, change, message)
         run.forecast(change(u0), [0.5])
 
 
-@pytest.mark.parametrize("options", [{"t": []}, {"t": [np.nan]}, {"t": [[0.5]]}, {"members": 0}, {"t": None}])
+@pytest.mark.parametrize(
+    "options",
+    [{"t": []}, {"t": [1e12]}, {"t": [np.nan]}, {"t": [[0.5]]}, {"members": 0}, {"t": None}],
+)
 def test_impossible_times_and_members_are_refused(line, options):
     with pytest.raises(ValueError, match="expected"):
         line[0].forecast(line[1], **{"t": [0.5], **options})

@@ -62,7 +62,14 @@ def test_a_start_may_be_one_field_or_named_axes():
 
 
 @pytest.mark.parametrize(
-    "change", [{"n_frames": 0}, {"n_trajectories": 0}, {"u0": np.full(256, np.nan)}, {"u0": np.zeros((1, 2, 1, 256))}]
+    "change",
+    [
+        {"n_frames": 0},
+        {"n_frames": 10**12},
+        {"n_trajectories": 0},
+        {"u0": np.full(256, np.nan)},
+        {"u0": np.zeros((1, 2, 1, 256))},
+    ],
 )
 def test_impossible_wishes_are_refused(change):
     with pytest.raises(ValueError, match="expected"):

@@ -5,12 +5,9 @@ from __future__ import annotations
 from pdekit.evaluation.checks import check_horizon, check_kept
 from pdekit.evaluation.references.choose import can_go_on
 from pdekit.evaluation.settings import Evaluation
-from pdekit.fields import Problem
+from pdekit.fields import MAX_FRAMES, Problem
 from pdekit.models.base import Surrogate
 from pdekit.recipes.base import BaseRecipe
-
-MAX_FRAMES = 1_000_000
-"""Frames of one trajectory that an evaluation solves and scores at most."""
 
 
 def check_request(

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from pdekit.fields import Problem, Trajectory
+from pdekit.fields import MAX_FRAMES, Problem, Trajectory
 from pdekit.models.inputs import (
     InputChannels,
     Preparation,
@@ -277,6 +277,11 @@ def steps_to(
         raise ValueError(
             f"expected times at multiples of dt = {step:g} after the last given frame at t = {last:g}, found "
             f"t = {float(t[sample, time]):g}; ask for t = {last + max(1.0, float(steps[sample, time])) * step:g}"
+        )
+    if (steps > MAX_FRAMES).any():
+        raise ValueError(
+            f"expected at most {MAX_FRAMES:,} steps to the last time, found {float(steps.max()):.3g}; ask for earlier "
+            "times, or go on from the last frame of a first forecast"
         )
     if (steps != steps[:1]).any() or (steps[0].diff() <= 0).any():
         raise ValueError(

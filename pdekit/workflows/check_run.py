@@ -20,7 +20,7 @@ from pdekit.data.module import DataModule
 from pdekit.data.windows import Source, collate
 from pdekit.evaluation.checks import check_problem
 from pdekit.evaluation.references.stored import read
-from pdekit.fields import Problem, Trajectory
+from pdekit.fields import MAX_FRAMES, Problem, Trajectory
 from pdekit.models.base import Surrogate
 from pdekit.models.baselines.mean import Mean
 from pdekit.models.baselines.persistence import Persistence
@@ -68,8 +68,8 @@ class CheckSettings:
         if self.against not in AGAINST:
             raise ValueError(f"expected against among {AGAINST}, got {self.against!r}; correct it")
         for name in ("n_states", "horizon", "long", "members"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"expected {name} >= 1, got {getattr(self, name)}; correct {name}=")
+            if not 1 <= getattr(self, name) <= MAX_FRAMES:
+                raise ValueError(f"expected {name} from 1 to {MAX_FRAMES:,}, got {getattr(self, name)}; correct it")
         if isinstance(self.rows, str) or (self.rows is not None and not len(self.rows)):
             raise ValueError(
                 f'expected rows as a list of names or patterns, or None for all, got {self.rows!r}; give ["symmetry.*"]'

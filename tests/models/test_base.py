@@ -46,6 +46,8 @@ def test_float32_times_far_from_zero_are_still_multiples():
         ([[1.0, 0.5]], "increasing"),
         ([[0.5, 0.5]], "increasing"),
         ([[0.5], [1.0]], "the same number of steps"),
+        ([[0.5, 1e12]], r"at most 1,000,000 steps to the last time, found 2e\+12"),
+        ([[float("inf")]], "at most 1,000,000 steps"),
     ],
 )
 def test_other_times_are_refused(t, message):

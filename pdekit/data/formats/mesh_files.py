@@ -35,6 +35,7 @@ KINDS = {"vtu": rb"<VTKFile[^>]*type=\"UnstructuredGrid\"", "vtk": rb"^# vtk Dat
 CELLS = {2: ("triangle", "quad"), 3: ("tetra", "pyramid", "wedge", "hexahedron")}
 SPLITS = ("train", "valid", "test")
 OTHER_FILE = re.compile(rb">\s*([^<>:\s]+):/")
+ROUNDED = 1e-2  # of the mean distance of neighbours, by which single precision may move a point
 DAMAGE = (*FAULTS, SyntaxError, AssertionError, AttributeError, zlib.error, EOFError)
 
 
@@ -153,6 +154,26 @@ def _read(frame: MeshFrame) -> MeshContent:
         raise _damaged(path, error) from None
 
 
+def _check_single(path: Path, points: np.ndarray) -> None:
+    """Refuse coordinates "point dim" so far from the origin that single precision, in which nets see them, moves them.
+
+    Raises:
+        ValueError: if rounding exceeds a hundredth of the mean distance of neighbours.
+    """
+    lengths = np.ptp(points, axis=0) if len(points) else np.zeros(1)
+    if not (np.isfinite(points).all() and lengths.any()):
+        return
+    wide = lengths[lengths > 0]
+    distance = float(np.exp(np.log(wide).mean())) / len(points) ** (1 / len(wide))
+    rounding = float(np.abs(points - points.astype(np.float32)).max())
+    if rounding > ROUNDED * distance:
+        raise FileFault(
+            f"expected coordinates that single precision keeps to {ROUNDED:g} of the distance of points in {path}, "
+            f"found them up to {np.abs(points).max():.3g} with a mean distance of {distance:.2g}; subtract the corner "
+            "of the box from them"
+        )
+
+
 class MeshSeries:
     """Trajectories on meshes in files.
 
@@ -167,6 +188,8 @@ class MeshSeries:
     def __init__(self, path: Path, parts: list[Path]):
         self.path, self._frames = path, [_frames(part) for part in parts]
         self._first = [_read(frames[0]) for frames in self._frames]
+        for part, content in zip(parts, self._first, strict=True):
+            _check_single(part, content.points)
         self.n_trajectories, first = len(parts), self._first[0]
         self._columns = [column for name in sorted(first.arrays) for column in self._components(name)]
         if not self._columns:

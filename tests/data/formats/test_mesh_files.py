@@ -118,3 +118,12 @@ def test_damage_and_foreign_files_are_named(tmp_path):
     file.write_text(file.read_text().replace("case1.h5:", "/etc/other.h5:"))
     with pytest.raises(ValueError, match=r"case1\.xdmf, but: it refers to \['/etc/other\.h5'\]"):
         recognised(path).open(path)
+
+
+def test_points_that_single_precision_would_move_are_refused(tmp_path):
+    """Metres of a map: at 5e6 the spacing of float32 is 0.5."""
+    places, cells = mesh(0)
+    places[:, 1] += 5e6
+    meshio.Mesh(places, cells, point_data=arrays(0, places)).write(tmp_path / "case0.vtu")
+    with pytest.raises(ValueError, match=r"found them up to 5e\+06 .*subtract the corner of the box"):
+        open_path(tmp_path)
