@@ -20,8 +20,6 @@ from pdekit.boundaries import Ends, Sides, check_inputs, sides_of
 
 AXES = ("x", "y", "z")
 DIMENSIONS = ("time", "time_of_sample", "sample", "member")  # names of stored arrays in addition to those of fields
-MAX_FRAMES = 1_000_000
-"""Frames of one trajectory that are solved, forecast or scored at most."""
 LAYOUTS = ("periodic", "cells", "nodes", "half_open")
 
 

@@ -13,7 +13,7 @@ import torch
 import xarray as xr
 from omegaconf import DictConfig, OmegaConf
 
-from pdekit.fields import MAX_FRAMES, Problem
+from pdekit.fields import Problem
 from pdekit.given import scalar, state
 from pdekit.labelled import to_dataset
 from pdekit.plain import by_name, is_whole
@@ -22,6 +22,7 @@ from pdekit.recipes.cases import SolvedRecipe
 from pdekit.recipes.trajectories import recipe_from, with_equation
 from pdekit.simulators.base import Frame, collected, parameters
 from pdekit.simulators.joint import JointParams
+from pdekit.typed_values import MAX_FRAMES
 
 RECIPES = Path(__file__).parent / "configs" / "data"
 

@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 
 Settings = TypeVar("Settings")
 
+MAX_FRAMES = 1_000_000
+"""Frames of one trajectory that are solved, forecast or scored at most."""
 LARGEST_SEED = 2**63 - 1
 """Largest seed: torch takes one bit more, a stored configuration does not (`pdekit.plain.MAX_INTEGER`)."""
 TAKEN: Mapping[type, Any] = {bool: bool, int: Integral, float: Real, str: (str, Real, os.PathLike)}

@@ -93,7 +93,7 @@ LAYERS = {
         "serving",
     }
     | {"plain"},
-    "simulate": {"given", "data", "recipes", "cases", "labelled", "plain"} | EQUATIONS,
+    "simulate": {"typed_values", "given", "data", "recipes", "cases", "labelled", "plain"} | EQUATIONS,
     "scoring": {"data", "evaluation", "fields", "plain", "report", "simulate"},
 }
 

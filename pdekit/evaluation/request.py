@@ -5,9 +5,10 @@ from __future__ import annotations
 from pdekit.evaluation.checks import check_horizon, check_kept
 from pdekit.evaluation.references.choose import can_go_on
 from pdekit.evaluation.settings import Evaluation
-from pdekit.fields import MAX_FRAMES, Problem
+from pdekit.fields import Problem
 from pdekit.models.base import Surrogate
 from pdekit.recipes.base import BaseRecipe
+from pdekit.typed_values import MAX_FRAMES
 
 
 def check_request(

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from pdekit.fields import MAX_FRAMES, Problem, Trajectory
+from pdekit.fields import Problem, Trajectory
 from pdekit.models.inputs import (
     InputChannels,
     Preparation,
@@ -27,6 +27,7 @@ from pdekit.models.stages import Stage, adam_stage
 from pdekit.rollout import rollout
 from pdekit.settings import Training
 from pdekit.simulators.base import Simulator
+from pdekit.typed_values import MAX_FRAMES
 
 # a time may differ from a multiple of dt by this share of dt: rounding of float32 times
 TIME_TOLERANCE = 1e-2

@@ -156,17 +156,6 @@ def test_resuming_without_a_checkpoint_says_so(tmp_path):
         train(tmp_path, resume=True)
 
 
-def test_a_training_that_ends_at_once_leaves_no_checkpoint_of_an_earlier_one(tmp_path):
-    (tmp_path / "last.ckpt").write_text("of another training")
-
-    def end():
-        raise RuntimeError("ended")
-
-    with pytest.raises(RuntimeError, match="ended"):
-        train(tmp_path, at=1, act=end)
-    assert not (tmp_path / "last.ckpt").exists()
-
-
 def test_the_result_is_the_running_average(tmp_path, undisturbed):
     """w_ema of every step by hand; the statistics are those of the data, bit for bit."""
     seen = []

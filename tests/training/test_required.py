@@ -21,7 +21,7 @@ from pdekit.training.callbacks import Interrupted
 from pdekit.training.record import RESULTS, begin_record
 from pdekit.training.required import OutOfTime, train_required
 from tests.models.small import PointwiseNet
-from tests.training.test_module import SETTINGS, waves
+from tests.training.test_module import SETTINGS, train, waves
 
 
 class Corrected(OneStep):
@@ -191,3 +191,14 @@ def test_a_new_training_in_an_old_folder_removes_what_was_found_of_other_weights
     (own / "measurements.csv").write_text("x,t,u")
     begin_record(own, {})
     assert (own / "measurements.csv").read_text() == "x,t,u", "no run was there: the file is the user's"
+
+
+def test_a_training_that_ends_at_once_leaves_no_checkpoint_of_an_earlier_one(tmp_path):
+    (tmp_path / "last.ckpt").write_text("of another training")
+
+    def end():
+        raise RuntimeError("ended")
+
+    with pytest.raises(RuntimeError, match="ended"):
+        train(tmp_path, at=1, act=end)
+    assert not (tmp_path / "last.ckpt").exists()
