@@ -64,7 +64,7 @@ def projection(
         device: "cpu" or "cuda".
 
     Raises:
-        ValueError: an unknown profile, boundary or layout; inflow without outflow; lengths that vary.
+        ValueError: an unknown profile, boundary or layout; inflow without outflow, or into a body; lengths that vary.
 
     Limits: explicit in the viscosity. Central differences oscillate where |u| h / nu or |u| h / kappa is far above 2.
     `encode` interpolates to faces and `decode` averages from them, so that a state that is stored and read again is
@@ -130,6 +130,7 @@ class Flow:
         if solid is not None:
             solid = solid.to(device=device, dtype=dtype).reshape(-1, *grid.shape)
             obstacles = Obstacles(mesh, solid, lambda fields: _projected(mesh, pressure, fields))
+            _check_inflow_is_free(obstacles, entering)
         flat = _flat_parameters(rounded(pde, dtype, device), grid.ndim)
         return cls(flat, mesh, pressure, free, entering, obstacles, len(pde.fields) - grid.ndim)
 
@@ -270,6 +271,15 @@ def _entering(mesh: Staggered, axis: int, profile: str, place: tuple) -> Tensor:
                         shape = shape * (parabola / parabola.mean())
             found.select(axis, -side).copy_((end.number or 0.0) * (1 - 2 * side) * shape)
     return found
+
+
+def _check_inflow_is_free(obstacles: Obstacles, entering: Sequence[Tensor]) -> None:
+    """Raise ValueError if a body closes faces through which fluid enters: no flow has such a divergence."""
+    if any(bool((speed * (1 - free)).any()) for speed, free in zip(entering, obstacles.open, strict=True)):
+        raise ValueError(
+            "expected bodies away from an inflow, found one that closes a part of it; move the body, or make the end "
+            "a wall"
+        )
 
 
 def _flat_parameters(pde: Any, ndim: int) -> Any:

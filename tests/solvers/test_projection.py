@@ -252,6 +252,15 @@ def test_trajectories_of_a_batch_have_one_body_and_no_divergence(body):
     torch.testing.assert_close(state[1:2], flow.encode(u[1:2]), rtol=0, atol=1e-12)
 
 
+def test_a_body_in_an_inflow_is_refused():
+    grid = box(16, 8, 1.0)  # the block begins at x = 0.55
+    entering = (("outflow", "wall no_slip"), ("inflow 1", "wall no_slip"))
+    shifted = Grid(grid.shape, grid.extent, (0.75, 0.0), grid.layout)
+    Flow.of(Block(0.05), grid, entering, "uniform", DOUBLE)
+    with pytest.raises(ValueError, match="expected bodies away from an inflow"):
+        Flow.of(Block(0.05), shifted, CHANNEL, "parabolic", DOUBLE)
+
+
 def test_a_body_is_dragged_along_the_flow(past_a_block):
     """Its forces on the fluid point upstream and balance what pressure and walls do not: no force across."""
     flow, state = past_a_block
