@@ -243,7 +243,7 @@ def _check_choice(keys: Sequence[str], place: str, group: str | None) -> None:
 
 
 def check_folders(config: Mapping[str, Any], overrides: Sequence[str]) -> None:
-    """Refuse a data directory that a configuration of a suite chooses without having been typed.
+    """Refuse a data directory that was not typed, but chosen by a configuration of a suite.
 
     Raises:
         ValueError: naming it.

@@ -144,8 +144,9 @@ def _check_state(initial: StateOfEquation, pde: PDE, params: Iterable[str]) -> N
 def with_equation(recipe: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of a recipe changes with parameters of its equation: also an initial state that has them, too."""
     changed: dict[str, Any] = {"pde": dataclasses.replace(recipe.pde, **values)}
-    if isinstance(recipe.initial, StateOfEquation):
-        shared = {name: values[name] for name in recipe.initial.of_equation if name in values}
+    initial: Any = recipe.initial
+    if isinstance(initial, StateOfEquation):
+        shared = {name: values[name] for name in initial.of_equation if name in values}
         changed["initial"] = dataclasses.replace(recipe.initial, **shared)
     return changed
 
