@@ -40,7 +40,8 @@ def generation_times(folder: Path = CONFIGS) -> dict[str, str]:
 def evaluation_times(folder: Path = CONFIGS) -> dict[str, str]:
     """CPU time of one core of a full evaluation of one FNO, from the line "# evaluation:" of each file.
 
-    Measured with an FNO of one training step, on two busy cores. Empty where it was not measured.
+    Measured with an FNO of one training step (a reservoir computer on systems without space), on two busy cores. Empty
+    where it was not measured.
     """
     return _stated(EVALUATION, folder)
 
