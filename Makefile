@@ -56,8 +56,10 @@ $(INSTALLED_DOCS): $(INSTALLED)
 	$(BIN)/python -m $(PIP_INSTALL) --no-build-isolation -c constraints.txt -e '.[docs]'
 	touch $@
 
+# azula without its requirements: its torchvision from PyPI does not load next to a CPU build of torch
 $(INSTALLED_ORACLES): pyproject.toml constraints-oracles.txt
 	$(call environment,.venv-oracles,constraints-oracles.txt,oracles)
+	$(ORACLES)/python -m $(PIP_INSTALL) --no-deps -c constraints-oracles.txt azula || { rm -f $@; exit 1; }
 
 demo: $(INSTALLED)
 	$(BIN)/python -m pdekit.train model=pde_refiner data=kolmogorov

@@ -1,14 +1,6 @@
 """Suites of a benchmark: problems, models, seeds and budgets in a YAML file, and the jobs that they make.
 
-problems:                     # each a list of settings as they are typed after python -m pdekit.train
-  te_heat: [data=te_heat, data.case.coupling=strong]
-models:
-  fno: [model=fno]
-  mine: folder/model/mine.yaml   # or the path of a configuration of your own
-seeds: [0, 1, 2]
-settings: [training.steps=1000]  # of every job
-budgets:
-  quick: {seeds: [0], settings: [training.steps=20]}
+``docs/benchmark.md`` shows such a file.
 """
 
 from __future__ import annotations
