@@ -58,7 +58,7 @@ $(INSTALLED_DOCS): $(INSTALLED)
 
 # azula without its requirements: its torchvision from PyPI does not load next to a CPU build of torch
 $(INSTALLED_ORACLES): pyproject.toml constraints-oracles.txt
-	$(call environment,.venv-oracles,constraints-oracles.txt,oracles)
+	$(call environment,.venv-oracles,constraints-oracles.txt,oracles$(COMMA)fem)
 	$(ORACLES)/python -m $(PIP_INSTALL) --no-deps -c constraints-oracles.txt azula || { rm -f $@; exit 1; }
 
 demo: $(INSTALLED)
