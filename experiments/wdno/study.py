@@ -79,7 +79,7 @@ def tube(generator: torch.Generator) -> Tensor:
 
 
 def described(kind: str) -> dict:
-    """Return what `from_arrays` is told of a kind."""
+    """Return the options of `from_arrays` for the data of a kind."""
     if kind == "tube":
         return {"dt": 0.025, "extent": (1.0,), "fields": ["density", "velocity", "pressure"], "layout": ["cells"]}
     return {"dt": 1.0, "extent": (1.0,), "fields": ["u"]}
