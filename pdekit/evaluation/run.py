@@ -195,7 +195,7 @@ def known_of(problem: Problem, source: Source, settings: Evaluation, data: str) 
     known: dict[str, Any] = {"data": data} if data else {}
     exponent, trust = settings.lyapunov_exponent, trust_in(source)
     if problem.pde is not None:
-        known["description"] = problem.pde.describe({})
+        known["description"] = description_of(problem)
         exponent = exponent or problem.pde.lyapunov_exponent(problem)
     if exponent is not None:
         known["lyapunov_exponent"] = exponent
@@ -209,6 +209,14 @@ def known_of(problem: Problem, source: Source, settings: Evaluation, data: str) 
     if settings.compare_at is not None and not problem.steady:
         known["compare_at"] = settings.compare_at
     return known
+
+
+def description_of(problem: Problem) -> str:
+    """Return the sentence of the equation of a problem, and which of its values vary from sample to sample."""
+    assert problem.pde is not None
+    varied = [name for name in problem.params if hasattr(problem.pde, name)]
+    nominal = f" Nominal values; {' and '.join(varied)} differ{'s' * (len(varied) == 1)} from sample to sample."
+    return problem.pde.describe({}) + nominal * bool(varied)
 
 
 def training_batches(

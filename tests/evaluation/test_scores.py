@@ -13,6 +13,7 @@ import xarray as xr
 from pdekit.evaluation import forecasting
 from pdekit.evaluation.baselines import solvers
 from pdekit.evaluation.references import stored as references
+from pdekit.evaluation.run import description_of
 from pdekit.fields import Field, Grid, Points, Problem, Trajectory
 from pdekit.metrics.catalogue import MEASURES
 from pdekit.metrics.ensembles import crps
@@ -354,3 +355,11 @@ class TestMismatch:
 def test_measures_can_be_chosen(tmp_path):
     with run(tmp_path, {"exact": Shift(PROBLEM)}, measures=[MEASURES["nrmse"]]) as scores:
         assert "nrmse" in scores and "rmse" not in scores and "shell" not in scores.dims
+
+
+def test_the_description_says_which_values_are_nominal():
+    problem = Problem(Grid((8,), (1.0,)), (Field("u"),), dt=0.1, pde=Advection())
+    assert description_of(problem) == Advection().describe({})
+    (name,) = [field.name for field in dataclasses.fields(Advection)][:1]
+    varied = description_of(dataclasses.replace(problem, params=(name,)))
+    assert varied == f"{Advection().describe({})} Nominal values; {name} differs from sample to sample."
