@@ -86,7 +86,8 @@ def benchmark_pages(title: str, problems: Sequence[BenchmarkProblem]) -> dict[st
 def ranks(summaries: Mapping[str, Summary]) -> Table:
     """Rank every method among the surrogates and baselines of each problem, by its nRMSE where models are compared.
 
-    Equal errors share the mean of their ranks. The last column is the mean over the problems of a method.
+    Equal errors share the mean of their ranks. The last column is the mean of a method that all problems have: ranks on
+    some of them are no means that can be compared.
     """
     found: dict[str, dict[str, float]] = {}
     for problem, summary in summaries.items():
@@ -97,12 +98,13 @@ def ranks(summaries: Mapping[str, Summary]) -> Table:
             below = sum(other < error for other in errors.values())
             equal = sum(other == error for other in errors.values())
             found.setdefault(name, {})[problem] = below + (equal + 1) / 2
-    mean = {name: float(np.mean(list(of.values()))) for name, of in found.items()}
+    complete = {name: list(of.values()) for name, of in found.items() if len(of) == len(summaries)}
+    mean = {name: float(np.mean(complete[name])) if name in complete else np.nan for name in found}
     lines = [
         TableLine(
             name, tuple(Cell(number(rank)) for rank in (*(found[name].get(p, np.nan) for p in summaries), mean[name]))
         )
-        for name in sorted(found, key=lambda name: mean[name])
+        for name in sorted(found, key=lambda name: (name not in complete, np.mean(list(found[name].values()))))
     ]
     return Table("Ranks", (("rank by nRMSE", ""), *((p, "") for p in summaries), ("mean rank", "")), tuple(lines))
 

@@ -33,12 +33,12 @@ def test_jobs_without_scores_stand_with_their_reason(page):
     assert "## none\n\nNo job is evaluated." in page["benchmark.md"] and "expected a|b" in page["benchmark.html"]
 
 
-def test_equal_errors_share_the_mean_of_their_ranks():
+def test_equal_errors_share_the_mean_of_their_ranks_and_a_mean_needs_all_problems():
     def summary(errors):
         rows = tuple(Row(n, "surrogate", errors=(Spread(e, e, e),), forecasting=(True,)) for n, e in errors.items())
         return Summary(rows, (), (0,), (1.0,), 0, Front((), ()))
 
     table = ranks({"p": summary({"a": 0.2, "b": 0.1, "c": 0.2}), "q": summary({"a": 0.3})})
     found = {line.label: [cell.text for cell in line.cells] for line in table.lines}
-    assert found == {"b": ["1", "–", "1"], "a": ["2.5", "1", "1.75"], "c": ["2.5", "–", "2.5"]}
-    assert table.lines[0].label == "b"
+    assert found == {"a": ["2.5", "1", "1.75"], "b": ["1", "–", "–"], "c": ["2.5", "–", "–"]}
+    assert [line.label for line in table.lines] == ["a", "b", "c"]
