@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,9 @@ from pdekit.data.given import Given, pair, read_split
 from pdekit.data.inputs import by_split, check_fields, column, field_of, mask_array, narrowed, unit_of
 from pdekit.fields import Field, Grid, Problem, Trajectory
 from pdekit.plain import for_each_name
+
+FEW_POINTS = 5
+"""A last axis of fewer points than this, and than there are channels, may be the axis of channels."""
 
 
 def batches_of(
@@ -72,7 +76,27 @@ def _channels(train: Given, fields: Sequence[str | Field] | None) -> tuple[Field
     names = [item.name for item in chosen]
     if len(set(names)) < len(names):
         raise ValueError(f"expected each field once, got {names}; rename the duplicates")
+    if train.fields is None:
+        _check_axis_of_channels(train.values.shape, names, stated=fields is not None)
     return tuple(chosen)
+
+
+def _check_axis_of_channels(shape: Sequence[int], names: Sequence[str], stated: bool) -> None:
+    """Raise ValueError if the channels are not those that are named; warn if they seem to come last, without names."""
+    last = shape[-1]
+    if len(names) != shape[2]:
+        remedy = "they seem to come last: give np.moveaxis(array, -1, 2)" if last == len(names) else "name each channel"
+        raise ValueError(
+            f'expected the {len(names)} channels {names} in an array "sample time channel *space", found {shape[2]} '
+            f"in the shape {tuple(shape)}; {remedy}"
+        )
+    if not stated and last < min(shape[2], FEW_POINTS):
+        warnings.warn(
+            f'arrays are "sample time channel *space": the shape {tuple(shape)} has {shape[2]} channels and {last} '
+            "points along the last axis; if the channels come last, give np.moveaxis(array, -1, 2), else name the "
+            "channels by fields=",
+            stacklevel=5,
+        )
 
 
 def in_order(where: str, given: Given, channels: Sequence[Field]) -> Given:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +59,12 @@ class Description:
 def check_numbers(dt: Any, extent: Any, origin: Any = ()) -> None:
     """Raise ValueError if a time step is no number, or an extent or origin not a number for each axis; None is none."""
     if dt is not None and not _is_number(dt):
-        raise ValueError(f"expected dt as a number, the time between frames, got {dt!r}; correct dt=")
+        raise ValueError(
+            f"expected dt as a number, the time between frames, got {dt!r}; correct dt= (steps that differ between "
+            "trajectories are the param dt)"
+        )
+    if dt is not None and not 0 < dt < np.inf:
+        raise ValueError(f"expected a positive, finite time dt between frames, got {dt}; correct dt=")
     if extent is not None and (np.ndim(extent) != 1 or not all(map(_is_number, extent))):
         raise ValueError(f"expected extent with a length for each axis of space, got {extent!r}; give extent=(Lx, ...)")
     if np.ndim(origin) != 1 or not all(map(_is_number, origin)):
@@ -82,5 +88,7 @@ def described(about: Description | None, options: Mapping[str, Any]) -> Descript
     known = [item.name for item in dataclasses.fields(Description)]
     unknown = sorted(set(options) - set(known))
     if unknown:
-        raise TypeError(f"expected options among {known}, got {unknown}; see pdekit.data.Description")
+        close = difflib.get_close_matches(unknown[0], [*known, "train", "valid", "test"], 1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise TypeError(f"expected options among {known}, got {unknown}; {hint}see pdekit.data.Description")
     return dataclasses.replace(about or Description(), **options)

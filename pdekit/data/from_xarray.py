@@ -12,6 +12,8 @@ from pdekit.data.given import Given, is_complex, pair, real, steady_mask
 from pdekit.fields import AXES, Field
 
 CHANNEL = ("field", "channel")
+UNAPPLIED = ("_FillValue", "missing_value", "scale_factor", "add_offset")
+"""Attributes of the CF conventions that change values; xarray removes those that it has applied."""
 
 
 def is_xarray(data: Any) -> bool:
@@ -25,7 +27,8 @@ def read_xarray(data: xr.Dataset | xr.DataArray, gaps: bool = False) -> Given:
     A Dataset has one variable for each field, dims (sample, time, x, y, z). Variables (sample, x, y, z) next to fields
     with a time axis are coefficients, and variables (sample) parameters. A DataArray has a dimension "field", or is one
     field. Points that are NaN in all frames are outside the mask; a warning says so. Dates become seconds after the
-    first one.
+    first one. Attributes of the CF conventions that still stand are applied: fill values become NaN, packed
+    values are unpacked, and counted times ("hours since ...") become dates.
 
     Args:
         data: the object.
@@ -34,6 +37,7 @@ def read_xarray(data: xr.Dataset | xr.DataArray, gaps: bool = False) -> Given:
     Raises:
         ValueError: on other dimensions, duplicate names, or NaN that comes and goes.
     """
+    data = _decoded(data)
     coeffs: dict[str, xr.DataArray] = {}
     forcing: dict[str, xr.DataArray] = {}
     params: dict[str, np.ndarray] = {}
@@ -59,15 +63,7 @@ def read_xarray(data: xr.Dataset | xr.DataArray, gaps: bool = False) -> Given:
         fields: tuple[Field, ...] | None = tuple(_field(item) for item in parts)
         values = np.stack([real(item.values, str(item.name)) for item in parts], 2)
     else:
-        channel = next((name for name in CHANNEL if name in data.dims), None)
-        ordered = _ordered(data, space, channel)
-        values = real(ordered.values)
-        if channel is None:
-            values, fields = values[:, :, None], None if data.name is None else (_field(data),)
-        elif channel in data.coords:
-            fields = tuple(Field(str(value)) for value in data.coords[channel].values)
-        else:
-            fields = None
+        values, fields = _of_array(data, space)
     known = all(axis in data.coords for axis in space)
     return Given(
         *((values, None) if gaps else _masked(values)),
@@ -79,6 +75,28 @@ def read_xarray(data: xr.Dataset | xr.DataArray, gaps: bool = False) -> Given:
         params=params,
         forcing=forcing,
     )
+
+
+def _of_array(data: xr.DataArray, space: tuple[str, ...]) -> tuple[np.ndarray, tuple[Field, ...] | None]:
+    """Values "sample time channel *space" of a DataArray, and its fields if they have names."""
+    channel = next((name for name in CHANNEL if name in data.dims), None)
+    values = real(_ordered(data, space, channel).values)
+    if channel is None:
+        return values[:, :, None], None if data.name is None else (_field(data),)
+    if channel not in data.coords:
+        return values, None
+    return values, tuple(Field(str(value)) for value in data.coords[channel].values)
+
+
+def _decoded(data: xr.Dataset | xr.DataArray) -> xr.Dataset | xr.DataArray:
+    """Return data with the attributes of the CF conventions applied, as `xarray.open_dataset` does by default."""
+    variables = [*data.coords.values(), *(data.data_vars.values() if isinstance(data, xr.Dataset) else [data])]
+    if not any(set(UNAPPLIED) & set(item.attrs) or " since " in str(item.attrs.get("units")) for item in variables):
+        return data
+    if isinstance(data, xr.Dataset):
+        return xr.decode_cf(data, decode_timedelta=False)
+    named = xr.decode_cf(data.to_dataset(name="values"), decode_timedelta=False)["values"]
+    return named.rename(data.name)
 
 
 def _parts(item: xr.DataArray) -> list[xr.DataArray]:

@@ -73,8 +73,13 @@ def read_archive(data: Mapping[str, np.ndarray]) -> Given:
     """Return the split in arrays "sample time *space" by the names of their fields.
 
     Raises:
-        ValueError: if their shapes differ.
+        ValueError: if their shapes differ, or they are splits.
     """
+    if splits := sorted({"train", "valid", "test"} & set(data)):
+        raise ValueError(
+            f"expected an archive of the fields of one split, found the splits {splits}; load it by np.load and give "
+            "its arrays as from_arrays(train, valid, test)"
+        )
     shapes = {name: part.shape for name, part in data.items()}
     if len(set(shapes.values())) > 1:
         raise ValueError(
