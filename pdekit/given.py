@@ -14,10 +14,13 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor
 
+from pdekit.conventions import check_unit, unpacked
 from pdekit.fields import Grid, Problem
 from pdekit.plain import check_ranges
 
 TOLERANCE = 1e-2  # of a spacing: coordinates may be rounded to float32
+LARGEST = 2**33
+"""Values that a forecast or a solution holds in memory at most: 64 GiB in double precision."""
 ROUNDING = 1e-6  # of the ends of a range, whose values may be stored in single precision
 CHANNEL = ("channel", "field")
 
@@ -130,7 +133,11 @@ def _values_of(u0: Any, problem: Problem) -> Tensor:
     u = real_numbers("u0", u0)
     n, ndim = problem.n_channels, problem.ndim
     u = u[None] if u.ndim == ndim and n == 1 else u
-    if not ndim < u.ndim <= ndim + 3 or u.shape[-1 - ndim] != n or 0 in u.shape:
+    if 0 in u.shape:
+        raise ValueError(
+            f"expected at least one sample and one point in u0, got the shape {tuple(u.shape)}; give a state"
+        )
+    if not ndim < u.ndim <= ndim + 3 or u.shape[-1 - ndim] != n:
         raise ValueError(
             f"expected an array that ends in {(n, *problem.grid.shape)} (channels "
             f"{[f.name for f in problem.fields]}, then space), got {tuple(u.shape)}; put the channel axis before the "
@@ -142,15 +149,21 @@ def _values_of(u0: Any, problem: Problem) -> Tensor:
 
 @_values_of.register(xr.Dataset)
 def _of_variables(data: xr.Dataset, problem: Problem) -> Tensor:
+    data = unpacked(data)
     names = [field.name for field in problem.fields]
     missing = [name for name in names if name not in data]
     if missing:
         raise ValueError(f"expected the fields {names}, found {list(data.data_vars)}; add {missing}")
+    for field in problem.fields:
+        check_unit(f"u0[{field.name!r}]", data[field.name], field.unit)
     return _stacked([arranged(f"u0[{name!r}]", data[name], problem, ("sample", "time")) for name in names])
 
 
 @_values_of.register(xr.DataArray)
 def _of_array(data: xr.DataArray, problem: Problem) -> Tensor:
+    data = unpacked(data)
+    for field in problem.fields:
+        check_unit("u0", data, field.unit)
     names = [field.name for field in problem.fields]
     channel = next((name for name in CHANNEL if name in data.dims), None)
     if channel is None:
@@ -203,27 +216,31 @@ def _check_stated_times(data: xr.Dataset | xr.DataArray, problem: Problem) -> No
         )
 
 
-def input_field(what: str, data: Any, problem: Problem) -> Float[Tensor, "sample *space"]:
+def input_field(name: str, data: Any, problem: Problem) -> Float[Tensor, "sample *space"]:
     """A coefficient on any number of points of the problem's box: "*space" or "sample *space", or a DataArray.
 
     Raises:
-        ValueError: if dimensions or coordinates do not fit, or a value is not a finite number.
+        ValueError: if dimensions, coordinates or the unit do not fit, or a value is not a finite number.
     """
-    return _on_points(what, data, problem, (), "give one value for each point")
+    unit = next((field.unit for field in problem.coeffs if field.name == name), "1")
+    return _on_points(f"coeffs[{name!r}]", data, problem, unit, (), "give one value for each point")
 
 
-def forcing_field(what: str, data: Any, problem: Problem) -> Float[Tensor, "sample time *space"]:
+def forcing_field(name: str, data: Any, problem: Problem) -> Float[Tensor, "sample time *space"]:
     """A field that varies in time, on any number of points of the problem's box: "time *space" or "sample time *space".
 
     Raises:
-        ValueError: if dimensions or coordinates do not fit, or a value is not a finite number.
+        ValueError: if dimensions, coordinates or the unit do not fit, or a value is not a finite number.
     """
-    return _on_points(what, data, problem, ("time",), "give one field for each time step")
+    unit = next((field.unit for field in problem.forcing if field.name == name), "1")
+    return _on_points(f"forcing[{name!r}]", data, problem, unit, ("time",), "give one field for each time step")
 
 
-def _on_points(what: str, data: Any, problem: Problem, leading: tuple[str, ...], remedy: str) -> Tensor:
+def _on_points(what: str, data: Any, problem: Problem, unit: str, leading: tuple[str, ...], remedy: str) -> Tensor:
     """Return finite values "sample *leading *space"; samples may be absent."""
     if isinstance(data, xr.DataArray):
+        data = unpacked(data)
+        check_unit(what, data, unit)
         data = arranged(what, data, problem, ("sample", *leading)).values
     values, depth = real_numbers(what, data), problem.ndim + len(leading)
     if values.ndim not in (depth, depth + 1) or 0 in values.shape:
@@ -288,6 +305,21 @@ def remark_ranges(params: Mapping[str, Tensor], stated: Any) -> None:
                 "extrapolates",
                 stacklevel=4,
             )
+
+
+def check_size(what: str, *counts: int) -> None:
+    """Check that so many values fit into memory, before any is made.
+
+    Raises:
+        ValueError: if their product is above `LARGEST`.
+
+    >>> check_size("the forecast (member sample time channel *space)", 8, 2, 100, 1, 64)
+    """
+    if math.prod(counts) > LARGEST:
+        raise ValueError(
+            f"expected at most {LARGEST:.2g} values in {what}, asked for {' x '.join(map(str, counts))}; ask for fewer "
+            "at a time, or write data to disk by python -m pdekit.generate"
+        )
 
 
 def times(t: Any) -> Float[Tensor, "time"]:

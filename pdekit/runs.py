@@ -29,6 +29,7 @@ from safetensors.torch import save
 from pdekit.data.domain import with_domain
 from pdekit.fields import Problem, Trajectory
 from pdekit.given import (
+    check_size,
     common_shape,
     forcing_field,
     input_field,
@@ -119,16 +120,14 @@ class Run:
         Args:
             u0: the state at t = 0: a NumPy array, tensor or xarray object of shape "channel *space" or
                 "sample channel *space", or "sample history channel *space" for a method that sees several frames;
-                "*space" alone if there is one field. A Dataset has one variable for each field. None if steady, or for
-                a method that sees no frame. Names, xarray objects are sorted by their names and coordinates; a
-                descending axis is reversed.
+                "*space" alone if there is one field. xarray objects are sorted by their names and coordinates, and
+                must have the unit of the field if they state one. None if steady, or if no frame is seen.
             t: times wanted (one or a list of numbers), after t = 0, in the problem's unit; t = 0 too without u0.
             params: values of the problem's parameters, one number or one for each sample.
             coeffs: input fields, "*space" or "sample *space", by name.
             members: ensemble members; members of a deterministic method are equal.
             seed: seed of the members.
-            mask: 1 or true where each field exists, if the problem has a mask: "*space" for all fields,
-                "field *space" for all samples, or "sample field *space".
+            mask: 1 where each field exists, if the problem has a mask: "*space" or "[sample] field *space".
             forcing: fields that vary in time, "time *space" or "sample time *space", by name: a frame for each time
                 step from the first frame of u0 on to the last time wanted.
 
@@ -149,6 +148,7 @@ class Run:
         check_seed(seed)
         wanted = times(t)
         given = self._given(u0, by_name(params, "params"), by_name(coeffs, "coeffs"), mask, by_name(forcing, "forcing"))
+        check_size("the forecast", members, len(given), wanted.numel(), *given.u.shape[2:])
         model = at_resolution(self.name, self.model, given.u.shape[3:])
         generator = torch.Generator().manual_seed(seed)
         u = model.forecast(given, wanted.expand(len(given), -1), members, generator)
@@ -195,14 +195,14 @@ class Run:
         if problem.pde is not None:
             problem.pde.check(scalars)
         remark_ranges(scalars, self.config.get("ranges", {}))
-        fields = {name: input_field(f"coeffs[{name!r}]", value, problem) for name, value in coeffs.items()}
+        fields = {name: input_field(name, value, problem) for name, value in coeffs.items()}
         u = None if u0 is None else state(u0, problem, history)
         if (mask is None) == problem.has_mask:
             wanted, got = ("a mask", "none") if problem.has_mask else ("no mask", "one")
             raise ValueError(
                 f"expected {wanted} for this problem, got {got}; give mask=... where fields exist, or none"
             )
-        forces = {name: forcing_field(f"forcing[{name!r}]", value, problem) for name, value in forcing.items()}
+        forces = {name: forcing_field(name, value, problem) for name, value in forcing.items()}
         parts = ({} if u is None else {"u0": u}) | fields | forces
         shape = common_shape(parts, problem)
         inside = None if mask is None else known_mask(mask, problem, shape)

@@ -14,7 +14,7 @@ import xarray as xr
 from omegaconf import DictConfig, OmegaConf
 
 from pdekit.fields import Problem
-from pdekit.given import scalar, state
+from pdekit.given import check_size, scalar, state
 from pdekit.labelled import to_dataset
 from pdekit.plain import by_name, is_whole
 from pdekit.recipes.base import BaseRecipe, frame_times
@@ -111,9 +111,10 @@ def solve(
     if u0 is not None:
         u0 = _start(u0, problem).to(device)
         n_trajectories = len(u0)
+    problem = dataclasses.replace(problem, n_frames=problem.n_frames if n_frames is None else n_frames)
+    check_size("the solution", n_trajectories, problem.n_frames, problem.n_channels, *problem.grid.shape)
     draws = [recipe.draw("test", number) for number in range(n_trajectories)]
     draws = [dataclasses.replace(one, params={**one.params, **given}) for one in draws]
-    problem = dataclasses.replace(problem, n_frames=problem.n_frames if n_frames is None else n_frames)
     u, last = collected(recipe.simulator.march(draws, recipe.grid, start=u0, device=device), problem.n_frames)
     t = frame_times(problem, parameters(recipe.simulator, draws), len(draws))
     data = _labelled(u, last, t if "dt" in problem.params else t[0], problem)

@@ -9,7 +9,7 @@ import xarray as xr
 
 import pdekit
 from pdekit.fields import Field, Grid, Problem
-from pdekit.given import real_numbers, state
+from pdekit.given import input_field, real_numbers, state
 from pdekit.models.baselines.mean import Mean
 from pdekit.models.one_step import OneStep
 from pdekit.models.operator import Operator
@@ -88,7 +88,7 @@ def test_integers_and_halves_are_numbers(line):
         (lambda u: u.astype(str), "real numbers"),
         (lambda u: [[1.0, 2.0], [1.0]], "real numbers"),
         (lambda u: np.ma.masked_array(u, u > 0), "without masked values"),
-        (lambda u: u[:, :0], "ends in"),
+        (lambda u: u[:, :0], "at least one sample and one point in u0"),
         (lambda u: np.where(u > 1, np.inf, u), "finite state"),
         (lambda u: 1e300 * u, r"at most 3\.4e\+38 in u0"),
     ],
@@ -241,3 +241,31 @@ def test_forcing_is_given_for_every_step():
     ):
         with pytest.raises(ValueError, match=sentence):
             run.forecast(np.zeros((1, 8)), [1.5], forcing=wrong)
+
+
+def test_attributes_of_a_start_are_honoured(line):
+    run, u0, _ = line
+    marked = named(np.where(u0 > 1, -999.0, u0))
+    marked["u"].attrs["_FillValue"] = -999.0
+    with pytest.raises(ValueError, match="expected a finite state u0"):
+        run.forecast(marked, [0.5])
+    metric = Problem(LINE.grid, (Field("u", "m/s"), Field("v", "m/s")), dt=0.5, n_frames=4)
+    stated = named(u0).assign(u=lambda data: data.u.assign_attrs(units="km/s"))
+    with pytest.raises(ValueError, match=r"expected u0\['u'\] in 'm/s', found 'km/s'"):
+        state(stated, metric)
+    with pytest.raises(ValueError, match="expected u0 in 'm/s', found 'km/s'"):
+        state(named(u0).to_dataarray("channel").assign_attrs(units="km/s"), metric)
+    darcy = Problem(DARCY.grid, DARCY.fields, coeffs=(Field("k", "m2"),))
+    k = xr.DataArray(np.ones((9, 9)), dims=("x", "y"), attrs={"units": "mm2"})
+    with pytest.raises(ValueError, match=r"expected coeffs\['k'\] in 'm2', found 'mm2'"):
+        input_field("k", k, darcy)
+
+
+def test_what_no_memory_holds_is_refused_at_once(line):
+    run, u0, _ = line
+    with pytest.raises(ValueError, match=r"expected at most 8.6e\+09 values in the forecast"):
+        run.forecast(u0, [0.5], members=10**12)
+    with pytest.raises(ValueError, match=r"expected at most 8.6e\+09 values in the solution"):
+        pdekit.solve("ks", n_trajectories=10**12)
+    with pytest.raises(ValueError, match="expected at least one sample and one point in u0"):
+        run.forecast(np.ones((0, 2, 16)), [0.5])

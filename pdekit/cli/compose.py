@@ -82,24 +82,41 @@ def jobs(typed: Typed) -> list[tuple[str, ...]]:
     >>> jobs(Typed(("model=fno,unet", "seed=1"), several=True))
     [('model=fno', 'seed=1'), ('model=unet', 'seed=1')]
     """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    try:
-        parsed = OverridesParser.create().parse_overrides(list(typed.overrides))
-    except HydraException as error:
-        raise ValueError(explain(error)) from error
+    parsed = _parsed(typed.overrides)
     choices: list[list[str]] = []
-    for text, override in zip(typed.overrides, parsed, strict=True):
-        if not override.is_sweep_override():
+    for text, read in zip(typed.overrides, parsed, strict=True):
+        if not read.is_sweep_override():
             choices.append([text])
         elif typed.several:
-            key = override.get_key_element()
-            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+            key = read.get_key_element()
+            choices.append([f"{key}={value}" for value in read.sweep_string_iterator()])
         else:
             key, _, values = text.partition("=")
             raise ValueError(f"expected one value of {key}, found {values!r}; add -m to run all combinations")
     return list(itertools.product(*choices))
+
+
+def _parsed(overrides: Sequence[str]) -> list[Any]:
+    """Return overrides as Hydra reads them, each with its key, its place and its values.
+
+    Raises:
+        ValueError: on one that its grammar does not have, with the form that it needs.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    from pdekit.command_words import override
+
+    parser, parsed = OverridesParser.create(), []
+    for text in overrides:
+        try:
+            parsed.append(parser.parse_override(text))
+        except HydraException as error:
+            key, equals, value = text.partition("=")
+            remedy = f"values with special signs need quotes: {override(key, value)}" if equals else "write KEY=VALUE"
+            reason = str(error).partition("\n")[0]
+            raise ValueError(f"expected one setting as key=value, found {text!r} ({reason}); {remedy}") from error
+    return parsed
 
 
 def keys_of(overrides: Sequence[str]) -> list[tuple[str, ...]]:
@@ -111,13 +128,7 @@ def keys_of(overrides: Sequence[str]) -> list[tuple[str, ...]]:
     >>> keys_of(["training.lr=1e-3", "model@data_dir=fno", "~data"])
     [('training',), ('model', 'data_dir'), ('data',)]
     """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    try:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
-    except HydraException as error:
-        raise ValueError(explain(error)) from error
+    parsed = _parsed(overrides)
     places = [[one.key_or_group, *([one.package] if one.package else [])] for one in parsed]
     return [tuple(key.strip().split(".")[0].split("/")[0] for key in keys) for keys in places]
 

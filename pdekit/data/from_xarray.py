@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pdekit.conventions import unpacked
 from pdekit.data.given import Given, is_complex, pair, real, steady_mask
 from pdekit.fields import AXES, Field
 
 CHANNEL = ("field", "channel")
-UNAPPLIED = ("_FillValue", "missing_value", "scale_factor", "add_offset")
-"""Attributes of the CF conventions that change values; xarray removes those that it has applied."""
 
 
 def is_xarray(data: Any) -> bool:
@@ -37,7 +36,7 @@ def read_xarray(data: xr.Dataset | xr.DataArray, gaps: bool = False) -> Given:
     Raises:
         ValueError: on other dimensions, duplicate names, or NaN that comes and goes.
     """
-    data = _decoded(data)
+    data = unpacked(data)
     coeffs: dict[str, xr.DataArray] = {}
     forcing: dict[str, xr.DataArray] = {}
     params: dict[str, np.ndarray] = {}
@@ -86,17 +85,6 @@ def _of_array(data: xr.DataArray, space: tuple[str, ...]) -> tuple[np.ndarray, t
     if channel not in data.coords:
         return values, None
     return values, tuple(Field(str(value)) for value in data.coords[channel].values)
-
-
-def _decoded(data: xr.Dataset | xr.DataArray) -> xr.Dataset | xr.DataArray:
-    """Return data with the attributes of the CF conventions applied, as `xarray.open_dataset` does by default."""
-    variables = [*data.coords.values(), *(data.data_vars.values() if isinstance(data, xr.Dataset) else [data])]
-    if not any(set(UNAPPLIED) & set(item.attrs) or " since " in str(item.attrs.get("units")) for item in variables):
-        return data
-    if isinstance(data, xr.Dataset):
-        return xr.decode_cf(data, decode_timedelta=False)
-    named = xr.decode_cf(data.to_dataset(name="values"), decode_timedelta=False)["values"]
-    return named.rename(data.name)
 
 
 def _parts(item: xr.DataArray) -> list[xr.DataArray]:
