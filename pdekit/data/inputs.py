@@ -141,9 +141,14 @@ def mask_array(value: Any, shape: tuple[int, ...]) -> np.ndarray:
     return np.broadcast_to(array > 0, shape)
 
 
-def narrowed(array: np.ndarray) -> np.ndarray:
-    """float64 values "sample [time] channel ..." in float32, where that changes no channel by more than `SINGLE` of its
-    deviation, nor of the deviation of its changes from frame to frame; else as they are."""
+def narrowed(array: np.ndarray, there: np.ndarray | None = None) -> np.ndarray:
+    """Return float64 values in float32, where no channel changes by more than `SINGLE` of its deviation, nor of the
+    deviation of its changes from frame to frame; else as they are.
+
+    Args:
+        array: "sample [time] channel *space".
+        there: points that are no padding, "sample *space"; None for all.
+    """
     if array.dtype == np.float32:
         return array
     with np.errstate(over="ignore"):
@@ -152,12 +157,17 @@ def narrowed(array: np.ndarray) -> np.ndarray:
         return array
     axis = 2 if array.ndim > 2 else 1
     for channel in range(array.shape[axis]):
-        exact = array.take(channel, axis)
-        error = np.sqrt(np.square(exact - single.take(channel, axis)).mean())
-        signals = [exact.std()]
+        exact, error = array.take(channel, axis), (array - single).take(channel, axis)
+        signals = [_present(exact, there).std()]
         if axis == 2 and exact.shape[1] > 1:
-            signals.append(np.diff(exact, axis=1).std())
+            signals.append(_present(np.diff(exact, axis=1), there).std())
+        largest = np.sqrt(np.square(_present(error, there)).mean())
         rounding = 1e-12 * abs(exact).max()
-        if any(signal > rounding and error > SINGLE * signal for signal in signals):
+        if any(signal > rounding and largest > SINGLE * signal for signal in signals):
             return array
     return single
+
+
+def _present(values: np.ndarray, there: np.ndarray | None) -> np.ndarray:
+    """Values "sample time *space" at the points that are no padding."""
+    return values if there is None else np.moveaxis(values, 1, -1)[there]

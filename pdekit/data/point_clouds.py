@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 
 from pdekit.data.arrays import module_of
 from pdekit.data.given import real
@@ -17,6 +18,8 @@ from pdekit.data.inputs import check_fields, field_of, narrowed
 from pdekit.data.loading import Loading
 from pdekit.data.module import SPLITS, DataModule
 from pdekit.fields import Field, Points, Problem, Trajectory
+
+MOVED = 1e-3  # of the distance of neighbours, by which rounding to float32 may move a point
 
 
 @dataclass(frozen=True)
@@ -208,15 +211,29 @@ def _batch(part: Sequence[_Cloud], params: Mapping[str, Any], problem: Problem, 
         raise ValueError(f"expected a finite number for each of {n} trajectories in params, found others; correct them")
     t = np.broadcast_to((problem.dt or 0.0) * np.arange(problem.n_frames), (n, problem.n_frames))
     whole = Trajectory(
-        u=torch.from_numpy(narrowed(u)),
+        u=torch.from_numpy(narrowed(u, there)),
         t=torch.from_numpy(t.copy()),
-        points=torch.from_numpy(narrowed(points)),
+        points=torch.from_numpy(_narrowed_points(points, part)),
         point_mask=torch.from_numpy(there),
         index=torch.arange(n),
     )
     return dataclasses.replace(
         whole,
-        coeffs=torch.from_numpy(narrowed(coeffs[:, None])[:, 0]) if problem.coeffs else None,
+        coeffs=torch.from_numpy(narrowed(coeffs[:, None], there)[:, 0]) if problem.coeffs else None,
         cells=None if cells is None else torch.from_numpy(cells),
         params=torch.from_numpy(np.stack(columns, 1)) if columns else None,
     )
+
+
+def _narrowed_points(points: np.ndarray, part: Sequence[_Cloud]) -> np.ndarray:
+    """Coordinates "sample point dim" in float32 if that moves no point by more than `MOVED` of the distance from its
+    nearest neighbour; else as they are."""
+    with np.errstate(over="ignore"):
+        single = points.astype(np.float32)
+    for cloud, rounded in zip(part, single, strict=True):
+        n = len(cloud.points)
+        nearest = cKDTree(cloud.points).query(cloud.points, k=min(2, n))[0].reshape(n, -1)[:, -1]
+        moved = np.linalg.norm(rounded[:n] - cloud.points, axis=1)
+        if n > 1 and not (moved <= MOVED * nearest).all():
+            return points
+    return single if np.isfinite(single).all() else points

@@ -157,3 +157,22 @@ def test_padding_changes_no_loss_of_a_baseline():
             model.calibrate(data.calibration_batches())
             losses.append(float(model.loss(data.train.trajectories([0, 1]).frames(slice(0, 2)))[0]))
         assert losses[0] == pytest.approx(losses[1], rel=1e-6) and losses[0] > 0
+
+
+def test_far_from_the_origin_spacing_and_signal_are_kept():
+    """1e7 m from the origin float32 has steps of 1 m; padding with zeros is no signal of a field near 101325."""
+    draw = np.random.default_rng(0)
+    places = [np.array([5e5, 5.6e6]) + draw.uniform(size=(n, 2)) for n in (5, 7, 6)]
+    u = [101325 + 0.05 * draw.standard_normal((2, 1, len(p))) for p in places]
+    data = from_points(*(Clouds([v, v], [p, p]) for v, p in zip(u, places, strict=True)), dt=1.0)
+    batch = data.train.trajectories([0])
+    order = np.argsort(places[0][:, 0])
+    np.testing.assert_allclose(batch.points[0, :5], places[0][order], rtol=1e-12)
+    np.testing.assert_allclose(batch.u[0, :, :, :5], u[0][:, :, order], rtol=1e-12)
+
+
+def test_coordinates_are_float32_only_if_no_two_points_come_together():
+    fine = 1 + np.stack([1e-7 * np.arange(6), np.zeros(6)], 1)  # a layer between points that are far apart
+    for places, kept in ((np.vstack([fine, [[0.0, 0.0], [9.0, 9.0]]]), torch.float64), (fine * 1e7, torch.float32)):
+        splits = [Clouds(np.zeros((3, 1, 1, len(places))), [places] * 3)] * 3
+        assert from_points(*splits).train.trajectories([0]).points.dtype == kept
