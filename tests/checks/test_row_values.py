@@ -10,6 +10,7 @@ from pdekit.checks.domain import nearest_distance, rising
 from pdekit.checks.ground import TrainingRange
 from pdekit.checks.locality import ARRIVED
 from pdekit.checks.run import ask
+from pdekit.checks.symmetry import operations
 from pdekit.checks.verdict import CANNOT_SAY, FAIL, PASS
 from tests.checks.grounds import finer_solver, ground, ground_from, small
 from tests.checks.traps import trapped
@@ -90,3 +91,12 @@ def test_a_forecast_that_is_worse_far_from_training_fails():
     assert ask(row, worse, states).verdict.verdict == FAIL
     equal = states.missed(1).reshape(-1, 1, 1) * torch.rand(len(away), 1, 1, generator=torch.Generator().manual_seed(2))
     assert ask(row, trapped(states, lambda u, after: after + equal), states).verdict.verdict == PASS
+
+
+def test_the_moving_frame_has_half_a_deviation_of_speed():
+    """u(x, t) -> u(x - c t, t) + c of the equation of Kuramoto and Sivashinsky, with c half a deviation of u."""
+    states = ground("ks")
+    boost = next(one for one in operations(1) if one.name == "boost_x")
+    start = states.given.u
+    added = boost.apply(start, torch.zeros(start.shape[:2], dtype=torch.float64), states) - start
+    torch.testing.assert_close(added, torch.full_like(added, 0.5 * float(states.unit[0])))

@@ -1,10 +1,13 @@
 """Errors of a self-check where a field passes through zero."""
 
+import dataclasses
+
 import torch
 
 from pdekit.fields import Field, Grid
-from pdekit.simulators.check import errors_by_field, lowest_correlation, relative_error
-from pdekit.simulators.stepping import finer_shape
+from pdekit.simulators.base import SAME, Frame
+from pdekit.simulators.check import errors_by_field, lowest_correlation, relative_error, self_convergence
+from pdekit.simulators.stepping import Stepping, finer_shape
 from tests.recipes.test_trajectories import recipe
 
 
@@ -30,3 +33,21 @@ def test_a_warm_up_takes_the_steps_of_its_frames_and_finer_grids_keep_their_ends
     layouts = Grid((8, 5, 6), (1.0, 1.0, 1.0), layout=("periodic", "nodes", "cells"))
     assert finer_shape(layouts) == (12, 9, 12)
     assert finer_shape(Grid((6,), (1.0,)), Grid((3,), (1.0,))) == (12,)
+
+
+class Holed(Stepping):
+    """Frames of ones; the first point does not exist on the coarse grid, and the second not on the finer ones."""
+
+    def march(self, draws, grid, refinement=SAME, start=None, device="cpu", tick=None):
+        mask = torch.ones(len(draws), 1, *grid.shape, dtype=torch.float64)
+        mask[..., 0 if refinement == SAME else 1] = 0
+        while True:
+            yield Frame(mask, mask=mask, own=mask)
+
+
+def test_errors_are_taken_where_a_field_exists_on_both_grids():
+    own = recipe()
+    plain = own.simulator
+    holed = Holed(**{item.name: getattr(plain, item.name) for item in dataclasses.fields(plain) if item.init})
+    found = self_convergence(holed, [own.draw("test", i) for i in range(2)], own.grid, 2)
+    assert found["error_space"] == found["error_step"] == [[0.0, 0.0]] * 2
