@@ -23,6 +23,9 @@ VALUES = 2**20
 TIMED_FRAMES = 10
 """Frames of a single forecast that is made for its time alone."""
 REPEATS = 3
+"""Forecasts of which a time is the median."""
+LONG = 2.0
+"""Seconds of timed forecasts after which none is repeated: such times vary little."""
 
 Forcing = Callable[[slice], Tensor | None]
 """The forcing of frames that are counted from the first given one."""
@@ -95,6 +98,8 @@ class Contender:
         self.free = model if self.constrained is None else self.constrained.model
         self.members = members if kind == "surrogate" and model.stochastic else 1
         self.marches = model.simulator is not None  # from a state of its own, on its own grid
+        # solved as a whole, sample by sample: a batch costs as much as its samples alone
+        self.one_by_one = model.simulator is not None and not model.simulator.steps
         self.measured = not isinstance(model, StoredForecasts)  # made elsewhere: reading them is not what they cost
         if not self.measured:
             self.members = min(members, model.members)
@@ -158,10 +163,12 @@ class Contender:
 
         Of a long forecast only the beginning is made: m of its N stretches (frames, for a stepper), and one alone. All
         further ones cost the same, so that it takes T(m) + (N - m) (T(m) - T(1)) / (m - 1). Each T is the median of
-        `REPEATS`. NaN of stored forecasts.
+        `REPEATS`, or of fewer that took `LONG` together. A solver that takes the samples of a batch one by one is timed
+        with one. NaN of stored forecasts.
         """
         if not self.measured:
             return float("nan")
+        size = 1 if self.one_by_one else size
         which = torch.arange(size) % len(given)
         several, block = given.samples(which), block_size(self.model.problem, size)
         stretch = self.stretch(1)
@@ -173,11 +180,11 @@ class Contender:
             return None if whole is None else whole[which]
 
         def seconds(n: int) -> float:
-            kept = list(self.timings)
-            for _ in range(REPEATS):
+            kept, self.timings = self.timings, []
+            while len(self.timings) < REPEATS and sum(one.seconds * one.samples for one in self.timings) < LONG:
                 for _ in self.forecast(several, t[which, : n * stretch], together, block):
                     pass
-            found, self.timings = self.timings[-REPEATS:], kept
+            found, self.timings = self.timings, kept
             return float(np.median([timing.seconds for timing in found]))
 
         beginning = seconds(timed)

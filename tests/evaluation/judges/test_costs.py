@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -74,9 +75,28 @@ def test_long_forecasts_are_timed_by_their_beginning(monkeypatch):
     given = Waves().read(0, slice(0, 1))
     t = 3.0 + DT * torch.arange(1, 201, dtype=torch.float64)[None]
     assert contender.seconds_with(1, given, t) == pytest.approx(5 + 200)
-    assert len(model.seen) == forecasting.REPEATS * (forecasting.TIMED_FRAMES + 1)
+    assert len(model.seen) == forecasting.TIMED_FRAMES + 1  # too long to be repeated
+    monkeypatch.setattr(forecasting, "LONG", math.inf)
+    assert contender.seconds_with(1, given, t) == pytest.approx(5 + 200)
+    assert len(model.seen) == (1 + forecasting.REPEATS) * (forecasting.TIMED_FRAMES + 1)
     assert contender.seconds_with(4, given, t) == pytest.approx(5 / 4 + 200)
     assert contender.timings == []
+
+
+def test_a_solver_of_one_sample_after_the_other_is_timed_with_one(monkeypatch):
+    class AsAWhole(Persistence):
+        simulator = SimpleNamespace(steps=False)
+        precision = "float64"
+
+        def march(self, given, t, size):
+            solved.append(len(given))
+            yield given.u[:, -1:].expand(-1, t.shape[1], -1, -1)
+
+    solved = []
+    contender = forecasting.Contender("solver", AsAWhole(PROBLEM), "solver", 0, 1)
+    t = 3.0 + DT * torch.arange(1, 5, dtype=torch.float64)[None]
+    contender.seconds_with(64, Waves().read(0, slice(0, 1)), t)
+    assert solved and set(solved) == {1}
 
 
 def test_whole_trajectory_models_are_timed_by_their_stretches(monkeypatch):
