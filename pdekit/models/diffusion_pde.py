@@ -31,7 +31,6 @@ from pdekit.models.normaliser import Normaliser
 
 LINEAR = "linear"
 LINEAR_FORM: Form = (CosinePath(), edm(1.0))  # what `LinearPrior` is without directions
-PAIRS = 2048  # joints from which the linear denoiser is taken
 SHARES = (0.01, 0.3)  # of the points that are known when a mask of training is sparse
 
 
@@ -68,8 +67,8 @@ class DiffusionPDE(Surrogate):
         guide: of forecasts without the amortised net; `MMPS` with 10 iterations if None.
 
     Raises:
-        ValueError: on a problem without a grid or space, an unknown path, or n_frames outside of 2 to the frames of a
-            trajectory.
+        ValueError: on a problem without a grid or space, an unknown path, n_frames outside of 2 to the frames of a
+            trajectory, or a joint too large for path=linear.
     """
 
     configurable = True
@@ -131,14 +130,15 @@ class DiffusionPDE(Surrogate):
 
         def watched() -> Iterable[Trajectory]:
             for batch in batches:
-                if self.linear is not None and sum(map(len, kept)) < PAIRS:
+                if self.linear is not None and sum(map(len, kept)) < self.linear.samples_wanted:
                     kept.extend(self.windows(batch))
                 yield batch
 
         self.normaliser.calibrate(watched())
         if self.linear is not None:
             joints = torch.cat([self.joint(normalised(batch, self.normaliser)) for batch in kept])
-            self.linear.calibrate(joints[torch.linspace(0, len(joints) - 1, min(PAIRS, len(joints))).long()])
+            n = min(self.linear.samples_wanted, len(joints))
+            self.linear.calibrate(joints[torch.linspace(0, len(joints) - 1, n).long()])
 
     def windows(self, batch: Trajectory) -> list[Trajectory]:
         """Return the frames of joints, one after another, of whole trajectories."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -12,6 +13,9 @@ from pdekit.diffusion.denoiser import Denoise
 from pdekit.diffusion.levels import LogLevels
 
 N_MODES = 128
+PAIRS = 2048  # samples of which directions are taken
+NUMBERS = 2**27  # of these samples together: 1 GB in float64, of which the decomposition needs several copies
+LARGEST = 2**18  # numbers of one sample, of which NUMBERS still holds four times as many as there are directions
 SMALLEST = 1e-3  # of the scale of the target of a constant, in units of that of data of variance one
 
 
@@ -32,22 +36,37 @@ class LinearPrior(nn.Module):
 
     Buffers: ``mean``, ``modes`` (mode first), ``variance`` of the modes, ``rest`` of each channel.
 
-    Limits: one grid. Directions that the samples do not have, or beyond the number of modes, are left to the net. The
-    directions of few samples fit these better than others.
+    Limits: one grid, and at most `LARGEST` numbers in a sample; the weights hold 128 times as many. Directions that
+    the samples do not have, or beyond the number of modes, are left to the net. The directions of few samples fit
+    these better than others.
 
     Args:
         n_channels: of the samples.
         space: shape of the grid.
         n_modes: directions that are kept.
+
+    Raises:
+        ValueError: if a sample has more than `LARGEST` numbers.
     """
 
     def __init__(self, n_channels: int, space: Sequence[int], n_modes: int = N_MODES):
         super().__init__()
         shape = (n_channels, *space)
+        if math.prod(shape) > LARGEST:
+            raise ValueError(
+                f"expected at most {LARGEST} numbers in a sample for the covariance of path=linear, got "
+                f"{' x '.join(map(str, shape))} = {math.prod(shape)}; use a coarser grid or fewer frames, or set "
+                "model.path=flow"
+            )
         self.register_buffer("mean", torch.zeros(shape))
         self.register_buffer("modes", torch.zeros(n_modes, *shape))
         self.register_buffer("variance", torch.zeros(n_modes))
         self.register_buffer("rest", torch.ones(n_channels))
+
+    @property
+    def samples_wanted(self) -> int:
+        """Number of samples for `calibrate`: `PAIRS`, or fewer where these would be more than `NUMBERS`."""
+        return min(PAIRS, NUMBERS // self.mean.numel())
 
     def calibrate(self, samples: Float[Tensor, "sample channel *space"]) -> None:
         """Take mean, directions and variances of training samples.

@@ -11,7 +11,7 @@ from pdekit.diffusion.parametrisations import edm
 from pdekit.fields import Field, Grid
 from pdekit.models.diffusion_pde import DiffusionPDE
 from pdekit.models.inputs import normalised
-from pdekit.models.linear_prior import LinearPrior
+from pdekit.models.linear_prior import LARGEST, N_MODES, NUMBERS, PAIRS, LinearPrior
 from tests.models.small import FunctionNet, PointwiseNet, make_batch, make_problem
 
 N = 12
@@ -86,6 +86,30 @@ def test_without_directions_it_is_the_preconditioning_of_edm():
 def test_one_sample_has_no_covariance():
     with pytest.raises(ValueError, match="expected two or more training samples for the covariance of path=linear"):
         LinearPrior(2, (N,)).calibrate(samples(1))
+
+
+@pytest.mark.parametrize("size", [2, 2**16, 2**17, LARGEST])
+def test_the_samples_together_are_bounded(size):
+    """All of them where they are small; never fewer than the directions, nor more than the decomposition takes."""
+    wanted = LinearPrior(1, (size,), n_modes=1).samples_wanted
+    assert wanted == (PAIRS if size <= 2**16 else NUMBERS // size)
+    assert wanted >= 4 * N_MODES
+
+
+def test_a_joint_too_large_is_refused_before_data_are_read():
+    problem = make_problem(n_frames=1, dt=None, coeffs=(Field("c"),), grid=Grid((512, 512), (1, 1)))
+    with pytest.raises(ValueError, match=r"at most 262144 numbers in a sample.* 512 x 512 = \d+; use a coarser grid"):
+        DiffusionPDE(problem, PointwiseNet, path="linear")
+
+
+@pytest.mark.parametrize("size", [5, 8])
+def test_no_more_joints_are_decomposed_than_wanted(size, monkeypatch):
+    problem = make_problem()
+    model, taken = DiffusionPDE(problem, PointwiseNet, path="linear").double(), []
+    monkeypatch.setattr("pdekit.models.linear_prior.PAIRS", size)
+    monkeypatch.setattr(model.linear, "calibrate", taken.append)
+    model.calibrate([make_batch(problem)] * 20)
+    assert len(taken[0]) == size
 
 
 @pytest.mark.parametrize(
