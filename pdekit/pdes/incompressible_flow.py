@@ -26,10 +26,15 @@ class IncompressibleFlow(PDE):
     Pressure is not stored. The residual is that of the curl of the momentum equation, with w = v_x - u_y, in which
     neither p nor the constant acceleration a appears.
 
+    An equation that `absorbs` has one more field: a cell next to an outflow keeps the scalar that has left through
+    it, per volume of the cell, so that the integral of both fields changes by what flows in only. Nothing comes back.
+
     Values are averages over cells: `pdekit.solvers.projection` keeps velocities at faces, and stores their means.
     """
 
     averages: ClassVar[bool] = True
+    # whether a last field keeps the scalar that outflows have absorbed, in the cells next to them
+    absorbs: ClassVar[bool] = False
     dims: ClassVar = (2,)
 
     @property
@@ -70,8 +75,9 @@ class IncompressibleFlow(PDE):
         return w_t + self.lift * d.x(s), s_t
 
     def residual(self, q: Any, d: Calculus) -> Any:
-        u, v, *scalar = d.components(q)
-        u_t, v_t, *scalar_t = d.components(d.t(q))
+        kept = -1 if self.absorbs else None
+        u, v, *scalar = d.components(q)[:kept]
+        u_t, v_t, *scalar_t = d.components(d.t(q))[:kept]
         rates = self.rates(d.x(v) - d.y(u), (u, v), scalar[0] if scalar else None, d)
         left = (d.x(v_t) - d.y(u_t), *scalar_t)
         return d.stack(d.x(u) + d.y(v), *(a - b for a, b in zip(left, rates, strict=True)))

@@ -28,33 +28,59 @@ class Obstacles:
     Args:
         mesh: the staggered grid.
         solid: 1 in solid cells, "batch *space".
-        project: the projection without obstacles, of fields "batch *faces".
+        project: the projection without obstacles, of fields "batch *faces" in float64 and in the precision of
+            ``solid``. The matrix is singular, so that its pseudo-inverse is made in float64.
     """
 
     def __init__(self, mesh: Staggered, solid: Float[Tensor, "batch *space"], project: Project):
         self.mesh, self.project = mesh, project
+        dtype, solid = solid.dtype, solid.double()
         closed = [self._closed(solid, axis) for axis in range(mesh.ndim)]
-        self.open = [1 - part for part in closed]
-        flat = torch.cat([part.flatten(1) for part in closed], 1)
+        self.open = [(1 - part).to(dtype) for part in closed]
+        surface = [part * self._free_and_meets_fluid(solid, axis) for axis, part in enumerate(closed)]
+        flat = torch.cat([part.flatten(1) for part in surface], 1)
         most = int(flat.sum(1).max())
         found = torch.topk(flat, most, dim=1)
-        self.places, self.weights = found.indices, found.values
-        self.inverse = torch.stack([self._inverse(row) for row in range(len(flat))])
+        self.places, weights = found.indices, found.values
+        shares = torch.cat([self._shares(axis, solid).flatten() for axis in range(mesh.ndim)])
+        rows = zip(self.places, weights, strict=True)
+        self.inverse = torch.stack([self._inverse(places, weight, shares) for places, weight in rows]).to(dtype)
+        self.weights = weights.to(dtype)
 
     def _closed(self, solid: Tensor, axis: int) -> Tensor:
         """1 on faces of solid cells."""
+        return self.mesh.own_faces(torch.maximum(*self._on_both_sides(solid, axis)), axis)
+
+    def _free_and_meets_fluid(self, solid: Tensor, axis: int) -> Tensor:
+        """0 on faces between two solid cells and on faces with a prescribed velocity, 1 on all others."""
+        inside = self.mesh.own_faces(torch.minimum(*self._on_both_sides(solid, axis)), axis)
+        return (1 - inside) * self.mesh.free_faces(axis, solid.dtype, solid.device)
+
+    def _on_both_sides(self, solid: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+        """Values of the cells below and above each face; 0 outside the ends."""
         rule = (0.0, 0.0)
         padded = self.mesh.padded(solid, axis, rule, rule)
         dim, n = 1 + axis, padded.shape[1 + axis]
-        return self.mesh.own_faces(torch.maximum(padded.narrow(dim, 0, n - 1), padded.narrow(dim, 1, n - 1)), axis)
+        return padded.narrow(dim, 0, n - 1), padded.narrow(dim, 1, n - 1)
 
-    def _inverse(self, row: int) -> Tensor:
-        """Pseudo-inverse of E^T P E of one trajectory; padded faces have the weight 0."""
-        places, weights = self.places[row], self.weights[row]
+    def _shares(self, axis: int, like: Tensor) -> Tensor:
+        """The share of a cell that belongs to each face: a half at an outflow, where half a cell lies outside."""
+        shares = torch.ones(self.mesh.face_shape(axis), dtype=like.dtype, device=like.device)
+        for side, place in ((0, 0), (1, -1)):
+            if self.mesh.opens(axis, side):
+                shares.select(axis, place).fill_(0.5)
+        return shares
+
+    def _inverse(self, places: Tensor, weights: Tensor, shares: Tensor) -> Tensor:
+        """Pseudo-inverse of E^T P E of one trajectory; padded faces have the weight 0.
+
+        P is symmetric in the inner product whose weights are the shares of the faces.
+        """
         unit = torch.diag(weights)
         fields = self._fields(places.expand(len(places), -1), unit)
-        matrix = self._flat(self.project(fields))[:, places] * weights[:, None] * weights
-        return torch.linalg.pinv((matrix + matrix.T) / 2, rtol=SMALLEST, hermitian=True)
+        matrix = self._flat(self.project(fields))[:, places].T * weights[:, None] * weights
+        matrix = shares[places, None] * matrix
+        return torch.linalg.pinv((matrix + matrix.T) / 2, rtol=SMALLEST, hermitian=True) * shares[places]
 
     def _fields(self, places: Tensor, values: Tensor) -> list[Tensor]:
         """Fields "batch *faces" that are zero but for some values at places of the flat field."""

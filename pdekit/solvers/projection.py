@@ -39,7 +39,7 @@ def projection(
     dtype: torch.dtype = torch.float64,
     device: Any = None,
 ) -> Step:
-    """A step of (u, v) or (u, v, s) on cells, periodic or with ends: second order in space.
+    """A step of (u, v), (u, v, s) or (u, v, s, absorbed) on cells, periodic or with ends: second order in space.
 
     Velocities lie on faces, the scalar at centres. Differences are central and conservative: without viscosity the
     advection keeps the kinetic energy. Runge-Kutta of order 3 in time (strong-stability-preserving); each
@@ -48,7 +48,9 @@ def projection(
 
     Ends: `Wall("no_slip", speed)`, `Wall("free_slip")`, `Periodic`, `Inflow(mean normal speed into the box)`, and
     `Outflow` (pressure 0, nothing changes across it). The scalar at walls is that of the equation's `scalar_at`, or no
-    flux passes; what flows in has the scalar of `scalar_at`, or 0.
+    flux passes; what flows in has the scalar of `scalar_at`, or 0. Where the equation `absorbs`, outflows take the
+    scalar of the cell next to them, nothing comes back through them, nothing diffuses through inflows, and the last
+    field keeps what has left.
 
     Obstacles are the cells whose centres the equation calls `solid`: their faces have no velocity, and no scalar passes
     them. Bodies have steps, so that the order is 1 there.
@@ -104,7 +106,7 @@ class Flow:
         free: 1 on faces whose velocity is not prescribed, for each axis.
         entering: the prescribed normal velocity of faces, for each axis.
         obstacles: forces of obstacles; None if there are none.
-        n_scalars: 0 or 1.
+        n_scalars: fields at centres: 0, the scalar, or the scalar and what outflows have absorbed of it.
     """
 
     pde: IncompressibleFlow
@@ -129,7 +131,9 @@ class Flow:
         obstacles = None
         if solid is not None:
             solid = solid.to(device=device, dtype=dtype).reshape(-1, *grid.shape)
-            obstacles = Obstacles(mesh, solid, lambda fields: _projected(mesh, pressure, fields))
+            double = pressure if dtype == torch.float64 else PressureSolver(mesh, torch.float64, device)
+            solvers = {dtype: pressure, torch.float64: double}
+            obstacles = Obstacles(mesh, solid, lambda fields: _projected(mesh, solvers[fields[0].dtype], fields))
             _check_inflow_is_free(obstacles, entering)
         flat = _flat_parameters(rounded(pde, dtype, device), grid.ndim)
         return cls(flat, mesh, pressure, free, entering, obstacles, len(pde.fields) - grid.ndim)
@@ -140,10 +144,11 @@ class Flow:
         velocity, scalars = parts[: self.mesh.ndim], parts[self.mesh.ndim :]
         rates = [self._carried(velocity, axis) for axis in range(self.mesh.ndim)]
         rates[0] = rates[0] + self.pde.acceleration
-        for s in scalars:
+        for s in scalars[:1]:
             rates[-1] = rates[-1] + self.pde.lift * self._at_faces(s, self.mesh.ndim - 1)
         rates = self._projected([rate * free for rate, free in zip(rates, self.free, strict=True)])
-        rates += [self._scalar_rate(s, velocity) for s in scalars]
+        if scalars:
+            rates += self._scalar_rates(scalars[0], velocity)
         return torch.cat([rate.flatten(1) for rate in rates], 1)
 
     def frequency(self, state: State) -> Float[Tensor, "batch 1"]:
@@ -220,17 +225,34 @@ class Flow:
         padded = self.mesh.padded(s, axis, *self._scalar_rules(axis))
         return self.mesh.own_faces(mean_of_neighbours(padded, axis), axis)
 
-    def _scalar_rate(self, s: Tensor, velocity: Velocity) -> Tensor:
-        """-div(velocity s) + kappa laplacian(s)."""
-        mesh, rate = self.mesh, torch.zeros_like(s)
+    def _scalar_rates(self, s: Tensor, velocity: Velocity) -> list[Tensor]:
+        """-div(velocity s) + kappa laplacian(s), and the flux into outflows where the equation absorbs."""
+        mesh, rate, absorbed = self.mesh, torch.zeros_like(s), torch.zeros_like(s)
         for axis, u in enumerate(velocity):
             padded, h = mesh.padded(s, axis, *self._scalar_rules(axis)), mesh.grid.spacing[axis]
             slope = torch.diff(padded, dim=1 + axis) / h
             if self.obstacles is not None:
                 slope = slope * mesh.all_faces(self.obstacles.open[axis], axis)
             flux = mesh.all_faces(u, axis) * mean_of_neighbours(padded, axis) - self.pde.scalar_diffusivity * slope
+            if self.pde.absorbs:
+                flux, into = self._through_openings(flux, velocity[axis], s, axis)
+                absorbed = absorbed + into
             rate = rate - torch.diff(flux, dim=1 + axis) / h
-        return rate
+        return [rate, absorbed] if self.pde.absorbs else [rate]
+
+    def _through_openings(self, flux: Tensor, u: Tensor, s: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+        """The flux without diffusion through inflows and with that of outflows from inside, and what these absorb."""
+        dim, absorbed = 1 + axis, torch.zeros_like(s)
+        for side, end in enumerate(self.mesh.sides[axis]):
+            outward, face, cell = (1, flux.shape[dim] - 1, s.shape[dim] - 1) if side else (-1, 0, 0)
+            if end.word == Inflow.word:
+                brought = (self.pde.scalar_at(axis, side) or 0.0) * u.narrow(dim, face, 1)
+                flux = flux.slice_scatter(brought, dim, face, face + 1)
+            elif self.mesh.opens(axis, side):
+                leaving = (outward * u.narrow(dim, face, 1)).clamp_min(0) * s.narrow(dim, cell, 1)
+                flux = flux.slice_scatter(outward * leaving, dim, face, face + 1)
+                absorbed = absorbed.slice_scatter(leaving / self.mesh.grid.spacing[axis], dim, cell, cell + 1)
+        return flux, absorbed
 
     def _projected(self, velocity: Sequence[Tensor]) -> Velocity:
         found = _projected(self.mesh, self.pressure, velocity)

@@ -240,7 +240,16 @@ class Rib(ViscousFlow):
         return ((x - 0.75).abs() < 0.2) & (y < 0.4)
 
 
-@pytest.mark.parametrize("body", [Block, Rib])
+@dataclass(frozen=True)
+class Gate(ViscousFlow):
+    """A wall at the outflow that leaves a gap."""
+
+    def solid(self, coordinates):
+        x, y = coordinates
+        return (x > 1.7) & ((y < 0.25) | (y > 0.75))
+
+
+@pytest.mark.parametrize("body", [Block, Rib, Gate])
 def test_trajectories_of_a_batch_have_one_body_and_no_divergence(body):
     grid = box(16, 8, 2.0)
     flow = Flow.of(body(0.05), grid, CHANNEL, "parabolic", DOUBLE)
