@@ -31,6 +31,7 @@ from pdekit.pdes.rayleigh_benard import RayleighBenard
 from pdekit.pdes.reaction_diffusion import ReactionDiffusion
 from pdekit.pdes.shallow_water import ShallowWater
 from pdekit.pdes.sine_gordon import SineGordon
+from pdekit.pdes.smoke_channel import SmokeChannel
 from pdekit.pdes.swift_hohenberg import SwiftHohenberg
 from pdekit.pdes.thermo_fluid import ThermoFluid
 from pdekit.pdes.viscous_flow import ViscousFlow
@@ -71,6 +72,7 @@ __all__ = [
     "SemilinearPDE",
     "ShallowWater",
     "SineGordon",
+    "SmokeChannel",
     "SteadyPDE",
     "SwiftHohenberg",
     "ThermoFluid",

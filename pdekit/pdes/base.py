@@ -100,6 +100,8 @@ class PDE(ABC):
     averages: ClassVar[bool] = False
     # parameters that damp small scales: the larger, the coarser the grid that resolves a solution
     smoothing: ClassVar[tuple[str, ...]] = ()
+    # whether `existing` says where fields exist: there are obstacles
+    has_mask: ClassVar[bool] = False
 
     @abstractmethod
     def residual(self, u: Any, d: Calculus) -> Any:
@@ -137,6 +139,16 @@ class PDE(ABC):
     def source(self, d: Calculus) -> Any:
         """A forcing that is constant in time, "channel *space" (or broadcastable), or None."""
         return None
+
+    def existing(self, grid: Grid) -> Float[Tensor, "batch channel *space"]:
+        """Return 1 where each field exists on a grid, and 0 elsewhere, of an equation with `has_mask`.
+
+        Its parameters give the geometry. The batch is 1 where none of them varies.
+
+        Raises:
+            ValueError: if the equation has no mask.
+        """
+        raise ValueError(f"expected an equation with has_mask, got {type(self).__name__}; its fields exist everywhere")
 
     def exact(self) -> tuple[ExactSolution, ...]:
         """Closed forms with these parameters; empty if none is known."""

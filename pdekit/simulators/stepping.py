@@ -111,7 +111,17 @@ class Stepping:
             boundary=self.boundary,
             params=tuple(self.params),
             pde=self.pde,
+            has_mask=self.pde.has_mask,
         )
+
+    def existing(self, draws: Sequence[Draw], grid: Grid, device: Any = "cpu") -> State | None:
+        """The mask of the equation's obstacles on a grid; None where fields exist everywhere."""
+        if not self.pde.has_mask:
+            return None
+        params = parameters(self, draws)
+        pde, box, _ = self.problem(grid, 1).at(None if params is None else params.to(device))
+        mask = pde.existing(box).to(device)
+        return mask.expand(len(draws), *mask.shape[1:])
 
     def random_inputs(self, generator: np.random.Generator) -> Draw:
         of_params, of_start = generator.spawn(2)
@@ -202,11 +212,12 @@ class Stepping:
             if start is None:
                 start = self._warmed(draws, ready, device, tick)
             state = ready.step.encode(self.brought(start, ready.grid, ready.grid.shape))
+            mask = self.existing(draws, grid, device)
         while True:
             with torch.no_grad():
                 own = ready.step.decode(state)
                 u = self.stored(own, ready.grid, grid.shape)
-            yield Frame(u, own=own)
+            yield Frame(u if mask is None else u * mask, mask=mask, own=own)
             with torch.no_grad():
                 for _ in range(ready.substeps):
                     state = ready.step.advance(state)

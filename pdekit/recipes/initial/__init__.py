@@ -18,6 +18,7 @@ from pdekit.recipes.initial.radial_dam import RadialDam
 from pdekit.recipes.initial.rescaled import Rescaled
 from pdekit.recipes.initial.riemann_states import RiemannStates
 from pdekit.recipes.initial.seeds import Seeds
+from pdekit.recipes.initial.smoke_puff import SmokePuff
 from pdekit.recipes.initial.solitons import KdVSolitons, SchroedingerSolitons
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "RiemannStates",
     "SchroedingerSolitons",
     "Seeds",
+    "SmokePuff",
 ]
