@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdekit.boundaries import Ends, Sides, check_inputs, sides_of
+from pdekit.round_ends import resized_origin
 
 AXES = ("x", "y", "z")
 DIMENSIONS = ("time", "time_of_sample", "sample", "member")  # names of stored arrays in addition to those of fields
@@ -134,13 +135,11 @@ class Grid:
         i = torch.arange(self.shape[axis], dtype=dtype, device=device) + (0.5 if self.layout[axis] == "cells" else 0)
         h = self.spacing[axis]
         if isinstance(h, Tensor):
-            i = i.reshape([-1 if a == axis else 1 for a in range(self.ndim)])
-            h = h.to(dtype)
+            i, h = i.reshape([-1 if a == axis else 1 for a in range(self.ndim)]), h.to(dtype)
         return self.origin[axis] + i * h
 
     def mesh(self, dtype: torch.dtype = torch.float64, device=None) -> tuple[Tensor, ...]:
-        """Coordinates of all points: one tensor for each axis, of shape ``shape`` (or broadcastable to
-        "batch 1 *shape" where a length is a tensor)."""
+        """Coordinates of all points by axis, of shape ``shape`` ("batch 1 *shape" where a length is a tensor)."""
         columns = []
         for axis in range(self.ndim):
             column = self.coordinates(axis, dtype, device)
@@ -160,14 +159,15 @@ class Grid:
         for axis, (n, h) in enumerate(zip(self.shape, self.spacing, strict=True)):
             w = torch.full((n,), float(h), dtype=dtype, device=device)
             if self.layout[axis] == "nodes":
-                w[0] *= 0.5
-                w[-1] *= 0.5
+                w[[0, -1]] *= 0.5
             total = total * w.reshape([-1 if a == axis else 1 for a in range(self.ndim)])
         return total
 
     def resized(self, shape: Sequence[int]) -> Grid:
-        """The same box with another number of points."""
-        return dataclasses.replace(self, shape=tuple(shape))
+        """The same box with another number of points. On a periodic axis see `resized_origin`."""
+        axes = zip(self.origin, self.extent, self.shape, shape, self.layout, strict=False)
+        origin = tuple(resized_origin(o, *box) if where == "periodic" else o for o, *box, where in axes)
+        return dataclasses.replace(self, shape=tuple(shape), origin=origin)
 
 
 @dataclass(frozen=True)

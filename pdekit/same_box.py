@@ -12,12 +12,15 @@ ROUNDED = 1e-3  # of the smaller spacing, by which two ends of one box may diffe
 def same_box(a: Grid | Points, b: Grid | Points) -> bool:
     """Return whether two grids have one box, up to a thousandth of the smaller spacing; False for points.
 
+    Points of a periodic axis may lie at the lower ends of its cells or at the centres, see `Grid.resized`.
+
     >>> same_box(Grid((4,), (0.3,)), Grid((8,), (0.1 + 0.2,))), same_box(Grid((4,), (1.0,)), Grid((4,), (1.1,)))
     (True, False)
     """
     if not a.uniform or not b.uniform or a.layout != b.layout:
         return False
-    ends = zip(a.origin, a.extent, b.origin, b.extent, a.spacing, b.spacing, strict=True)
+    moved = a.resized(b.shape)
+    ends = zip(moved.origin, a.extent, b.origin, b.extent, a.spacing, b.spacing, strict=True)
     return all(
         max(abs(first - other), abs(first + length - other - wide)) <= ROUNDED * min(h, step)
         for first, length, other, wide, h, step in ends

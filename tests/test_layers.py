@@ -41,7 +41,8 @@ LAYERS = {
     "command_words": set(),
     "signals": set(),
     "boundaries": {"signals"},
-    "fields": {"boundaries"},
+    "round_ends": set(),
+    "fields": {"boundaries", "round_ends"},
     "mesh_order": set(),
     "conventions": set(),
     "same_box": {"fields"},
@@ -55,7 +56,7 @@ LAYERS = {
     "simulators": {"boundaries", "fields", "calculus", "pdes", "solvers"},
     "cases": {"fields", "calculus", "mesh_order", "pdes", "solvers", "simulators"},
     "data": {"boundaries", "command_words", "fields", "labelled", "plain", "plain_yaml", "provenance", "targets"}
-    | {"conventions", "mesh_order", "same_box", "typed_values"},
+    | {"conventions", "mesh_order", "round_ends", "same_box", "typed_values"},
     "recipes": {"typed_values", "captions", "data", "cases", "plain", "provenance"} | EQUATIONS,
     "nets": set(),
     "diffusion": set(),

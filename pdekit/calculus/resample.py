@@ -11,13 +11,29 @@ from torch import Tensor
 from pdekit.fields import Grid
 
 
-def resample(u: Float[Tensor, "batch channel *space"], shape: Sequence[int]) -> Float[Tensor, "batch channel *new"]:
+def moves(grid: Grid, other: Grid) -> tuple[float, ...]:
+    """Return the way from the first point of a grid to that of another one, as shares of the box along each axis.
+
+    0 where both have one origin, and where an axis has ends: points there are compared by their layout.
+    """
+    parts = zip(grid.origin, other.origin, grid.extent, grid.layout, strict=True)
+    return tuple(0.0 if a == b or where != "periodic" else (b - a) / float(length) for a, b, length, where in parts)
+
+
+def resample(
+    u: Float[Tensor, "batch channel *space"], shape: Sequence[int], moved: Sequence[float] = ()
+) -> Float[Tensor, "batch channel *new"]:
     """The samples on another number of points of the same periodic box.
 
     Refining adds zeros to the spectrum: the trigonometric interpolant, exact for band-limited fields. Coarsening
     removes the modes that the coarser grid cannot hold, instead of aliasing them as strided samples would. The
     Nyquist mode of an even axis stands for cos(n x/2): refined, it is shared by +n/2 and -n/2; coarsened to, it
     keeps the real part that the coarse grid can hold. Any sizes, odd or even; the mean is kept.
+
+    Args:
+        u: samples.
+        shape: points wanted along each axis.
+        moved: way from the first point of u to the first one wanted along each axis, see `moves`; none by default.
 
     >>> x = torch.arange(8, dtype=torch.float64) * 2 * torch.pi / 8
     >>> coarse = resample(torch.cos(x).reshape(1, 1, 8), (4,))
@@ -29,16 +45,19 @@ def resample(u: Float[Tensor, "batch channel *space"], shape: Sequence[int]) -> 
             f"expected {u.ndim - 2} sizes, one for each axis of u {tuple(u.shape)}, got {tuple(shape)}; "
             "give one for each axis"
         )
-    for axis, n in enumerate(shape, start=2):
-        if n != u.shape[axis]:
-            u = _resample_axis(u.movedim(axis, -1), n).movedim(-1, axis)
+    for axis, (n, way) in enumerate(zip(shape, moved or (0.0,) * len(shape), strict=True), start=2):
+        if n != u.shape[axis] or way != 0:
+            u = _resample_axis(u.movedim(axis, -1), n, way).movedim(-1, axis)
     return u
 
 
-def _resample_axis(u: Tensor, n: int) -> Tensor:
+def _resample_axis(u: Tensor, n: int, way: float) -> Tensor:
     """Along the last axis; one axis at a time keeps every transform real."""
     old = u.shape[-1]
     u_hat = torch.fft.rfft(u)
+    if way != 0:
+        k = torch.arange(old // 2 + 1, dtype=torch.float64, device=u.device)
+        u_hat = u_hat * torch.polar(torch.ones_like(k), 2 * torch.pi * way * k).to(u_hat.dtype)
     small = min(old, n)
     kept = u_hat.new_zeros(*u.shape[:-1], n // 2 + 1)
     kept[..., : small // 2 + 1] = u_hat[..., : small // 2 + 1]
@@ -64,14 +83,17 @@ def restrict(
     Raises:
         ValueError: if cells or nodes of the two grids do not fit.
     """
+    moved = moves(grid, grid.resized(shape))
     for axis, (n, m, layout) in enumerate(zip(grid.shape, shape, grid.layout, strict=True), start=2):
         if n == m:
             continue
         if layout == "periodic" and not averages:
-            u = resample(u, [m if a == axis else size for a, size in enumerate(u.shape)][2:])
+            sizes, ways = list(u.shape[2:]), [0.0] * grid.ndim
+            sizes[axis - 2], ways[axis - 2] = m, moved[axis - 2]
+            u = resample(u, sizes, ways)
             continue
         intervals, wanted = (n - 1, m - 1) if layout == "nodes" else (n, m)
-        centred = layout == "periodic"
+        centred = layout == "periodic" and moved[axis - 2] == 0  # else cells of both grids begin at the end of the box
         if wanted < 1 or intervals % wanted or (centred and intervals // wanted % 2 == 0):
             raise ValueError(
                 f"expected {layout} points of the solver's grid that fit those of the stored grid, got {n} and {m}; "
@@ -104,5 +126,5 @@ def bring(
                 "points, or generate the data on a finer grid"
             )
     if finer != tuple(grid.shape):
-        u = resample(u, finer)
+        u = resample(u, finer, moves(grid, grid.resized(finer)))
     return restrict(u, grid.resized(finer), tuple(shape), averages)

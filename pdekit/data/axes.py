@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from pdekit.boundaries import Ends, sides_of
-from pdekit.data.ends import JUMP, jump, layout_of, short_decimal
+from pdekit.data.ends import JUMP, jump, layout_of
 from pdekit.data.given import Given
 from pdekit.fields import AXES, LAYOUTS, Grid
+from pdekit.round_ends import short_decimal
 
 TOLERANCE = 1e-3  # of a spacing; coordinates are often stored in float32
 

@@ -2,60 +2,14 @@
 
 from __future__ import annotations
 
-from math import pi
-
 import numpy as np
 
 from pdekit.boundaries import Ends, Periodic, boundary_of
+from pdekit.round_ends import readings
 
-EVEN = 1e-3  # of a step: coordinates in files are rounded to float32
-NOT_ROUND = 7  # digits from which a number counts as arbitrary
 JUMP = 5.0  # a step from the last point to the first that is so many times a usual one is no neighbour's
 REPEATED = 1e-6  # the same of a last point that repeats the first up to rounding
 LOOKED_AT = 8  # trajectories and frames whose values are looked at
-
-
-def digits(value: float, step: float) -> int:
-    """Return how many significant digits a number, or the number over pi and one more, has within 1e-3 of a step.
-
-    >>> digits(0.25, 0.01), digits(1 / 3, 0.001), digits(2 * pi, 0.01), digits(0.0, 0.1)
-    (2, 6, 2, 0)
-    """
-    tolerance = EVEN * step
-    if abs(value) <= tolerance:
-        return 0
-    for count in range(1, NOT_ROUND):
-        if abs(float(f"{value:.{count - 1}e}") - value) <= min(tolerance, 1e-4 * abs(value)):
-            return count
-        multiple = value / pi
-        if abs(float(f"{multiple:.{max(count - 2, 0)}e}") - multiple) <= 1e-6 * abs(multiple):
-            return count + (count == 1)
-    return NOT_ROUND
-
-
-def readings(first: float, last: float, step: float) -> dict[str, int]:
-    """Return the digits of both ends of the box, for each layout that the points may have.
-
-    >>> readings(0.0, 1.0, 0.1), readings(0.0, 0.9375, 0.0625)
-    ({'nodes': 1, 'cells': 4, 'half_open': 2}, {'nodes': 4, 'cells': 8, 'half_open': 1})
-    """
-    return {
-        "nodes": digits(first, step) + digits(last, step),
-        "cells": digits(first - step / 2, step) + digits(last + step / 2, step),
-        "half_open": digits(first, step) + digits(last + step, step),
-    }
-
-
-def short_decimal(value: float, tolerance: float) -> float:
-    """Return the short decimal, or short multiple of pi, that a coordinate was rounded from; else the value itself.
-
-    >>> short_decimal(0.99999994, 1e-6), short_decimal(6.2831855, 1e-6) == 2 * pi, short_decimal(1 / 3, 1e-9) == 1 / 3
-    (1.0, True, True)
-    """
-    for form in (0.0, float(f"{value:.6g}"), float(f"{value / pi:.3g}") * pi):
-        if abs(form - value) <= tolerance:
-            return form
-    return value
 
 
 def jump(values: np.ndarray, axis: int) -> float:

@@ -157,11 +157,12 @@ def narrowed(array: np.ndarray, there: np.ndarray | None = None) -> np.ndarray:
         return array
     axis = 2 if array.ndim > 2 else 1
     for channel in range(array.shape[axis]):
-        exact, error = array.take(channel, axis), (array - single).take(channel, axis)
+        exact = array.take(channel, axis)
+        error = exact - single.take(channel, axis).astype(exact.dtype)
         signals = [_present(exact, there).std()]
         if axis == 2 and exact.shape[1] > 1:
             signals.append(_present(np.diff(exact, axis=1), there).std())
-        largest = np.sqrt(np.square(_present(error, there)).mean())
+        largest = np.sqrt(np.square(_present(np.asarray(error), there)).mean())
         rounding = 1e-12 * abs(exact).max()
         if any(signal > rounding and largest > SINGLE * signal for signal in signals):
             return array

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdekit.calculus.fourier import Fourier
-from pdekit.calculus.resample import resample
+from pdekit.calculus.resample import moves, resample
 from pdekit.fields import Grid, Problem, Trajectory
 from pdekit.models.base import Surrogate, mean_square
 from pdekit.models.inputs import (
@@ -123,7 +123,7 @@ class Operator(Surrogate):
                 u = self.normaliser.encode(u.to(like.device)).to(like)
                 outputs.append(u if mask is None else torch.where(mask[:, None] > 0, u, 0.0))
             target = torch.cat(outputs).movedim(1, -1)  # sample channel *space time
-            axes = [*_unit_axes(self.problem.box)]
+            axes = [*_unit_axes(self.problem.box, self.problem.box)]
             if self.problem.steady:
                 target = target[..., 0]
             else:
@@ -140,7 +140,9 @@ class Operator(Surrogate):
         mask = None if batch.mask is None else batch.mask.to(known).flatten(2)[:, :, None].expand_as(target)
         if mask is not None:
             target = torch.where(mask > 0, target, 0.0)
-        query = _queries(grid, self.times(batch.t[:, self.history :], batch.t[:, : self.history]), known)
+        query = _queries(
+            grid, self.problem.box, self.times(batch.t[:, self.history :], batch.t[:, : self.history]), known
+        )
         target = target.flatten(2)
         mask = None if mask is None else mask.flatten(2)
         if self.n_points is not None and self.n_points < len(query):
@@ -166,7 +168,7 @@ class Operator(Surrogate):
         check_history(given, self.history)
         known, condition = self.inputs(given)
         space = given.u.shape[3:]
-        query = _queries(self.problem.grid.resized(space), self.times(t, given.t), known)
+        query = _queries(self.problem.grid.resized(space), self.problem.box, self.times(t, given.t), known)
         u = self.net(known, query, condition)
         u = u.unflatten(2, (1 if self.problem.steady else t.shape[1], *space)).movedim(2, 1)
         u = self.normaliser.decode(u.to(torch.promote_types(u.dtype, given.u.dtype)))
@@ -184,11 +186,12 @@ class Operator(Surrogate):
         """Fields of any resolution at the sensors."""
         if fields.shape[2:] == self.sensors.shape:
             return fields
+        own = self.sensors.resized(fields.shape[2:])
         if self.sensors.periodic:
-            return resample(fields, self.sensors.shape)
-        axes = _unit_axes(self.sensors.resized(fields.shape[2:]))
+            return resample(fields, self.sensors.shape, moves(own, self.sensors))
+        axes = _unit_axes(own, self.sensors)
         periods = [1.0 if layout == "periodic" else None for layout in self.sensors.layout]
-        points = _mesh(_unit_axes(self.sensors)).to(fields)
+        points = _mesh(_unit_axes(self.sensors, self.sensors)).to(fields)
         found = interpolate(fields, [axis.to(fields) for axis in axes], points, periods)
         return found.unflatten(2, self.sensors.shape)
 
@@ -258,9 +261,9 @@ def shifted(batch: Trajectory, grid: Grid) -> Trajectory:
     return dataclasses.replace(batch, **parts)
 
 
-def _unit_axes(grid: Grid) -> list[Tensor]:
-    """Coordinates of each axis as shares of the box."""
-    unit = Grid(grid.shape, (1.0,) * grid.ndim, layout=grid.layout)
+def _unit_axes(grid: Grid, box: Grid) -> list[Tensor]:
+    """Coordinates of each axis as shares of the box, from the first point of the grid that is meant by the box."""
+    unit = Grid(grid.shape, (1.0,) * grid.ndim, moves(box, grid), grid.layout)
     return [unit.coordinates(axis) for axis in range(grid.ndim)]
 
 
@@ -269,9 +272,9 @@ def _mesh(axes: Sequence[Tensor]) -> Tensor:
     return torch.stack([c.flatten() for c in torch.meshgrid(*axes, indexing="ij")], -1)
 
 
-def _queries(grid: Grid, times: Tensor | None, like: Tensor) -> Float[Tensor, "point coordinate"]:
+def _queries(grid: Grid, box: Grid, times: Tensor | None, like: Tensor) -> Float[Tensor, "point coordinate"]:
     """All times and points, time running slowest; the coordinates of a query are those of space, then time."""
-    axes = _unit_axes(grid)
+    axes = _unit_axes(grid, box)
     if times is None:
         return _mesh(axes).to(like)
     points = _mesh([times.cpu(), *axes])

@@ -16,7 +16,7 @@ from torch import Tensor
 from pdekit.boundaries import Ends
 from pdekit.calculus.mirrored import resample_mirrored, signs_at_walls
 from pdekit.calculus.remap import remap
-from pdekit.calculus.resample import bring, resample
+from pdekit.calculus.resample import bring, moves, resample
 from pdekit.fields import Grid, Problem
 from pdekit.pdes import PDE
 from pdekit.simulators.base import SAME, Draw, Frame, Refinement, Tick, parameters, silent
@@ -243,9 +243,15 @@ class Stepping:
 
         Samples on cells are continued across the ends as at free-slip walls, the only walls that a solver of them has.
         """
+        moved = moves(grid, grid.resized(shape))
+        if self.averages and any(moved):
+            raise ValueError(
+                "expected cells centred at the points i L/n of a periodic axis for averages on another grid, found the "
+                f"origin {grid.origin}; set the origin of the grid to the end of the box, or solve on the grid itself"
+            )
         if self.averages:
             return remap(u, shape, grid.layout)
-        return resample(u, shape) if grid.periodic else self._resampled_between_walls(u, shape)
+        return resample(u, shape, moved) if grid.periodic else self._resampled_between_walls(u, shape)
 
     def stored(self, own: State, grid: Grid, shape: Sequence[int]) -> Float[Tensor, "sample channel *new"]:
         """A frame of the solver's grid on the points of the data: see `bring`, and `brought` for samples on cells."""

@@ -9,6 +9,7 @@ import torch
 import xarray as xr
 
 import pdekit
+from pdekit.calculus.resample import bring
 from pdekit.data import DataModule, from_arrays
 from pdekit.data.arrays import Arrays
 from pdekit.data.domain import load_domain
@@ -21,14 +22,18 @@ from pdekit.data.loader import EpochSampler
 from pdekit.data.loading import Loading
 from pdekit.data.resolutions import together
 from pdekit.evaluation.checks import check_problem
+from pdekit.fields import Field, Grid, Problem
 from pdekit.models.baselines.mean import Mean
 from pdekit.models.one_step import OneStep
 from pdekit.models.operator import Operator
+from pdekit.models.operator import _unit_axes as axes
 from pdekit.models.resolution import check_grids
 from pdekit.nets.deeponet import DeepONet, PODDeepONet
 from pdekit.nets.fno import FNO
 from pdekit.nets.unet import UNet
+from pdekit.same_box import same_box
 from pdekit.workflows.studio_run import studio_of
+from tests.data.formats.published_pdebench import tensor
 
 SHORT = [
     "training.steps=60", "training.checkpoint_every=60", "training.validate_every=30", "training.lr=0.01",
@@ -223,3 +228,37 @@ def test_files_of_two_precisions_are_exported_in_the_wider_one(tmp_path, to):
     TARGETS[to].write(whole, path, lambda done: None)
     found = recognised(path).open(path)["all"] if to == "pdebench" else opened_file(path)
     assert torch.equal(found.read(2).u, fine.read(0).u) and torch.equal(found.read(0).u, batch.u.double())
+
+
+def centred(n, lower=0.0):
+    """A periodic axis of length 2 whose points lie at the centres of n cells."""
+    return Grid((n,), (2.0,), (lower + 1 / n,))
+
+
+@pytest.mark.parametrize("lower", [0.0, -1.0, -3.0])
+def test_points_at_the_centres_of_periodic_cells_stay_there_on_another_grid(lower):
+    fine, coarse = centred(16, lower), centred(8, lower)
+    assert fine.resized((8,)) == coarse and coarse.resized((16,)) == fine and same_box(fine, coarse)
+    corners = Grid((16,), (2.0,), (lower,))
+    assert corners.resized((8,)).origin == (lower,) and not same_box(corners, coarse)
+    for u, grid, other in ((fine, fine, coarse), (coarse, coarse, fine)):
+        wave, expected = (torch.sin(3 * torch.pi * one.coordinates(0) + 0.3)[None, None] for one in (u, other))
+        torch.testing.assert_close(bring(wave, grid, other.shape), expected, rtol=0, atol=1e-13)
+
+
+def test_files_of_pdebench_on_two_sizes_are_one_dataset(tmp_path):
+    """The published one-dimensional files store the centres of periodic cells."""
+    for n in (16, 8):
+        tensor(tmp_path / f"1D_Advection_Sols_beta0.4_{n}.hdf5", points=n, beta=0.4)
+    source = recognised(tmp_path).open(tmp_path)["train"]
+    assert [grid.coordinates(0)[0].item() for grid in source.grids] == [-1 + 1 / 8, -1 + 1 / 16]
+    assert source.on(source.grids[0]).problem.grid.shape == (8,)
+
+
+def test_an_operator_asks_at_the_points_of_the_grid():
+    """The sensors of 16 points see the same wave from 8; the queries of 8 lie between those of 16."""
+    model = Operator(Problem(centred(16), (Field("u"),), 0.1, 3), partial(DeepONet))
+    fine, coarse = (torch.sin(3 * torch.pi * centred(n).coordinates(0))[None, None] for n in (16, 8))
+    torch.testing.assert_close(model.to_sensors(coarse), fine, rtol=0, atol=1e-13)
+    first = [axes(centred(n), centred(16))[0][0].item() for n in (16, 8)]
+    assert first == pytest.approx([0.0, 1 / 32])

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pdekit.data.ends import EVEN, readings, short_decimal
 from pdekit.fields import Grid
+from pdekit.round_ends import EVEN, readings, short_decimal
 
 
 def step_of(what: str, values: np.ndarray) -> float:

@@ -14,9 +14,9 @@ import h5py
 import numpy as np
 
 from pdekit.boundaries import Boundary, Outflow, Periodic, Sides, Wall
-from pdekit.data.ends import EVEN, digits, readings
 from pdekit.data.hdf5 import attribute, dataset, fault, flags, member, names, reading, texts, values
 from pdekit.fields import LAYOUTS
+from pdekit.round_ends import EVEN, digits, readings
 
 BOUNDARIES = {"periodic": Periodic(), "wall": Wall(), "open": Outflow()}
 

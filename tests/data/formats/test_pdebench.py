@@ -162,9 +162,10 @@ class TestFolder:
             convert(tmp_path / "20", tmp_path / "out")
         assert not (tmp_path / "out").exists()
 
-    def test_other_grids_are_refused(self, tmp_path):
+    def test_other_boxes_are_refused(self, tmp_path):
         published.tensor(tmp_path / "a.hdf5", beta=0.1)
-        published.tensor(tmp_path / "b.hdf5", beta=0.1, points=8)
+        with h5py.File(published.tensor(tmp_path / "b.hdf5", beta=0.1, points=8), "r+") as file:
+            file["x-coordinate"][...] += 1
         with pytest.raises(ValueError, match="expected data of one problem on grids of one box"):
             open_path(tmp_path)
 
