@@ -13,6 +13,10 @@ def solve_symmetric(
 ) -> Tensor:
     """Return x of apply(x) = rhs by conjugate gradients from x = 0, the iterate of the smallest residual.
 
+    With few iterations that is not always the last one, the one of the smallest energy x^T A x / 2 - rhs^T x, which a
+    plain conjugate-gradient loop returns: the residual may rise while the energy falls. With Jacobians of trained nets
+    the smallest residual is the safe choice; see `MMPS`.
+
     A sample rests as soon as its residual is below ``tolerance`` times its right-hand side, or its curvature
     p^T A p is not positive: the Jacobian of a trained net is neither exactly symmetric nor exactly positive.
 

@@ -58,6 +58,11 @@ class MMPS(Guide):
     Exact at every level for a Gaussian prior when the linear system is solved. J is applied by gradients of the net,
     as if it were symmetric, which it is for the true D.
 
+    Difference from the reference code (azula): the iterate of the smallest residual is taken, which may be the start,
+    not the last one. Both agree once the system is solved; with one or two iterations samples differ by up to 3e-2 (six
+    modes, three observed). With trained nets the iterate of the smallest energy, which is the last one of a symmetric
+    system, more than doubled the error of the permeability of Darcy flow.
+
     Args:
         iterations: of conjugate gradients; each costs one gradient. With 3 to 5 the samples of a Gaussian field are
             close to converged (64 points, 8 observed).

@@ -57,14 +57,35 @@ def test_samplers(ours, kind, options):
     )
 
 
+MASK, NOISE = torch.tensor([1.0, 0, 1, 0, 0, 1]).double(), 0.1
+VALUES = MASK * torch.tensor([0.5, 0, -0.2, 0, 0, 0.1]).double().expand(20, 6)
+
+
+def guided_by_both(iterations):
+    """Return (ours, theirs), the guided denoisers."""
+    covariance = IsotropicCovariance(NOISE**2)
+    denoiser = MMPSDenoiser(Exact(), VALUES, lambda x: MASK * x, covariance, solver="cg", iterations=iterations)
+    return MMPS(iterations)(DENOISE, Observation(masked(MASK), VALUES, NOISE), LEVELS), denoiser
+
+
 @pytest.mark.parametrize("iterations", [3, 5])
 def test_moment_matching(iterations):
     """Three observed modes, for which three conjugate gradients are exact, at each level of a whole sample."""
-    mask, noise = torch.tensor([1.0, 0, 1, 0, 0, 1]).double(), 0.1
-    values = mask * torch.tensor([0.5, 0, -0.2, 0, 0, 0.1]).double().expand(20, 6)
-    guided = MMPSDenoiser(
-        Exact(), values, lambda x: mask * x, IsotropicCovariance(noise**2), solver="cg", iterations=iterations
-    )
-    denoise = MMPS(iterations)(DENOISE, Observation(masked(mask), values, noise), LEVELS)
+    denoise, denoiser = guided_by_both(iterations)
     found = Exponential("clean", 2)(denoise, Y, LEVELS, no_noise)
-    torch.testing.assert_close(found, theirs(xEABSampler, guided, order=2), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(found, theirs(xEABSampler, denoiser, order=2), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("iterations", [1, 2])
+def test_moment_matching_by_few_conjugate_gradients(iterations):
+    """Ours is one of their iterates, the start among them: theirs is the last, ours has the smallest residual."""
+    others = 0
+    for t in torch.linspace(0, 1, 13, dtype=torch.float64):
+        k = float(SCHEDULE.sigma(t))
+        y = (1 + k) / 20 * Y
+        found = guided_by_both(iterations)[0](y, k)
+        iterates = [DENOISE(y, k), *(guided_by_both(n)[1](y, t).mean for n in range(1, iterations + 1))]
+        distance = (torch.stack(iterates) - found).abs().amax(2)
+        assert distance.amin(0).max() < 1e-8
+        others += int((distance[-1] > 1e-4).sum())
+    assert others > 0
