@@ -86,14 +86,16 @@ def benchmark_pages(title: str, problems: Sequence[BenchmarkProblem]) -> dict[st
 def ranks(summaries: Mapping[str, Summary]) -> Table:
     """Rank every method among the surrogates and baselines of each problem, by its nRMSE where models are compared.
 
-    Equal errors share the mean of their ranks. The last column is the mean of a method that all problems have: ranks on
+    A method is behind all methods of which fewer forecasts have blown up by then, whatever its median. Equal errors
+    share the mean of their ranks. The last column is the mean of a method that all problems have: ranks on
     some of them are no means that can be compared.
     """
     found: dict[str, dict[str, float]] = {}
     for problem, summary in summaries.items():
         rows = [row for row in method_rows(summary) if row.kind in ("seeds", "surrogate", "baseline")]
-        errors = {_method(row): row.errors[summary.compared].median for row in rows}
-        errors = {name: error for name, error in errors.items() if not np.isnan(error)}
+        at = summary.compared
+        errors = {_method(row): (row.blown_up[at], row.errors[at].median) for row in rows}
+        errors = {name: error for name, error in errors.items() if not np.isnan(error[1])}
         for name, error in errors.items():
             below = sum(other < error for other in errors.values())
             equal = sum(other == error for other in errors.values())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from pdekit.metrics.horizons import quantile
+from pdekit.metrics.horizons import BLOW_UP, quantile
 from pdekit.report.variables import values_of
 
 ERROR, CORRELATION = 0.5, 0.8
@@ -21,13 +21,32 @@ ROUNDED = 1e-3
 def still_forecasts(scores: xr.Dataset, name: str) -> np.ndarray:
     """For each time, whether a model forecasts up to it; of a steady problem, whether its nRMSE is below `ERROR`.
 
-    Times at which the nRMSE is not defined, because the reference vanishes, are passed over.
+    Times at which the nRMSE is not defined, because the reference vanishes, are passed over. A solver forecasts only
+    while none of its forecasts has blown up: a solver that fails on some samples is not an alternative on all.
     """
     error = quantile(values_of(scores.nrmse, name), 0.5)
     holds = (error < ERROR) | np.isnan(error)
     if "correlation" in scores and scores.sizes["time"] > 1:
         holds = holds | (quantile(values_of(scores.correlation, name), 0.5) > CORRELATION)
+    if scores.kind.sel(model=name) == "solver":
+        holds = holds & (blown_up(scores, name) == 0)
     return np.logical_and.accumulate(holds)
+
+
+def blown_up(scores: xr.Dataset, name: str) -> np.ndarray:
+    """For each time, the share of the forecasts of a model that have blown up by then.
+
+    These have an infinite nRMSE, or one above `BLOW_UP` where the horizons count the forecast as blown up.
+    """
+    error = scores.nrmse.sel(model=name)
+    beyond = np.isinf(error)
+    if "blow_up_time_censored" in scores:
+        beyond = beyond | ((error > BLOW_UP) & (scores.blow_up_time_censored.sel(model=name) == 0))
+    fields = [dim for dim in ("field",) if dim in error.dims]
+    there = error.notnull().any([*fields, "time"])
+    lost = beyond.any(fields).where(there).transpose("time", ...).values.reshape(scores.sizes["time"], -1)
+    lost = lost[:, ~np.isnan(lost).any(0)]
+    return np.maximum.accumulate(lost, axis=0).mean(1) if lost.size else np.zeros(len(lost))
 
 
 def last_frame(holds: np.ndarray) -> int:

@@ -16,7 +16,7 @@ from pdekit.metrics.costs import Front, Verdict, judge
 from pdekit.metrics.horizons import BLOW_UP, correlation_time_first_crossing, diverged, over_undefined, quantile
 from pdekit.report.charts.formats import milliseconds, number, time_text
 from pdekit.report.compared import CORRELATION as THRESHOLD
-from pdekit.report.compared import compared_frame, still_forecasts, why_compared
+from pdekit.report.compared import blown_up, compared_frame, still_forecasts, why_compared
 from pdekit.report.variables import values_of
 
 
@@ -44,6 +44,7 @@ class Row:
         errors: nRMSE at the chosen times.
         floored: whether each of them is below the reference's own error.
         forecasting: whether the model still forecasts at each of these times, see `compared.still_forecasts`.
+        blown_up: share of its forecasts that have blown up by each of these times, see `compared.blown_up`.
         correlation_time: first crossing of `THRESHOLD`, None where correlation is not defined.
         censored: share of forecasts that never crossed.
         diverged: share of forecasts that have blown up: not finite, or an RMSE above `BLOW_UP`.
@@ -61,6 +62,7 @@ class Row:
     errors: tuple[Spread, ...] = ()
     floored: tuple[bool, ...] = ()
     forecasting: tuple[bool, ...] = ()
+    blown_up: tuple[float, ...] = ()
     correlation_time: Spread | None = None
     censored: float = 0.0
     diverged: float = 0.0
@@ -130,7 +132,7 @@ def summarise(scores: xr.Dataset) -> Summary:
         rows[name] = _judged(scores, rows[name], at, front, floor)
     chosen: tuple[Row, ...] = ()
     if solvers:
-        best = min(solvers, key=lambda s: (s.errors[at].median, s.seconds))
+        best = min(solvers, key=lambda s: (not s.forecasting[at], s.errors[at].median, s.seconds))
         chosen = _chosen_solvers(rows[judged], solvers, at) if surrogates else (_noted(best, "most accurate"),)
     missing = tuple(Row(name, "absent", reason) for name, reason in json.loads(scores.attrs["absent"]).items())
     ordinary = tuple(row for row in rows.values() if row.kind != "solver")
@@ -189,6 +191,7 @@ def _over_seeds(method: str, seeds: list[Row]) -> Row:
         seeds[0], name=f"{method}, {len(seeds)} seeds", kind="seeds", note="median, best and worst seed", errors=errors,
         floored=tuple(all(row.floored[n] for row in seeds) for n in range(len(errors))),
         forecasting=tuple(2 * sum(row.forecasting[n] for row in seeds) > len(seeds) for n in range(len(errors))),
+        blown_up=tuple(float(np.mean([row.blown_up[n] for row in seeds])) for n in range(len(errors))),
         correlation_time=over(times) if times else None, censored=float(np.mean([row.censored for row in seeds])),
         diverged=float(np.mean([row.diverged for row in seeds])),
         seconds=float(np.median([row.seconds for row in seeds])), verdict=None, seeds=tuple(row.name for row in seeds),
@@ -199,7 +202,7 @@ def _row(scores: xr.Dataset, name: str, kind: str, frames: tuple[int, ...]) -> R
     error = values_of(scores.nrmse, name)
     errors = tuple(Spread.of(error[:, frame]) for frame in frames)
     floors = [floor_at(scores, frame) for frame in frames]
-    holds = still_forecasts(scores, name)
+    holds, lost = still_forecasts(scores, name), blown_up(scores, name)
     time, censored = None, 0.0
     if "correlation" in scores and scores.sizes["time"] > 1:
         rho = values_of(scores.correlation, name)
@@ -214,7 +217,7 @@ def _row(scores: xr.Dataset, name: str, kind: str, frames: tuple[int, ...]) -> R
         fastest = min(((s, n) for n, s in by_batch.items()), default=fastest)
     return Row(
         name, kind, "", errors, tuple(e.median < f for e, f in zip(errors, floors, strict=True)),
-        tuple(bool(holds[frame]) for frame in frames), time, censored,
+        tuple(bool(holds[frame]) for frame in frames), tuple(float(lost[frame]) for frame in frames), time, censored,
         _blown_up(scores, name, error), float(known.seconds_per_forecast), int(known.network_calls),
         int(known.parameters), alone, fastest, int(known.peak_bytes) if "peak_bytes" in scores else 0,
     )  # fmt: skip

@@ -33,11 +33,20 @@ def test_jobs_without_scores_stand_with_their_reason(page):
     assert "## none\n\nNo job is evaluated." in page["benchmark.md"] and "expected a|b" in page["benchmark.html"]
 
 
-def test_equal_errors_share_the_mean_of_their_ranks_and_a_mean_needs_all_problems():
-    def summary(errors):
-        rows = tuple(Row(n, "surrogate", errors=(Spread(e, e, e),), forecasting=(True,)) for n, e in errors.items())
-        return Summary(rows, (), (0,), (1.0,), 0, Front((), ()))
+def summary(errors, blown_up=None):
+    rows = tuple(
+        Row(n, "surrogate", errors=(Spread(e, e, e),), forecasting=(True,), blown_up=((blown_up or {}).get(n, 0.0),))
+        for n, e in errors.items()
+    )
+    return Summary(rows, (), (0,), (1.0,), 0, Front((), ()))
 
+
+def test_a_method_of_which_forecasts_blow_up_does_not_win():
+    table = ranks({"p": summary({"a": 0.2, "b": 0.1, "c": 0.01}, {"c": 0.25})})
+    assert [line.label for line in table.lines] == ["b", "a", "c"]
+
+
+def test_equal_errors_share_the_mean_of_their_ranks_and_a_mean_needs_all_problems():
     table = ranks({"p": summary({"a": 0.2, "b": 0.1, "c": 0.2}), "q": summary({"a": 0.3})})
     found = {line.label: [cell.text for cell in line.cells] for line in table.lines}
     assert found == {"a": ["2.5", "1", "1.75"], "b": ["1", "–", "–"], "c": ["2.5", "–", "–"]}

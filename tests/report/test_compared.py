@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pdekit.report.charts.curves import lines
-from pdekit.report.compared import checked_frame, compared_frame, still_forecasts, why_compared
+from pdekit.report.compared import blown_up, checked_frame, compared_frame, still_forecasts, why_compared
 from pdekit.report.sections.costs import accuracies, cost_parts, predictable
 from pdekit.report.summary import closing_lines, floor_at, sentence, summarise
 from pdekit.report.variables import variables
@@ -63,6 +63,22 @@ def test_a_solver_that_has_failed_is_neither_named_nor_shown():
     assert {row.name: row.note for row in summary.rows if row.kind == "solver"} == {
         "fine": "most accurate not more expensive, cheapest not worse"
     }
+
+
+def test_a_solver_that_blows_up_in_one_sample_of_three_is_no_opponent():
+    """Its median is the best of all and it is cheap, but a third of its forecasts diverge at the fifth time."""
+    coarse = np.tile(np.full(10, 1e-3), (3, 1))
+    coarse[1, 4:] = np.inf
+    errors = {"fno": np.full((3, 10), 0.1), "coarse": coarse, "fine": np.full((3, 10), 0.01)}
+    scores = scores_of(errors, ["surrogate", "solver", "solver"], [0.010, 0.001, 0.020])
+    assert blown_up(scores, "coarse").tolist() == [0.0] * 4 + [1 / 3] * 6 and not blown_up(scores, "fine").any()
+    assert still_forecasts(scores, "coarse").tolist() == [True] * 4 + [False] * 6
+    summary = summarise(scores)
+    found = next(row for row in summary.rows if row.name == "fno")
+    assert summary.front.seconds == (0.020,) and found.verdict.less_accurate and not found.verdict.dominated
+    assert "coarse" not in [row.name for row in summary.rows]
+    alone = scores.sel(model=["coarse", "fine"]).assign_attrs(compare_at=10.0)
+    assert [row.name for row in summarise(alone).rows] == ["fine"]
 
 
 def test_a_surrogate_that_outlasts_the_solvers_that_take_no_longer():
