@@ -17,7 +17,7 @@ import xarray as xr
 
 from pdekit.data.arrays import Arrays
 from pdekit.data.description import Description
-from pdekit.data.forecasts import check_samples, first_date, read_forecast
+from pdekit.data.forecasts import check_samples, first_date, forecasts_by_name, read_forecast
 from pdekit.data.module import DataModule
 from pdekit.data.scored import read_reference, read_training
 from pdekit.data.windows import Source
@@ -112,8 +112,7 @@ def score(
     known, recipe = named_problem(problem)
     name = "" if recipe is None else str(problem)
     found = read_reference(reference, known, about, trust)
-    one = isinstance(forecast, xr.Dataset) or not isinstance(forecast, Mapping)  # a Dataset is a mapping, too
-    several = {NAME: forecast} if one else forecast
+    several = forecasts_by_name(forecast, NAME)
     check_asked(several, reference, given)
     since = first_date(reference)
     read = {name: read_forecast(name, data, found, trust, since) for name, data in several.items()}

@@ -108,3 +108,10 @@ def test_files_on_the_command_line(tmp_path, monkeypatch, capsys):
 def test_what_does_not_fit_is_refused(options, said):
     with pytest.raises(ValueError, match=said):
         pdekit.check(**BOX | options)
+
+
+def test_a_dataset_is_one_forecast():
+    data = xr.Dataset({"u": (("sample", "time", "x"), U[:, :, 0])}, {"time": TIME, "x": X})
+    check = pdekit.check(forecast=data.isel(time=slice(1, None)), reference=data, problem=MOVING, rows=["rest.step"],
+                         extent=(1.0,))  # fmt: skip
+    assert check.findings[0].verdict.verdict == PASS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,11 @@ from pdekit.plain import mapping_or_empty
 MEMBER = "member"
 ON_TIME = 1e-2
 """Share of a time step by which times of a forecast may differ from those of the reference: rounding of float32."""
+
+
+def forecasts_by_name(given: Any, name: str) -> Mapping[str, Any]:
+    """Return forecasts by name; one forecast, which may be an xarray Dataset and so a mapping, too, gets the name."""
+    return given if isinstance(given, Mapping) and not is_xarray(given) else {name: given}
 
 
 class Frames:

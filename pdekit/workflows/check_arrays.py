@@ -15,13 +15,12 @@ from pdekit.checks.output import FILE, findings_table, write_findings, write_jun
 from pdekit.checks.replay import Replay
 from pdekit.checks.run import run_check
 from pdekit.data.description import Description
-from pdekit.data.forecasts import check_samples, first_date, read_forecast
+from pdekit.data.forecasts import check_samples, first_date, forecasts_by_name, read_forecast
 from pdekit.data.scored import read_reference, read_training
 from pdekit.data.windows import Source
 from pdekit.evaluation.references.stored import read
 from pdekit.evaluation.stored_forecasts import StoredForecasts
 from pdekit.evaluation.stored_run import common_start
-from pdekit.plain import mapping_or_empty
 from pdekit.recipes.base import BaseRecipe
 from pdekit.workflows.check_run import Check, CheckSettings, baseline_of, check_settings, solver_of, training_range
 
@@ -53,8 +52,10 @@ def check_arrays(
     Raises:
         FileNotFoundError, ValueError: if the arrays do not fit each other, or an option does not exist.
     """
-    if names := list(mapping_or_empty(forecast)):
-        raise ValueError(f"expected one forecast to check, got {', '.join(map(str, names))}; check each by itself")
+    several = forecasts_by_name(forecast, NAME)
+    if several is forecast:
+        names = ", ".join(map(str, several)) or "none"
+        raise ValueError(f"expected one forecast to check, got {names}; check each by itself")
     options = dict(options or {})
     given, train, folder, junit = (options.pop(name, None) for name in ("given", "train", "folder", "junit"))
     about = Description(**{name: options.pop(name) for name in PARTS if name in options})
