@@ -20,13 +20,12 @@ def unpacked(data: Named) -> Named:
     >>> unpacked(xr.DataArray([1, -9], dims="x", attrs={"_FillValue": -9})).values.tolist()
     [1.0, nan]
     """
-    variables = [*data.coords.values(), *(data.data_vars.values() if isinstance(data, xr.Dataset) else [data])]
-    if not any(set(UNAPPLIED) & set(item.attrs) or " since " in str(item.attrs.get("units")) for item in variables):
+    named = data if isinstance(data, xr.Dataset) else data.to_dataset(name="values")
+    attributes = [item.attrs for item in named.variables.values()]
+    if not any(set(UNAPPLIED) & set(attrs) or " since " in str(attrs.get("units")) for attrs in attributes):
         return data
-    if isinstance(data, xr.Dataset):
-        return xr.decode_cf(data, decode_timedelta=False)
-    named = xr.decode_cf(data.to_dataset(name="values"), decode_timedelta=False)["values"]
-    return named.rename(data.name)
+    decoded = xr.decode_cf(named, decode_timedelta=False)
+    return decoded if named is data else decoded["values"].rename(data.name)
 
 
 def check_unit(what: str, data: xr.DataArray, unit: str) -> None:

@@ -31,11 +31,11 @@ class Energy:
         self.joules: dict[str, float] = {}
         self.absent: dict[str, str] = {}
         self._counters: list[tuple[str, Counter]] = []
-        for source, found in (("processor", rapl(powercap)), ("gpu", nvml() if gpu else [])):
-            if isinstance(found, str):
-                self.absent[source] = found
-            else:
-                self._counters += [(source, counter) for counter in found]
+        sources = {"processor": rapl(powercap)} | ({"gpu": nvml()} if gpu else {})
+        for source, (counters, reason) in sources.items():
+            self._counters += [(source, counter) for counter in counters]
+            if reason:
+                self.absent[source] = reason
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -85,17 +85,17 @@ class Counter:
         self._last = value
 
 
-def rapl(powercap: Path = POWERCAP) -> list[Counter] | str:
-    """Counters of all processor packages, or why there are none."""
+def rapl(powercap: Path = POWERCAP) -> tuple[list[Counter], str]:
+    """Counters of all processor packages, or no counters and the reason."""
     packages = [zone for zone in sorted(powercap.glob("intel-rapl:*")) if zone.name.count(":") == 1]
     if not packages:
-        return f"no RAPL counters in {powercap}"
+        return [], f"no RAPL counters in {powercap}"
     try:
         return [
             Counter(_file(zone / "energy_uj"), _file(zone / "max_energy_range_uj")()) for zone in _readable(packages)
-        ]
+        ], ""
     except OSError as error:
-        return f"the RAPL counters in {powercap} may not be read ({error.strerror})"
+        return [], f"the RAPL counters in {powercap} may not be read ({error.strerror})"
 
 
 def _readable(zones: list[Path]) -> Iterator[Path]:
@@ -109,14 +109,14 @@ def _file(path: Path):
     return lambda: int(path.read_text()) / 1e6
 
 
-def nvml() -> list[Counter] | str:
-    """Counters of all GPUs of the machine, or why there are none."""
+def nvml() -> tuple[list[Counter], str]:
+    """Counters of all GPUs of the machine, or no counters and the reason."""
     try:
         library = ctypes.CDLL("libnvidia-ml.so.1")
     except OSError:
-        return "NVML is not installed"
+        return [], "NVML is not installed"
     if library.nvmlInit_v2():
-        return "NVML does not start: no driver, or no GPU"
+        return [], "NVML does not start: no driver, or no GPU"
     number = ctypes.c_uint()
     library.nvmlDeviceGetCount_v2(ctypes.byref(number))
     counters = []
@@ -124,9 +124,9 @@ def nvml() -> list[Counter] | str:
         device, value = ctypes.c_void_p(), ctypes.c_ulonglong()
         library.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(device))
         if library.nvmlDeviceGetTotalEnergyConsumption(device, ctypes.byref(value)):
-            return f"GPU {index} counts no energy"
+            return [], f"GPU {index} counts no energy"
         counters.append(Counter(_device(library, device)))
-    return counters or "NVML finds no GPU"
+    return counters, "" if counters else "NVML finds no GPU"
 
 
 def _device(library: ctypes.CDLL, device: ctypes.c_void_p):

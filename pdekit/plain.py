@@ -241,7 +241,17 @@ def check_bounds(node: Any) -> None:
         waiting += [(item, depth + 1) for item in _held_by(value)]
 
 
-def to_json(value: Any, indent: int | None = None, sort_keys: bool = False, compact: bool = False) -> str:
+def _null(constant: str) -> None:
+    """Return the JSON of NaN or an infinity."""
+
+
+def to_json(
+    value: Any,
+    indent: int | None = None,
+    sort_keys: bool = False,
+    compact: bool = False,
+    constant: Callable[[str], Any] = _null,
+) -> str:
     """Return plain values as JSON. NaN and infinities, which JSON does not have, become null.
 
     Args:
@@ -249,31 +259,14 @@ def to_json(value: Any, indent: int | None = None, sort_keys: bool = False, comp
         indent: spaces of each level; None for one line.
         sort_keys: whether keys are sorted.
         compact: whether to write no spaces.
+        constant: gives what to write instead of "NaN", "Infinity" and "-Infinity".
 
     >>> to_json({"residual": float("nan"), "found": [1, float("inf")]})
     '{"residual": null, "found": [1, null]}'
     """
     separators = (",", ":") if compact else None
-    return json.dumps(
-        with_floats(value, _finite), indent=indent, sort_keys=sort_keys, separators=separators, allow_nan=False
-    )
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def with_floats(value: Any, change: Callable[[float], Any]) -> Any:
-    """Return plain values with each float changed; sequences become lists.
-
-    >>> with_floats({"found": (1, 0.5)}, str)
-    {'found': [1, '0.5']}
-    """
-    if isinstance(value, float):
-        return change(value)
-    if isinstance(value, dict):
-        return {key: with_floats(item, change) for key, item in value.items()}
-    return [with_floats(item, change) for item in value] if isinstance(value, (list, tuple)) else value
+    finite = json.loads(json.dumps(value), parse_constant=constant)
+    return json.dumps(finite, indent=indent, sort_keys=sort_keys, separators=separators, allow_nan=False)
 
 
 def from_json(text: str) -> Any:
@@ -313,11 +306,19 @@ def from_plain(node: Any, trust: Sequence[str] = ()) -> Any:
     return _made(node, trust)
 
 
+@singledispatch
 def _made(node: Any, trust: Sequence[str]) -> Any:
-    if isinstance(node, (list, tuple)):
-        return tuple(_made(item, trust) for item in node)
-    if not isinstance(node, dict):
-        return node
+    return node
+
+
+@_made.register(list)
+@_made.register(tuple)
+def _(node, trust):
+    return tuple(_made(item, trust) for item in node)
+
+
+@_made.register(dict)
+def _(node, trust):
     if "_target_" not in node:
         return {key: _made(item, trust) for key, item in node.items()}
     if not isinstance(node["_target_"], str):

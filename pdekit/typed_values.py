@@ -68,7 +68,7 @@ def of_type(value: Any, hint: Any, name: str) -> Any:
     >>> of_type([1, 2], tuple[float, ...], "sizes"), of_type(None, int | None, "horizon"), of_type(7, str, "name")
     ((1.0, 2.0), None, '7')
     """
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    options = typing.get_args(hint) if typing.get_origin(hint) is types.UnionType else (hint,)
     if value is None and type(None) in options:
         return None
     kind = next(option for option in options if option is not type(None))

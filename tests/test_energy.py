@@ -53,13 +53,13 @@ def test_it_is_read_in_between(powercap, monkeypatch):
 
 
 def test_reasons(tmp_path, powercap, monkeypatch):
-    assert rapl(tmp_path / "nothing") == f"no RAPL counters in {tmp_path / 'nothing'}"
+    assert rapl(tmp_path / "nothing") == ([], f"no RAPL counters in {tmp_path / 'nothing'}")
     (powercap / "intel-rapl:1" / "energy_uj").unlink()
     with Energy(powercap=powercap) as spent:
         pass
     assert spent.joules == {} and "may not be read" in spent.absent["processor"]
     monkeypatch.setattr(energy.ctypes, "CDLL", lambda name: (_ for _ in ()).throw(OSError()))
-    assert nvml() == "NVML is not installed"
+    assert nvml() == ([], "NVML is not installed")
     assert Energy(gpu=True, powercap=powercap).absent["gpu"] == "NVML is not installed"
 
 

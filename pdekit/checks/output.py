@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from pdekit.checks.run import Finding
 from pdekit.checks.verdict import CANNOT_SAY, FAIL, PASS, Quartiles
-from pdekit.plain import to_json, with_floats
+from pdekit.plain import to_json
 from pdekit.provenance import write_whole
 
 FILE = "check.json"
@@ -52,12 +52,9 @@ def _median(values: Quartiles) -> str:
 
 def write_findings(path: Path, findings: Sequence[Finding], about: dict) -> None:
     """Write ``check.json``: the format, what was checked, and every finding; NaN and infinities as text."""
-    rows = [with_floats(dataclasses.asdict(finding), _as_text) for finding in findings]
-    write_whole(path, to_json({"format": FORMAT, **about, "rows": rows}, indent=1) + "\n")
-
-
-def _as_text(value: float) -> float | str:
-    return value if math.isfinite(value) else str(value)
+    rows = [dataclasses.asdict(finding) for finding in findings]
+    found = {"format": FORMAT, **about, "rows": rows}
+    write_whole(path, to_json(found, indent=1, constant=lambda constant: str(float(constant))) + "\n")
 
 
 def write_junit(path: Path, findings: Sequence[Finding], suite: str) -> None:

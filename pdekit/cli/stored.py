@@ -89,9 +89,11 @@ def _check_events(text: str, path: Path) -> None:
     """Refuse aliases and interpolations, and bound nesting and size, before any value is made."""
     import yaml
 
+    nesting = dict.fromkeys((yaml.MappingStartEvent, yaml.SequenceStartEvent), 1)
+    nesting |= dict.fromkeys((yaml.MappingEndEvent, yaml.SequenceEndEvent), -1)
     depth = 0
     for number, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        depth += nesting.get(type(event), 0)
         if depth > MAX_DEPTH or number > MAX_EVENTS:
             raise ValueError(f"expected at most {MAX_DEPTH} levels in {path}, found more; do not use this file")
         if isinstance(event, yaml.AliasEvent):

@@ -14,7 +14,6 @@ from pdekit.evaluation.memory import peak_bytes
 from pdekit.evaluation.stored_forecasts import StoredForecasts
 from pdekit.fields import Problem, Trajectory, n_values
 from pdekit.models.base import Stepper, Surrogate
-from pdekit.models.constrained import Constrained
 from pdekit.models.noise import derived_seed
 
 CPU = torch.device("cpu")
@@ -94,8 +93,7 @@ class Contender:
         self.name, self.kind, self.device = name, kind, device
         self.model = model.to(device).eval()
         # a rollout goes on from frames that no constraint has changed
-        self.constrained = model if isinstance(model, Constrained) else None
-        self.free = model if self.constrained is None else self.constrained.model
+        self.free = model.unconstrained
         self.members = members if kind == "surrogate" and model.stochastic else 1
         self.marches = model.simulator is not None  # from a state of its own, on its own grid
         # solved as a whole, sample by sample: a batch costs as much as its samples alone
@@ -242,7 +240,7 @@ class Contender:
                     f"expected a forecast of shape {expected} (member batch time channel *space), got {tuple(u.shape)} "
                     f"from {self.name}; correct its forecast()"
                 )
-            yield (u if self.constrained is None else self.constrained.within(u, began))[0]
+            yield self.model.within(u, began)[0]
             state = self._advance(state, u[0], times)
 
     def _timed(self, frames: Iterator[Tensor], cost: _Cost) -> Iterator[Tensor]:

@@ -77,6 +77,17 @@ class Surrogate(nn.Module, ABC):
         return sum(p.numel() for p in self.parameters())
 
     @property
+    def unconstrained(self) -> Surrogate:
+        """The surrogate whose forecasts `within` changes: itself, unless constraints are put around it."""
+        return self
+
+    def within(
+        self, u: Float[Tensor, "member batch time channel *space"], given: Trajectory
+    ) -> Float[Tensor, "member batch time channel *space"]:
+        """Return frames of the unconstrained surrogate within the constraints: unchanged without any."""
+        return u
+
+    @property
     def n_reached(self) -> int | None:
         """Frames of a trajectory that a forecast reaches, counted from t = 0; None for any time."""
         return None

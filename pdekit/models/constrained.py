@@ -43,6 +43,10 @@ class Constrained(Surrogate):
         return self.model.n_parameters
 
     @property
+    def unconstrained(self) -> Surrogate:
+        return self.model
+
+    @property
     def n_reached(self) -> int | None:
         return self.model.n_reached
 

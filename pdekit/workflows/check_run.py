@@ -26,7 +26,6 @@ from pdekit.models.baselines.mean import Mean
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.baselines.simulator import SimulatorBaseline
 from pdekit.models.baselines.solver import stepping_for
-from pdekit.models.constrained import Constrained
 from pdekit.recipes.base import BaseRecipe
 from pdekit.recipes.generation import generate
 from pdekit.report.page import write_report
@@ -173,7 +172,7 @@ def check_stored_run(
     def reload() -> Surrogate:
         return load(loaded.path, trust, str(device)).model
 
-    as_stored = (loaded.path / WEIGHTS).is_file() and not isinstance(loaded.model, Constrained)
+    as_stored = (loaded.path / WEIGHTS).is_file() and loaded.model.unconstrained is loaded.model
     stored = reload if as_stored else None
     surrogate = Forecaster(loaded.name, loaded.model, settings.members, settings.seed, device, stored)
     findings = run_check(surrogate, ground, rows, settings.limit, tick)
