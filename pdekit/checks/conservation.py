@@ -41,7 +41,8 @@ def integral_rows(problem: Problem) -> Sequence[CheckRow]:
     ones = torch.ones(1, problem.n_channels, *problem.grid.shape, dtype=torch.float64)
     rows = [_kept(name) for name in pde.invariants(ones, problem.grid)]
     rows += [_never_grows(name) for name in pde.dissipated(ones, problem.grid)]
-    return [*rows, *(_budget(name) for name in (pde.budgets(ones, problem.grid) if problem.grid.periodic else ()))]
+    known = problem.grid.periodic or pde.budgets_at_walls
+    return [*rows, *(_budget(name) for name in (pde.budgets(ones, problem.grid) if known else ()))]
 
 
 def _kept(name: str) -> CheckRow:

@@ -100,6 +100,8 @@ class PDE(ABC):
     averages: ClassVar[bool] = False
     # parameters that damp small scales: the larger, the coarser the grid that resolves a solution
     smoothing: ClassVar[tuple[str, ...]] = ()
+    # whether `budgets` hold between walls, too, and not in a periodic box only
+    budgets_at_walls: ClassVar[bool] = False
     # whether `existing` says where fields exist: there are obstacles
     has_mask: ClassVar[bool] = False
 
@@ -163,7 +165,9 @@ class PDE(ABC):
         return {}
 
     def budgets(self, u: Float[Tensor, "batch channel *space"], grid: Grid) -> dict[str, Budget]:
-        """Quadratic integrals over a periodic box (energies), and the terms of the equation that feed and drain them.
+        """Integrals over the box (energies, heat), and the terms of the equation that feed and drain them.
+
+        The box is periodic, or has the walls of the equation where it has `budgets_at_walls`.
 
         Terms that only move such an integral about in space or between scales do not appear.
         """

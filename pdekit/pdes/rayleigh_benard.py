@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pdekit.fields import Field
+import torch
+from torch import Tensor
+
+from pdekit.calculus.base import per_sample
+from pdekit.fields import Field, Grid
+from pdekit.pdes.base import Budget, integral
 from pdekit.pdes.incompressible_flow import IncompressibleFlow
 
 CRITICAL = 1707.762
@@ -48,6 +53,7 @@ class RayleighBenard(IncompressibleFlow):
         Field("velocity_y", vector="velocity"),
         Field("temperature"),
     )
+    budgets_at_walls: ClassVar = True
     equations: ClassVar = ("volume (1)", "vorticity (1)", "temperature (1)")
 
     @property
@@ -72,6 +78,41 @@ class RayleighBenard(IncompressibleFlow):
     def bounds(self) -> dict[str, tuple[float, float]]:
         """No fluid is hotter or colder than both plates."""
         return {"temperature": (0.0, 1.0)}
+
+    def budgets(self, u: Tensor, grid: Grid) -> dict[str, Budget]:
+        """Heat, which the plates bring and take, and kinetic energy, which buoyancy feeds and viscosity drains.
+
+        The heat flux through a plate is kappa (T_plate - T) / (h / 2) with the temperature of the cell next to it, as
+        the solver `projection` has it; the Nusselt number is this flux over kappa. Gradients are differences of
+        neighbours, and to a plate at rest. Both ends of x are periodic, or walls at rest that let no heat pass.
+        """
+        velocity, temperature, h = u[:, :2], u[:, 2], grid.spacing[1]
+        nu, kappa = (per_sample(value, 1) for value in (self.momentum_diffusivity, self.scalar_diffusivity))
+        width = integral(torch.ones_like(temperature), grid) / per_sample(grid.extent[1], 1)
+        hot, cold = (1 - temperature[..., 0]).mean(1), temperature[..., -1].mean(1)
+        squares = self._squared_slopes(velocity, 0, grid) + self._squared_slopes(velocity, 1, grid)
+        return {
+            "heat": Budget(
+                integral(temperature, grid),
+                {"hot plate": 2 * kappa * width * hot / h, "cold plate": -2 * kappa * width * cold / h},
+            ),
+            "kinetic energy": Budget(
+                integral(velocity.square().sum(1), grid) / 2,
+                {"buoyancy": integral(velocity[:, 1] * temperature, grid), "dissipation": -nu * squares},
+            ),
+        }
+
+    @staticmethod
+    def _squared_slopes(velocity: Tensor, axis: int, grid: Grid) -> Tensor:
+        """The integral of the squared derivative along an axis of all components, "batch"."""
+        dim, h = axis - 2, grid.spacing[axis]
+        cell = grid.spacing[0] * grid.spacing[1]
+        if grid.layout[axis] == "periodic":
+            inner = (velocity.roll(-1, dim) - velocity).square().flatten(1).sum(1)
+            return inner * cell / h**2
+        low, high = (velocity.select(dim, place).square().flatten(1).sum(1) for place in (0, -1))
+        # a slope to a wall reaches over half a cell: (u / (h / 2))^2 (h / 2)
+        return (velocity.diff(dim=dim).square().flatten(1).sum(1) + 2 * (low + high)) * cell / h**2
 
     def describe(self, params: dict[str, float]) -> str:
         return (

@@ -1,10 +1,13 @@
 """The equations of flows between walls: closed form, every term, captions."""
 
+import numpy as np
 import torch
 
 from pdekit.calculus import Autodiff, FiniteDifference
 from pdekit.fields import Grid
 from pdekit.pdes import RayleighBenard, ViscousFlow
+from pdekit.recipes.initial import PerturbedLayer
+from pdekit.solvers import projection
 
 
 def test_the_closed_form_satisfies_the_equations():
@@ -36,3 +39,27 @@ def test_descriptions_give_what_varies():
     assert "acceleration 0.5 m/s^2 along x" in ViscousFlow().describe({"force": 0.5})
     text = RayleighBenard().describe({"rayleigh": 2e5})
     assert "Rayleigh number 2e+05 and Prandtl number 1." in text
+
+
+def test_plates_bring_the_heat_that_the_layer_gains_and_buoyancy_feeds_the_flow():
+    """Heat to the error of the central difference in time; energy to that of 16 cells."""
+    pde = RayleighBenard(torch.tensor([2e4, 5e4]).double().reshape(2, 1, 1, 1))
+    grid = Grid((32, 16), (2.0, 1.0), layout=("periodic", "cells"))
+    start = torch.stack([PerturbedLayer(0.1)(grid, pde.fields, np.random.default_rng(seed)) for seed in range(2)])
+    plates = (("periodic", "periodic"), ("wall no_slip", "wall no_slip"))
+    u = projection(pde, grid, 2.0, boundary=plates)(start)
+    step, frames = projection(pde, grid, 0.02, boundary=plates), [u]
+    for _ in range(2):
+        frames.append(step(frames[-1]))
+    budgets = [pde.budgets(frame, grid) for frame in frames]
+    for name, tolerance in (("heat", 1e-4), ("kinetic energy", 0.05)):
+        before, now, after = (found[name] for found in budgets)
+        rates = list(now.rates.values())
+        change, size = (after.stored - before.stored) / 0.04, sum(rate.abs() for rate in rates)
+        assert float(((change - sum(rates)) / size).abs().max()) < tolerance, name
+        assert float((change / size).abs().max()) > 3 * tolerance, "the change is more than the error"
+    rest = torch.zeros_like(u)
+    rest[:, 2] = 1 - grid.mesh()[1]
+    heat = pde.budgets(rest, grid)["heat"].rates
+    torch.testing.assert_close(heat["hot plate"] / 2.0, pde.scalar_diffusivity.reshape(-1))  # Nusselt number 1
+    torch.testing.assert_close(heat["hot plate"], -heat["cold plate"])

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from pdekit.checks.conservation import integral_rows
 from pdekit.fields import Grid
+from pdekit.metrics.budgets import budgets
 from pdekit.models.baselines.simulator import SimulatorBaseline
 from pdekit.pdes import RayleighBenard
 from pdekit.recipes.initial import PerturbedLayer
-from pdekit.simulators.base import Refinement
+from pdekit.simulators.base import Refinement, parameters
 from tests.recipes.test_configs import compose
 
 
@@ -26,6 +28,17 @@ def test_a_layer_begins_at_rest_with_waves_that_vanish_at_the_plates():
     torch.testing.assert_close(coarse, drawn[1][:, ::2], rtol=0, atol=1e-14)
     with pytest.raises(ValueError, match="a temperature as the last field on an axis x that is periodic"):
         PerturbedLayer()(Grid((8, 8), (1.0, 1.0)), fields, np.random.default_rng(0))
+
+
+def test_a_check_of_a_layer_asks_whether_its_budgets_close():
+    recipe = compose("rayleigh_benard")
+    problem = recipe.problem("test")
+    assert [row.name for row in integral_rows(problem)] == ["budget.heat", "budget.kinetic_energy"]
+    draws = [recipe.draw("test", n) for n in range(2)]
+    u = torch.stack([one.start(recipe.grid) for one in draws])[:, None]
+    stored, rates = budgets(u, problem, parameters(recipe.simulator, draws))["heat"]
+    torch.testing.assert_close(stored, torch.ones_like(stored), rtol=0.02, atol=0)
+    assert rates["hot plate"].shape == (2, 1) and (rates["hot plate"] > 0).all() and (rates["cold plate"] < 0).all()
 
 
 @pytest.mark.parametrize("name", ["cavity", "rayleigh_benard"])
