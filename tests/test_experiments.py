@@ -1,5 +1,8 @@
 """Every configuration of a study composes, and builds its method for its dataset."""
 
+import ast
+import importlib
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -47,3 +50,22 @@ def test_data_of_a_study_are_a_recipe(data):
     recipe = recipe_from(config["data"])
     assert recipe.name == data.stem
     assert build_model(config["model"], recipe.problem("test")).problem.n_frames == recipe.n_frames["test"]
+
+
+SCRIPTS = sorted(path for folder in ("experiments", "benchmarks") for path in (STUDIES.parent / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_what_a_script_imports_of_pdekit_exists(script):
+    """Studies take hours and are not run by the tests: a rename must not break them unseen."""
+    missing = []
+    for node in ast.walk(ast.parse(script.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "pdekit":
+            module = importlib.import_module(node.module)
+            missing += [name.name for name in node.names if not hasattr(module, name.name) and not part(node, name)]
+    assert not missing
+
+
+def part(node: ast.ImportFrom, name: ast.alias) -> bool:
+    """Return whether a name is a module of the package that it is imported from."""
+    return importlib.util.find_spec(f"{node.module}.{name.name}") is not None

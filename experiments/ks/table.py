@@ -21,7 +21,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 
-from pdekit.metrics import horizon
+from pdekit.metrics import horizons
 
 LYAPUNOV = 0.087  # largest exponent of Kuramoto-Sivashinsky at L = 64, per unit time
 SHOWN = ("solver 64, dt 0.1", "solver 96, dt 0.1", "solver 96, dt 0.2", "solver 128, dt 0.1", "solver 128, dt 0.8")
@@ -33,10 +33,10 @@ def row(scores: xr.Dataset, model: str) -> dict[str, float]:
     t, correlation = own.time.values, own.correlation.values
     return {
         "one-step nRMSE": float(own.nrmse[:, 0].median()),
-        "mean, then count, 0.8": float(horizon.correlation_time_mean_then_count(correlation, t, 0.8).time.item()),
-        "mean, then count, 0.9": float(horizon.correlation_time_mean_then_count(correlation, t, 0.9).time.item()),
-        "first crossing, 0.8": float(np.median(horizon.correlation_time_first_crossing(correlation, t, 0.8).time)),
-        "diverged": float(horizon.diverged(own.nrmse.values).mean()),
+        "mean, then count, 0.8": float(horizons.correlation_time_mean_then_count(correlation, t, 0.8).time.item()),
+        "mean, then count, 0.9": float(horizons.correlation_time_mean_then_count(correlation, t, 0.9).time.item()),
+        "first crossing, 0.8": float(np.median(horizons.correlation_time_first_crossing(correlation, t, 0.8).time)),
+        "diverged": float(horizons.diverged(own.nrmse.values).mean()),
         "ms a forecast": 1e3 * float(own.seconds_per_forecast),
     }
 

@@ -32,7 +32,7 @@ from pdekit.models.base import Surrogate
 from pdekit.recipes.generation import generate
 from pdekit.recipes.trajectories import recipe_from
 from pdekit.runs import build_model
-from pdekit.train import register_schema
+from pdekit.train import register_training
 
 LYAPUNOV = 0.0864  # largest exponent of Kuramoto-Sivashinsky at L = 64, per unit time (experiments/lyapunov)
 FRAMES = 160  # of a forecast in the published setting: 128 units in steps of 0.8
@@ -68,7 +68,7 @@ def costs(models: dict[str, Surrogate], batch: Trajectory, frames: int, rounds: 
 
 def networks(data: DataModule) -> dict[str, Surrogate]:
     """Untrained networks of the published size: their weights do not matter to what a call costs."""
-    register_schema()
+    register_training()
     found = {}
     for name, model, change in (
         ("U-Net, MSE", "ks_paper_unet", []),

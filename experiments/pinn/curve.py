@@ -34,7 +34,7 @@ from pdekit.recipes.instance import instance_from
 from pdekit.recipes.trajectories import Recipe
 from pdekit.settings import Engine, Training
 from pdekit.simulators.base import Refinement, collected
-from pdekit.train import register_schema
+from pdekit.train import register_training
 from pdekit.training.module import fit
 
 HERE = Path(__file__).parent
@@ -121,7 +121,7 @@ def finished(path: Path) -> set[tuple[str, str, str]]:
 
 def configuration(problem: str, overrides: list[str]) -> dict:
     """Return what pdekit.train would run."""
-    register_schema()
+    register_training()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         return OmegaConf.to_container(compose("train", ["model=pinn", *overrides]), resolve=True)
 
