@@ -57,9 +57,9 @@ def generate_from(config: Mapping[str, Any], trust: Sequence[str] = ()) -> Path:
         ValueError: if the device does not exist, or the recipe is wrong.
     """
     prepare()
+    from pdekit.given import check_device
     from pdekit.recipes.generation import generate
     from pdekit.recipes.instance import instance_from
-    from pdekit.training.devices import check_device
 
     check_device(config["device"])
     recipe = instance_from(config["data"], config["instance"], trust)

@@ -307,6 +307,23 @@ def remark_ranges(params: Mapping[str, Tensor], stated: Any) -> None:
             )
 
 
+def check_device(device: str) -> None:
+    """Check that torch can use a device.
+
+    Raises:
+        ValueError: if there is no such device.
+
+    >>> check_device("cpu")
+    """
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        first = str(error).partition("\n")[0]
+        raise ValueError(
+            f"expected a device that torch can use, found device={device}: {first}; use device=cpu"
+        ) from None
+
+
 def check_size(what: str, *counts: int) -> None:
     """Check that so many values fit into memory, before any is made.
 

@@ -29,6 +29,7 @@ from safetensors.torch import save
 from pdekit.data.domain import with_domain
 from pdekit.fields import Problem, Trajectory
 from pdekit.given import (
+    check_device,
     check_size,
     common_shape,
     forcing_field,
@@ -51,7 +52,7 @@ from pdekit.models.resolution import at_resolution
 from pdekit.models.weights import fill
 from pdekit.plain import by_name, from_json, from_plain, to_json, to_plain
 from pdekit.provenance import RECORD, read_record, sha256, write_whole
-from pdekit.typed_values import check_seed
+from pdekit.typed_values import check_numbers_of, check_seed
 
 WEIGHTS = "weights.safetensors"
 FORMAT = "pdekit run 1"
@@ -143,8 +144,7 @@ class Run:
                 coordinates, shapes or times that do not fit; values that are not real and finite; another grid for a
                 model that was made for one.
         """
-        if members < 1:
-            raise ValueError(f"expected members >= 1, got {members!r}; correct members")
+        check_numbers_of(members=members)
         check_seed(seed)
         wanted = times(t)
         given = self._given(u0, by_name(params, "params"), by_name(coeffs, "coeffs"), mask, by_name(forcing, "forcing"))
@@ -307,16 +307,16 @@ def load(path: str | Path | Run, trust: Sequence[str] = (), device: str = "cpu",
         path: the run folder; a run is returned as it is.
         trust: packages in addition to pdekit that its method, nets or equation may come from. Loading runs their code.
         device: device of the model.
-        model: constructed as for training, for a run whose model no configuration can name (it was made in Python
-            from a lambda or a class of a script). It is given the run's weights. None: it is built as configured.
+        model: constructed as for training, for a run of a lambda or a class of a script, which no configuration names.
 
     Raises:
         FileNotFoundError: if there are no weights.
-        ValueError: if they are damaged, not of this package, not those that ``provenance.json`` records, of another
-            model, or name code outside the package that is not trusted.
+        ValueError: if there is no such device; if the weights are damaged, not of this package, not those that
+            ``provenance.json`` records, of another model, or name code outside the package that is not trusted.
     """
     if isinstance(path, Run):
         return path
+    check_device(device)
     path = Path(path)
     if not (path / WEIGHTS).exists():
         raise FileNotFoundError(

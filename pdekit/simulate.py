@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import singledispatch
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import xarray as xr
 from omegaconf import DictConfig, OmegaConf
 
 from pdekit.fields import Problem
-from pdekit.given import check_size, scalar, state
+from pdekit.given import check_device, check_size, scalar, state
 from pdekit.labelled import to_dataset
 from pdekit.plain import by_name, is_whole
 from pdekit.recipes.base import BaseRecipe, frame_times
@@ -22,7 +22,7 @@ from pdekit.recipes.cases import SolvedRecipe
 from pdekit.recipes.trajectories import recipe_from, with_equation
 from pdekit.simulators.base import Frame, collected, parameters
 from pdekit.simulators.joint import JointParams
-from pdekit.typed_values import MAX_FRAMES
+from pdekit.typed_values import MAX_FRAMES, check_numbers_of
 
 RECIPES = Path(__file__).parent / "configs" / "data"
 
@@ -92,19 +92,18 @@ def solve(
         exist.
 
     Raises:
-        ValueError: unknown dataset or parameter, or a parameter outside the limits of the equation; numbers below one;
+        ValueError: unknown dataset, parameter, device; a parameter outside the limits of the equation; numbers below 1;
             u0 with another shape, names, dimensions or coordinates, or with values that are not real and finite.
     """
-    if n_trajectories < 1 or (n_frames is not None and not 1 <= n_frames <= MAX_FRAMES):
-        raise ValueError(
-            f"expected n_trajectories >= 1 and n_frames from 1 to {MAX_FRAMES:,}, got {n_trajectories} and {n_frames}; "
-            "correct them"
-        )
+    check_numbers_of(n_trajectories=n_trajectories, n_frames=n_frames)
+    check_device(device)
+    if n_frames is not None and n_frames > MAX_FRAMES:
+        raise ValueError(f"expected n_frames from 1 to {MAX_FRAMES:,}, got {n_frames}; correct n_frames")
     recipe = recipe_named(name)
     simulator = recipe.simulator
     if not simulator.steps and (u0 is not None or n_frames is not None):
         raise ValueError(f"expected no u0 and no n_frames for {name}, which is solved as a whole; leave them out")
-    recipe, given = _with_params(recipe, by_name(params, "params"), shape)
+    recipe, given = _with_params(recipe, by_name(params, "params"), checked_shape(shape, recipe.problem("test").ndim))
     if seed is not None:
         recipe = dataclasses.replace(recipe, seed=seed)
     problem = recipe.problem("test")
@@ -121,6 +120,31 @@ def solve(
     for key in () if simulator.steps else problem.params:
         data[key] = ("sample", np.array([one.params[key] for one in draws]))
     return data
+
+
+def checked_shape(shape: Any, ndim: int) -> tuple[int, ...] | None:
+    """A shape that was given, as whole numbers.
+
+    Raises:
+        ValueError: if it is not a sequence of one whole number above zero for each axis.
+    """
+    sizes = [] if isinstance(shape, str) or not isinstance(shape, Iterable) else list(shape)
+    if shape is None or (len(sizes) == ndim and all(is_whole(n) and n >= 1 for n in sizes)):
+        return None if shape is None else tuple(int(n) for n in sizes)
+    example = ", ".join(["64"] * ndim) + ("," if ndim == 1 else "")
+    raise ValueError(f"expected shape as {ndim} whole numbers above zero, got {shape!r}; for example shape=({example})")
+
+
+def only_value(name: str, value: Any) -> float:
+    """The one value of a parameter.
+
+    Raises:
+        ValueError: if it is not one finite number.
+    """
+    values = scalar(f"params[{name!r}]", value)
+    if len(values) > 1:
+        raise ValueError(f"expected one value for params[{name!r}], got {len(values)}; solve for one value at a time")
+    return float(values)
 
 
 def _start(u0: Any, problem: Problem) -> torch.Tensor:
@@ -158,10 +182,7 @@ def _with_params(
             f"expected parameters of {type(recipe.pde).__name__} among {known}, got {wrong}; correct params"
         )
     changes: dict[str, Any] = {}
-    values = {
-        key: int(value) if is_whole(value) else float(scalar(f"params[{key!r}]", value))
-        for key, value in params.items()
-    }
+    values = {key: int(value) if is_whole(value) else only_value(key, value) for key, value in params.items()}
     drawn: dict[str, float] = {}
     joint = isinstance(recipe.params, JointParams)
     if joint:

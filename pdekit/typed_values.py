@@ -111,6 +111,19 @@ def check_seed(value: Any, name: str = "seed") -> int:
     return seed
 
 
+def check_numbers_of(**counts: Any) -> None:
+    """Check that numbers of things are whole numbers of at least one; None is passed over.
+
+    Raises:
+        ValueError: naming the first one that is not.
+
+    >>> check_numbers_of(members=2, n_frames=None)
+    """
+    for name, value in counts.items():
+        if value is not None and (_scalar(value, int) is None or value < 1):
+            raise ValueError(f"expected {name} >= 1 and whole, got {value!r}; for example {name}=1")
+
+
 def settings_from(kind: type[Settings], values: Any, name: str, group: str | None = None) -> Settings:
     """Return settings made from stored values.
 

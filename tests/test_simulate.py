@@ -7,6 +7,7 @@ import torch
 import pdekit
 from pdekit.fields import Grid
 from pdekit.pdes import KuramotoSivashinsky
+from pdekit.simulate import checked_shape, only_value
 from pdekit.solvers import etdrk, integrate
 from tests.recipes.slab import Slab, slab
 
@@ -67,6 +68,9 @@ def test_a_start_may_be_one_field_or_named_axes():
         {"n_frames": 0},
         {"n_frames": 10**12},
         {"n_trajectories": 0},
+        {"shape": (64, 64)},
+        {"shape": (0,)},
+        {"device": "gpuu"},
         {"u0": np.full(256, np.nan)},
         {"u0": np.zeros((1, 2, 1, 256))},
     ],
@@ -74,6 +78,19 @@ def test_a_start_may_be_one_field_or_named_axes():
 def test_impossible_wishes_are_refused(change):
     with pytest.raises(ValueError, match="expected"):
         pdekit.solve("ks", **change)
+
+
+@pytest.mark.parametrize("shape", [64, (64.5,), "a", (), (64, 64), (True,), (-1,)])
+def test_a_shape_is_one_whole_number_for_each_axis(shape):
+    with pytest.raises(ValueError, match=r"expected shape as 1 whole numbers above zero.*shape=\(64,\)"):
+        checked_shape(shape, 1)
+    assert checked_shape(np.array([8, 4]), 2) == (8, 4) and checked_shape(None, 1) is None
+
+
+def test_two_values_of_a_parameter_are_not_one():
+    with pytest.raises(ValueError, match=r"expected one value for params\['viscosity'\], got 2"):
+        only_value("viscosity", np.array([0.1, 0.2]))
+    assert only_value("viscosity", np.array([0.1])) == 0.1
 
 
 def test_steady_samples_come_with_their_inputs():

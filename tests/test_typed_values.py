@@ -17,7 +17,7 @@ from pdekit.models.prompts import Prompt
 from pdekit.runs import Run
 from pdekit.settings import Training
 from pdekit.simulate import recipe_named, solve
-from pdekit.typed_values import LARGEST_SEED, check_seed, of_type
+from pdekit.typed_values import LARGEST_SEED, check_numbers_of, check_seed, of_type
 
 WRONG = [
     ("keep=3", {"keep": 3}, "expected keep as a mapping of its settings, got 3; set keep.NAME=VALUE"),
@@ -131,3 +131,9 @@ def test_values_of_the_right_kind_are_taken():
     assert of_type([1], tuple[float, ...], "x") == (1.0,) and of_type(2026, str | None, "folder") == "2026"
     assert Training(lr=1).lr == 1.0 and evaluation_from({"compare_at": "useful"}).compare_at == "useful"
     assert check_seed(LARGEST_SEED) == 2**63 - 1
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, float("nan"), "3", True, [2]])
+def test_numbers_of_things_are_whole_and_at_least_one(wrong):
+    with pytest.raises(ValueError, match="expected members >= 1 and whole, got"):
+        check_numbers_of(n_frames=None, members=wrong)

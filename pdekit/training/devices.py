@@ -1,4 +1,4 @@
-"""Check that a device or trainer exists before anything is generated or written."""
+"""Check that a trainer exists before anything is generated or written."""
 
 from __future__ import annotations
 
@@ -15,25 +15,6 @@ def silence_advice() -> None:
     """Let the loggers of `ADVICE` report errors only."""
     for name in ADVICE:
         logging.getLogger(name).setLevel(logging.ERROR)
-
-
-def check_device(device: str) -> None:
-    """Check that torch can use a device.
-
-    Raises:
-        ValueError: if there is no such device.
-
-    >>> check_device("cpu")
-    """
-    import torch
-
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        first = str(error).partition("\n")[0]
-        raise ValueError(
-            f"expected a device that torch can use, found device={device}: {first}; use device=cpu"
-        ) from None
 
 
 def check_engine(engine: Engine) -> None:

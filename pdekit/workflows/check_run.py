@@ -21,6 +21,7 @@ from pdekit.data.windows import Source, collate
 from pdekit.evaluation.checks import check_problem
 from pdekit.evaluation.references.stored import read
 from pdekit.fields import Problem, Trajectory
+from pdekit.given import check_device
 from pdekit.models.base import Surrogate
 from pdekit.models.baselines.mean import Mean
 from pdekit.models.baselines.persistence import Persistence
@@ -30,7 +31,6 @@ from pdekit.recipes.base import BaseRecipe
 from pdekit.recipes.generation import generate
 from pdekit.report.page import write_report
 from pdekit.runs import WEIGHTS, Run, load
-from pdekit.training.devices import check_device
 from pdekit.typed_values import MAX_FRAMES
 from pdekit.workflows.datasets import open_files, recipe_of
 

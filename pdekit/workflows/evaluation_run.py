@@ -14,12 +14,12 @@ from pdekit.evaluation.folder import writing_to
 from pdekit.evaluation.reconstruction import score_reconstruction
 from pdekit.evaluation.request import check_reach, check_request
 from pdekit.evaluation.settings import Request, evaluation_from
+from pdekit.given import check_device
 from pdekit.models.base import Surrogate
 from pdekit.models.constrained import Constrained
 from pdekit.plain import from_plain
 from pdekit.recipes.generation import generate
 from pdekit.runs import Run, load
-from pdekit.training.devices import check_device
 from pdekit.typed_values import settings_from
 from pdekit.workflows.datasets import open_files, recipe_of
 

@@ -5,8 +5,9 @@ import logging
 import pytest
 import torch
 
+from pdekit.given import check_device
 from pdekit.settings import Engine
-from pdekit.training.devices import ADVICE, check_device, check_engine, is_main_process
+from pdekit.training.devices import ADVICE, check_engine, is_main_process
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
