@@ -25,11 +25,12 @@ from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import TICKS, Surrogate, in_physical_units, mean_square, repeat, steps_wanted
 from pdekit.models.generation import Form, Net, denoiser, form_of, generated, noised
 from pdekit.models.inputs import InputChannels, check_axes, check_history, from_frame, normalised
+from pdekit.models.linear_posterior import KnownValues
 from pdekit.models.linear_prior import LinearPrior
 from pdekit.models.noise import Noise
 from pdekit.models.normaliser import Normaliser
 
-LINEAR = "linear"
+LINEAR, KRIGING = "linear", "kriging"
 LINEAR_FORM: Form = (CosinePath(), edm(1.0))  # what `LinearPrior` is without directions
 SHARES = (0.01, 0.3)  # of the points that are known when a mask of training is sparse
 
@@ -46,6 +47,7 @@ class DiffusionPDE(Surrogate):
     Known values are not in the loss. With nothing known it is the prior, which guidance takes for other observations.
 
     ``path=linear``: the net learns what the best linear denoiser of the training samples leaves, see `LinearPrior`.
+    ``path=kriging``: the same, and that denoiser is given what the amortised net knows, see `linear_posterior`.
 
     A forecast samples the posterior given coeffs and history: by the amortised net, or by `MMPS` without it. A longer
     one begins again from the last frames of the one before.
@@ -61,14 +63,14 @@ class DiffusionPDE(Surrogate):
         net: factory of a grid net, called with layout, in_channels, out_channels and n_conditions.
         n_frames: frames of the joint distribution, the first of which is the history of a forecast; 1 if steady.
         amortised: see above.
-        path: "diffusion", "flow", or "linear".
+        path: "diffusion", "flow", "linear", or "kriging".
         levels: of training and sampling, in units of the deviation of each channel; 16 from 20 to 0.02 if None.
         sampler: one of `pdekit.diffusion.samplers`; DPM-Solver++ of order 2 if None.
         guide: of forecasts without the amortised net; `MMPS` with 10 iterations if None.
 
     Raises:
         ValueError: on a problem without a grid or space, an unknown path, n_frames outside of 2 to the frames of a
-            trajectory, or a joint too large for path=linear.
+            trajectory, a joint too large for path=linear, or path=kriging without the amortised net.
     """
 
     configurable = True
@@ -90,16 +92,19 @@ class DiffusionPDE(Surrogate):
         super().__init__(problem, (history, frames - history))
         self.n_frames, self.history, self.amortised = frames, history, amortised
         self.levels = levels or LogLevels(16)
-        self.path, self.parametrisation = self.form = LINEAR_FORM if path == LINEAR else form_of(path)
+        on_linear, self.given_values = path in (LINEAR, KRIGING), path == KRIGING
+        if self.given_values and not amortised:
+            raise ValueError("expected amortised=true with path=kriging, got false; set model.path=linear")
+        self.path, self.parametrisation = self.form = LINEAR_FORM if on_linear else form_of(path)
         self.sampler, self.guide = sampler or Exponential("clean", 2), guide or MMPS(10)
         self.normaliser = Normaliser(problem)
         self.n_given = len(problem.coeffs) + history * problem.n_channels
         self.n_joint = len(problem.coeffs) + self.n_frames * problem.n_channels
         self.channels = InputChannels(dataclasses.replace(problem, coeffs=()), 0, self.n_frames)
-        self.linear = LinearPrior(self.n_joint, problem.grid.shape) if path == LINEAR else None
+        self.linear = LinearPrior(self.n_joint, problem.grid.shape) if on_linear else None
         self.net = net(
             layout=problem.grid.layout,
-            in_channels=self.n_joint * ((path == LINEAR) + (3 if amortised else 1)) + self.channels.count,
+            in_channels=self.n_joint * (on_linear + (3 if amortised else 1)) + self.channels.count,
             out_channels=self.n_joint,
             n_conditions=1 + len(problem.params),
         )
@@ -189,11 +194,18 @@ class DiffusionPDE(Surrogate):
         """
         batch = normalised(batch, self.normaliser)
         clean, inside = self.joint(batch), self.inside(batch)
-        z, wanted = noised(self.form, clean, k) if self.linear is None else self.linear.noised(clean, k)
-        known = self.random_known(clean) if self.amortised else torch.zeros_like(clean)
+        z, wanted, known = self._task(clean, k)
         net = self.net_given(self.context(batch, known * clean, known), batch)
         error = net(z, self.levels.share(k).to(z)) - wanted
         return mean_square(error, 1 - known if inside is None else (1 - known) * inside)
+
+    def _task(self, clean: Tensor, k: Float[Tensor, "batch"]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what the net sees of samples at levels k, what it should return, and the mask of known values."""
+        if self.linear is not None and self.given_values:
+            known = self.random_known(clean)
+            return *self.linear.noised(clean, k, KnownValues(known * clean, known)), known
+        z, wanted = noised(self.form, clean, k) if self.linear is None else self.linear.noised(clean, k)
+        return z, wanted, self.random_known(clean) if self.amortised else torch.zeros_like(clean)
 
     def context(self, given: Trajectory, values: Tensor, known: Tensor) -> Float[Tensor, "batch channel *space"]:
         """Return the clean channels next to z.
@@ -213,7 +225,10 @@ class DiffusionPDE(Surrogate):
     def denoiser(self, context: Tensor, given: Trajectory) -> Denoise:
         """Return D(y, k) of the normalised joint, given the clean channels and the params."""
         net = self.net_given(context, given)
-        return denoiser(net, self.form, self.levels) if self.linear is None else self.linear.denoiser(net, self.levels)
+        if self.linear is None:
+            return denoiser(net, self.form, self.levels)
+        known = KnownValues(*context[:, : 2 * self.n_joint].chunk(2, 1)) if self.given_values else None
+        return self.linear.denoiser(net, self.levels, known)
 
     def sample(
         self,

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pdekit.diffusion.denoiser import Denoise
 from pdekit.diffusion.levels import LogLevels
+from pdekit.models.linear_posterior import GaussianModel, KnownValues
 
 N_MODES = 128
 PAIRS = 2048  # samples of which directions are taken
@@ -30,6 +31,8 @@ class LinearPrior(nn.Module):
     and s_c(k) is the rms of L - x in each channel, so that the target of the net has variance one in each channel and
     at each level. Without directions this is the preconditioning of Karras et al. (2022). For Gaussian data with as
     many directions as they have, a net that returns zero is the exact denoiser.
+
+    L may also be given known values of x, see `pdekit.models.linear_posterior`; s stays that of no known values.
 
     The net sees y / sqrt(1 + k^2) and L. A convolutional net of few levels finds neither the large scales of a sample
     in strong noise nor smooth fields below it; both are linear.
@@ -95,13 +98,21 @@ class LinearPrior(nn.Module):
         return (1 - self.modes.double().square().sum(0).flatten(1).mean(1)).clamp_min(0)
 
     def forward(
-        self, y: Float[Tensor, "batch channel *space"], k: Float[Tensor, "batch"]
+        self, y: Float[Tensor, "batch channel *space"], k: Float[Tensor, "batch"], known: KnownValues | None = None
     ) -> Float[Tensor, "batch channel *space"]:
         """Return L, in the precision of y also where a training computes in half precision: the net learns what L
         leaves, which at low noise is less than the rounding of such a product.
         """
         with torch.autocast(y.device.type, enabled=False):
-            return self._denoised(y, k)
+            if known is None:
+                return self._denoised(y, k)
+            flat = KnownValues(known.values.flatten(1), known.mask.flatten(1))
+            return self.gaussian().denoised(y.flatten(1), k, flat).reshape(y.shape).to(y)
+
+    def gaussian(self) -> GaussianModel:
+        """Return mean and covariance of the samples, in float64."""
+        rest = self.rest.double().repeat_interleave(self.mean[0].numel())
+        return GaussianModel(self.mean.double().flatten(), self.modes.double().flatten(1), self.variance.double(), rest)
 
     def _denoised(self, y: Tensor, k: Float[Tensor, "batch"]) -> Tensor:
         modes = self.modes.flatten(1).to(y)
@@ -120,19 +131,23 @@ class LinearPrior(nn.Module):
         least = SMALLEST**2 * _lost(torch.ones_like(self.rest, dtype=torch.float64), k, 0)
         return torch.maximum(of_modes + of_rest, least).sqrt().reshape(*of_rest.shape, *[1] * (self.mean.ndim - 1))
 
-    def noised(self, clean: Tensor, k: Float[Tensor, "batch"]) -> tuple[Tensor, Tensor]:
+    def noised(
+        self, clean: Tensor, k: Float[Tensor, "batch"], known: KnownValues | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return what the net sees of samples at levels k, with new noise, and the output that it should have."""
         noise = torch.randn_like(clean, memory_format=torch.contiguous_format)
         y = clean + _over_space(k, clean.ndim - 1).to(clean) * noise
-        shift = self(y, k)
+        shift = self(y, k, known)
         return self.seen(y, shift, k), (clean - shift) / self.scale(k).to(clean)
 
-    def denoiser(self, net: Callable[[Tensor, Tensor], Tensor], levels: LogLevels) -> Denoise:
+    def denoiser(
+        self, net: Callable[[Tensor, Tensor], Tensor], levels: LogLevels, known: KnownValues | None = None
+    ) -> Denoise:
         """Return D(y, k) of a net that sees the level as a share of the range of ln k."""
 
         def denoised(y: Tensor, k: float) -> Tensor:
             level = torch.full((len(y),), k, dtype=torch.float64, device=y.device)
-            shift = self(y, level)
+            shift = self(y, level, known)
             return shift + self.scale(level).to(y) * net(self.seen(y, shift, level), levels.share(level).to(y))
 
         return denoised

@@ -115,10 +115,11 @@ def test_no_more_joints_are_decomposed_than_wanted(size, monkeypatch):
 @pytest.mark.parametrize(
     "kind", [{}, {"n_frames": 1, "dt": None, "coeffs": (Field("c"),), "grid": Grid((4, 4), (1, 1))}]
 )
-def test_a_perfect_net_on_it_gives_the_exact_frames(kind):
+@pytest.mark.parametrize("path", ["linear", "kriging"])
+def test_a_perfect_net_on_it_gives_the_exact_frames(kind, path):
     problem = make_problem(**kind)
     batch = make_batch(problem)
-    model = DiffusionPDE(problem, PointwiseNet, path="linear").double()
+    model = DiffusionPDE(problem, PointwiseNet, path=path).double()
     model.calibrate([batch])
     first = batch.frames(slice(0, model.n_frames))
     clean = model.joint(normalised(first, model.normaliser))
