@@ -13,7 +13,7 @@ from pdekit.command_words import override
 from pdekit.data.ends import JUMP, jump
 from pdekit.data.formats import open_path, recognised
 from pdekit.data.formats.contract import is_address
-from pdekit.data.module import SPLITS, DataModule
+from pdekit.data.module import DataModule
 from pdekit.data.windows import Source, grids_of
 from pdekit.fields import Field, Grid, Points, Problem, Trajectory
 
@@ -127,13 +127,9 @@ def inspect_path(path: str | Path, trust: Sequence[str] = ()) -> Inspection:
     Raises:
         FileNotFoundError, ValueError: if nothing is there, the layout is unknown, or the file is damaged.
     """
-    address = is_address(path)
-    path = path if address else Path(path)
-    if not address and (Path(path) / "data" / "train").is_dir():
-        layout, splits = "pdekit or The Well, by split", DataModule.from_folder(path, trust=trust).sources
-    else:
-        layout, splits = recognised(path, trust).name, open_path(path, trust)
-    splits = {split: splits[split] for split in SPLITS}
+    path = path if is_address(path) else Path(path)
+    layout, found = recognised(path, trust).name, open_path(path, trust)
+    splits = DataModule(found["train"], found["valid"], found["test"]).sources
     ranges, params, faults, read = _values(splits)
     problem = splits["train"].problem
     counts = {split: source.n_trajectories for split, source in splits.items()}

@@ -10,15 +10,12 @@ from typing import Literal
 import torch
 from lightning import LightningDataModule
 
-from pdekit.data.formats import TheWell, fit_together, open_source
+from pdekit.data.formats import SPLITS, open_folder, split_files
 from pdekit.data.loader import EpochSampler, ResumableLoader
 from pdekit.data.loading import Loading
-from pdekit.data.natural_order import by_number
 from pdekit.data.windows import Source, Windows, grids_of, trajectories_on
 from pdekit.fields import Field, Grid, Points, Problem, Trajectory
 from pdekit.same_box import same_box, same_points
-
-SPLITS = ("train", "valid", "test")
 
 
 class DataModule(LightningDataModule):
@@ -60,19 +57,14 @@ class DataModule(LightningDataModule):
             loading: batch sizes, workers, seed.
             trust: packages in addition to pdekit that the stored equation may come from.
         """
-        sources = {}
+        present = split_files(Path(folder))
         for split in SPLITS:
-            place = Path(folder) / "data" / split
-            files = by_number(file for pattern in ("*.hdf5", "*.h5") for file in place.glob(pattern))
-            if not files:
+            if split not in present:
                 raise FileNotFoundError(
-                    f"expected HDF5 files in {place}, found none; generate the data with "
+                    f"expected HDF5 files in {Path(folder) / 'data' / split}, found none; generate the data with "
                     "`python -m pdekit.generate data=NAME` or correct the folder"
                 )
-            sources[split] = open_source(files, trust)
-        foreign = [source for source in sources.values() if isinstance(source, TheWell)]
-        if len(foreign) == len(sources):
-            fit_together(foreign)
+        sources = open_folder(Path(folder), trust)
         module = cls(sources["train"], sources["valid"], sources["test"], loading)
         module.folder = Path(folder).resolve()
         return module

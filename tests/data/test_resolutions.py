@@ -12,6 +12,7 @@ import pdekit
 from pdekit.calculus.resample import bring
 from pdekit.data import DataModule, from_arrays
 from pdekit.data.arrays import Arrays
+from pdekit.data.conversion import convert
 from pdekit.data.domain import load_domain
 from pdekit.data.exports import TARGETS, export
 from pdekit.data.forecasts import opened_file
@@ -21,6 +22,7 @@ from pdekit.data.inspection import inspect_path
 from pdekit.data.loader import EpochSampler
 from pdekit.data.loading import Loading
 from pdekit.data.resolutions import together
+from pdekit.data.windows import trajectories_on
 from pdekit.evaluation.checks import check_problem
 from pdekit.fields import Field, Grid, Problem
 from pdekit.models.baselines.mean import Mean
@@ -51,7 +53,7 @@ def wave(n, samples, seed=0):
 
 def data(**options):
     splits = [[wave(16, n, 1), wave(8, n + 1, 2)] for n in (9, 2, 2)]
-    return from_arrays(*splits, dt=0.1, extent=(1.0,), fields=["height"], **options)
+    return from_arrays(*splits, **{"dt": 0.1, "extent": (1.0,), "fields": ["height"], **options})
 
 
 def one_step(problem, net=None):
@@ -262,3 +264,20 @@ def test_an_operator_asks_at_the_points_of_the_grid():
     torch.testing.assert_close(model.to_sensors(coarse), fine, rtol=0, atol=1e-13)
     first = [axes(centred(n), centred(16))[0][0].item() for n in (16, 8)]
     assert first == pytest.approx([0.0, 1 / 32])
+
+
+def test_a_store_on_several_grids_is_converted(tmp_path):
+    several = data(folder=tmp_path / "mine")
+    seen = []
+    convert(tmp_path / "mine", tmp_path / "out", "again", progress=lambda *step: seen.append(step))
+    assert sorted(file.name for file in (tmp_path / "out/data/test").iterdir()) == ["again_16.hdf5", "again_8.hdf5"]
+    assert [step[1:] for step in seen if step[0] == "train"] == [(i + 1, 19) for i in range(19)]
+    found = DataModule.from_folder(tmp_path / "out")
+    assert {grid.shape for grid in found.grids} == {(16,), (8,)} and found.problem == several.problem
+    for grid in found.grids:
+        one, other = (trajectories_on(module.sources["test"], grid) for module in (found, several))
+        assert one.n_trajectories == other.n_trajectories
+        assert all(torch.equal(one.read(i).u, other.read(i).u) for i in range(one.n_trajectories))
+    convert(tmp_path / "mine", tmp_path / "out", "again")  # the second time all are kept
+    with pytest.raises(ValueError, match="expected no other dataset"):
+        convert(data(folder=tmp_path / "other", fields=["depth"]) and tmp_path / "other", tmp_path / "out", "again")

@@ -8,9 +8,8 @@ from pathlib import Path
 from pdekit.data.conversion import holds
 from pdekit.data.exports import named, pdebench, vtk
 from pdekit.data.exports.contract import Target
-from pdekit.data.formats import open_source, recognised
+from pdekit.data.formats import recognised
 from pdekit.data.formats.contract import WHOLE
-from pdekit.data.natural_order import by_number
 from pdekit.data.windows import Source, on_one_grid
 
 TARGETS: Mapping[str, Target] = {
@@ -130,13 +129,7 @@ def stored_splits(path: str | Path, trust: Sequence[str] = ()) -> dict[str, Sour
     Raises:
         FileNotFoundError, ValueError: if nothing is there, its layout is unknown, or it is damaged.
     """
-    found = {}
-    for split in ("train", "valid", "test"):
-        place = Path(path) / "data" / split
-        files = by_number(file for pattern in ("*.hdf5", "*.h5") for file in place.glob(pattern))
-        if files:
-            found[split] = open_source(files, trust)
-    return found or dict(recognised(path, trust).open(Path(path)))
+    return dict(recognised(path, trust).open(Path(path)))
 
 
 __all__ = ["OURS", "TARGETS", "WHOLE", "export", "stored_splits", "target_of"]

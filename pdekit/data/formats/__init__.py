@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -30,11 +30,13 @@ from pdekit.data.formats.contract import WHOLE, Format, all_splits, is_address, 
 from pdekit.data.formats.the_well import TheWell, fit_together, is_the_well
 from pdekit.data.hdf5 import names, open_hdf5
 from pdekit.data.layout import OURS
+from pdekit.data.natural_order import by_number
 from pdekit.data.probe import check_readable
 from pdekit.data.resolutions import together
 from pdekit.data.store import Split
 from pdekit.data.windows import Source
 
+SPLITS = ("train", "valid", "test")
 GROUP = "pdekit.formats"  # entry points of other packages
 
 
@@ -46,8 +48,36 @@ def _ours_or_the_well(path: Path) -> bool:
         return is_the_well(file)
 
 
+def split_files(folder: Path) -> dict[str, list[Path]]:
+    """Return the HDF5 files in ``<folder>/data/{train,valid,test}`` by split, for the splits that have some."""
+    places = {split: folder / "data" / split for split in SPLITS}
+    found = {
+        split: by_number(file for pattern in ("*.hdf5", "*.h5") for file in place.glob(pattern))
+        for split, place in places.items()
+    }
+    return {split: files for split, files in found.items() if files}
+
+
+def open_folder(folder: Path, trust: Sequence[str] = ()) -> dict[str, Source]:
+    """Return the splits in ``<folder>/data/{train,valid,test}``, in pdekit's layout or The Well's.
+
+    Args:
+        folder: folder of the dataset.
+        trust: packages in addition to pdekit that a stored equation may come from.
+
+    Raises:
+        FileNotFoundError, ValueError: if a file is damaged or of an unknown layout, or files do not fit together.
+    """
+    sources = {split: open_source(files, trust) for split, files in split_files(folder).items()}
+    foreign = [source for source in sources.values() if isinstance(source, TheWell)]
+    if len(foreign) == len(sources) > 1:
+        fit_together(foreign)
+    return sources
+
+
 FORMATS: tuple[Format, ...] = (
     Format("pdekit or The Well", _ours_or_the_well, lambda path: {WHOLE: open_source([path])}),
+    Format("pdekit or The Well, by split", lambda path: bool(split_files(path)), open_folder),
     *pdebench.FORMATS,
     *pdebench_folder.FORMATS,
     *pdearena.FORMATS,
@@ -107,11 +137,12 @@ def recognised(path: str | Path, trust: Sequence[str] = ()) -> Format:
             f"expected a layout that pdekit reads ({read}), found {content} in {path}; load the arrays yourself and "
             "give them to pdekit.data.from_arrays"
         )
-    readers = {FORMATS[0].name: lambda place: open_source([place], trust)}
-    readers[exported.FORMATS[0].name] = lambda place: exported.open_exported(place, trust)
-    if not trust or found.name not in readers:
-        return found
-    return dataclasses.replace(found, open=lambda place: {WHOLE: readers[found.name](place)})
+    readers: dict[str, Callable[[Path], Mapping[str, Source]]] = {
+        FORMATS[0].name: lambda place: {WHOLE: open_source([place], trust)},
+        FORMATS[1].name: lambda place: open_folder(place, trust),
+        exported.FORMATS[0].name: lambda place: {WHOLE: exported.open_exported(place, trust)},
+    }
+    return dataclasses.replace(found, open=readers.get(found.name, found.open)) if trust else found
 
 
 def open_path(path: str | Path, trust: Sequence[str] = ()) -> dict[str, Source]:
@@ -156,4 +187,16 @@ def open_source(files: Sequence[str | Path], trust: Sequence[str] = ()) -> Sourc
     )
 
 
-__all__ = ["FORMATS", "Format", "TheWell", "fit_together", "formats", "open_path", "open_source", "recognised"]
+__all__ = [
+    "FORMATS",
+    "SPLITS",
+    "Format",
+    "TheWell",
+    "fit_together",
+    "formats",
+    "open_folder",
+    "open_path",
+    "open_source",
+    "recognised",
+    "split_files",
+]

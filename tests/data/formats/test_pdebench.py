@@ -12,7 +12,8 @@ from pdekit.data.conversion import convert
 from pdekit.data.exports.pdebench import SEEDS, pdebench_layout
 from pdekit.data.formats import open_path, recognised
 from pdekit.data.published import open_published
-from pdekit.data.windows import grids_of
+from pdekit.data.store import Split
+from pdekit.data.windows import grids_of, trajectories_on
 from pdekit.fields import Field, Grid, Problem
 from pdekit.pdes.advection import Advection
 from pdekit.pdes.burgers import Burgers
@@ -157,10 +158,16 @@ class TestFolder:
             ValueError, match="one grid in files of fewer than three trajectories, found the grids 4x4, 8x8"
         ):
             open_path(tmp_path / "2")
-        assert [grid.shape for grid in grids_of(open_path(tmp_path / "20")["train"])] == [(4, 4), (8, 8)]
-        with pytest.raises(ValueError, match="expected data on one grid to convert, found the grids 4x4, 8x8"):
-            convert(tmp_path / "20", tmp_path / "out")
-        assert not (tmp_path / "out").exists()
+        source = open_path(tmp_path / "20")["train"]
+        assert [grid.shape for grid in grids_of(source)] == [(4, 4), (8, 8)]
+        convert(tmp_path / "20", tmp_path / "out", "darcy")
+        for grid in grids_of(source):
+            name = f"darcy_{'x'.join(map(str, grid.shape))}.hdf5"
+            found, expected = Split(tmp_path / "out/data/train" / name), trajectories_on(source, grid)
+            assert (found.problem, found.n_trajectories) == (expected.problem, expected.n_trajectories)
+            for i in range(found.n_trajectories):
+                one, other = found.read(i), expected.read(i)
+                assert torch.equal(one.u, other.u) and torch.equal(one.coeffs, other.coeffs)
 
     def test_other_boxes_are_refused(self, tmp_path):
         published.tensor(tmp_path / "a.hdf5", beta=0.1)
