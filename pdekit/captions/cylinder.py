@@ -5,8 +5,12 @@ The published caption is one of the wordings of the level "full", so that its da
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+from pdekit.captions.reading import NUMBER, number_of
 from pdekit.captions.sentences import Subject, sentences_about
 from pdekit.captions.words import as_sentence, graded, significant
 from pdekit.pdes.cylinder_flow import CylinderFlow
@@ -85,31 +89,79 @@ def _(pde: CylinderFlow, subject: Subject) -> list[str]:
     return subject.wording.of(wordings)
 
 
-NUMBER = r"(\d+(?:\.\d+)?)"
+LENGTHS = {"m": 1.0, "cm": 1e-2, "mm": 1e-3}
+"""Metres of each unit of length that is read."""
+SPEED_UNITS = {f"{unit}/s": metres for unit, metres in LENGTHS.items()}
+FOREIGN = ("dm", "km", "um", "nm", "inch", "inches", "ft", "foot", "feet", "yards?", "miles?", "mph", "knots?")
+FOREIGN += ("(?:centi|milli|kilo)?met(?:re|er)s?", "%")  # units that are recognised, and not read
+MEASURE = rf"{NUMBER}(?: ?((?:{'|'.join((*LENGTHS, *FOREIGN))})(?:/\w+| per \w+)?)(?!\w))?"
+
+
+@dataclass(frozen=True)
+class Stated:
+    """Where a caption states a quantity.
+
+    Args:
+        patterns: with the groups value and unit, and the factor of a value without a unit; the first one counts.
+        units: factors of the units.
+        largest: upper limit [m] of what a channel holds; it is 0.41 m high, and at most 2.2 m long (DFG 2D-2).
+    """
+
+    patterns: tuple[tuple[str, float], ...]
+    units: Mapping[str, float]
+    largest: float = math.inf
+
+
 STATED = {
-    "center_x": rf"\bx {NUMBER} and y|\bposition: {NUMBER},",
-    "center_y": rf"\band y {NUMBER}|\bposition: [\d.]+, {NUMBER}",
-    "radius": rf"\bradius (?:is )?{NUMBER}",
-    "u_inlet": rf"\bvelocity (?:of|is) {NUMBER}",
-    "reynolds_number": rf"\bReynolds number (?:of |is )?{NUMBER}",
+    "center_x": Stated(((rf"\bx {MEASURE} and y", 1.0), (rf"\bposition: {MEASURE},", 1.0)), LENGTHS, 2.2),
+    "center_y": Stated(((rf"\band y {MEASURE}", 1.0), (rf"\bposition: [^,]+, {MEASURE}", 1.0)), LENGTHS, 0.41),
+    "radius": Stated(
+        # the published captions give the radius in centimetres, without a unit
+        ((rf"\bradius of {MEASURE} and position", 0.01), (rf"\bradius (?:is |of )?{MEASURE}", 1.0)),
+        LENGTHS,
+        0.205,
+    ),
+    "u_inlet": Stated(((rf"\bvelocity (?:of|is) {MEASURE}", 1.0),), SPEED_UNITS),
+    "reynolds_number": Stated(((rf"\bReynolds number (?:of |is )?{MEASURE}", 1.0),), {}),
 }
-CENTIMETRES = re.compile(rf"\bradius of {NUMBER} and position")
 
 
 def read_cylinder(text: str) -> dict[str, float]:
     """Return the values that a caption or a prompt states, by name of the parameter, in metres and seconds.
 
+    Lengths may have the units m, cm and mm, velocities m/s, cm/s and mm/s. Without a unit they are in metres and
+    seconds, except for the radius of a published caption, which is in centimetres.
+
+    Raises:
+        ValueError: on another unit, and on a length that is not positive or larger than the channel.
+
     >>> read_cylinder(cylinder_caption(0.05, 0.33, 0.2, 0.15))
     {'center_x': 0.33, 'center_y': 0.2, 'radius': 0.05, 'u_inlet': 0.15, 'reynolds_number': 140.0}
-    >>> read_cylinder("Slow fluid flows past a cylinder, Reynolds number 80.")
-    {'reynolds_number': 80.0}
+    >>> read_cylinder("Slow fluid flows past a cylinder of radius 5 cm, Reynolds number 80.")
+    {'radius': 0.05, 'reynolds_number': 80.0}
     """
     found = {}
-    for name, pattern in STATED.items():
-        at = re.search(pattern, text, re.IGNORECASE)
-        if at:
-            found[name] = float(next(group for group in at.groups() if group))
-    published = CENTIMETRES.search(text)
-    if published:
-        found = {**found, "radius": float(published[1]) / 100}
-    return {name: found[name] for name in STATED if name in found}
+    for name, stated in STATED.items():
+        for pattern, factor in stated.patterns:
+            at = re.search(pattern, text, re.IGNORECASE)
+            if at:
+                found[name] = _in_metres(name, number_of(at[1]), at[2], factor)
+                break
+    return found
+
+
+def _in_metres(name: str, value: float, unit: str | None, factor: float) -> float:
+    """A value in metres and seconds, with the factor that it has without a unit."""
+    units, largest = STATED[name].units, STATED[name].largest
+    if unit is not None and unit not in units:
+        *others, last = units or ("no unit",)
+        wanted = f"{', '.join(others)} or {last}" if others else last
+        raise ValueError(f"expected {wanted} after the {name}, got {unit!r}; convert the value {value:g}")
+    # divide by the inverse: 5 / 100 is 0.05, 5 * 0.01 need not be
+    metres = value / round(1 / (factor if unit is None else units[unit]))
+    if math.isfinite(largest) and not 0 < metres <= largest:
+        raise ValueError(
+            f"expected a {name} between 0 and {largest:g} m, the size of the channel, got {metres:g} m; give its unit, "
+            f"as in '5 cm'"
+        )
+    return metres

@@ -53,11 +53,11 @@ def read_values(text: str, names: Sequence[str]) -> dict[str, float]:
         words = re.escape(name.replace("_", " "))
         at = re.search(rf"\b{words}(?: is| equals| of)? {NUMBER}", text, re.IGNORECASE)
         if at:
-            found[name] = _number(at[1])
+            found[name] = number_of(at[1])
     return found
 
 
-def _number(text: str) -> float:
+def number_of(text: str) -> float:
     """A number as it is written, with or without commas between thousands."""
     return float(text.replace(",", ""))
 
@@ -94,6 +94,6 @@ def read_smoke(text: str) -> SmokeReading:
         number if number is not None else len(cells) or None,
         cells,
         tuple(word.lower() for word in SIZE.findall(text)),
-        _number(buoyancy[1]) if buoyancy else None,
-        tuple(tuple(map(_number, inlet)) for inlet in inlets),
+        number_of(buoyancy[1]) if buoyancy else None,
+        tuple(tuple(map(number_of, inlet)) for inlet in inlets),
     )

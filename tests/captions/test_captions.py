@@ -141,6 +141,37 @@ def test_parameters_of_cylinders_are_read_back_from_full_captions_in_every_wordi
 
 
 @pytest.mark.parametrize(
+    "text, name, value",
+    [
+        ("A cylinder of radius 5 cm.", "radius", 0.05),
+        ("a cylinder of radius 50mm, velocity of 12 cm/s", "u_inlet", 0.12),
+        ("its radius is 0.05 m, its centre is at x 30 cm and y 0.2 m", "center_x", 0.3),
+        ("its centre is at x 30 cm and y 20 cm", "center_y", 0.2),
+        ("fluid passes with a radius of 5.00 and position: 0.33, 0.20.", "radius", 0.05),
+        ("the mean velocity is 120 mm/s", "u_inlet", 0.12),
+    ],
+)
+def test_units_of_a_prompt_are_converted(text, name, value):
+    assert read_cylinder(text)[name] == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("a cylinder of radius 5", "expected a radius between 0 and 0.205 m, .* got 5 m; give its unit, as in '5 cm'"),
+        ("a cylinder of radius 2 inches", "expected m, cm or mm after the radius, got 'inches'"),
+        ("a cylinder of radius 5 cm/s", "expected m, cm or mm after the radius, got 'cm/s'"),
+        ("a velocity of 0.4 km/h", "expected m/s, cm/s or mm/s after the u_inlet, got 'km/h'"),
+        ("a velocity of 12 cm", "expected m/s, cm/s or mm/s after the u_inlet, got 'cm'"),
+        ("a Reynolds number of 80 m", "expected no unit after the reynolds_number, got 'm'"),
+    ],
+)
+def test_a_prompt_in_units_that_are_not_read_is_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        read_cylinder(text)
+
+
+@pytest.mark.parametrize(
     "level, pde, message",
     [("long", GrayScott(), "expected a level of detail among"), ("full", None, "expected a problem with an equation")],
 )
