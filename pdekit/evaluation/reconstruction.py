@@ -1,6 +1,9 @@
 """Scores of an autoencoder: the error of its reconstructions by field, time and shell of wavenumbers.
 
-reconstruction.nc    nrmse (sample, time, field), shell_error (sample, time, field, shell), compression
+reconstruction.nc    nrmse (sample, time, field), shell_error (sample, time, field, shell), compression, frames
+
+`frames` is the number of stored frames. The times are those of the frames that the autoencoder has learnt: all of
+them, or the first ones.
 """
 
 from __future__ import annotations
@@ -28,8 +31,9 @@ QUARTERS = 4  # into which the shells are divided in the lines that a person rea
 def score_reconstruction(
     model: Autoencoder, data: DataModule, folder: Path, name: str = "", device: torch.device | str = CPU
 ) -> str:
-    """Reconstruct the test trajectories and write ``reconstruction.nc``: sqrt(<e^2> / <u^2>) at the points of each
-    frame, and the same ratio of each shell of wavenumbers; NaN where the shell of the reference is empty.
+    """Reconstruct the learnt frames of the test trajectories and write ``reconstruction.nc``: sqrt(<e^2> / <u^2>) at
+    the points of each frame, and the same ratio of each shell of wavenumbers; NaN where the shell of the reference is
+    empty.
 
     Args:
         model: trained.
@@ -50,7 +54,7 @@ def score_reconstruction(
     model.to(device).eval()
     points, shells = [], []
     for first in range(0, source.n_trajectories, BATCH):
-        batch = data.test.trajectories(range(first, min(first + BATCH, source.n_trajectories)))
+        batch = model.opening(data.test.trajectories(range(first, min(first + BATCH, source.n_trajectories))))
         there = batch.existing
         mask = None if there is None else there.expand(-1, problem.n_channels, *batch.u.shape[3:])
         found = FieldSums(model.reconstruct(batch.to(device)).cpu(), Sums(batch.u, problem, mask))
@@ -60,10 +64,10 @@ def score_reconstruction(
             shells.append(share.where(filled_shells(found.reference.power), torch.nan).numpy())
     coords = {
         "sample": np.arange(source.n_trajectories),
-        "time": np.arange(problem.n_frames) * problem.step,
+        "time": np.arange(model.n_frames) * problem.step,
         "field": np.array([field.name for field in problem.fields]),
     }
-    attrs = {"data": name, "compression": model.compression}
+    attrs = {"data": name, "compression": model.compression, "frames": problem.n_frames}
     with Archive(folder / FILE, coords, attrs) as archive:
         archive.put("nrmse", DIMS, np.concatenate(points).astype("f4"))
         if shells:
@@ -75,7 +79,10 @@ def score_reconstruction(
 
 def in_lines(scores: xr.Dataset) -> str:
     """Return the compression, and medians over samples and times of the error of each field and quarter of shells."""
-    lines = [f"reconstruction of {scores.sizes['sample']} test trajectories, compression {scores.compression:.3g}"]
+    learnt, stored = scores.sizes["time"], int(scores.frames)
+    which = "" if learnt == stored else f", the first {learnt} of {stored} frames"
+    head = f"reconstruction of {scores.sizes['sample']} test trajectories{which}"
+    lines = [f"{head}, compression {scores.compression:.3g}"]
     for name in scores.field.values:
         error = float(scores.nrmse.sel(field=name).median())
         line = f"  {name}: relative error {error:.3g}"

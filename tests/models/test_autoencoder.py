@@ -10,6 +10,7 @@ import xarray as xr
 import pdekit
 from pdekit.data.arrays import from_arrays
 from pdekit.data.loading import Loading
+from pdekit.evaluation.reconstruction import score_reconstruction
 from pdekit.fields import Field, Grid
 from pdekit.models.autoencoder import Autoencoder
 from pdekit.models.sharpness import gradient_error, shell_energies, spectrum_error
@@ -60,6 +61,25 @@ def test_only_the_first_frames_are_learnt_and_compressed_at_once():
     for wrong in (0, 7):
         with pytest.raises(ValueError, match=f"expected frames from 1 to 6, .* got {wrong}"):
             Autoencoder(problem, NET, frames=wrong)
+
+
+def test_only_the_frames_that_are_learnt_are_scored(tmp_path):
+    """Late frames, which an autoencoder with frames=2 has not seen, do not enter its scores."""
+    u = torch.randn(4, 6, 1, 16, generator=torch.Generator().manual_seed(0))
+    u[:, 2:] += 1e3
+    data = from_arrays(u[:1], u[1:2], u[2:], dt=0.5, extent=(1.0,), layout=("periodic",))
+    model = Autoencoder(data.problem, NET, kl=0.0, frames=2)
+    data.set_window(*model.window)
+    model.calibrate(data.calibration_batches())
+    assert "reconstruction of 2 test trajectories, the first 2 of 6 frames" in score_reconstruction(
+        model, data, tmp_path
+    )
+    with xr.open_dataset(tmp_path / "reconstruction.nc", engine="h5netcdf") as scores:
+        assert scores.time.values.tolist() == [0.0, 0.5]
+        error = (model.reconstruct(data.test.trajectories([0, 1]).frames(slice(2))) - u[2:, :2]).square().mean((2, 3))
+        torch.testing.assert_close(
+            torch.from_numpy(scores.nrmse.values[..., 0]), (error / u[2:, :2].square().mean((2, 3))).sqrt()
+        )
 
 
 def test_the_loss_is_error_and_divergence():
