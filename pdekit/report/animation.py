@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
@@ -25,13 +26,15 @@ def write_picture(fields: xr.Dataset, path: Path, n_frames: int = FRAMES) -> Non
         n_frames: how many frames.
     """
     times = np.unique(np.linspace(0, fields.sizes["time"] - 1, n_frames).round().astype(int))
+    plane = drawn_plane(fields)
+    where = "" if plane is None else plane.where
     figure = _figure(len(fields.data_vars), len(times))
     axes = figure.subplots(len(fields.data_vars), len(times), squeeze=False)
     for row, (name, values) in zip(axes, fields.data_vars.items(), strict=True):
         limits = _limits(values.values)
         for axis, time in zip(row, times, strict=True):
-            _draw(axis, values.values[time], limits, _places(fields))
-            axis.set_title(f"{name}, t = {float(fields.time[time]):.3g}", fontsize=7)
+            _draw(axis, values.values[time], limits, plane)
+            axis.set_title(f"{name}, {where}t = {float(fields.time[time]):.3g}", fontsize=7)
     figure.savefig(path, dpi=DOTS)
 
 
@@ -43,13 +46,15 @@ def write_animation(fields: xr.Dataset, path: Path) -> None:
         path: of the file.
     """
     limits = {name: _limits(values.values) for name, values in fields.data_vars.items()}
+    plane = drawn_plane(fields)
+    where = "" if plane is None else plane.where
     images = []
     for time in range(fields.sizes["time"]):
         figure = _figure(1, len(limits))
         row = figure.subplots(1, len(limits), squeeze=False)[0]
         for axis, (name, values) in zip(row, fields.data_vars.items(), strict=True):
-            _draw(axis, values.values[time], limits[name], _places(fields))
-            axis.set_title(f"{name}, t = {float(fields.time[time]):.3g}", fontsize=7)
+            _draw(axis, values.values[time], limits[name], plane)
+            axis.set_title(f"{name}, {where}t = {float(fields.time[time]):.3g}", fontsize=7)
         images.append(_image(figure))
     first, *others = images
     first.save(path, save_all=True, append_images=others, duration=MILLISECONDS, loop=0, optimize=True)
@@ -68,21 +73,56 @@ def _limits(values: np.ndarray) -> tuple[float, float]:
     return low, high if high > low else low + 1.0
 
 
-def _places(fields: xr.Dataset) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return x and y of points in the plane; None on a grid, and where they lie on a line along an axis."""
-    if "point" not in fields.dims or not {"x", "y"} <= set(fields.coords):
+@dataclass(frozen=True)
+class Plane:
+    """Points that are drawn.
+
+    Args:
+        across, up: their coordinates in the picture.
+        which: which of all points they are.
+        where: words of the title, e.g. "z = 0.5, "; "" if they are all points.
+    """
+
+    across: np.ndarray
+    up: np.ndarray
+    which: np.ndarray
+    where: str = ""
+
+
+def drawn_plane(fields: xr.Dataset) -> Plane | None:
+    """Return the points that are drawn: all of them in a plane; in a volume the layer of points in the middle along z,
+    as thick as the mean distance of neighbours. None on a grid, and where the points lie on a line.
+
+    Limits: in a volume with so few points that those of the layer lie on a line, all points are drawn on x and y.
+    """
+    if "point" not in fields.dims:
         return None
-    places = fields.x.values, fields.y.values
-    return places if all(np.ptp(axis) > 0 for axis in places) else None
+    places = [fields[letter].values for letter in "xyz" if letter in fields.coords]
+    spread = [axis for axis in places if np.ptp(axis) > 0]
+    if len(spread) < 2 or _on_a_line(*spread[:2]):
+        return None
+    across, up, *depths = spread
+    for depth in depths:
+        distance = (np.prod([np.ptp(axis) for axis in spread]) / len(depth)) ** (1 / 3)
+        nearest = depth[np.abs(depth - (depth.min() + depth.max()) / 2).argmin()]
+        layer = np.abs(depth - nearest) < distance / 2
+        if not _on_a_line(across[layer], up[layer]):
+            return Plane(across[layer], up[layer], layer, f"z = {nearest:.3g}, ")
+    return Plane(across, up, np.ones(len(up), dtype=bool))
 
 
-def _draw(
-    axis, values: np.ndarray, limits: tuple[float, float], places: tuple[np.ndarray, np.ndarray] | None = None
-) -> None:
+def _on_a_line(across: np.ndarray, up: np.ndarray) -> bool:
+    """True of points that no triangles join."""
+    places = np.stack((across - across.mean(), up - up.mean()))
+    return bool(np.linalg.matrix_rank(places) < 2)
+
+
+def _draw(axis, values: np.ndarray, limits: tuple[float, float], plane: Plane | None = None) -> None:
     """Draw one frame: a line, a map, points in the plane joined by triangles, or the middle plane of a volume."""
-    if places is not None:
+    if plane is not None:
         colours = matplotlib.colormaps["RdBu_r" if limits[0] < 0 else "magma"]
-        axis.tripcolor(*places, values, shading="gouraud", vmin=limits[0], vmax=limits[1], cmap=colours)
+        shown = values[plane.which]
+        axis.tripcolor(plane.across, plane.up, shown, shading="gouraud", vmin=limits[0], vmax=limits[1], cmap=colours)
         axis.set_aspect("equal")
         axis.set_axis_off()
         return
@@ -90,9 +130,9 @@ def _draw(
         axis.plot(values, linewidth=1)
         axis.set_ylim(*limits)
         return
-    plane = values if values.ndim == 2 else values[..., values.shape[-1] // 2]
+    middle = values if values.ndim == 2 else values[..., values.shape[-1] // 2]
     colours = matplotlib.colormaps["RdBu_r" if limits[0] < 0 else "magma"]
-    axis.imshow(plane.T, origin="lower", vmin=limits[0], vmax=limits[1], cmap=colours)
+    axis.imshow(middle.T, origin="lower", vmin=limits[0], vmax=limits[1], cmap=colours)
     axis.set_axis_off()
 
 

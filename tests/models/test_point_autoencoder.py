@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -15,7 +16,7 @@ from pdekit.models.text2pde import Text2PDE
 from pdekit.nets.grid_autoencoder import GridAutoencoder
 from pdekit.nets.text_encoder import TextEncoder
 from pdekit.nets.transformer import SpaceTimeTransformer, TransformerSize
-from pdekit.report.animation import write_animation, write_picture
+from pdekit.report.animation import drawn_plane, write_animation, write_picture
 
 FIELDS = (Field("velocity_x", vector="velocity"), Field("velocity_y", vector="velocity"), Field("pressure"))
 NET = partial(GridAutoencoder, widths=(6, 8), latent_channels=3, time_halvings=1)
@@ -159,11 +160,28 @@ def test_a_lattice_in_a_flat_box_has_no_more_points_than_a_mesh():
         assert 50 <= len(sample_points(model)) <= 60
 
 
-def test_points_on_a_line_are_drawn(tmp_path):
-    points = torch.stack((torch.linspace(0, 1, 9), torch.zeros(9)), 1)
-    found = to_dataset(torch.rand(2, 3, 9), torch.arange(2.0), problem(), (), points)
+@pytest.mark.parametrize("slope", [0.0, 1.0])
+def test_points_on_a_line_are_drawn(slope, tmp_path):
+    along = torch.linspace(0, 1, 9)
+    found = to_dataset(torch.rand(2, 3, 9), torch.arange(2.0), problem(), (), torch.stack((along, slope * along), 1))
     write_picture(found, tmp_path / "line.png")
     assert (tmp_path / "line.png").exists()
+
+
+def test_the_middle_layer_of_points_in_a_volume_is_drawn(tmp_path):
+    """Values equal z, so that those of the picture are those of the layer that its title names."""
+    axis = torch.linspace(0, 1, 5)
+    points = torch.cartesian_prod(axis, axis, axis)
+    volume = Problem(Points(3, 125), FIELDS[2:], dt=0.5, n_frames=2)
+    found = to_dataset(points[:, 2].expand(2, 1, 125), torch.arange(2.0), volume, (), points)
+    plane = drawn_plane(found)
+    assert plane.where == "z = 0.5, " and (found.pressure.values[0, plane.which] == 0.5).all()
+    assert np.stack((plane.across, plane.up), 1).tolist() == torch.cartesian_prod(axis, axis).tolist()
+    write_picture(found, tmp_path / "volume.png")
+    flat = to_dataset(points[:, 2].expand(2, 1, 125), torch.arange(2.0), volume, (), points * torch.tensor([1, 0, 1]))
+    assert drawn_plane(flat).where == "" and set(drawn_plane(flat).up) == set(axis.tolist())
+    few = to_dataset(torch.rand(2, 1, 5), torch.arange(2.0), volume, (), torch.rand(5, 3))
+    write_animation(few, tmp_path / "few.gif")
 
 
 def test_a_first_frame_on_a_mesh_is_no_prompt():
