@@ -99,7 +99,7 @@ MEASURE = rf"{NUMBER}(?: ?((?:{'|'.join((*LENGTHS, *FOREIGN))})(?:/\w+| per \w+)
 
 @dataclass(frozen=True)
 class Stated:
-    """Where a caption states a quantity.
+    """Place of a quantity in a caption.
 
     Args:
         patterns: with the groups value and unit, and the factor of a value without a unit; the first one counts.

@@ -74,7 +74,7 @@ def _limits(values: np.ndarray) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class Plane:
+class DrawnPlane:
     """Points that are drawn.
 
     Args:
@@ -89,7 +89,7 @@ class Plane:
     where: str = ""
 
 
-def drawn_plane(fields: xr.Dataset) -> Plane | None:
+def drawn_plane(fields: xr.Dataset) -> DrawnPlane | None:
     """Return the points that are drawn: all of them in a plane; in a volume the layer of points in the middle along z,
     as thick as the mean distance of neighbours. None on a grid, and where the points lie on a line.
 
@@ -107,8 +107,8 @@ def drawn_plane(fields: xr.Dataset) -> Plane | None:
         nearest = depth[np.abs(depth - (depth.min() + depth.max()) / 2).argmin()]
         layer = np.abs(depth - nearest) < distance / 2
         if not _on_a_line(across[layer], up[layer]):
-            return Plane(across[layer], up[layer], layer, f"z = {nearest:.3g}, ")
-    return Plane(across, up, np.ones(len(up), dtype=bool))
+            return DrawnPlane(across[layer], up[layer], layer, f"z = {nearest:.3g}, ")
+    return DrawnPlane(across, up, np.ones(len(up), dtype=bool))
 
 
 def _on_a_line(across: np.ndarray, up: np.ndarray) -> bool:
@@ -117,7 +117,7 @@ def _on_a_line(across: np.ndarray, up: np.ndarray) -> bool:
     return bool(np.linalg.matrix_rank(places) < 2)
 
 
-def _draw(axis, values: np.ndarray, limits: tuple[float, float], plane: Plane | None = None) -> None:
+def _draw(axis, values: np.ndarray, limits: tuple[float, float], plane: DrawnPlane | None = None) -> None:
     """Draw one frame: a line, a map, points in the plane joined by triangles, or the middle plane of a volume."""
     if plane is not None:
         colours = matplotlib.colormaps["RdBu_r" if limits[0] < 0 else "magma"]
