@@ -92,8 +92,10 @@ def _(pde: CylinderFlow, subject: Subject) -> list[str]:
 LENGTHS = {"m": 1.0, "cm": 1e-2, "mm": 1e-3}
 """Metres of each unit of length that is read."""
 SPEED_UNITS = {f"{unit}/s": metres for unit, metres in LENGTHS.items()}
-FOREIGN = ("dm", "km", "um", "nm", "inch", "inches", "ft", "foot", "feet", "yards?", "miles?", "mph", "knots?")
-FOREIGN += ("(?:centi|milli|kilo)?met(?:re|er)s?", "%")  # units that are recognised, and not read
+FOREIGN = (
+    *("dm", "km", "um", "nm", "inch", "inches", "ft", "foot", "feet", "yards?", "miles?", "mph", "knots?"),
+    *("(?:centi|milli|kilo)?met(?:re|er)s?", "%"),
+)  # units that are recognised, and not read
 MEASURE = rf"{NUMBER}(?: ?((?:{'|'.join((*LENGTHS, *FOREIGN))})(?:/\w+| per \w+)?)(?!\w))?"
 
 
