@@ -253,6 +253,8 @@ def test_attributes_of_a_start_are_honoured(line):
     stated = named(u0).assign(u=lambda data: data.u.assign_attrs(units="km/s"))
     with pytest.raises(ValueError, match=r"expected u0\['u'\] in 'm/s', found 'km/s'"):
         state(stated, metric)
+    written = named(u0).map(lambda part: part.assign_attrs(units="m s-1"))
+    assert torch.equal(state(written, metric), state(named(u0), metric))
     with pytest.raises(ValueError, match="expected u0 in 'm/s', found 'km/s'"):
         state(named(u0).to_dataarray("channel").assign_attrs(units="km/s"), metric)
     darcy = Problem(DARCY.grid, DARCY.fields, coeffs=(Field("k", "m2"),))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pdekit.conventions import same_unit
 from pdekit.data.axes import check_points, grid_of, times_of
 from pdekit.data.description import Description
 from pdekit.data.from_xarray import is_xarray, read_xarray
@@ -108,7 +109,7 @@ def in_order(where: str, given: Given, channels: Sequence[Field]) -> Given:
         raise ValueError(f"expected the fields {wanted} in {where}, found {found}; rename, add or remove some")
     units = {item.name: item.unit for item in given.fields}
     for item in channels:
-        if units[item.name] not in ("1", item.unit):
+        if not same_unit(units[item.name], item.unit):
             raise ValueError(
                 f"expected {item.name} in {item.unit!r} in {where}, found {units[item.name]!r}; convert it"
             )
@@ -221,7 +222,7 @@ def _input_fields(kind: str, found: Mapping[str, Given]) -> tuple[Field, ...]:
     units = {split: {key: unit_of(value) for key, value in part.items()} for split, part in inputs.items()}
     for split, known in units.items():
         for key, unit in known.items():
-            if unit not in ("1", units["train"][key]):
+            if not same_unit(unit, units["train"][key]):
                 raise ValueError(
                     f"expected {key} in {units['train'][key]!r} in the {split} split, found {unit!r}; convert it"
                 )

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 import xarray as xr
 
+from pdekit.conventions import same_unit
 from pdekit.data.assembly import in_order
 from pdekit.data.axes import check_points
 from pdekit.data.formats import named_files, open_source, recognised
@@ -243,7 +244,7 @@ def _of_source(source: Source, reference: Source) -> Forecast:
         raise ValueError(f"expected the fields {expected} of the reference, found {names}; rename, add or remove some")
     units = {field.name: field.unit for field in problem.fields}
     for field in wanted.fields:
-        if units[field.name] not in ("1", field.unit):
+        if not same_unit(units[field.name], field.unit):
             raise ValueError(f"expected {field.name} in {field.unit!r}, found {units[field.name]!r}; convert it")
     if problem.grid.shape != wanted.grid.shape or type(problem.grid) is not type(wanted.grid):
         raise ValueError(

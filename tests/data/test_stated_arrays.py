@@ -55,3 +55,10 @@ def test_an_archive_of_splits_a_wrong_step_and_a_misspelt_split(tmp_path):
             from_arrays(u, dt=dt, extent=(1.0,))
     with pytest.raises(TypeError, match="did you mean 'valid'"):
         from_arrays(u, vald=u, dt=0.1, extent=(1.0,))
+
+
+def test_units_are_one_however_they_are_written():
+    ours, theirs, other = (flow(units=unit) for unit in ("kg/m^3", "kg m-3", "g cm-3"))
+    assert from_arrays(ours, valid=theirs, test=theirs).problem.fields[0].unit == "kg/m^3"
+    with pytest.raises(ValueError, match=r"expected u in 'kg/m\^3' in the valid split, found 'g cm-3'"):
+        from_arrays(ours, valid=other, test=theirs)
