@@ -18,7 +18,7 @@ from pdekit.checks.base import CheckRow
 from pdekit.checks.ground import Forecaster, Ground
 from pdekit.fields import Grid, Problem
 from pdekit.metrics.boundary import EndInputs, boundary_violation, known_ends, named_forcing
-from pdekit.metrics.budgets import budgets
+from pdekit.metrics.budgets import budgets, budgets_hold
 from pdekit.metrics.incompressible import divergence
 from pdekit.metrics.quadrature import average
 from pdekit.models.base import time_steps
@@ -41,8 +41,7 @@ def integral_rows(problem: Problem) -> Sequence[CheckRow]:
     ones = torch.ones(1, problem.n_channels, *problem.grid.shape, dtype=torch.float64)
     rows = [_kept(name) for name in pde.invariants(ones, problem.grid)]
     rows += [_never_grows(name) for name in pde.dissipated(ones, problem.grid)]
-    known = problem.grid.periodic or pde.budgets_at_walls
-    return [*rows, *(_budget(name) for name in (pde.budgets(ones, problem.grid) if known else ()))]
+    return [*rows, *(_budget(name) for name in (pde.budgets(ones, problem.grid) if budgets_hold(problem) else ()))]
 
 
 def _kept(name: str) -> CheckRow:

@@ -15,6 +15,13 @@ from pdekit.metrics.physics import at_frames
 from pdekit.metrics.quadrature import diverged_as
 
 
+def budgets_hold(problem: Problem) -> bool:
+    """Return whether what the equation says of its budgets holds in the box: it is periodic, or has the walls that the
+    equation means. Not with a mask."""
+    at_walls = problem.pde is not None and problem.pde.budgets_at_walls
+    return not problem.has_mask and (problem.box.periodic or at_walls)
+
+
 @torch.no_grad()
 def budgets(
     u: Float[Tensor, "batch time channel *space"], problem: Problem, params: Float[Tensor, "batch param"] | None = None

@@ -13,7 +13,7 @@ from pdekit.evaluation.archive import Archive
 from pdekit.evaluation.judges.base import Batch, ForecastBlock, Judge, ReferenceBlock, Setup
 from pdekit.fields import Problem
 from pdekit.metrics.boundary import EndInputs, boundary_violation, known_ends, named_forcing
-from pdekit.metrics.budgets import budgets, imbalance
+from pdekit.metrics.budgets import budgets, budgets_hold, imbalance
 from pdekit.metrics.flows import Cascade, cascade, is_flow
 from pdekit.metrics.incompressible import divergence
 from pdekit.metrics.physics import has_residual, kept_integrals, places_of, residual
@@ -109,7 +109,7 @@ class Physics(Judge):
             params = torch.ones(1, len(problem.params)) if problem.params else None
             found["integral"] = list(kept_integrals(any_state, problem, params))
             found["place"] = list(places_of(problem))
-            if problem.grid.periodic and not problem.has_mask:
+            if budgets_hold(problem):
                 balance = budgets(any_state, problem, params)
                 found["quantity"] = list(balance)
                 found["term"] = [f"{name} {term}" for name, (_, rates) in balance.items() for term in rates]

@@ -1,5 +1,6 @@
 """Physics in scores.nc: what the metrics say of single forecasts, next to the reference, whatever the stretches."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -13,7 +14,7 @@ from pdekit.metrics.budgets import budgets, imbalance
 from pdekit.metrics.catalogue import MEASURES
 from pdekit.metrics.flows import cascade
 from pdekit.models.base import Surrogate
-from pdekit.pdes import Diffusion, NavierStokes2D, NavierStokes3D
+from pdekit.pdes import Diffusion, NavierStokes2D, NavierStokes3D, RayleighBenard
 from pdekit.solvers import etdrk
 from tests.evaluation.scoring import evaluate
 
@@ -119,6 +120,14 @@ def test_what_a_flow_in_three_dimensions_is_asked():
     problem = Problem(grid, pde.fields, dt=0.05, n_frames=N_FRAMES, pde=pde)
     assert Physics.coords(problem)["vector"] == ["velocity"]
     assert Physics.coords(problem)["term"] == ["energy dissipation"]
+
+
+def test_budgets_of_flow_between_the_walls_of_its_equation_are_scored():
+    pde, grid = RayleighBenard(rayleigh=2e4), Grid((8, 8), (2.0, 1.0), layout=("periodic", "cells"))
+    plates = (("periodic", "periodic"), ("wall no_slip", "wall no_slip"))
+    problem = Problem(grid, pde.fields, dt=0.5, n_frames=N_FRAMES, pde=pde, boundary=plates)
+    assert Physics.coords(problem)["quantity"] == ["heat", "kinetic energy"]
+    assert "quantity" not in Physics.coords(dataclasses.replace(problem, has_mask=True))
 
 
 def test_bounded_axes_and_their_ends(tmp_path):
