@@ -47,10 +47,7 @@ class Blocks(JointParams):
     version: ClassVar[int] = 1
 
     def __post_init__(self):
-        for name in ("number", "x", "y", "width", "height", "buoyancy"):
-            low, high = getattr(self, name)
-            if not low <= high:
-                raise ValueError(f"expected (least, most) as {name} of blocks, got {low} and {high}; exchange them")
+        self.check_ends("blocks", "number", "x", "y", "width", "height", "buoyancy")
         if not 1 <= self.number[0] <= self.number[1] <= len(BLOCKS):
             raise ValueError(f"expected 1 to {len(BLOCKS)} blocks, got number={self.number}; correct the recipe")
 

@@ -47,10 +47,7 @@ class Inlets(JointParams):
     version: ClassVar[int] = 1
 
     def __post_init__(self):
-        for name in ("number", "x", "y", "radius", "rate", "buoyancy"):
-            low, high = getattr(self, name)
-            if not low <= high:
-                raise ValueError(f"expected (least, most) as {name} of inlets, got {low} and {high}; exchange them")
+        self.check_ends("inlets", "number", "x", "y", "radius", "rate", "buoyancy")
         if not 1 <= self.number[0] <= self.number[1] <= len(SLOTS):
             raise ValueError(f"expected 1 to {len(SLOTS)} inlets, got number={self.number}; correct the recipe")
 

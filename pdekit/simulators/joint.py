@@ -36,6 +36,17 @@ class JointParams(Mapping[str, DrawnRange], ABC):
     def draw(self, generator: np.random.Generator) -> dict[str, float]:
         """The parameters of one trajectory."""
 
+    def check_ends(self, what: str, *names: str) -> None:
+        """Check the fields that are ranges (least, most).
+
+        Raises:
+            ValueError: on a range whose ends are exchanged, naming it as one of ``what``.
+        """
+        for name in names:
+            low, high = getattr(self, name)
+            if not low <= high:
+                raise ValueError(f"expected (least, most) as {name} of {what}, got {low} and {high}; exchange them")
+
     def __getitem__(self, name: str) -> DrawnRange:
         return self.ranges[name]
 
