@@ -1,6 +1,6 @@
 """Do samples follow their prompts? Counts, places and buoyancy of plumes in generated smoke.
 
-    OMP_NUM_THREADS=1 python experiments/text2pde/follow.py RUN [--guidance 1 2] [--picture PNG]
+    OMP_NUM_THREADS=1 python experiments/text2pde/follow.py RUN [--guidance 1 2] [--calls 4 8] [--picture PNG]
 
 The captions of the test split are the prompts. Flows are judged by `pdekit.metrics.plumes`, which reads inlets and
 buoyancy from the fields alone. Simulations and what the parts of the model make of them (reconstructions of the
@@ -14,7 +14,9 @@ import argparse
 import dataclasses
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
@@ -25,6 +27,7 @@ from pdekit.captions.reading import SmokeReading, read_smoke
 from pdekit.data.module import DataModule
 from pdekit.fields import Problem, Trajectory
 from pdekit.metrics.plumes import Plumes, follows_prompt, inlets, plumes_of
+from pdekit.models.prompts import levels_for
 from pdekit.recipes.generation import generate
 from pdekit.recipes.instance import instance_from
 from pdekit.runs import Run
@@ -58,9 +61,25 @@ def shares(found: Sequence[Plumes], prompts: Sequence[SmokeReading], problem: Pr
     return torch.tensor(rows).double().mean(0).tolist()
 
 
-def sampled(run: Run, batch: Trajectory, guidance: float, seed: int = 0) -> Tensor:
+@dataclass(frozen=True)
+class Sampling:
+    """Guidance of samples, and calls of the net; None for the calls of the run."""
+
+    guidance: float
+    calls: int | None = None
+
+    def __str__(self) -> str:
+        return f"guidance {self.guidance:g}" + ("" if self.calls is None else f", {self.calls} calls")
+
+
+def sampled(run: Run, batch: Trajectory, sampling: Sampling, seed: int = 0) -> Tensor:
     """One sample for each caption of a batch."""
-    model = run.model.with_generation(guidance=guidance).eval()
+    changes: dict[str, Any] = {"guidance": sampling.guidance}
+    if sampling.calls is not None:
+        generation = run.model.generation
+        n = levels_for(generation.sampler, sampling.calls)
+        changes["levels"] = dataclasses.replace(generation.levels, n=n)
+    model = run.model.with_generation(**changes).eval()
     return model.forecast(batch.known(0), batch.t, generator=torch.Generator().manual_seed(seed))[0]
 
 
@@ -94,18 +113,18 @@ def nearest_training(u: Tensor, data: DataModule) -> tuple[float, float]:
     return near[0], near[1]
 
 
-def table(run: Run, data: DataModule, weights: Sequence[float]) -> dict[float, Tensor]:
-    """Print the table; return the samples by guidance."""
+def table(run: Run, data: DataModule, samplings: Sequence[Sampling]) -> dict[Sampling, Tensor]:
+    """Print the table; return the samples."""
     batch = data.test.trajectories(range(data.sources["test"].n_trajectories))
     prompts = [read_smoke(text) for text in batch.text or ()]
     problem = run.problem
     flows = {"simulations": batch.u, **parts(run, batch)}
     samples = {}
-    for weight in weights:
+    for sampling in samplings:
         began = time.process_time()
-        samples[weight] = sampled(run, batch, weight)
-        print(f"guidance {weight:g}: {(time.process_time() - began) / len(batch):.2f} CPU s per sample")
-        flows[f"samples, guidance {weight:g}"] = samples[weight]
+        samples[sampling] = sampled(run, batch, sampling)
+        print(f"{sampling}: {(time.process_time() - began) / len(batch):.3f} CPU s per sample")
+        flows[f"samples, {sampling}"] = samples[sampling]
     print(f"| flows | judge | prompts | {' | '.join(COLUMNS)} | correlation of buoyancy |")
     print("|---|---|---|" + "---|" * (len(COLUMNS) + 1))
     for name, u in flows.items():
@@ -114,11 +133,9 @@ def table(run: Run, data: DataModule, weights: Sequence[float]) -> dict[float, T
             for which, wanted in (("own", prompts), ("of another", prompts[1:] + prompts[:1])):
                 row = " | ".join(f"{share:.0%}" for share in shares(found, wanted, problem))
                 print(f"| {name} | {judge} | {which} | {row} | {correlation(found, wanted):.2f} |")
-    for weight, u in samples.items():
+    for sampling, u in samples.items():
         ours, theirs = nearest_training(u, data)
-        print(
-            f"guidance {weight:g}: nearest training trajectory at {ours:.2f}, that of test trajectories at {theirs:.2f}"
-        )
+        print(f"{sampling}: nearest training trajectory at {ours:.2f}, that of test trajectories at {theirs:.2f}")
     return samples
 
 
@@ -126,8 +143,9 @@ def picture(
     samples: Tensor, batch: Trajectory, path: Path, rows: int = 5, frames: Sequence[int] = (0, 7, 15, 23)
 ) -> None:
     """Draw the smoke of the first samples, to the right of the simulations that had their captions."""
+    rows = min(rows, len(samples))
     figure = Figure(figsize=(2.2 * len(frames), 1.25 * rows), dpi=80)
-    axes = figure.subplots(rows, 2 * len(frames), gridspec_kw={"wspace": 0.05, "hspace": 0.3})
+    axes = figure.subplots(rows, 2 * len(frames), squeeze=False, gridspec_kw={"wspace": 0.05, "hspace": 0.3})
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=0.93)
     for row, line in enumerate(axes):
         line[0].text(0, 35, (batch.text or ())[row], fontsize=7)
@@ -145,13 +163,17 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--picture", type=Path, help="PNG of simulations (left) and samples (right)")
     parser.add_argument("--guidance", type=float, nargs="+", default=[1.0, 2.0])
+    parser.add_argument("--calls", type=int, nargs="+", default=[], help="of the net, with the last guidance")
     arguments = parser.parse_args()
     run = pdekit.load(arguments.run)
-    data = DataModule.from_folder(generate(instance_from(run.config["data"], None)))
-    samples = table(run, data, arguments.guidance)
+    base = run.config.get("data_dir")
+    recipe = instance_from(run.config["data"], None)
+    data = DataModule.from_folder(generate(recipe, Path(base) if base else None))
+    by_guidance = [Sampling(weight) for weight in arguments.guidance]
+    samples = table(run, data, [*by_guidance, *(Sampling(arguments.guidance[-1], n) for n in arguments.calls)])
     if arguments.picture:
         batch = data.test.trajectories(range(data.sources["test"].n_trajectories))
-        picture(samples[arguments.guidance[-1]], batch, arguments.picture)
+        picture(samples[by_guidance[-1]], batch, arguments.picture)
 
 
 if __name__ == "__main__":
