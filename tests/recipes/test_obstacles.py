@@ -11,6 +11,7 @@ from pdekit.pdes import SmokeChannel, ViscousFlow
 from pdekit.pdes.smoke_channel import UNIT
 from pdekit.recipes.blocks import ABSENT, Blocks
 from pdekit.recipes.initial import SmokePuff
+from pdekit.solvers.projection import Flow
 from tests.recipes.test_configs import compose
 
 
@@ -102,3 +103,17 @@ def test_a_puff_is_round_and_describes_itself():
         SmokePuff()(grid, ViscousFlow.fields, np.random.default_rng(0))
     text = SmokeChannel().describe({"buoyancy": 0.5, "width_1": 0.25, "height_1": 0.5})
     assert "buoyancy 0.5 m/s^2 through a channel with 1 block (0.25 m x 0.5 m at (1, 0.5) m)" in text
+
+
+def test_nothing_comes_back_through_an_exit_and_nothing_diffuses_through_an_inflow():
+    """Smoke 1 in the whole channel; the fluid leaves through the upper half of the end, and returns below."""
+    ends = (("inflow 1.0", "outflow"), ("wall no_slip", "wall no_slip"))
+    grid = Grid((8, 4), (2.0, 1.0), layout=("cells", "cells"))
+    flow = Flow.of(SmokeChannel(), grid, ends, "uniform", (torch.float64, None))
+    u = torch.ones(1, *flow.mesh.face_shape(0), dtype=torch.float64)
+    u[..., -1, :2] = -1.0
+    all_faces, smoke = flow.mesh.all_faces(u, 0), torch.ones(1, 8, 4, dtype=torch.float64)
+    flux, absorbed = flow._through_openings(torch.full_like(all_faces, 7.0), u, smoke, 0)
+    assert flux[0, 0].tolist() == [0.0] * 4 and flux[0, -1].tolist() == [0.0, 0.0, 1.0, 1.0]
+    assert absorbed[0, -1].tolist() == [0.0, 0.0, 4.0, 4.0] and not absorbed[0, :-1].any()
+    assert (flux[0, 1:-1] == 7).all()

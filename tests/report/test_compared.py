@@ -170,3 +170,10 @@ def test_no_floor_is_known_beyond_its_check():
     assert summary.rows[0].floored[:1] == (True,) and not any(summary.rows[0].floored[1:])
     titles = [axis.title for axis in accuracies(scores, summary, variables(scores))]
     assert "nRMSE at the end of the reference's check, t = 2" in titles
+
+
+def test_a_forecast_that_comes_back_has_blown_up_all_the_same():
+    scores = chaotic(grown(1e-2, 1.0))
+    scores.nrmse.loc[{"model": "cheap", "sample": scores.sample[0], "time": scores.time[3]}] = math.inf
+    assert blown_up(scores, "cheap").tolist() == pytest.approx([0.0] * 3 + [1 / 3] * 7)
+    assert still_forecasts(scores, "cheap").tolist() == [True] * 3 + [False] * 7

@@ -83,6 +83,22 @@ def test_long_forecasts_are_timed_by_their_beginning(monkeypatch):
     assert contender.timings == []
 
 
+def test_long_batches_are_timed_fewer_times(monkeypatch):
+    """A frame of four samples takes 0.8 s: two frames are made twice, one frame three times."""
+    clock = Clock(monkeypatch)
+
+    class Ticking(Shift):
+        def step(self, frames, given, noise):
+            clock.now += 0.2 * len(frames)
+            return super().step(frames, given, noise)
+
+    model = Ticking(PROBLEM)
+    contender = forecasting.Contender("ticking", model, "surrogate", 0, 1)
+    t = 3.0 + DT * torch.arange(1, 21, dtype=torch.float64)[None]
+    assert contender.seconds_with(4, Waves().read(0, slice(0, 1)), t) == pytest.approx(20 * 0.2)
+    assert len(model.seen) == 2 * 2 + 3
+
+
 def test_a_solver_of_one_sample_after_the_other_is_timed_with_one(monkeypatch):
     class AsAWhole(Persistence):
         simulator = SimpleNamespace(steps=False)
