@@ -22,7 +22,7 @@ from pdekit.pdes.burgers import Burgers
 from pdekit.recipes.base import SPLITS
 from pdekit.recipes.initial import FilteredVelocity
 from pdekit.recipes.trajectories import Recipe
-from pdekit.solvers import etdrk
+from pdekit.solvers import etdrk, traced
 from tests.evaluation.scoring import evaluate
 
 
@@ -44,6 +44,14 @@ def test_memory_of_a_solver_that_is_recorded_while_it_is_watched():
     contender = forecasting.Contender("solver", solver, "solver", 0, 1)
     contender.warm_up(given, torch.full((1, 1), 0.1, dtype=torch.float64))
     assert contender.peak_bytes > 16 * 8
+
+
+def test_a_step_with_one_number_in_two_places_is_watched(monkeypatch):
+    """TorchScript's optimiser compares such numbers by a tensor operation, which cannot be followed."""
+    monkeypatch.setattr(traced, "PATIENCE", 2)
+    step, u = traced.traced(lambda u: u / 0.25 + u.clamp_min(0) / 0.25), torch.randn(8)
+    assert 3 * 32 <= peak_bytes(lambda: [step(u) for _ in range(3)], torch.device("cpu")) <= 6 * 32
+    assert torch.equal(step(u), u / 0.25 + u.clamp_min(0) / 0.25)
 
 
 def peak_of_evaluation(folder, horizon: int) -> int:
