@@ -79,7 +79,8 @@ def across_resolutions(
             continue
         given, wanted = reference.frames(span)
         joined = torch.cat([given.u, wanted.u], 1)
-        gone = vanished(frame_rms(joined, reference.problem, wanted.mask), rounding_of(joined))[:, -n:][:, picked]
+        size = frame_rms(joined, reference.problem, wanted.mask)
+        gone = vanished(size, reference.problem, rounding_of(joined))[:, -n:][:, picked]
         lead = (wanted.t[0] - (given.t[0, -1] if history else 0.0)).numpy()[picked]
         for row, (name, model) in enumerate(models.items()):
             try:

@@ -102,6 +102,9 @@ class PDE(ABC):
     smoothing: ClassVar[tuple[str, ...]] = ()
     # whether `budgets` hold between walls, too, and not in a periodic box only
     budgets_at_walls: ClassVar[bool] = False
+    # fields that come into the box or leave it: the share of their largest RMS over a trajectory at which they count as
+    # gone, so that no error is relative to what is left of them (`pdekit.metrics.vanishing`)
+    fading: ClassVar[Mapping[str, float]] = {}
     # whether `existing` says where fields exist: there are obstacles
     has_mask: ClassVar[bool] = False
 

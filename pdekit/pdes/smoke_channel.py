@@ -69,6 +69,7 @@ class SmokeChannel(IncompressibleFlow):
     smoothing: ClassVar = ("viscosity", "diffusivity")
     absorbs: ClassVar = True
     has_mask: ClassVar = True
+    fading: ClassVar = {"smoke": 0.05, "absorbed": 0.05}
     fields: ClassVar = (
         Field("velocity_x", "m/s", vector="velocity"),
         Field("velocity_y", "m/s", vector="velocity"),

@@ -305,7 +305,7 @@ def sentence(summary: Summary, scores: xr.Dataset) -> str:
 def _undefined(scores: xr.Dataset) -> str:
     """The fields whose reference vanishes or is constant in space in some frames, and what is not defined there."""
     found = json.loads(scores.attrs.get("undefined", "{}"))
-    reasons = (("zero", "errors", "the reference is zero to rounding"),
+    reasons = (("zero", "errors", "the reference vanishes"),
                ("constant", "VRMSE and correlation", "the reference is constant in space"))  # fmt: skip
     text = ""
     for kind, measures, reason in reasons:

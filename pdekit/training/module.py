@@ -110,7 +110,8 @@ class StageModule(LightningModule):
         u, problem, there = self.model.attempt(batch, generator), on_grid_of(self.model.problem, batch), batch.existing
         reached = slice(history, history + u.shape[1])
         error = nrmse(u.to(batch.u.dtype), batch.u[:, reached], problem, there)
-        gone = vanished(frame_rms(batch.u, problem, there), rounding_of(batch.u))[:, reached] & error.isfinite()
+        gone = vanished(frame_rms(batch.u, problem, there), problem, rounding_of(batch.u))[:, reached]
+        gone = gone & error.isfinite()
         self._log("valid", numbers, len(batch))
         # a frame in which the reference vanishes has no relative error, and no weight
         self._log("valid", {"nrmse": error[~gone].sum() / (~gone).sum().clamp_min(1)}, int((~gone).sum()))

@@ -39,6 +39,6 @@ class ReferenceSize:
         return self._found[-1]
 
     def vanished(self) -> Tensor:
-        """True where a field is zero to rounding in each frame to forecast so far, "batch time channel"."""
+        """True where a field is zero or has faded in each frame to forecast so far, "batch time channel"."""
         found = torch.cat(self._found, 1)
-        return vanished(found, self._eps, torch.cat([self._given, found], 1).amax(1))
+        return vanished(found, self.problem, self._eps, torch.cat([self._given, found], 1).amax(1))

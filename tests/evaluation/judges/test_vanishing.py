@@ -71,7 +71,7 @@ def test_no_relative_error_where_one_field_vanishes(found):
     counts = {"frames": 5 * 12, "zero": {"u": 0, "v": 5}, "constant": {"u": 0, "v": 0}}
     assert json.loads(found.attrs["undefined"]) == counts
     said = sentence(summarise(found), found)
-    assert "The reference is zero to rounding for v in 5 of 60 frames: relative errors are not defined" in said
+    assert "The reference vanishes for v in 5 of 60 frames: relative errors are not defined" in said
 
 
 class Decaying(Waves):
