@@ -23,8 +23,8 @@ Compare evaluated runs of one dataset: one table, overlaid curves, tables for Ma
 
 Writes scores.nc, forecasts.nc, report.html, table.md and table.tex into the folder. Baselines and solvers are those
 of the run that has most of them, the first one of such. Runs that differ in their seed only get a row of their own:
-the median and the best and worst seed. Runs are compared over the shortest of their horizons. A run that was not
-evaluated on the same test trajectories and grid as the first one is named and left out.
+the median and the best and worst seed; a copy of a run is no further seed. Runs are compared over the shortest of
+their horizons. A run that was not evaluated on the test trajectories and grid of the first one is named and left out.
 """
 
 
@@ -76,7 +76,7 @@ def compare(runs: list[Path], folder: Path) -> str:
     from pdekit.report.summary import closing_lines, summarise
     from pdekit.report.tables import latex, markdown
 
-    left_out = merge(runs, folder, {run: compared_configuration(run) for run in runs})
+    left_out = merge(runs, folder, methods(runs))
     with xr.open_dataset(folder / "scores.nc", engine="h5netcdf") as scores:
         table = summarise(scores)
         (folder / "table.md").write_text(markdown(table), encoding="utf-8")
@@ -85,14 +85,25 @@ def compare(runs: list[Path], folder: Path) -> str:
         return "\n".join([*lines, closing_lines(table, scores), f"report: {write_report(folder)}"])
 
 
-def compared_configuration(run: Path) -> dict[str, Any] | None:
-    """Return the configuration of a run without its seeds and folders; None if the run stores none."""
-    path = run / "config.yaml"
-    if not path.is_file():
-        return None
-    found = read_config(path)
-    loading = {key: value for key, value in (found.get("loading") or {}).items() if key != "seed"}
-    return {key: value for key, value in found.items() if key not in APART} | {"loading": loading}
+def methods(runs: list[Path]) -> dict[Path, dict[str, Any] | None]:
+    """The configuration of each run without its seeds and folders.
+
+    It is None of a run that stores none, and of a copy or repetition with the configuration and seed of an earlier run:
+    that one is no further seed, and has a row of its own.
+    """
+    made: dict[Path, dict[str, Any] | None] = {}
+    known: list[tuple[Any, dict[str, Any]]] = []
+    for run in runs:
+        path = run / "config.yaml"
+        made[run] = None
+        if path.is_file():
+            found = read_config(path)
+            loading = {key: value for key, value in (found.get("loading") or {}).items() if key != "seed"}
+            method = {key: value for key, value in found.items() if key not in APART} | {"loading": loading}
+            if (found.get("seed"), method) not in known:
+                known.append((found.get("seed"), method))
+                made[run] = method
+    return made
 
 
 if __name__ == "__main__":

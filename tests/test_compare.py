@@ -146,6 +146,16 @@ def test_seeds_of_one_configuration_are_one_method(tmp_path, monkeypatch, capsys
     assert "fno (a), 2 seeds (median, best and worst seed) | 0.15 [0.1, 0.2]" in table
 
 
+def test_a_copy_of_a_run_is_no_further_seed(tmp_path):
+    """Two copies of seed 0 and one of seed 1: the spread is that of two seeds, not of three."""
+    for name, seed in (("a", 0), ("b", 0), ("c", 1), ("d", 1)):
+        (tmp_path / name).mkdir()
+        width = 4 if name != "d" else 8
+        (tmp_path / name / "config.yaml").write_text(f"seed: {seed}\nmodel: {{width: {width}}}\n")
+    found = comparison.methods([tmp_path / name for name in "abcd"])
+    assert [None if one is None else one["model"]["width"] for one in found.values()] == [4, None, 4, 8]
+
+
 @pytest.mark.slow
 def test_a_diverged_seed_counts(tmp_path, monkeypatch):
     """The median of three is finite, the worst is not, and a third of the forecasts has diverged."""
