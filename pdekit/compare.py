@@ -76,7 +76,7 @@ def compare(runs: list[Path], folder: Path) -> str:
     from pdekit.report.summary import closing_lines, summarise
     from pdekit.report.tables import latex, markdown
 
-    left_out = merge(runs, folder, methods(runs))
+    left_out = merge(runs, folder, methods_of(runs))
     with xr.open_dataset(folder / "scores.nc", engine="h5netcdf") as scores:
         table = summarise(scores)
         (folder / "table.md").write_text(markdown(table), encoding="utf-8")
@@ -85,7 +85,7 @@ def compare(runs: list[Path], folder: Path) -> str:
         return "\n".join([*lines, closing_lines(table, scores), f"report: {write_report(folder)}"])
 
 
-def methods(runs: list[Path]) -> dict[Path, dict[str, Any] | None]:
+def methods_of(runs: list[Path]) -> dict[Path, dict[str, Any] | None]:
     """The configuration of each run without its seeds and folders.
 
     It is None of a run that stores none, and of a copy or repetition with the configuration and seed of an earlier run:

@@ -152,7 +152,7 @@ def test_a_copy_of_a_run_is_no_further_seed(tmp_path):
         (tmp_path / name).mkdir()
         width = 4 if name != "d" else 8
         (tmp_path / name / "config.yaml").write_text(f"seed: {seed}\nmodel: {{width: {width}}}\n")
-    found = comparison.methods([tmp_path / name for name in "abcd"])
+    found = comparison.methods_of([tmp_path / name for name in "abcd"])
     assert [None if one is None else one["model"]["width"] for one in found.values()] == [4, None, 4, 8]
 
 
