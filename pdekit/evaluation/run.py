@@ -215,7 +215,7 @@ def description_of(problem: Problem) -> str:
     """Return the sentence of the equation of a problem, and which of its values vary from sample to sample."""
     assert problem.pde is not None
     varied = [name for name in problem.params if hasattr(problem.pde, name)]
-    nominal = f" Nominal values; {' and '.join(varied)} differ{'s' * (len(varied) == 1)} from sample to sample."
+    nominal = f" Nominal values; {', '.join(varied)} differ{'s' * (len(varied) == 1)} from sample to sample."
     return problem.pde.describe({}) + nominal * bool(varied)
 
 

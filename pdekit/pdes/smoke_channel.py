@@ -130,7 +130,8 @@ class SmokeChannel(IncompressibleFlow):
             if params.get(f"width_{n}", getattr(self, f"width_{n}")):
                 x, y, width, height = (self.value(f"{name}_{n}", params) for name in ("x", "y", "width", "height"))
                 blocks.append(f"{width} m x {height} m at ({x}, {y}) m")
+        around = f" around {len(blocks)} block{'s'[: len(blocks) - 1]} ({', '.join(blocks)})" if blocks else ""
         return (
-            f"A stream carries smoke with buoyancy {self.value('buoyancy', params)} m/s^2 through a channel with "
-            f"{len(blocks)} block{'' if len(blocks) == 1 else 's'} ({', '.join(blocks) or 'none'}) to three exits."
+            f"A stream carries smoke with buoyancy {self.value('buoyancy', params)} m/s^2 through a channel{around} "
+            "to three exits."
         )
