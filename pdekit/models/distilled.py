@@ -132,6 +132,7 @@ def no_draws_of_teacher(i: int) -> Tensor:
         ValueError: if it makes one: a sample is then no function of the noise that it starts from.
     """
     raise ValueError(
-        "expected a teacher whose sampler draws no noise, got one that does; set model.teacher.sampler to "
-        "pdekit.diffusion.samplers.exponential.Exponential, which a trained teacher takes, too"
+        "expected a teacher whose sampler draws no noise, got one that does; set model.teacher.sampling.sampler "
+        "(of residual diffusion: model.teacher.sampler) to pdekit.diffusion.samplers.exponential.Exponential, which a "
+        "trained teacher takes, too"
     )

@@ -26,6 +26,22 @@ Net = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
+class BlockSampling:
+    """Rule of the sampling of blocks of frames.
+
+    Args:
+        sampler: one of `pdekit.diffusion.samplers`.
+        fixed_noise: whether a member begins every block of a forecast from the same noise, at all times: with a sampler
+            that draws none, the forecast is then a deterministic function of the frames given.
+    """
+
+    configurable = True
+
+    sampler: Sampler = field(default_factory=lambda: Exponential("clean", 2))
+    fixed_noise: bool = False
+
+
+@dataclass(frozen=True)
 class Generation:
     """Noise of the training and rule of the sampling.
 

@@ -15,6 +15,8 @@ from pdekit.fields import Grid, Points, Problem, Trajectory
 from pdekit.models.base import Stepper, Surrogate
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.operator import Operator
+from pdekit.models.super_resolved import SuperResolved
+from pdekit.models.wdno import WDNO
 from pdekit.nets.fno import limited
 
 
@@ -33,7 +35,11 @@ def at_resolution(name: str, model: Surrogate, shape: Sequence[int]) -> Surrogat
 
 @singledispatch
 def _resized(model: Surrogate, name: str, shape: Sequence[int]) -> Surrogate:
-    raise ValueError(
+    raise _refusal(model, name)
+
+
+def _refusal(model: Surrogate, name: str) -> ValueError:
+    return ValueError(
         f"expected a method whose net takes any grid, got {type(model).__name__} for {name!r}: it was made for "
         f"{'x'.join(map(str, model.problem.grid.shape))} points; evaluate it there"
     )
@@ -45,6 +51,15 @@ def _same_weights(model: Any, name: str, shape: Sequence[int]) -> Any:
     resized = copy.copy(model)
     resized.problem = dataclasses.replace(model.problem, grid=model.problem.grid.resized(shape))
     return resized
+
+
+@_resized.register(WDNO)
+def _doubled(model: WDNO, name: str, shape: Sequence[int]) -> Surrogate:
+    """Return the model on a coarser grid of its training, or refined to a grid of twice the points, or of more."""
+    if model.pyramid is None:
+        raise _refusal(model, name)
+    halvings = model.pyramid.halvings(shape, model.n_target)[0]
+    return SuperResolved(model, -halvings) if halvings < 0 else _same_weights(model, name, shape)
 
 
 @_resized.register(Stepper)

@@ -13,6 +13,7 @@ from pdekit.evaluation.forecasting import Contender
 from pdekit.fields import Field, Grid
 from pdekit.models.constrained import Constrained
 from pdekit.models.distilled import Distilled
+from pdekit.models.generation import BlockSampling
 from pdekit.models.one_step import OneStep
 from pdekit.models.wdno import WDNO
 from pdekit.settings import Training
@@ -153,4 +154,4 @@ def test_impossible_students_are_refused(problem):
 
 def test_a_teacher_that_draws_noise_teaches_no_map(problem, batch):
     with pytest.raises(ValueError, match=r"expected a teacher whose sampler draws no noise.* set model.teacher.samp"):
-        Distilled(problem, partial(WDNO, net=PointwiseNet, sampler=DDIM(1.0))).loss(batch)
+        Distilled(problem, partial(WDNO, net=PointwiseNet, sampling=BlockSampling(DDIM(1.0)))).loss(batch)

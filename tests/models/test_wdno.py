@@ -14,7 +14,7 @@ from pdekit.diffusion.samplers.ddim import DDIM
 from pdekit.fields import Field, Grid, Points
 from pdekit.metrics.pointwise import nrmse
 from pdekit.models.baselines.persistence import Persistence
-from pdekit.models.generation import FORMS
+from pdekit.models.generation import FORMS, BlockSampling
 from pdekit.models.inputs import normalised
 from pdekit.models.wdno import WDNO
 from pdekit.nets.unet import UNet
@@ -104,7 +104,7 @@ def test_conditions_stay_clean_at_every_level():
     model, batch = made(problem), make_batch(problem)
     model.forecast(batch.frames(slice(0, 1)), batch.t[:, 1:])
     inner = normalised(batch, model.normaliser)
-    expected = model.context(inner.u[:, :1], inner)
+    expected = model.context(inner.u[:, :1], inner, torch.zeros_like(inner.u[:, 1:]))
     assert len(model.net.calls) == 10
     for u, _ in model.net.calls:
         assert torch.equal(u[:, model.frames.n_channels :], expected)
@@ -147,7 +147,7 @@ def test_the_forcing_of_each_block_is_its_own():
 def test_fixed_noise_makes_every_block_the_same_function_of_its_start(fixed):
     """A forecast from the last frame of the first block is its second block."""
     problem = make_problem()
-    model, batch = made(problem, fixed_noise=fixed), make_batch(problem)
+    model, batch = made(problem, sampling=BlockSampling(fixed_noise=fixed)), make_batch(problem)
     t = batch.t[:, :1] + 0.5 * torch.arange(1, 11, dtype=torch.float64)
     long = model.forecast(batch.frames(slice(0, 1)), t, 2, torch.Generator().manual_seed(1))
     one = long[0, :, 4:5]  # the second block of the first member, and that of a forecast from its start
@@ -159,7 +159,7 @@ def test_fixed_noise_makes_every_block_the_same_function_of_its_start(fixed):
 
 def test_members_differ_and_a_sample_keeps_its_noise_in_any_batch():
     problem = make_problem()
-    model, batch = made(problem, sampler=DDIM(1.0)), make_batch(problem)
+    model, batch = made(problem, sampling=BlockSampling(DDIM(1.0))), make_batch(problem)
     given, t = batch.frames(slice(0, 1)), batch.t[:, 1:]
     two = model.forecast(given, t, members=2, generator=torch.Generator().manual_seed(1))
     assert not torch.equal(two[0], two[1])
