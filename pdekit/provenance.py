@@ -90,7 +90,9 @@ def read_record(folder: Path) -> dict[str, Any]:
     try:
         found = from_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"expected the record of a run in {path}; {error}, or remove it") from None
+        raise ValueError(
+            f"expected the record of a run in {path}, found a damaged file ({error}); restore it, or remove it"
+        ) from None
     if not isinstance(found, dict):
         raise ValueError(f"expected names and values in {path}, found {type(found).__name__}; restore it, or remove it")
     return found

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from pdekit import evaluate as evaluation_command
 from pdekit import train as training_command
+from pdekit.report.sections.base import text_of
 from pdekit.runs import WEIGHTS, load
 from pdekit.training.checkpoints import load_checkpoint
 from tests.entry_points import command, failure, trained_run
@@ -138,9 +139,16 @@ def test_weights_that_are_not_those_of_the_record(run, monkeypatch):
     load(run)
 
 
-def test_a_damaged_record(run, monkeypatch):
+@pytest.mark.parametrize("damage", [b'{"seed": 0, "versions": {"pyt', b"\xfe\xffno text"])
+def test_a_damaged_record(damage, run, monkeypatch):
     path = run / "provenance.json"
-    path.write_text(path.read_text()[:50])
+    path.write_bytes(damage)
     for entry_point, argument in ((evaluation_command, f"run={run}"), (training_command, f"resume={run}")):
         said = failure(monkeypatch, entry_point, argument)
-        assert str(path) in said and "damaged text" in said and "or remove it" in said
+        assert f"in {path}, found a damaged file (" in said and "restore it, or remove it" in said
+
+
+def test_a_report_shows_a_damaged_configuration(tmp_path):
+    """An evaluation reads the weights' own configuration; the text of the other is only shown, at its very end."""
+    (tmp_path / "config.yaml").write_bytes(b"seed: \xfe")
+    assert text_of(tmp_path / "config.yaml") == "seed: \ufffd"

@@ -64,7 +64,7 @@ LAYERS = {
     "models": {"typed_values", "measurements", "settings", "nets", "diffusion", "optimisers", "cases", "plain"}
     | EQUATIONS,
     "metrics": {"boundaries", "fields", "calculus"},
-    "report": {"command_words", "fields", "metrics", "plain"},
+    "report": {"command_words", "fields", "metrics", "plain", "provenance"},
     "evaluation": {"machine", "data", "recipes", "cases", "models", "metrics", "report", "labelled", "plain"}
     | {"command_words", "provenance", "same_box", "settings", "targets", "typed_values"}
     | EQUATIONS,

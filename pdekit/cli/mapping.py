@@ -71,7 +71,7 @@ def written(file: str, mapping: dict[str, Any]) -> str:
         raise FileNotFoundError(f"expected an HDF5 file at {file}, found none; correct the path")
     target = path.with_name(f"{path.name}.mapping.yaml")
     text = yaml.safe_dump({"file": path.name, **mapping}, sort_keys=False)
-    if target.exists() and target.read_text(encoding="utf-8") != text:
+    if target.exists() and target.read_bytes() != text.encode():
         raise ValueError(f"expected the mapping of the command line in {target}, found another; remove or name it")
     target.write_text(text, encoding="utf-8")
     return str(target)

@@ -12,6 +12,7 @@ from pathlib import Path
 import xarray as xr
 
 from pdekit.command_words import override
+from pdekit.provenance import read_record
 from pdekit.report import summary
 from pdekit.report.charts.curves import lines
 from pdekit.report.charts.scene import Scene
@@ -26,7 +27,7 @@ from pdekit.report.sections.kept import maps_section, profiles_section, space_ti
 from pdekit.report.sections.measures import measures_section
 from pdekit.report.sections.overview import overview_section
 from pdekit.report.sections.physics import physics_section
-from pdekit.report.sections.provenance import provenance_section, record_of
+from pdekit.report.sections.provenance import provenance_section
 from pdekit.report.sections.resolutions import resolutions_section
 from pdekit.report.sections.statistics import scales_section, statistics_section
 from pdekit.report.variables import variables, with_one_extra
@@ -98,7 +99,7 @@ def render(scores: xr.Dataset, kept: xr.Dataset, folder: Path, sections: Sequenc
             title=title(page.scores, page.titled),
             description=scores.attrs.get("description", ""),
             sentence=summary.sentence(page.table, page.scores),
-            findings=record_of(folder).get("findings", []),
+            findings=read_record(folder).get("findings", []),
             sections=[section(page) for section in (*SECTIONS, *sections, provenance_section)],
             version=metadata.version("pdekit"),
             written=datetime.now().astimezone().strftime("%-d %B %Y, %H:%M"),

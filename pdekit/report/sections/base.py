@@ -111,5 +111,5 @@ def templates() -> jinja2.Environment:
 
 
 def text_of(path: Path) -> str:
-    """The content of a file; nothing if there is none."""
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    """The content of a file, to be shown: what is no UTF-8 becomes a question mark. Nothing if there is none."""
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""

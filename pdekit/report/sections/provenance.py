@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
+from pdekit.provenance import read_record
 from pdekit.report.sections.base import Page, text_of
 
 
@@ -13,13 +11,8 @@ def provenance_section(page: Page) -> str:
     skipped = {"absent", "n_space", "description"}
     found = {key: str(value) for key, value in page.scores.attrs.items() if key not in skipped and value == value}
     found = {key: value for key, value in found.items() if value}
-    found |= flattened({key: value for key, value in record_of(page.folder).items() if key != "findings"})
+    found |= flattened({key: value for key, value in read_record(page.folder).items() if key != "findings"})
     return page.fill("provenance", config=text_of(page.folder / "config.yaml"), provenance=found)
-
-
-def record_of(folder: Path) -> dict:
-    """The content of a run's ``provenance.json``; empty if there is none."""
-    return json.loads(text_of(folder / "provenance.json") or "{}")
 
 
 def flattened(document: dict, prefix: str = "") -> dict[str, str]:
