@@ -158,3 +158,5 @@ def test_problems_that_a_stepper_cannot_take_are_refused():
         OneStep(make_problem(grid=Points(2, 10)), PointwiseNet)
     with pytest.raises(ValueError, match="history >= 1"):
         OneStep(make_problem(grid=Grid((8,), (1.0,))), PointwiseNet, history=0)
+    with pytest.raises(ValueError, match="expected two frames or more, or an input field"):
+        OneStep(make_problem(grid=Grid((8,), (1.0,)), n_frames=1, dt=None), PointwiseNet)
