@@ -1,4 +1,4 @@
-"""Where a wavelet pays: the same net as flow or diffusion of wavelet bands, of point values, and as a stepper.
+"""Where a wavelet pays: one net as a model of wavelet bands, Fourier coefficients, point values, steps.
 
     OMP_NUM_THREADS=1 python experiments/wdno/study.py [--seeds 0 1 2] [--steps 200] [--data smooth shock tube]
 
@@ -43,6 +43,7 @@ NET = partial(UNet, width=16, multipliers=(1, 2))
 METHODS: dict[str, Callable[[Problem], Surrogate]] = {
     "flow, Haar bands": partial(WDNO, net=NET),
     "flow, point values": partial(WDNO, net=NET, wavelet=None),
+    "flow, Fourier coefficients": partial(WDNO, net=NET, wavelet="fourier"),
     "diffusion, Haar bands": partial(WDNO, net=NET, path="diffusion"),
     "U-Net, one step by regression": partial(OneStep, net=NET),
     "FNO, one step by regression": partial(OneStep, net=partial(FNO, modes=8, width=24, n_layers=4)),

@@ -5,6 +5,8 @@ give 2^d bands. An axis is ``periodized`` (an even number of points, half as man
 of points, zeros beyond the ends, (n + taps - 1) // 2 coefficients). Coefficients are those of PyWavelets' modes
 "periodization" and "zero".
 
+Under the name ``fourier`` the bands are those of `pdekit.calculus.fourier_bands`: cosines and sines of the whole axis.
+
 Along an axis the transform is a product with a matrix of n rows: exact and fast up to some thousand points.
 """
 
@@ -19,8 +21,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from pdekit.calculus.fourier_bands import fourier_matrix
 from pdekit.calculus.wavelet_filters import Wavelet, wavelet
 
+FOURIER = "fourier"
 MODES = ("periodized", "zero")
 
 
@@ -44,6 +48,9 @@ def check_axis(n: int, mode: str) -> None:
 @cache
 def analysis_matrix(n: int, name: str, mode: str) -> np.ndarray:
     """Return the matrix from n points to the low, then the high band of an axis."""
+    if name == FOURIER:
+        check_axis(n, mode)
+        return fourier_matrix(n, mode == "periodized")
     bank = wavelet(name)
     return np.concatenate([_analysis(n, taps, mode) for taps in (bank.analysis_low, bank.analysis_high)])
 
@@ -51,6 +58,9 @@ def analysis_matrix(n: int, name: str, mode: str) -> np.ndarray:
 @cache
 def synthesis_matrix(n: int, name: str, mode: str) -> np.ndarray:
     """Return the matrix from the low, then the high band of an axis to its n points."""
+    if name == FOURIER:
+        check_axis(n, mode)
+        return fourier_matrix(n, mode == "periodized").T
     bank: Wavelet = wavelet(name)
     return np.concatenate([_synthesis(n, taps, mode) for taps in (bank.synthesis_low, bank.synthesis_high)], axis=1)
 

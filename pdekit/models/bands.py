@@ -1,4 +1,4 @@
-"""Wavelet bands of fields as channels of rms one: what a net of the wavelet domain sees and returns."""
+"""Wavelet or Fourier bands of fields as channels of rms one: what a net of that domain sees and returns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pdekit.calculus.wavelet_filters import wavelet as filters
-from pdekit.calculus.wavelets import coefficients, from_wavelet_bands, wavelet_bands
+from pdekit.calculus.wavelets import FOURIER, coefficients, from_wavelet_bands, wavelet_bands
 from pdekit.fields import Grid
 
 SMALLEST = 1e-6  # of the largest scale: a band below it is rounding
@@ -21,19 +21,23 @@ class Bands(nn.Module):
     Time and bounded axes are zero-padded, periodic axes periodized. Channels count bands, then fields: band b has bit
     d - 1 - i set where axis i was high-pass filtered, time first. Without a wavelet there is one band, the fields.
 
-    Buffer: ``scale`` (band * field), one until `calibrate`.
+    Under the name "fourier" the bands are cosines and sines (`pdekit.calculus.fourier_bands`), and each coefficient is
+    divided by its own rms, because the variance of a field falls with the wavenumber.
+
+    Buffer: ``scale`` (band * field), of "fourier" (band * field, *coefficients), one until `calibrate`.
 
     Args:
         grid: grid of the fields.
-        wavelet: its name, or None for the values at the points themselves.
+        wavelet: its name, "fourier", or None for the values at the points themselves.
         n_fields: channels of the fields.
         in_time: whether frames are an axis; otherwise there is one frame.
+        n_times: frames, where they are an axis and each coefficient has its own scale.
 
     Raises:
         ValueError: on an unknown wavelet, or an odd number of points on a periodic axis.
     """
 
-    def __init__(self, grid: Grid, wavelet: str | None, n_fields: int, in_time: bool):
+    def __init__(self, grid: Grid, wavelet: str | None, n_fields: int, in_time: bool, n_times: int = 1):
         super().__init__()
         for axis, n, where in zip(grid.axes, grid.shape, grid.layout, strict=True):
             if wavelet is not None and where == "periodic" and n % 2:
@@ -42,15 +46,19 @@ class Bands(nn.Module):
                     "another grid"
                 )
         self.wavelet, self.in_time = wavelet, in_time
-        self.taps = 0 if wavelet is None else filters(wavelet).length
+        self.of_modes = wavelet == FOURIER
+        self.taps = 0 if wavelet is None else 2 if self.of_modes else filters(wavelet).length
         space = tuple("periodized" if where == "periodic" else "zero" for where in grid.layout)
         self.modes = ("zero",) * in_time + space
         self.n_bands = 1 if wavelet is None else 2 ** len(self.modes)
-        self.register_buffer("scale", torch.ones(self.n_bands * n_fields))
+        coefficients_of = self.sizes(n_times, grid.shape) if self.of_modes else ()
+        self.register_buffer("scale", torch.ones(self.n_bands * n_fields, *coefficients_of))
 
     @property
     def layout(self) -> tuple[str, ...]:
-        """Layout of the coefficients along each axis, for a grid net: "periodic" or "cells"."""
+        """Layout of the coefficients along each axis, for a grid net: "periodic" or "cells"; of modes "cells"."""
+        if self.of_modes:
+            return ("cells",) * len(self.modes)
         return tuple("periodic" if mode == "periodized" else "cells" for mode in self.modes)
 
     @property
@@ -69,10 +77,11 @@ class Bands(nn.Module):
         squares, count = torch.zeros_like(self.scale, dtype=torch.float64), 0
         for u in samples:
             bands = self._analyse(u).double()
-            squares += bands.square().sum([axis for axis in range(bands.ndim) if axis != 1])
-            count += bands[:, 0].numel() if bands.shape[1] else 0
+            kept = range(1, bands.ndim) if self.of_modes else (1,)
+            squares += bands.square().sum([axis for axis in range(bands.ndim) if axis not in kept])
+            count += len(bands) if self.of_modes else bands[:, 0].numel() if bands.shape[1] else 0
         rms = torch.sqrt(squares / max(count, 1))
-        largest = rms.max() if len(rms) else torch.ones(())
+        largest = rms.max() if rms.numel() else torch.ones(())
         self.scale.copy_(rms.clamp_min(SMALLEST * float(largest)) if largest > 0 else torch.ones_like(rms))
 
     def forward(self, u: Float[Tensor, "batch time field *space"]) -> Float[Tensor, "batch channel *coarse"]:
@@ -94,4 +103,4 @@ class Bands(nn.Module):
         return u if self.wavelet is None else wavelet_bands(u, self.wavelet, self.modes).flatten(1, 2)
 
     def _scales(self, bands: Tensor) -> Tensor:
-        return self.scale.to(bands).reshape((-1,) + (1,) * (bands.ndim - 2))
+        return self.scale.to(bands).reshape(*self.scale.shape, *(1,) * (bands.ndim - 1 - self.scale.ndim))

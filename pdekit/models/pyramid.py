@@ -23,7 +23,7 @@ class Rung:
     """A resolution, and what is known of a coarser one.
 
     Args:
-        space, time: halvings of the training grid and of the number of frames; 0 also for everything finer.
+        space, time: halvings of the training grid and of the number of frames; negative beyond them.
         from_space, from_time: whether the trajectory with half as many points, or frames, is known.
     """
 
@@ -119,7 +119,7 @@ class Pyramid(nn.Module):
         return rungs[n] if n < len(rungs) else Rung(space)
 
     def rung(self, shape: Sequence[int], n_frames: int, from_space: bool, from_time: bool) -> Rung:
-        """Return the rung of a trajectory of that size; the finest pair of the training beyond its grid.
+        """Return the rung of a trajectory of that size.
 
         Raises:
             ValueError: see `halvings`, and if the coarser trajectory is coarser than those of the training.
@@ -130,7 +130,7 @@ class Pyramid(nn.Module):
                 f"expected at most {self.depth} halvings of {tuple(self.grid.shape)} points and {self.n_target} "
                 f"frames, as in training, got {tuple(shape)} and {n_frames} and coarser ones; choose a finer size"
             )
-        return Rung(max(space, 0), max(time, 0), from_space, from_time)
+        return Rung(space, time, from_space, from_time)
 
     def halvings(self, shape: Sequence[int], n_frames: int) -> tuple[int, int]:
         """Return how often points and frames are halved to give these, negative if they are doubled.
@@ -150,8 +150,12 @@ class Pyramid(nn.Module):
         return level, time
 
     def scalars(self, rung: Rung, like: Tensor) -> Float[Tensor, "batch 4"]:
-        """Return what a net is given of a rung: halvings of space and time, shares of the depth, and what is known."""
-        known = (rung.space / self.depth, rung.time / self.depth, float(rung.from_space), float(rung.from_time))
+        """Return what a net is given of a rung: halvings of space and time, shares of the depth, and what is known.
+
+        Beyond the training it is given the finest pair of it.
+        """
+        halvings = max(rung.space, 0) / self.depth, max(rung.time, 0) / self.depth
+        known = (*halvings, float(rung.from_space), float(rung.from_time))
         return like.new_tensor(known).expand(len(like), -1)
 
     def coarsened(self, batch: Trajectory, space: int, time: int) -> Trajectory:
@@ -208,8 +212,17 @@ class Pyramid(nn.Module):
             self.rms[rung.space, rung.time, rung.kind] = rms.clamp_min(SMALLEST)
 
     def rms_of(self, rung: Rung) -> Float[Tensor, "channel"]:
-        """Return the rms of each channel of what the net makes at a resolution."""
-        return self.rms[rung.space, rung.time, rung.kind]
+        """Return the rms of each channel of what the net makes at a resolution.
+
+        Beyond the training, each doubling changes it by the ratio of the two finest pairs of the training, at most one;
+        with one pair it stays.
+        """
+        space, time = max(rung.space, 0), max(rung.time, 0)
+        beyond = max(-rung.space, 0) * rung.from_space, max(-rung.time, 0) * rung.from_time
+        finest, coarser = self.rms[space, time, rung.kind], Rung(space + (beyond[0] > 0), time + (beyond[1] > 0))
+        if coarser.space + rung.from_space > self.depth or coarser.time + rung.from_time > self.depth:
+            return finest
+        return finest * (finest / self.rms[coarser.space, coarser.time, rung.kind]).clamp(max=1) ** max(beyond)
 
     def interpolated(
         self,

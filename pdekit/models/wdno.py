@@ -68,8 +68,9 @@ class WDNO(Surrogate):
         problem: problem to forecast, on a uniform grid; periodic axes have an even number of points.
         net: factory of a grid net, called with layout, in_channels, out_channels and n_conditions.
         history: frames that are given; a steady problem has none.
-        wavelet: "haar", "db2", "bior2.4", ..., see `pdekit.calculus.wavelet_filters`; None for a diffusion model of the
-            values at the points, the baseline without a transform.
+        wavelet: "haar", "db2", "bior2.4", ..., see `pdekit.calculus.wavelet_filters`; for comparison, "fourier" for a
+            diffusion model of cosines and sines, each divided by its own rms, and None for one of the values at the
+            points.
         path: "diffusion" or "flow".
         levels: levels of training and sampling, in units of the rms of each band; ten from 20 to 0.02 if None.
         sampling: rule of the sampling; DPM-Solver++ of order 2 with new noise in each block if None.
@@ -105,9 +106,15 @@ class WDNO(Surrogate):
         self.sampler, self.fixed_noise = sampling.sampler, sampling.fixed_noise
         self.normaliser = Normaliser(problem)
         self.channels = InputChannels(dataclasses.replace(problem, forcing=()), history, 0)
-        self.frames = Bands(problem.box, wavelet, problem.n_channels, in_time=not problem.steady)
+        times = (not problem.steady, self.n_target)
+        self.frames = Bands(problem.box, wavelet, problem.n_channels, *times)
         self.known = Bands(problem.box, wavelet, self.channels.count, in_time=False)
-        self.forcing = Bands(problem.box, wavelet, len(problem.forcing), in_time=not problem.steady)
+        self.forcing = Bands(problem.box, wavelet, len(problem.forcing), *times)
+        if resolutions and self.frames.of_modes:
+            raise ValueError(
+                f"expected resolutions=0 for wavelet=fourier, whose coefficients belong to one grid, got "
+                f"{resolutions}; set model.wavelet=haar"
+            )
         self.pyramid = pyramid_of(problem, self.n_target, resolutions, history, self.frames.n_channels)
         interpolated, scalars = (self.frames.n_channels, Pyramid.n_scalars) if self.pyramid else (0, 0)
         self.net = net(

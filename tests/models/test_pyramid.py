@@ -119,6 +119,25 @@ def test_a_finer_forecast_is_the_coarse_one_and_details(space, time):
     torch.testing.assert_close(kept.unflatten(1, (3, -1)), wanted, rtol=0, atol=1e-10)
 
 
+def test_details_beyond_the_training_are_scaled_by_the_ratio_of_its_finest_pairs():
+    """sum of sin(3 2^n x) / 3^n: what each doubling adds has a third of the amplitude of the one before."""
+    problem = make_problem(grid=Grid((32,), (1.0,)), n_frames=5, fields=(Field("a"),))
+    generator = torch.Generator().manual_seed(0)
+    x = 2 * math.pi * torch.arange(32, dtype=torch.float64) / 32
+    phase = 2 * math.pi * torch.rand(64, 3, 1, dtype=torch.float64, generator=generator)
+    n = torch.arange(3, dtype=torch.float64)[:, None]
+    u = (torch.sin(3 * 2**n * x + phase) / 3**n).sum(1)
+    batch = dataclasses.replace(make_batch(problem, 64), u=u[:, None, None].expand(-1, 5, -1, -1).contiguous())
+    pyramid = Pyramid(problem, 4, 2, 1)
+    pyramid.double().calibrate([batch], lambda u: u.movedim(1, 2))
+    for space, expected in ((1, 3.0), (0, 1.0), (-1, 1 / 3), (-2, 1 / 9)):
+        found = pyramid.rms_of(Rung(space, 0, True, False)).item() / (3.0**-2 / math.sqrt(2))
+        assert found == pytest.approx(expected, rel=1e-6)
+    single = Pyramid(problem, 4, 1, 1)
+    single.double().calibrate([batch], lambda u: u.movedim(1, 2))
+    assert torch.equal(single.rms_of(Rung(-1, 0, True, False)), single.rms_of(Rung(0, 0, True, False)))
+
+
 def test_data_and_forecasts_on_a_coarser_grid_are_known_as_such():
     model = made(make_problem(**LINE), resolutions=1)
     coarse = dataclasses.replace(model.problem, grid=Grid((8,), (2.0,)))
@@ -152,8 +171,9 @@ def test_an_evaluation_on_finer_grids_refines():
         ({"grid": Grid((18,), (1.0,))}, {"resolutions": 2}),
         ({}, {"history": 2}),
         ({}, {"resolutions": -1}),
+        ({}, {"wavelet": "fourier"}),
     ],
-    ids=["mask", "cells", "dt", "frames", "points", "history", "negative"],
+    ids=["mask", "cells", "dt", "frames", "points", "history", "negative", "fourier"],
 )
 def test_problems_without_a_pyramid_are_refused(changes, options):
     with pytest.raises(ValueError, match=r"expected .*; (set|generate)"):

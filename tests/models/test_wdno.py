@@ -59,7 +59,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("wavelet", ["haar", "bior1.3", None])
+@pytest.mark.parametrize("wavelet", ["haar", "bior1.3", "fourier", None])
 @pytest.mark.parametrize("path", FORMS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_perfect_net_gives_the_exact_trajectory(kind, path, wavelet):
