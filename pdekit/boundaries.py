@@ -56,6 +56,12 @@ class Boundary(ABC):
 
     word: ClassVar[str]  # the first word of its text
     the_well: ClassVar[str]  # its name in the layout of The Well
+    speed: float = 0.0  # of a wall along itself
+
+    @property
+    def no_slip(self) -> bool:
+        """True for a wall at which a fluid has the velocity of the wall."""
+        return False
 
     @property
     def given(self) -> Value | None:
@@ -208,12 +214,16 @@ class Wall(Boundary):
         if self.kind not in WALLS:
             raise ValueError(f"expected a wall among {WALLS}, got {self.kind!r}; correct the boundary")
         speed = _value(self.word, self.speed)
-        if not isinstance(speed, float) or (speed and self.kind != "no_slip"):
+        if not isinstance(speed, float) or (speed and not self.no_slip):
             raise ValueError(
                 f"expected a number as the speed of a wall, 0 for one that is not no_slip, got {self.speed!r} for "
                 f"{self.kind}; correct the boundary"
             )
         object.__setattr__(self, "speed", speed)
+
+    @property
+    def no_slip(self) -> bool:
+        return self.kind == "no_slip"
 
     def __str__(self) -> str:
         kind = "" if self.kind == "unspecified" else f" {self.kind}"

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pdekit.boundaries import Boundary, Wall
+from pdekit.boundaries import Boundary
 from pdekit.calculus.projections import divergence_free, vectors
 from pdekit.fields import Problem, Trajectory
 
@@ -164,7 +164,7 @@ class BoundaryValues(Constraint):
             for place, side in zip((0, -1), sides, strict=True):
                 if not (layout == "nodes" or (layout == "half_open" and place == 0)):
                     continue
-                if isinstance(side, Wall) and side.kind == "no_slip" and moving:
+                if side.no_slip and moving:
                     along = [c for c in moving if component(problem, c) == (0 if axis else 1)]
                     self.ends += [(axis, place, moving, 0.0, None), (axis, place, along, side.speed, None)]
                 elif side.coefficients == (1.0, 0.0):

@@ -191,19 +191,24 @@ def frames_wanted(model: Text2PDE, prompt: Prompt) -> int:
     return wanted
 
 
-def can_answer(model: Surrogate) -> bool:
-    """True if a text or parameters are all that a model needs."""
-    return isinstance(model, Text2PDE) and not model.history and model.field_tokens is None
+def answering(model: Surrogate) -> Text2PDE | None:
+    """Return a model that needs no more than a text or parameters; None for any other."""
+    return model if isinstance(model, Text2PDE) and not model.history and model.field_tokens is None else None
+
+
+def _not_prompted(found: str) -> ValueError:
+    return ValueError(
+        f"expected a model that generates from text, parameters or a first frame, got {found}; train model=text2pde on "
+        "a problem without fields as conditions, or use run.forecast"
+    )
 
 
 def _checked(model: Surrogate, prompt: Prompt) -> Text2PDE:
     """Return the model if it can answer the prompt."""
-    if not isinstance(model, Text2PDE) or model.channels.count > model.history * model.problem.n_channels:
-        kind = "conditioned on fields or a mask" if isinstance(model, Text2PDE) else type(model).__name__
-        raise ValueError(
-            f"expected a model that generates from text, parameters or a first frame, got one that is {kind}; train "
-            "model=text2pde on a problem without such fields, or use run.forecast"
-        )
+    if not isinstance(model, Text2PDE):
+        raise _not_prompted(type(model).__name__)
+    if model.channels.count > model.history * model.problem.n_channels:
+        raise _not_prompted("one that is conditioned on fields or a mask")
     if model.history and not model.problem.grid.uniform:
         raise ValueError(
             f"expected a model on meshes that is conditioned on text or parameters, got one that is conditioned on "

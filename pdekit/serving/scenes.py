@@ -23,7 +23,7 @@ from pdekit.metrics.physics import has_residual, residual
 from pdekit.metrics.pointwise import nrmse
 from pdekit.metrics.shells import shells_of
 from pdekit.metrics.spectra import energy_spectrum
-from pdekit.models.prompts import Prompt, can_answer, sample_prompt
+from pdekit.models.prompts import Prompt, answering, sample_prompt
 from pdekit.models.text2pde import Text2PDE
 from pdekit.report.charts.colours import diverging, scales, sequential
 from pdekit.runs import Run
@@ -77,14 +77,14 @@ class Studio:
     def about(self) -> dict[str, Any]:
         """Return what the page needs to know of the run."""
         model, problem = self.run.model, self.run.problem
-        prompts = can_answer(model)
+        prompted = answering(model)
         found: dict[str, Any] = {
             "run": self.run.path.name,
             "model": self.run.name,
             "weights": model.n_parameters,
             "equation": type(problem.pde).__name__ if problem.pde is not None else "",
             "grid": list(problem.grid.shape),
-            "prompts": prompts,
+            "prompts": prompted is not None,
             "samples": 0 if self.test is None else self.test.n_trajectories,
             "reason": self.reason,
             "stochastic": model.stochastic,
@@ -92,10 +92,10 @@ class Studio:
             "captions": [],
             "ranges": {},
         }
-        if prompts and isinstance(model, Text2PDE):
-            found |= {"guidance": model.generation.guidance, "params": _asked(model)}
-            if model.text is not None:
-                found |= {"ranges": model.text.vocabulary.known_ranges, "captions": self.captions()}
+        if prompted is not None:
+            found |= {"guidance": prompted.generation.guidance, "params": _asked(prompted)}
+            if prompted.text is not None:
+                found |= {"ranges": prompted.text.vocabulary.known_ranges, "captions": self.captions()}
         return found
 
     def captions(self, n: int = 6) -> list[str]:

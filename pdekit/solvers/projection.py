@@ -323,7 +323,7 @@ def _check(pde: IncompressibleFlow, grid: Grid, ends: Sequence[Boundary]) -> Non
         )
     for end in ends:
         known = end in (Periodic(), Outflow(), Wall("free_slip"))
-        if not (known or (isinstance(end, Wall) and end.kind == "no_slip") or end.word == Inflow.word):
+        if not (known or end.no_slip or end.word == Inflow.word):
             raise ValueError(
                 "expected ends among periodic, wall no_slip (with a speed), wall free_slip, inflow with a number and "
                 f"outflow, got '{end}'; correct boundary="

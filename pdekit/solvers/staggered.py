@@ -112,7 +112,7 @@ def tangential(end: Boundary, along: int, across: int) -> Rule:
     """
     if end == Outflow() or end == Wall("free_slip"):
         return SAME_OUTSIDE
-    moving = end.speed if isinstance(end, Wall) and along == (0 if across else 1) else 0.0
+    moving = end.speed if along == (0 if across else 1) else 0.0
     return mirror(moving)
 
 
