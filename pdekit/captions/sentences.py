@@ -102,7 +102,7 @@ def ends(problem: Problem) -> str:
         return "is periodic"
     if all(end == Wall("free_slip") for end in conditions):
         return "is closed by walls without friction"
-    if all(isinstance(end, Wall) for end in conditions):
+    if all(end.word == Wall.word for end in conditions):
         return "is closed by walls" + sliding(problem)
     words = [
         f"{axis}: {lower} and {upper}"
@@ -118,7 +118,7 @@ def sliding(problem: Problem) -> str:
         f"the {side} end of {axis} slides with the speed {significant(end.speed)}"
         for axis, pair in zip(problem.grid.axes, problem.sides, strict=True)
         for side, end in zip(("lower", "upper"), pair, strict=True)
-        if isinstance(end, Wall) and end.speed
+        if end.speed
     ]
     return f", and {listed(found)}" if found else ""
 

@@ -84,8 +84,7 @@ class Recipe(BaseRecipe):
             raise ValueError(
                 f"expected a solver_shape of {self.grid.ndim} numbers, got {self.solver_shape}; correct the recipe"
             )
-        if isinstance(self.initial, StateOfEquation):
-            _check_state(self.initial, self.pde, self.params)
+        _check_state(self.initial, self.pde, self.params)
         if self.solver is not None:
             check_has_boundary(self.solver, self.grid)
         simulator = self.simulator  # what it refuses, is refused when the recipe is made
@@ -124,9 +123,14 @@ class Recipe(BaseRecipe):
         return dataclasses.replace(super().problem(split), instance=state)
 
 
-def _check_state(initial: StateOfEquation, pde: PDE, params: Iterable[str]) -> None:
+def shared_parameters(initial: Any) -> tuple[str, ...]:
+    """Names of the parameters that an initial state shares with its equation."""
+    return initial.of_equation if isinstance(initial, StateOfEquation) else ()
+
+
+def _check_state(initial: Any, pde: PDE, params: Iterable[str]) -> None:
     """Raise ValueError if an initial state has another value of a parameter than its equation."""
-    for name in initial.of_equation:
+    for name in shared_parameters(initial):
         if name not in [item.name for item in dataclasses.fields(pde)] or name in params:
             raise ValueError(
                 f"expected an equation with one {name} for all trajectories, which {type(initial).__name__} has, too, "
@@ -144,9 +148,8 @@ def _check_state(initial: StateOfEquation, pde: PDE, params: Iterable[str]) -> N
 def with_equation(recipe: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of a recipe changes with parameters of its equation: also an initial state that has them, too."""
     changed: dict[str, Any] = {"pde": dataclasses.replace(recipe.pde, **values)}
-    initial: Any = recipe.initial
-    if isinstance(initial, StateOfEquation):
-        shared = {name: values[name] for name in initial.of_equation if name in values}
+    shared = {name: values[name] for name in shared_parameters(recipe.initial) if name in values}
+    if shared:
         changed["initial"] = dataclasses.replace(recipe.initial, **shared)
     return changed
 
