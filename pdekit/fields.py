@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import inf, prod
+from math import inf, isfinite, prod
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -104,8 +104,10 @@ class Grid:
         for layout in self.layout:
             if layout not in LAYOUTS:
                 raise ValueError(f"expected a layout among {LAYOUTS}, got {layout!r}; correct Grid(layout=...)")
-        if any(not isinstance(length, Tensor) and not length > 0 for length in self.extent):
-            raise ValueError(f"expected positive lengths, got extent {self.extent}; correct Grid(extent=...)")
+        if any(not isinstance(length, Tensor) and not 0 < length < inf for length in self.extent):
+            raise ValueError(f"expected positive, finite lengths, got extent {self.extent}; correct Grid(extent=...)")
+        if not all(map(isfinite, self.origin)):
+            raise ValueError(f"expected finite coordinates, got origin {self.origin}; correct Grid(origin=...)")
 
     @property
     def ndim(self) -> int:

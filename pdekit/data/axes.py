@@ -25,7 +25,8 @@ def spacing(values: np.ndarray, name: str) -> float:
     steps = np.diff(values)
     if not np.isfinite(values).all() or not (steps > 0).all() or np.ptp(steps) > 2 * TOLERANCE * steps.mean():
         raise ValueError(
-            f"expected evenly spaced, increasing coordinates {name!r}, got steps {steps[:4]}; resample or sort them"
+            f"expected evenly spaced, increasing coordinates {name!r}, got steps from {steps.min():.6g} to "
+            f"{steps.max():.6g}; resample or sort them"
         )
     return float((values[-1] - values[0]) / len(steps))
 

@@ -151,7 +151,7 @@ def test_dates_are_seconds_and_uneven_times_are_refused():
     data = from_arrays(field().assign_coords(time=hours))
     assert data.problem.dt == 3600
     assert data.sources["train"].read(0).t.tolist() == [[3600.0 * i for i in range(6)]]
-    with pytest.raises(ValueError, match="evenly spaced, increasing coordinates 'time'"):
+    with pytest.raises(ValueError, match="increasing coordinates 'time', got steps from 1 to 2;"):
         from_arrays(field().assign_coords(time=[0, 1, 2, 4, 5, 6]))
 
 
