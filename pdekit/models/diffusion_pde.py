@@ -27,6 +27,7 @@ from pdekit.models.generation import Form, Net, denoiser, form_of, generated, no
 from pdekit.models.inputs import InputChannels, check_axes, check_history, from_frame, normalised
 from pdekit.models.linear_posterior import KnownValues
 from pdekit.models.linear_prior import LinearPrior
+from pdekit.models.masking import Masking, checked_masking
 from pdekit.models.noise import Noise
 from pdekit.models.normaliser import Normaliser
 
@@ -49,6 +50,12 @@ class DiffusionPDE(Surrogate):
     ``path=linear``: the net learns what the best linear denoiser of the training samples leaves, see `LinearPrior`.
     ``path=kriging``: the same, and that denoiser is given what the amortised net knows, see `linear_posterior`.
 
+    ``observed_only``: trained on incomplete fields. A sample's mask says where its fields were measured, and is an
+    input; coefficients are missing where they are not finite. The noisy sample is zero where it is missing, and the
+    loss is that of measured values. Sampling sees noisy values everywhere: it extrapolates from the training masks
+    unless some samples are nearly complete. With path=linear or kriging the covariance is that of the pairs of values
+    that were measured together, and the linear denoiser knows what is missing.
+
     A forecast samples the posterior given coeffs and history: by the amortised net, or by `MMPS` without it. A longer
     one begins again from the last frames of the one before.
 
@@ -62,7 +69,7 @@ class DiffusionPDE(Surrogate):
         problem: on a uniform grid with axes.
         net: factory of a grid net, called with layout, in_channels, out_channels and n_conditions.
         n_frames: frames of the joint distribution, the first of which is the history of a forecast; 1 if steady.
-        amortised: see above.
+        masking: ``amortised`` and ``observed_only``, see above; the first alone if None.
         path: "diffusion", "flow", "linear", or "kriging".
         levels: of training and sampling, in units of the deviation of each channel; 16 from 20 to 0.02 if None.
         sampler: one of `pdekit.diffusion.samplers`; DPM-Solver++ of order 2 if None.
@@ -70,7 +77,8 @@ class DiffusionPDE(Surrogate):
 
     Raises:
         ValueError: on a problem without a grid or space, an unknown path, n_frames outside of 2 to the frames of a
-            trajectory, a joint too large for path=linear, or path=kriging without the amortised net.
+            trajectory, a joint too large for path=linear, path=kriging without the amortised net, or observed_only
+            without a mask.
     """
 
     configurable = True
@@ -81,7 +89,7 @@ class DiffusionPDE(Surrogate):
         problem: Problem,
         net: Callable[..., nn.Module],
         n_frames: int = 2,
-        amortised: bool = True,
+        masking: Masking | None = None,
         path: str = "flow",
         levels: LogLevels | None = None,
         sampler: Sampler | None = None,
@@ -90,21 +98,25 @@ class DiffusionPDE(Surrogate):
         check_joint(problem, n_frames)
         frames, history = (1, 0) if problem.steady else (n_frames, 1)
         super().__init__(problem, (history, frames - history))
-        self.n_frames, self.history, self.amortised = frames, history, amortised
+        masking = checked_masking(problem, masking)
+        self.n_frames, self.history = frames, history
+        self.amortised, self.observed_only = masking.amortised, masking.observed_only
         self.levels = levels or LogLevels(16)
         on_linear, self.given_values = path in (LINEAR, KRIGING), path == KRIGING
-        if self.given_values and not amortised:
-            raise ValueError("expected amortised=true with path=kriging, got false; set model.path=linear")
+        if self.given_values and not self.amortised:
+            raise ValueError("expected masking.amortised=true with path=kriging, got false; set model.path=linear")
         self.path, self.parametrisation = self.form = LINEAR_FORM if on_linear else form_of(path)
         self.sampler, self.guide = sampler or Exponential("clean", 2), guide or MMPS(10)
         self.normaliser = Normaliser(problem)
         self.n_given = len(problem.coeffs) + history * problem.n_channels
         self.n_joint = len(problem.coeffs) + self.n_frames * problem.n_channels
-        self.channels = InputChannels(dataclasses.replace(problem, coeffs=()), 0, self.n_frames)
+        masked = problem.has_mask and not self.observed_only
+        self.channels = InputChannels(dataclasses.replace(problem, coeffs=(), has_mask=masked), 0, self.n_frames)
+        copies = 1 + on_linear + 2 * self.amortised + self.observed_only  # of the joint: z, L, known values, masks
         self.linear = LinearPrior(self.n_joint, problem.grid.shape) if on_linear else None
         self.net = net(
             layout=problem.grid.layout,
-            in_channels=self.n_joint * (on_linear + (3 if amortised else 1)) + self.channels.count,
+            in_channels=self.n_joint * copies + self.channels.count,
             out_channels=self.n_joint,
             n_conditions=1 + len(problem.params),
         )
@@ -143,7 +155,12 @@ class DiffusionPDE(Surrogate):
         if self.linear is not None:
             joints = torch.cat([self.joint(normalised(batch, self.normaliser)) for batch in kept])
             n = min(self.linear.samples_wanted, len(joints))
-            self.linear.calibrate(joints[torch.linspace(0, len(joints) - 1, n).long()])
+            some = torch.linspace(0, len(joints) - 1, n).long()
+            if self.observed_only:
+                measured = torch.cat([self.measured(batch) for batch in kept])
+                self.linear.calibrate_on_pairs(joints[some], measured[some].to(joints))
+            else:
+                self.linear.calibrate(joints[some])
 
     def windows(self, batch: Trajectory) -> list[Trajectory]:
         """Return the frames of joints, one after another, of whole trajectories."""
@@ -170,6 +187,12 @@ class DiffusionPDE(Surrogate):
         somewhere = fields.amax(1, keepdim=True).expand(-1, len(self.problem.coeffs), *fields.shape[2:])
         return torch.cat((somewhere, *(fields,) * self.n_frames), 1)
 
+    def measured(self, batch: Trajectory) -> Float[Tensor, "batch joint *space"]:
+        """Return the mask of the joint of an incomplete sample, in physical units: 1 where a value was measured."""
+        fields = batch.mask.expand(-1, self.problem.n_channels, *batch.mask.shape[2:])
+        coeffs = () if batch.coeffs is None else (torch.isfinite(batch.coeffs).to(fields),)
+        return (torch.cat((*coeffs, *(fields,) * self.n_frames), 1) > 0).to(fields)
+
     def random_known(self, clean: Float[Tensor, "batch joint *space"]) -> Float[Tensor, "batch joint *space"]:
         """Draw the mask of known values of each sample, see `DiffusionPDE`; from torch's global generator."""
         like, ones = {"dtype": clean.dtype, "device": clean.device}, (1,) * (clean.ndim - 1)
@@ -192,31 +215,49 @@ class DiffusionPDE(Surrogate):
             batch: in physical units.
             k: level of each sample.
         """
-        batch = normalised(batch, self.normaliser)
-        clean, inside = self.joint(batch), self.inside(batch)
-        z, wanted, known = self._task(clean, k)
-        net = self.net_given(self.context(batch, known * clean, known), batch)
+        inner = normalised(batch, self.normaliser)
+        clean = self.joint(inner)
+        measured = self.measured(batch).to(clean) if self.observed_only else None
+        z, wanted, known = self._task(clean, k, measured)
+        net = self.net_given(self.context(inner, known * clean, known, measured), inner)
         error = net(z, self.levels.share(k).to(z)) - wanted
+        inside = self.inside(inner) if measured is None else measured
         return mean_square(error, 1 - known if inside is None else (1 - known) * inside)
 
-    def _task(self, clean: Tensor, k: Float[Tensor, "batch"]) -> tuple[Tensor, Tensor, Tensor]:
+    def _task(self, clean: Tensor, k: Float[Tensor, "batch"], measured: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Return what the net sees of samples at levels k, what it should return, and the mask of known values."""
-        if self.linear is not None and self.given_values:
-            known = self.random_known(clean)
-            return *self.linear.noised(clean, k, KnownValues(known * clean, known)), known
-        z, wanted = noised(self.form, clean, k) if self.linear is None else self.linear.noised(clean, k)
-        return z, wanted, self.random_known(clean) if self.amortised else torch.zeros_like(clean)
+        if self.linear is None:
+            z, wanted = noised(self.form, clean, k)
+            z = z if measured is None else z * measured
+            return z, wanted, self._known(clean, measured)
+        if not self.given_values and measured is None:
+            return *self.linear.noised(clean, k), self._known(clean, measured)
+        known = self._known(clean, measured)
+        of_linear = known if self.given_values else torch.zeros_like(known)
+        return *self.linear.noised(clean, k, KnownValues(of_linear * clean, of_linear, measured)), known
 
-    def context(self, given: Trajectory, values: Tensor, known: Tensor) -> Float[Tensor, "batch channel *space"]:
+    def _known(self, clean: Tensor, measured: Tensor | None) -> Tensor:
+        """Draw the mask of known values of a training; zero of a net that sees none."""
+        known = self.random_known(clean) if self.amortised else torch.zeros_like(clean)
+        return known if measured is None else known * measured
+
+    def context(
+        self, given: Trajectory, values: Tensor, known: Tensor, measured: Tensor | None = None
+    ) -> Float[Tensor, "batch channel *space"]:
         """Return the clean channels next to z.
 
         Args:
             given: normalised; its mask and the forcing of the joint's frames.
             values: known values of the joint, normalised, 0 where they are not known.
             known: their mask.
+            measured: mask of the values of which z is a noisy one, of a training on incomplete samples; all if None.
         """
-        always = self.channels.assembled(given.u[:, :0], given) if self.channels.count else values[:, :0]
-        return torch.cat((values, known, always), 1) if self.amortised else always
+        parts = [values, known] if self.amortised else []
+        if self.observed_only:
+            parts.append(torch.ones_like(values) if measured is None else measured)
+        if self.channels.count:
+            parts.append(self.channels.assembled(given.u[:, :0], given))
+        return torch.cat(parts, 1) if parts else values[:, :0]
 
     def net_given(self, context: Tensor, given: Trajectory) -> Net:
         """Return the net as a function of z and the level, given the clean channels and the params."""
@@ -282,6 +323,8 @@ class DiffusionPDE(Surrogate):
         values = torch.cat((first, first.new_zeros(len(first), self.n_joint - self.n_given, *first.shape[2:])), 1)
         known = torch.zeros_like(values)
         known[:, : self.n_given] = 1
+        if self.observed_only and given.mask is not None and not self.problem.steady:
+            known[:, len(self.problem.coeffs) : self.n_given] *= (given.mask > 0).to(known)
 
         def draws(like: Tensor, call: int) -> Tensor:
             return source.draw(like, ticks, call)

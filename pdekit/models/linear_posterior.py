@@ -8,15 +8,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+NOTHING = 1e12  # variance of a number of which there is no observation
 KNOWN_ERROR = 0.01  # of known values, in units of the deviation of a channel
 
 
 @dataclass(frozen=True)
 class KnownValues:
-    """Known values of samples, "batch channel *space", and their mask, 1 where a value is known."""
+    """Known values of samples, "batch channel *space", and their mask, 1 where a value is known.
+
+    ``measured`` is 1 where y is an observation; None for everywhere.
+    """
 
     values: Tensor
     mask: Tensor
+    measured: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,8 @@ class GaussianModel:
     ) -> Float[Tensor, "batch number"]:
         """Return E[x | y, known values], in float64, with y = x + k e and known values of error s = `KNOWN_ERROR`.
 
-        Both observations are one, z, of variance n = 1 / (1 / k^2 + mask / s^2) at each number, and
+        Both observations are one, z, of variance n = 1 / (1 / k^2 + mask / s^2) at each number (without 1 / k^2 where y
+        is not measured), and
 
             E = m + C (C + diag(n))^-1 (z - m),
 
@@ -50,8 +56,9 @@ class GaussianModel:
         kriging of the known values; without known values it is the best linear denoiser.
         """
         mask, values = known.mask.double(), known.values.double()
-        of_y, of_known = 1 / k.double().square()[:, None], mask / KNOWN_ERROR**2
-        noise = 1 / (of_y + of_known)
+        there = torch.ones_like(mask) if known.measured is None else known.measured.double()
+        of_y, of_known = there / k.double().square()[:, None], mask / KNOWN_ERROR**2
+        noise = 1 / (of_y + of_known).clamp_min(1 / NOTHING)
         centred = noise * (of_y * y.double() + of_known * values) - self.mean
         factor = self.modes * (self.variance - self.modes.square() @ self.rest).clamp_min(0).sqrt()[:, None]
         white = self.rest + noise

@@ -17,6 +17,7 @@ N_MODES = 128
 PAIRS = 2048  # samples of which directions are taken
 NUMBERS = 2**27  # of these samples together: 1 GB in float64, of which the decomposition needs several copies
 LARGEST = 2**18  # numbers of one sample, of which NUMBERS still holds four times as many as there are directions
+LARGEST_PAIRS = 4096  # numbers of one incomplete sample, whose covariance is a full matrix
 SMALLEST = 1e-3  # of the scale of the target of a constant, in units of that of data of variance one
 
 
@@ -93,6 +94,39 @@ class LinearPrior(nn.Module):
         mean_square = left.square().transpose(0, 1).flatten(1).mean(1)
         self.rest.copy_(mean_square / self.share_left().to(mean_square).clamp_min(1 / left[0, 0].numel()))
 
+    def calibrate_on_pairs(
+        self, samples: Float[Tensor, "sample channel *space"], measured: Float[Tensor, "sample channel *space"]
+    ) -> None:
+        """Take mean and covariance of incomplete samples: of each pair of numbers, over the samples that have both.
+
+        Pairs that are never measured together count as uncorrelated.
+
+        Args:
+            samples: training samples.
+            measured: 1 where a value was measured.
+
+        Raises:
+            ValueError: if there are fewer than two samples, or more than `LARGEST_PAIRS` numbers in a sample.
+        """
+        if len(samples) < 2 or self.mean.numel() > LARGEST_PAIRS:
+            raise ValueError(
+                f"expected two or more incomplete samples of at most {LARGEST_PAIRS} numbers for a covariance, got "
+                f"{len(samples)} of {self.mean.numel()}; use a coarser grid, or set model.path=flow"
+            )
+        there = measured.flatten(1).double()
+        values = torch.where(there > 0, samples.flatten(1).double(), 0.0)
+        mean = values.sum(0) / there.sum(0).clamp_min(1)
+        anomalies = (values - mean) * there
+        covariance = anomalies.T @ anomalies / (there.T @ there - 1).clamp_min(1)
+        variance, directions = torch.linalg.eigh(covariance)
+        n = min(len(self.modes), len(samples) - 1, len(variance))
+        variance, directions = variance.flip(0)[:n].clamp_min(0), directions.T.flip(0)[:n]
+        self.mean.copy_(mean.reshape(self.mean.shape))
+        self.modes.zero_()[:n] = directions.reshape(-1, *self.mean.shape).to(self.modes)
+        self.variance.zero_()[:n] = variance.to(self.variance)
+        left = (covariance.diagonal() - variance @ directions.square()).reshape(self.mean.shape).flatten(1).mean(1)
+        self.rest.copy_(left.clamp_min(0) / self.share_left().to(left).clamp_min(1 / self.mean[0].numel()))
+
     def share_left(self) -> Float[Tensor, "channel"]:
         """Return the share of the dimensions of each channel that the directions leave, in float64."""
         return (1 - self.modes.double().square().sum(0).flatten(1).mean(1)).clamp_min(0)
@@ -106,7 +140,8 @@ class LinearPrior(nn.Module):
         with torch.autocast(y.device.type, enabled=False):
             if known is None:
                 return self._denoised(y, k)
-            flat = KnownValues(known.values.flatten(1), known.mask.flatten(1))
+            measured = None if known.measured is None else known.measured.flatten(1)
+            flat = KnownValues(known.values.flatten(1), known.mask.flatten(1), measured)
             return self.gaussian().denoised(y.flatten(1), k, flat).reshape(y.shape).to(y)
 
     def gaussian(self) -> GaussianModel:
@@ -138,6 +173,7 @@ class LinearPrior(nn.Module):
         noise = torch.randn_like(clean, memory_format=torch.contiguous_format)
         y = clean + _over_space(k, clean.ndim - 1).to(clean) * noise
         shift = self(y, k, known)
+        y = y if known is None or known.measured is None else y * known.measured
         return self.seen(y, shift, k), (clean - shift) / self.scale(k).to(clean)
 
     def denoiser(

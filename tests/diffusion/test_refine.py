@@ -10,6 +10,7 @@ from pdekit.diffusion.refine import refine
 from pdekit.fields import Field, Grid
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.models.diffusion_pde import DiffusionPDE
+from pdekit.models.masking import Masking
 from pdekit.models.refined import Refined
 from tests.models.small import FunctionNet, PointwiseNet, make_batch, make_problem
 
@@ -41,7 +42,8 @@ def test_a_forecast_is_refined_in_windows(n_frames):
     D = y / (1 + k^2) for a net that returns zero."""
     problem = make_problem()
     batch = make_batch(problem)
-    prior = DiffusionPDE(problem, PointwiseNet, n_frames=n_frames, amortised=False, path="diffusion").double()
+    masking = Masking(amortised=False)
+    prior = DiffusionPDE(problem, PointwiseNet, n_frames=n_frames, masking=masking, path="diffusion").double()
     prior.calibrate([batch])
     prior.net = FunctionNet(lambda u, condition: torch.zeros_like(u[:, : prior.n_joint]))
     model = Refined(Persistence(problem), prior, level=0.5, weight=0.4, steps=100)
@@ -56,7 +58,7 @@ def test_a_forecast_is_refined_in_windows(n_frames):
 def test_what_a_forecast_is_outside_a_mask_does_not_matter():
     problem = make_problem(has_mask=True)
     batch = make_batch(problem)
-    prior = DiffusionPDE(problem, PointwiseNet, amortised=False).double()
+    prior = DiffusionPDE(problem, PointwiseNet, masking=Masking(amortised=False)).double()
     prior.calibrate([batch])
     prior.net = FunctionNet(lambda u, condition: u[:, :4].mean(-1, keepdim=True).expand(-1, -1, 8))
     there = batch.mask[:, None] > 0

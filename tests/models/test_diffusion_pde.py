@@ -12,6 +12,7 @@ from pdekit.fields import Field, Grid, Points
 from pdekit.models.diffusion_pde import SHARES, DiffusionPDE
 from pdekit.models.generation import FORMS
 from pdekit.models.inputs import normalised
+from pdekit.models.masking import Masking
 from tests.models.small import FunctionNet, PointwiseNet, make_batch, make_problem
 
 
@@ -72,7 +73,7 @@ def test_guided_forecasts_have_the_conditional_mean_and_deviation():
     """u = 0.8 c + 0.6 e at each point: the prior of (c, u) is known, and so is p(u | c)."""
     problem = make_problem(n_frames=1, dt=None, coeffs=(Field("c"),), fields=(Field("u"),))
     guide, levels = MMPS(2), LogLevels(40, 0.02, 20.0)
-    model = made(problem, amortised=False, levels=levels, guide=guide)
+    model = made(problem, masking=Masking(amortised=False), levels=levels, guide=guide)
     model.normaliser.mean[:], model.normaliser.scale[:] = 5.0, 2.0
     model.normaliser.coeffs_mean[:], model.normaliser.coeffs_scale[:] = 1.0, 0.5
     covariance = torch.tensor([[1.0, 0.8], [0.8, 1.0]]).double()

@@ -6,6 +6,7 @@ import torch
 from pdekit.fields import Field, Grid
 from pdekit.models.diffusion_pde import DiffusionPDE
 from pdekit.models.linear_posterior import KNOWN_ERROR, KnownValues
+from pdekit.models.masking import Masking
 from tests.models.small import FunctionNet, PointwiseNet, make_batch, make_problem
 from tests.models.test_linear_prior import N, calibrated, samples
 
@@ -70,5 +71,5 @@ def test_a_net_that_returns_nothing_samples_the_known_values():
 
 
 def test_it_needs_the_masks_of_the_amortised_net():
-    with pytest.raises(ValueError, match="expected amortised=true with path=kriging"):
-        DiffusionPDE(make_problem(), PointwiseNet, path="kriging", amortised=False)
+    with pytest.raises(ValueError, match=r"expected masking.amortised=true with path=kriging"):
+        DiffusionPDE(make_problem(), PointwiseNet, path="kriging", masking=Masking(amortised=False))
