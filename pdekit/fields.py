@@ -98,9 +98,7 @@ class Grid:
         if ndim > 3:
             raise ValueError(f"expected at most 3 axes (x, y, z), got shape {self.shape}; use a smaller problem")
         if any(n < 1 for n in self.shape):
-            raise ValueError(
-                f"expected at least one point in each axis, got shape {self.shape}; correct Grid(shape=...)"
-            )
+            raise ValueError(f"expected a point or more on each axis, got {self.shape}; correct Grid(shape=...)")
         for layout in self.layout:
             if layout not in LAYOUTS:
                 raise ValueError(f"expected a layout among {LAYOUTS}, got {layout!r}; correct Grid(layout=...)")
