@@ -9,7 +9,7 @@ from pdekit.fields import Problem
 
 @dataclass(frozen=True)
 class Masking:
-    """What a joint prior does with known and with missing values.
+    """Treatment of known and of missing values by a joint prior.
 
     Args:
         amortised: whether the net also sees known values, so that it samples posteriors directly.
