@@ -1,12 +1,14 @@
-"""Grids that are equal up to the rounding of their ends: coordinates in float32, or sums in another order."""
+"""Grids and time steps that are equal up to rounding: coordinates in float32, or sums in another order."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 
 from pdekit.fields import Grid, Points, Problem
 
 ROUNDED = 1e-3  # of the smaller spacing, by which two ends of one box may differ
+STEP_ROUNDED = 1e-6  # share by which two time steps may differ: 16 roundings of float32
 
 
 def same_box(a: Grid | Points, b: Grid | Points) -> bool:
@@ -32,6 +34,19 @@ def same_points(a: Grid | Points, b: Grid | Points) -> bool:
     return a == b or (a.shape == b.shape and same_box(a, b))
 
 
-def on_the_grid_of(problem: Problem, other: Problem) -> Problem:
-    """Return a problem with the grid of another one, if both have the same points; else the problem itself."""
-    return dataclasses.replace(problem, grid=other.grid) if same_points(problem.grid, other.grid) else problem
+def same_step(a: float | None, b: float | None) -> bool:
+    """Return whether two time steps are equal up to the rounding of times that are stored in float32.
+
+    >>> same_step(0.1, 0.100000001), same_step(0.1, 0.1001), same_step(None, None)
+    (True, False, True)
+    """
+    return a == b or (a is not None and b is not None and math.isclose(a, b, rel_tol=STEP_ROUNDED))
+
+
+def rounded_as(problem: Problem, other: Problem) -> Problem:
+    """Return a problem with the grid and the time step of another one, as far as both are equal up to rounding."""
+    return dataclasses.replace(
+        problem,
+        grid=other.grid if same_points(problem.grid, other.grid) else problem.grid,
+        dt=other.dt if same_step(problem.dt, other.dt) else problem.dt,
+    )

@@ -62,6 +62,7 @@ LAYERS = {
     "diffusion": set(),
     "optimisers": set(),
     "models": {"typed_values", "measurements", "settings", "nets", "diffusion", "optimisers", "cases", "plain"}
+    | {"same_box"}
     | EQUATIONS,
     "metrics": {"boundaries", "fields", "calculus"},
     "report": {"command_words", "fields", "metrics", "plain", "provenance"},

@@ -15,7 +15,7 @@ from pdekit.data.loader import EpochSampler, ResumableLoader
 from pdekit.data.loading import Loading
 from pdekit.data.windows import Source, Windows, grids_of, trajectories_on
 from pdekit.fields import Field, Grid, Points, Problem, Trajectory
-from pdekit.same_box import same_box, same_points
+from pdekit.same_box import rounded_as, same_box, same_points
 
 
 class DataModule(LightningDataModule):
@@ -145,12 +145,10 @@ def own_grid(source: Source, grid: Grid | Points) -> Grid | Points | None:
 
 
 def _on_a_common_grid(source: Source, train: Source) -> Problem:
-    """The problem of a split, with the grid of train if it has the same points, or one of several grids of its box."""
-    grid, ours = source.problem.grid, train.problem.grid
+    """The problem of a split, with grid and step of train if they are the same, or one of several grids of its box."""
+    problem, ours = rounded_as(source.problem, train.problem), train.problem.grid
     several = len(grids_of(source)) > 1 or len(grids_of(train)) > 1
-    if same_points(grid, ours) or (several and same_box(grid, ours)):
-        return dataclasses.replace(source.problem, grid=ours)
-    return source.problem
+    return dataclasses.replace(problem, grid=ours) if several and same_box(problem.grid, ours) else problem
 
 
 def _same_problem(name: str, found: Problem, expected: Problem) -> None:

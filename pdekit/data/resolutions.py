@@ -10,7 +10,7 @@ import torch
 from pdekit.data.formats.contract import Joined
 from pdekit.data.windows import Source
 from pdekit.fields import Grid, Points, Problem, Trajectory
-from pdekit.same_box import same_box, same_points
+from pdekit.same_box import rounded_as, same_box, same_points
 
 
 class Resolutions:
@@ -27,7 +27,7 @@ class Resolutions:
         self.problem: Problem = max((source.problem for source in sources), key=n_points)
         box = self.problem.box
         for source in sources:
-            found = source.problem
+            found = rounded_as(source.problem, self.problem)
             if dataclasses.replace(found, grid=box) != self.problem or not same_box(box, found.grid):
                 raise ValueError(
                     f"expected data of one problem on grids of one box, {self.problem}, found {found}; give them the "

@@ -17,6 +17,7 @@ from pdekit.data.given import is_numpy_file, is_path
 from pdekit.data.module import DataModule
 from pdekit.data.windows import Source, on_one_grid
 from pdekit.fields import AXES, Equation, Problem
+from pdekit.same_box import rounded_as
 
 OF_FILES = ("boundary", "pde")
 """Parts of a description that a file may lack."""
@@ -142,8 +143,9 @@ def read_training(data: Any, like: Problem, known: Any, about: Description, trus
             source = read_reference(data, known, about, trust)
         except ValueError as error:
             raise ValueError(f"in train: {error}") from None
+    problem = rounded_as(source.problem, like)
     for part in ("fields", "coeffs", "params", "grid", "dt"):
-        found, expected = getattr(source.problem, part), getattr(like, part)
+        found, expected = getattr(problem, part), getattr(like, part)
         if found != expected:
             raise ValueError(f"expected train with the {part} of the reference, {expected}, found {found}; correct it")
     return source

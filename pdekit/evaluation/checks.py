@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pdekit.evaluation.settings import KeptForecasts
 from pdekit.fields import Problem
-from pdekit.same_box import same_box, same_points
+from pdekit.same_box import rounded_as, same_box
 
 
 def check_problem(name: str, found: Problem, expected: Problem, any_shape: bool = False) -> None:
@@ -20,10 +20,10 @@ def check_problem(name: str, found: Problem, expected: Problem, any_shape: bool 
     Raises:
         ValueError: if a part differs; the message names the first one.
     """
-    one_box, one_grid = same_box(found.grid, expected.grid), same_points(found.grid, expected.grid)
+    found, one_box = rounded_as(found, expected), same_box(found.grid, expected.grid)
     for part in ("fields", "coeffs", "forcing", "params", "dt", "grid"):
         ours, theirs = getattr(found, part), getattr(expected, part)
-        if ours != theirs and not (part == "grid" and (one_grid or (one_box and any_shape))):
+        if ours != theirs and not (part == "grid" and one_box and any_shape):
             remedy = "evaluate it on data of its own problem, or train it on these"
             if part == "grid" and one_box:
                 sizes = [f"resolution={resolution_text(grid.shape)}" for grid in (ours, theirs)]

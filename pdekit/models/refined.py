@@ -15,6 +15,7 @@ from pdekit.models.base import TICKS, Surrogate, inside_or_zero, repeat, steps_w
 from pdekit.models.diffusion_pde import DiffusionPDE
 from pdekit.models.inputs import from_frame, normalised
 from pdekit.models.noise import Noise
+from pdekit.same_box import rounded_as
 
 SAME = ("fields", "coeffs", "forcing", "params", "has_mask", "grid", "dt")
 """Parts of a problem that a surrogate and its prior have in common."""
@@ -54,7 +55,8 @@ class Refined(Surrogate):
             raise ValueError(
                 f"expected a model of model=diffusion_pde as the prior, got {type(prior).__name__}; train one"
             )
-        other = [name for name in SAME if getattr(model.problem, name) != getattr(prior.problem, name)]
+        known = rounded_as(prior.problem, model.problem)
+        other = [name for name in SAME if getattr(model.problem, name) != getattr(known, name)]
         if other:
             raise ValueError(
                 f"expected a prior of the problem of the surrogate, got one with another {', '.join(other)}; train it "

@@ -13,6 +13,7 @@ from pdekit.calculus.resample import bring
 from pdekit.data import DataModule, from_arrays
 from pdekit.data.arrays import Arrays
 from pdekit.data.conversion import convert
+from pdekit.data.description import Description
 from pdekit.data.domain import load_domain
 from pdekit.data.exports import TARGETS, export
 from pdekit.data.forecasts import opened_file
@@ -22,6 +23,7 @@ from pdekit.data.inspection import inspect_path
 from pdekit.data.loader import EpochSampler
 from pdekit.data.loading import Loading
 from pdekit.data.resolutions import together
+from pdekit.data.scored import read_training
 from pdekit.data.windows import trajectories_on
 from pdekit.evaluation.checks import check_problem
 from pdekit.fields import Field, Grid, Problem
@@ -281,3 +283,21 @@ def test_a_store_on_several_grids_is_converted(tmp_path):
     convert(tmp_path / "mine", tmp_path / "out", "again")  # the second time all are kept
     with pytest.raises(ValueError, match="expected no other dataset"):
         convert(data(folder=tmp_path / "other", fields=["depth"]) and tmp_path / "other", tmp_path / "out", "again")
+
+
+def test_a_time_step_stored_in_float32_is_the_same_step():
+    """Splits, grids, a model and a prior of one problem; a step that is longer by 1e-4 is another one."""
+
+    def stepped(dt, n=16):
+        splits = [torch.tensor(wave(n, 2)).float()] * 3
+        source = from_arrays(*splits, dt=0.1, extent=(1.0,), fields=["height"]).sources["train"]
+        return Arrays(dataclasses.replace(source.problem, dt=dt), source.read(0))
+
+    rounded, exact = stepped(float(np.float32(0.1))), stepped(0.1)
+    assert rounded.problem.dt != 0.1
+    DataModule(exact, rounded, exact)
+    assert together([exact, stepped(float(np.float32(0.1)), 8)]).problem.dt == 0.1
+    check_problem("fno", rounded.problem, exact.problem)
+    assert read_training(rounded, exact.problem, None, Description()).problem == rounded.problem
+    with pytest.raises(ValueError, match=r"expected the dt 0\.1 of train in the valid split, found 0\.10001"):
+        DataModule(exact, stepped(0.10001), exact)

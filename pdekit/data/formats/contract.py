@@ -18,7 +18,7 @@ import torch
 from pdekit.data.hdf5 import FAULTS, names, open_hdf5
 from pdekit.data.windows import Source, read_times
 from pdekit.fields import Problem, Trajectory
-from pdekit.same_box import on_the_grid_of
+from pdekit.same_box import rounded_as
 
 WHOLE = "all"  # the name of the trajectories of a file that has no splits
 SHARE = 10  # one in so many trajectories is for the test, and one in so many of the others for validation
@@ -111,7 +111,7 @@ class Joined:
         self.sources = tuple(sources)
         self.problem: Problem = problem or self.sources[0].problem
         for number, source in enumerate(self.sources[1:], 2):
-            if problem is None and on_the_grid_of(source.problem, self.problem) != self.problem:
+            if problem is None and rounded_as(source.problem, self.problem) != self.problem:
                 raise ValueError(
                     f"expected files of one problem, {self.problem}, found {source.problem} in file {number}; open "
                     "them apart"

@@ -20,7 +20,7 @@ from pdekit.data.natural_order import by_number
 from pdekit.data.resolutions import together
 from pdekit.data.windows import Source, on_one_grid
 from pdekit.fields import Problem, Trajectory
-from pdekit.same_box import on_the_grid_of
+from pdekit.same_box import rounded_as
 
 
 class Parametrised:
@@ -91,7 +91,7 @@ def _common(problems: Sequence[Problem]) -> tuple[Problem, list[tuple[float, ...
     """Return the problem of all files, and the parameters of each: coefficients of the equation that differ."""
     frames = min(problem.n_frames for problem in problems)
     base = dataclasses.replace(problems[0], n_frames=frames)
-    problems = [on_the_grid_of(problem, base) for problem in problems]
+    problems = [rounded_as(problem, base) for problem in problems]
     pdes = [problem.pde for problem in problems]
     if base.pde is None or len({type(pde) for pde in pdes}) > 1:
         return base, [()] * len(problems)
