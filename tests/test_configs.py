@@ -1,7 +1,6 @@
 """Every configuration composes, and every method is built for every dataset or refuses it with a sentence."""
 
 import dataclasses
-import itertools
 
 import pytest
 import torch
@@ -56,15 +55,16 @@ def test_every_option_has_a_line_of_help(group):
         assert 10 < len(line) < 130, name
 
 
-@pytest.mark.parametrize(("model", "data"), list(itertools.product(MODELS, DATA)))
-def test_every_method_is_built_for_every_dataset_or_says_why_not(models, recipes, model, data):
-    try:
-        built = build_model(models[model]["model"], recipes[data].problem("train"))
-    except ValueError as refusal:
-        assert str(refusal).startswith("expected") and ";" in str(refusal)
-    else:
-        assert isinstance(built, Surrogate)
-        assert built.problem == recipes[data].problem("train")
+@pytest.mark.parametrize("data", DATA)
+def test_every_method_is_built_for_every_dataset_or_says_why_not(models, recipes, data):
+    problem = recipes[data].problem("train")
+    for model in MODELS:
+        try:
+            built = build_model(models[model]["model"], problem)
+        except ValueError as refusal:
+            assert str(refusal).startswith("expected") and ";" in str(refusal), model
+        else:
+            assert isinstance(built, Surrogate) and built.problem == problem, model
 
 
 @pytest.mark.parametrize("model", FORECASTERS)

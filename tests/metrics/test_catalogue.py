@@ -200,19 +200,19 @@ class TestPromises:
         expected = measure.function(u, reference, problem)[:, order]
         torch.testing.assert_close(shuffled, expected, rtol=1e-12, atol=1e-13)
 
-    @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e300])
-    def test_a_bad_value_is_never_hidden(self, measure, name, bad):
+    def test_a_bad_value_is_never_hidden(self, measure, name):
         u, reference = fields_on(GRIDS[name])
         clean = measure.function(u, reference, problem_on(GRIDS[name]))
-        u[1, 2, 3, 0].view(-1)[-1] = bad
-        result = measure.function(u, reference, problem_on(GRIDS[name]))
-        hit = torch.zeros_like(result, dtype=torch.bool)
+        hit = torch.zeros_like(clean, dtype=torch.bool)
         hit[1, 2, 3, 0 if measure.name != "correlation_all" else slice(None)] = True
-        if abs(bad) < math.inf and measure.name in ("mae", "max_error", "relative_l1", "bias"):
-            assert (result[hit] > 1e290).all()  # no square, no overflow: a finite value that nobody overlooks
-        else:
-            assert (result[hit] == measure.worst).all()
-        torch.testing.assert_close(result[~hit], clean[~hit], rtol=1e-12, atol=1e-12)
+        for bad in (math.nan, math.inf, -math.inf, 1e300):
+            u[1, 2, 3, 0].view(-1)[-1] = bad
+            result = measure.function(u, reference, problem_on(GRIDS[name]))
+            if abs(bad) < math.inf and measure.name in ("mae", "max_error", "relative_l1", "bias"):
+                assert (result[hit] > 1e290).all(), bad  # no square, no overflow: a finite value that nobody overlooks
+            else:
+                assert (result[hit] == measure.worst).all(), bad
+            torch.testing.assert_close(result[~hit], clean[~hit], rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("measure, name", pairs())
