@@ -2,8 +2,8 @@
 
     python experiments/cost_chart.py experiments/ks/README.md cost "mean, then count, 0.8" figure.png
 
-A cell is "median" or "median (lowest to highest)"; "at least 10" counts as 10. Rows without one of the two are left out,
-and solvers are dots, surrogates diamonds.
+A cell is "median" or "median (lowest to highest)"; "at least 10" counts as 10. Rows without one of the two are left
+out. Solvers are dots, surrogates diamonds.
 """
 
 from __future__ import annotations
