@@ -15,6 +15,7 @@ os.environ.setdefault("DDE_BACKEND", "pytorch")
     [
         "azula.sample", "deepxde", "diffusers", "exponax", "jax_cfd.base", "pina.operator", "properscoring", "pywt",
         "scoringrules", "the_well.benchmark.metrics", "the_well.data", "torch_cfd.spectral", "torchmetrics.regression",
+        "transformers",
     ],
 )  # fmt: skip
 def test_the_library_can_be_imported(library):
