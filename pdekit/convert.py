@@ -18,7 +18,7 @@ Report = Callable[[str, int, int], None]
 Work = Callable[[Report], str]
 
 USAGE = """Convert a file or folder that pdekit reads, its own included, to another layout. The same command continues
-an interrupted conversion (of PDEBench and VTK with split=NAME for the splits that are missing).
+an interrupted conversion.
 
     python -m pdekit.convert PATH OUT [to=LAYOUT] [split=NAME] [name=NAME] [trust=PACKAGE]
 

@@ -38,13 +38,16 @@ def stored(path, problem, batch):
 
 
 @pytest.mark.parametrize("to", ["netcdf", "zarr"])
-@pytest.mark.parametrize("kind", ["flow", "mesh", "double"])
+@pytest.mark.parametrize("kind", ["flow", "mesh", "double", "ODE", "steady"])
 def test_named_files_hold_everything(tmp_path, to, kind):
-    if kind == "mesh":
-        problem, batch = mesh_problem_and_batch()
-    else:
-        problem = flow_problem() if kind == "flow" else line_problem()
-        batch = flow_batch(problem) if kind == "flow" else counted_batch(problem, 4).to(torch.float64)
+    made = {
+        "flow": lambda: (flow_problem(), flow_batch(flow_problem())),
+        "mesh": mesh_problem_and_batch,
+        "double": lambda: (line_problem(), counted_batch(line_problem(), 4).to(torch.float64)),
+        "ODE": lambda: (line_problem(shape=()), counted_batch(line_problem(shape=()), 3)),
+        "steady": darcy_pairs,
+    }
+    problem, batch = made[kind]()
     path = tmp_path / "mine.hdf5"
     write_split(path, problem, batch, "mine")
     target, steps = TARGETS[to], []
@@ -102,7 +105,7 @@ def growth():
 
 def periodic_line():
     pde = Burgers(viscosity=0.01)
-    problem = Problem(Grid((16,), (2.0,), origin=(-1.0,)), (Field("u"),), dt=0.01, n_frames=5, pde=pde)
+    problem = Problem(Grid((16,), (2.0,), origin=(-1.0,)), (Field("speed", "m/s"),), dt=0.01, n_frames=5, pde=pde)
     return problem, counted(problem, 4)
 
 
@@ -116,7 +119,7 @@ def flow_with_open_ends():
 
 def reaction():
     grid = Grid((8, 6), (2.0, 1.5), origin=(-1.0, -1.0), layout=("cells", "cells"))
-    fields = (Field("activator"), Field("inhibitor"))
+    fields = (Field("prey", "1/m^2"), Field("hunters", "1/m^2"))
     problem = Problem(grid, fields, dt=0.5, n_frames=3, boundary=((Neumann(), Neumann()),) * 2)
     return problem, counted(problem, 4)
 
@@ -136,19 +139,41 @@ def flow_between_walls():
 )
 def test_pdebench_comes_back(tmp_path, make):
     problem, batch = make()
-    path = tmp_path / "2D_trans.hdf5"  # the boundary of a flow stands in the name
+    path = tmp_path / "flow.hdf5"
     export(stored(tmp_path / "mine.hdf5", problem, batch), path, TARGETS["pdebench"])
     known = recognised(path)
     assert known.name.startswith("PDEBench")
     found, source = known.open(path)["all"], Arrays(problem, batch)
-    for part in ("fields", "coeffs", "grid", "boundary", "n_frames", "pde"):
-        assert getattr(found.problem, part) == getattr(problem, part), part
-    assert found.problem.dt == pytest.approx(problem.dt, rel=1e-12) if problem.dt else problem.steady
+    assert found.problem == problem
     for i in range(4):
         assert torch.equal(found.read(i).u, source.read(i).u)
         torch.testing.assert_close(found.read(i).t, source.read(i).t)
         if problem.coeffs:
             assert torch.equal(found.read(i).coeffs, source.read(i).coeffs)
+
+
+@pytest.mark.parametrize("make", [periodic_line, growth, darcy_pairs, flow_with_open_ends, flow_between_walls])
+def test_other_readers_of_pdebench_need_no_statement(tmp_path, make):
+    """Grid, boundary and equation are read from the arrays where a file states no problem."""
+    problem, batch = make()
+    path = tmp_path / "2D_trans.hdf5"  # the boundary of a flow stands in the name
+    export(stored(tmp_path / "mine.hdf5", problem, batch), path, TARGETS["pdebench"])
+    with h5py.File(path, "r+") as file:
+        del file.attrs["pdekit"]
+    found = recognised(path).open(path)["all"].problem
+    for part in ("grid", "boundary", "n_frames", "pde"):
+        assert getattr(found, part) == getattr(problem, part), part
+    assert found.dt == pytest.approx(problem.dt, rel=1e-12) if problem.dt else problem.steady
+
+
+def test_a_statement_that_contradicts_the_arrays_is_refused(tmp_path):
+    problem, batch = periodic_line()
+    path = tmp_path / "mine.pdebench.hdf5"
+    export(stored(tmp_path / "mine.hdf5", problem, batch), path, TARGETS["pdebench"])
+    with h5py.File(path, "r+") as file:
+        file.attrs["pdekit"] = file.attrs["pdekit"].replace('"n_frames": 5', '"n_frames": 4')
+    with pytest.raises(ValueError, match=r"the attribute 'pdekit' of .* to state the grid, frames, .* of the arrays"):
+        open_path(path)
 
 
 def test_the_keys_of_pdebench(tmp_path):

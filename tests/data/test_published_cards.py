@@ -8,7 +8,8 @@ import pytest
 from pdekit.data.formats import FORMATS
 
 FOLDER = Path(__file__).parents[2] / "datasets" / "published"
-GENERAL = {"named_files", "numpy_files", "mapped_hdf5", "mesh_files", "exported"}  # files of any origin
+GENERAL = {"named_files", "numpy_files", "mapped_hdf5", "mesh_files"}  # files of any origin
+GENERAL |= {"exported", "exported_folder", "exported_vtk"}  # files of pdekit
 HEADINGS = (
     "One line description of the data",
     "Associated paper",

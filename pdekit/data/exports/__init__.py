@@ -55,10 +55,8 @@ def export(
 ) -> list[Path]:
     """Write the splits of any data that pdekit reads in the layout of another program.
 
-    Each split appears when it is complete. One of NetCDF or Zarr that is there already, with the same problem, number
-    of trajectories, and values of the first and the last one, is kept, so that the same command continues an
-    interrupted export. PDEBench and VTK do not hold the problem: a split that is there is refused; continue with
-    ``split``.
+    Each split appears when it is complete. One that is there already, with the same problem, number of trajectories,
+    and values of the first and the last one, is kept, so that the same command continues an interrupted export.
 
     Args:
         path: a file or folder that pdekit reads, its own included.
@@ -112,13 +110,12 @@ def _there(place: Path, source: Source, target: Target, trust: Sequence[str]) ->
     if not place.exists():
         return False
     try:
-        found = None if target.read is None else target.read(place, trust)
+        found = target.read(place, trust)
     except ValueError:
         found = None
     if found is None or not holds(found, source):
         raise ValueError(
-            f"expected nothing or the same data at {place}, found something else; remove it or give another (files of "
-            "PDEBench and VTK do not say what they hold: give split=NAME for those that are missing)"
+            f"expected nothing or the same data at {place}, found something else; remove it or give another path"
         )
     return True
 

@@ -30,14 +30,14 @@ class Target:
         check: raises ValueError, with a remedy, for a source that the layout cannot hold; reads no fields.
         write: writes a source to a path that does not exist; the path appears when all is written.
         read: the source of what was written, to see whether a path holds the same, given the packages that its equation
-            may come from; None if that cannot be seen.
+            may come from; it returns None if something else is there.
     """
 
     name: str
     suffix: str
     check: Callable[[Source], None]
     write: Callable[[Source, Path, Tick], None]
-    read: Callable[[Path, Sequence[str]], Any] | None = None
+    read: Callable[[Path, Sequence[str]], Source | None]
 
 
 ELSEWHERE = "give a path on another disk"

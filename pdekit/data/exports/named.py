@@ -19,7 +19,8 @@ from xarray.backends import H5NetCDFStore
 
 from pdekit.data.exports.contract import ELSEWHERE, Target, Tick, folder_in_place, present
 from pdekit.data.finite import check_written
-from pdekit.data.formats.exported import ATTRIBUTE, MASKED, open_exported
+from pdekit.data.formats.exported import MASKED, Exported
+from pdekit.data.formats.stated import ATTRIBUTE
 from pdekit.data.layout import problem_to_plain
 from pdekit.data.sink import through_sink
 from pdekit.data.windows import Source
@@ -137,5 +138,5 @@ def write_zarr(source: Source, path: Path, tick: Tick) -> None:
                 piece.to_zarr(temporary, mode="w", encoding=encoding, zarr_format=2)
 
 
-NETCDF = Target("NetCDF", ".nc", check_named, write_netcdf, open_exported)
-ZARR = Target("Zarr", ".zarr", check_named, write_zarr, open_exported)
+NETCDF = Target("NetCDF", ".nc", check_named, write_netcdf, Exported)
+ZARR = Target("Zarr", ".zarr", check_named, write_zarr, Exported)

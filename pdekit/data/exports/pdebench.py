@@ -7,7 +7,8 @@
     velocity (sample, time, x, y, 2), particles, force (sample, x, y, 2), t   incompressible flow between no-slip walls
 
 Names and keys are those that PDEBench's generators write; ``t-coordinate`` is one longer than the frames. Differences:
-values keep their precision (published ones are float32), and coordinates and times are float64.
+values keep their precision (published ones are float32), coordinates and times are float64, and the attribute
+``pdekit`` of the file holds the problem (JSON), from which pdekit reads names, units, boundary and equation again.
 Source: https://github.com/pdebench/PDEBench (pdebench/data_gen).
 """
 
@@ -23,12 +24,15 @@ import numpy as np
 from pdekit.boundaries import Outflow, Periodic, Wall
 from pdekit.data.exports.contract import ELSEWHERE, Target, Tick, present, refuse
 from pdekit.data.finite import check_written
-from pdekit.data.formats.pdebench import FLOW, SEEDED
+from pdekit.data.formats.contract import WHOLE
+from pdekit.data.formats.pdebench import FLOW, FORMATS, SEEDED
+from pdekit.data.formats.stated import ATTRIBUTE
+from pdekit.data.layout import problem_to_plain
 from pdekit.data.sink import through_sink
 from pdekit.data.windows import Source
 from pdekit.data.writer import replacing
 from pdekit.fields import Problem
-from pdekit.plain import to_plain
+from pdekit.plain import to_json, to_plain
 
 LINE, PAIRS, COMPRESSIBLE, SEEDS, INCOMPRESSIBLE = "line", "pairs", "flow", "seeds", "incompressible"
 NO_SLIP = (Wall("no_slip"), Wall("no_slip"))
@@ -110,6 +114,7 @@ def write_pdebench(source: Source, path: Path, tick: Tick) -> None:
             check()
             tick(done)
 
+        file.attrs[ATTRIBUTE] = to_json(problem_to_plain(source.problem))
         if kind == SEEDS:
             _write_seeds(source, file, written)
         elif kind == INCOMPRESSIBLE:
@@ -191,4 +196,10 @@ def _check_times(expected, found, trajectory: int) -> None:
         )
 
 
-TARGET = Target("PDEBench", ".hdf5", check_pdebench, write_pdebench)
+def read_pdebench(path: Path, trust: Sequence[str]) -> Source | None:
+    """Return the trajectories of a file in one of the layouts; None for another file."""
+    known = next((item for item in FORMATS if item.recognises(path)), None)
+    return None if known is None or known.open_trusting is None else known.open_trusting(path, trust)[WHOLE]
+
+
+TARGET = Target("PDEBench", ".hdf5", check_pdebench, write_pdebench, read_pdebench)

@@ -3,6 +3,7 @@
     00000.pvd               times and files of trajectory 0
     00000/00000.vtu, ...    points, cells, and every field as data of the points; a vector has three components
     parameters.csv          parameters of the trajectories, if there are some
+    problem.json            the problem, from which pdekit reads everything again (`pdekit.data.formats.exported_vtk`)
 
 The points of a grid are joined by lines, quadrilaterals or hexahedra; of a periodic axis the last cell, which closes
 the box, is left out. A mesh keeps its own cells, and padding is left out. A field is NaN where it does not exist.
@@ -13,6 +14,7 @@ Source: the VTK file formats (XML), https://docs.vtk.org; written by meshio.
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,18 +24,30 @@ import torch
 
 from pdekit.data.exports.contract import Target, Tick, folder_in_place, present, refuse
 from pdekit.data.finite import check_written
+from pdekit.data.formats.exported_vtk import PARAMETERS, STATEMENT, VtkSeries, placed, recognises_series
+from pdekit.data.formats.stated import ATTRIBUTE
+from pdekit.data.layout import problem_to_plain
 from pdekit.data.windows import Source
 from pdekit.fields import Field, Problem, Trajectory
+from pdekit.plain import to_json
 
 CORNERS = {1: "line", 2: "quad", 3: "hexahedron"}
-SIDES = {(2, 2): "line", (2, 3): "triangle", (2, 4): "quad", (3, 4): "tetra", (3, 8): "hexahedron"}
+SIDES = {
+    **{(2, 2): "line", (2, 3): "triangle", (2, 4): "quad"},
+    **{(3, 4): "tetra", (3, 5): "pyramid", (3, 6): "wedge", (3, 8): "hexahedron"},
+}
 """Kinds of cells of a mesh, by dimension and number of corners."""
 
 
 def check_vtk(source: Source) -> None:
-    """Raise ValueError if a source has captions or no space, or meshio is not installed."""
-    refuse(source, "VTK", {"captions": source.problem.has_text})
-    if not source.problem.grid.shape:
+    """Raise ValueError if a source has captions, no space, or one name twice, or meshio is not installed."""
+    problem = source.problem
+    refuse(source, "VTK", {"captions": problem.has_text})
+    names = [name for part in (problem.fields, problem.coeffs, problem.forcing) for name in placed(part)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"expected names of fields, vectors and inputs that occur once, found {twice}; rename them")
+    if not problem.grid.shape:
         raise ValueError("expected a problem in space for VTK, found none; export with to=netcdf")
     try:
         import_module("meshio")
@@ -52,9 +66,21 @@ def write_vtk(source: Source, path: Path, tick: Tick) -> None:
             _write_series(batch, problem, folder, f"{i:05d}")
             rows.append([i, *([] if batch.params is None else batch.params[0].tolist())])
             tick(i + 1)
+        (folder / STATEMENT).write_text(to_json(_stated(source)), encoding="utf-8")
         if problem.params:
-            with (folder / "parameters.csv").open("w", newline="", encoding="utf-8") as lines:
+            with (folder / PARAMETERS).open("w", newline="", encoding="utf-8") as lines:
                 csv.writer(lines).writerows([["trajectory", *problem.params], *rows])
+
+
+def _stated(source: Source) -> dict[str, Any]:
+    """Return what VTK has no place for; sizes of cells and the mask are those of the first trajectory."""
+    first = source.read(0, slice(0, 1))
+    return {
+        ATTRIBUTE: to_json(problem_to_plain(source.problem)),
+        "trajectories": source.n_trajectories,
+        "masked": first.mask is not None,
+        "cells": None if first.cells is None else list(first.cells.shape[1:]),
+    }
 
 
 def _write_series(batch: Trajectory, problem: Problem, folder: Path, name: str) -> None:
@@ -77,11 +103,8 @@ def _write_series(batch: Trajectory, problem: Problem, folder: Path, name: str) 
 
 def point_data(fields: tuple[Field, ...], values: np.ndarray) -> dict[str, np.ndarray]:
     """Return fields "channel point" by name; the components of a vector as one array "point 3"."""
-    groups: dict[str, list[int]] = {}
-    for channel, field in enumerate(fields):
-        groups.setdefault(field.vector or field.name, []).append(channel)
     found = {}
-    for name, channels in groups.items():
+    for name, channels in placed(fields).items():
         columns = values[channels].T
         if fields[channels[0]].vector and len(channels) < 3:
             columns = np.pad(columns, ((0, 0), (0, 3 - len(channels))))
@@ -101,7 +124,7 @@ def geometry(batch: Trajectory, problem: Problem) -> tuple[np.ndarray, list[tupl
             if batch.point_mask is not None
             else torch.ones(problem.grid.shape, dtype=torch.bool)
         )
-        points, kept, cells = present(batch.points)[0][real].double().numpy(), real, _mesh_cells(batch, problem)
+        points, kept, cells = present(batch.points)[0][real].numpy(), real, _mesh_cells(batch, problem)
     return np.pad(points, ((0, 0), (0, 3 - points.shape[1]))), cells, kept
 
 
@@ -110,14 +133,22 @@ def _mesh_cells(batch: Trajectory, problem: Problem) -> list[tuple[str, np.ndarr
     if batch.cells is None:
         n = problem.grid.shape[0] if batch.point_mask is None else int((batch.point_mask[0] > 0).sum())
         return [("vertex", np.arange(n)[:, None])]
-    corners = batch.cells[0].numpy()
-    kind = SIDES.get((problem.ndim, corners.shape[1]))
-    if kind is None:
-        raise ValueError(
-            f"expected cells of {' or '.join(str(n) for ndim, n in SIDES if ndim == problem.ndim)} corners in "
-            f"{problem.ndim} dimensions, found {corners.shape[1]}; export with to=netcdf"
-        )
-    return [(kind, corners[(corners >= 0).all(1)])]
+    return list(_runs(batch.cells[0].numpy(), problem.ndim))
+
+
+def _runs(cells: np.ndarray, ndim: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield cells "cell corner" without padding, in their order, as runs of one kind."""
+    counts = (cells >= 0).sum(1)
+    for run in np.split(np.arange(len(cells)), np.flatnonzero(np.diff(counts)) + 1):
+        corners = int(counts[run[0]]) if len(run) else 0
+        if not corners:
+            continue
+        if (ndim, corners) not in SIDES:
+            raise ValueError(
+                f"expected cells of {' or '.join(str(n) for dims, n in SIDES if dims == ndim)} corners in "
+                f"{ndim} dimensions, found {corners}; export with to=netcdf"
+            )
+        yield SIDES[ndim, corners], cells[run, :corners]
 
 
 def _box_cells(shape: tuple[int, ...]) -> list[tuple[str, np.ndarray]]:
@@ -131,4 +162,9 @@ def _box_cells(shape: tuple[int, ...]) -> list[tuple[str, np.ndarray]]:
     return [(CORNERS[len(shape)], np.stack([number[place].ravel() for place in order], -1))]
 
 
-TARGET = Target("VTK", "", check_vtk, write_vtk)
+def read_vtk(path: Path, trust: Sequence[str]) -> VtkSeries | None:
+    """Return the trajectories of a folder of series; None for another folder."""
+    return VtkSeries(path, trust) if recognises_series(path) else None
+
+
+TARGET = Target("VTK", "", check_vtk, write_vtk, read_vtk)

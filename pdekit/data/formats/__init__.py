@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from pdekit.data.formats import (
     apebench,
     exported,
+    exported_folder,
+    exported_vtk,
     mapped_hdf5,
     matlab_files,
     mesh_files,
@@ -75,9 +77,14 @@ def open_folder(folder: Path, trust: Sequence[str] = ()) -> dict[str, Source]:
     return sources
 
 
+def _open_file(path: Path, trust: Sequence[str] = ()) -> dict[str, Source]:
+    return {WHOLE: open_source([path], trust)}
+
+
 FORMATS: tuple[Format, ...] = (
-    Format("pdekit or The Well", _ours_or_the_well, lambda path: {WHOLE: open_source([path])}),
-    Format("pdekit or The Well, by split", lambda path: bool(split_files(path)), open_folder),
+    Format("pdekit or The Well", _ours_or_the_well, _open_file, None, _open_file),
+    Format("pdekit or The Well, by split", lambda path: bool(split_files(path)), open_folder, None, open_folder),
+    *exported_folder.FORMATS,
     *pdebench.FORMATS,
     *pdebench_folder.FORMATS,
     *pdearena.FORMATS,
@@ -94,6 +101,7 @@ FORMATS: tuple[Format, ...] = (
     *numpy_files.FORMATS,
     *exported.FORMATS,
     *named_files.FORMATS,
+    *exported_vtk.FORMATS,
     *mesh_files.FORMATS,
 )
 """All formats of pdekit, in the order in which they are asked."""
@@ -137,12 +145,8 @@ def recognised(path: str | Path, trust: Sequence[str] = ()) -> Format:
             f"expected a layout that pdekit reads ({read}), found {content} in {path}; load the arrays yourself and "
             "give them to pdekit.data.from_arrays"
         )
-    readers: dict[str, Callable[[Path], Mapping[str, Source]]] = {
-        FORMATS[0].name: lambda place: {WHOLE: open_source([place], trust)},
-        FORMATS[1].name: lambda place: open_folder(place, trust),
-        exported.FORMATS[0].name: lambda place: {WHOLE: exported.open_exported(place, trust)},
-    }
-    return dataclasses.replace(found, open=readers.get(found.name, found.open)) if trust else found
+    opened = found.open_trusting
+    return found if not trust or opened is None else dataclasses.replace(found, open=lambda place: opened(place, trust))
 
 
 def open_path(path: str | Path, trust: Sequence[str] = ()) -> dict[str, Source]:

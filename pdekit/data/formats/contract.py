@@ -37,12 +37,15 @@ class Format:
         open: the trajectories by split: names among train, valid, test; or "all" where the publication has no splits.
             It raises ValueError, with file and key, for a damaged file.
         test: which trajectories of "all" are the published test: "first" or "last" tenth; None if nothing is published.
+        open_trusting: as ``open``, given the packages that a stored equation may come from; None if files of the layout
+            store none.
     """
 
     name: str
     recognises: Callable[[Path], bool]
     open: Callable[[Path], Mapping[str, Source]]
     test: str | None = None
+    open_trusting: Callable[[Path, Sequence[str]], Mapping[str, Source]] | None = None
 
 
 class Selected:

@@ -11,13 +11,12 @@ import xarray as xr
 
 from pdekit.data.formats import named_files
 from pdekit.data.formats.contract import WHOLE, Format
+from pdekit.data.formats.stated import ATTRIBUTE, stated_problem
 from pdekit.data.hdf5 import FAULTS, FileFault
 from pdekit.data.inputs import narrowed
-from pdekit.data.layout import problem_from_plain
 from pdekit.fields import AXES, Field, Trajectory
-from pdekit.plain import from_json
 
-ATTRIBUTE, MASKED = "pdekit", "masked"
+MASKED = "masked"
 
 
 class Exported:
@@ -35,7 +34,7 @@ class Exported:
         self.store = named_files.NamedStore(path)
         data = self.store.data
         try:
-            self.problem = problem_from_plain(from_json(str(data.attrs[ATTRIBUTE])), trust)
+            self.problem = stated_problem(str(data.attrs[ATTRIBUTE]), f"the attribute {ATTRIBUTE!r} of {path}", trust)
             self.n_trajectories = int(data.sizes["sample"])
             self._masked = bool(data.attrs.get(MASKED, 0))
             self._check(data)
@@ -108,9 +107,9 @@ def recognises_exported(path: Path) -> bool:
     return named_files.is_named(path) and ATTRIBUTE in named_files.NamedStore(path).data.attrs
 
 
-def open_exported(path: Path, trust: Sequence[str] = ()) -> Exported:
+def open_exported(path: Path, trust: Sequence[str] = ()) -> dict[str, Exported]:
     """Open a file or folder that pdekit wrote."""
-    return Exported(path, trust)
+    return {WHOLE: Exported(path, trust)}
 
 
-FORMATS = (Format("NetCDF or Zarr of pdekit", recognises_exported, lambda path: {WHOLE: open_exported(path)}),)
+FORMATS = (Format("NetCDF or Zarr of pdekit", recognises_exported, open_exported, open_trusting=open_exported),)

@@ -2,7 +2,7 @@
 
     FOLDER/a.vtu, b.vtu, ...            a sample in each file (steady)
     FOLDER/a.xdmf, b.xdmf, ...          a trajectory in each file, if it is a series in time
-    FOLDER/a/0.vtu, 1.vtu, ...[, *.pvd]  a trajectory in each folder; its meshes do not move
+    FOLDER/a/0.vtu, 1.vtu, ...[, *.pvd]  a trajectory in each folder; its meshes do not move; or FOLDER/a.pvd
     FOLDER/train, valid, test           the same, by split
 
 Arrays at points are the fields; those at cells are not read. Vectors "point 2" or "point 3" become NAME_x, NAME_y and
@@ -50,11 +50,13 @@ class MeshFrame:
 
 @dataclass(frozen=True)
 class MeshContent:
-    """Content of a frame: points "point dim", cells "cell corner" of one kind after the other, arrays by name."""
+    """Content of a frame: points "point dim", cells "cell corner" of one kind after the other, arrays by name, and
+    meshio's name of the kind of each block of cells."""
 
     points: np.ndarray
     cells: tuple[np.ndarray, ...]
     arrays: Mapping[str, np.ndarray]
+    kinds: tuple[str, ...]
 
 
 def _kind(path: Path) -> str:
@@ -94,7 +96,7 @@ def _damaged(path: Path, error: object) -> FileFault:
     return FileFault(f"expected a mesh that meshio reads in {path}, but: {said}; write it again")
 
 
-def _frames(path: Path) -> list[MeshFrame]:
+def mesh_frames(path: Path) -> list[MeshFrame]:
     """Return the frames of a trajectory."""
     if path.is_dir():
         files = _meshes(path)
@@ -110,8 +112,8 @@ def _frames(path: Path) -> list[MeshFrame]:
 
 
 def _times_of(folder: Path, n: int) -> list[float]:
-    """Return the times of a .pvd file of a folder; numbers of the frames without one."""
-    found = sorted(folder.glob("*.pvd"))
+    """Return the times of a .pvd file in a folder or next to it, of its name; numbers of the frames without one."""
+    found = sorted(folder.glob("*.pvd")) or [file for file in [folder.with_suffix(".pvd")] if file.is_file()]
     if not found:
         return [float(i) for i in range(n)]
     try:
@@ -124,7 +126,20 @@ def _times_of(folder: Path, n: int) -> list[float]:
 
 
 def _read(frame: MeshFrame) -> MeshContent:
-    """Return what a frame holds.
+    """Return what a frame holds of the dimension of its points, in float64.
+
+    Raises:
+        ValueError: as `read_mesh`.
+    """
+    content = read_mesh(frame)
+    points = content.points.astype(np.float64)
+    ndim = 2 if points.shape[1] == 2 or not points[:, 2].any() else 3
+    kept = tuple(cells for cells, kind in zip(content.cells, content.kinds, strict=True) if kind in CELLS[ndim])
+    return MeshContent(points[:, :ndim], kept, content.arrays, ())
+
+
+def read_mesh(frame: MeshFrame) -> MeshContent:
+    """Return everything that a frame holds.
 
     Raises:
         ValueError: if the file is damaged, or refers to files of other folders.
@@ -146,10 +161,12 @@ def _read(frame: MeshFrame) -> MeshContent:
         else:
             mesh = {"vtu": meshio.vtu, "vtk": meshio.vtk, "xdmf": meshio.xdmf}[kind].read(path)
             points, cells, arrays = mesh.points, mesh.cells, mesh.point_data
-        points = np.asarray(points, dtype=np.float64)
-        ndim = 2 if points.shape[1] == 2 or not points[:, 2].any() else 3
-        kept = tuple(np.asarray(block.data) for block in cells if block.type in CELLS[ndim])
-        return MeshContent(points[:, :ndim], kept, {str(name): np.asarray(array) for name, array in arrays.items()})
+        return MeshContent(
+            np.asarray(points),
+            tuple(np.asarray(block.data) for block in cells),
+            {str(name): np.asarray(array) for name, array in arrays.items()},
+            tuple(block.type for block in cells),
+        )
     except (*DAMAGE, meshio.ReadError, SystemExit) as error:
         raise _damaged(path, error) from None
 
@@ -186,7 +203,7 @@ class MeshSeries:
     """
 
     def __init__(self, path: Path, parts: list[Path]):
-        self.path, self._frames = path, [_frames(part) for part in parts]
+        self.path, self._frames = path, [mesh_frames(part) for part in parts]
         self._first = [_read(frames[0]) for frames in self._frames]
         for part, content in zip(parts, self._first, strict=True):
             _check_single(part, content.points)

@@ -8,12 +8,14 @@
 
 ``t-coordinate`` is one longer than the arrays. Points are cell centres. Burgers is u_t + u u_x = (Nu / pi) u_xx,
 reaction-diffusion u_t = Nu u_xx + rho u (1 - u), Darcy flow -div(nu grad tensor) = beta.
+A file that pdekit wrote states its problem in the attribute ``pdekit`` (`pdekit.data.formats.stated`).
 Source: the generators in https://github.com/pdebench/PDEBench (pdebench/data_gen).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from math import pi
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from pdekit.data.formats.blocks import Block, Blocked, Hdf5Store
 from pdekit.data.formats.contract import WHOLE, Format, is_group, root_names
 from pdekit.data.formats.equations import equation
 from pdekit.data.formats.evenly import grid_from, step_of
+from pdekit.data.formats.stated import as_stated, states_problem
 from pdekit.data.hdf5 import attribute, dataset, fault, names, open_hdf5, reading, values, whole_number
 from pdekit.data.natural_order import by_number
 from pdekit.data.probe import check_readable
@@ -62,7 +65,7 @@ def _incompressible(path: Path) -> bool:
     return root_names(path) >= INCOMPRESSIBLE
 
 
-def _open_tensors(path: Path) -> dict[str, Blocked]:
+def _open_tensors(path: Path, trust: Sequence[str] = ()) -> dict[str, Blocked]:
     """Open a file of layout A or B.
 
     Raises:
@@ -72,7 +75,7 @@ def _open_tensors(path: Path) -> dict[str, Blocked]:
     with open_hdf5(path) as file:
         found = names(file)
         if "nu" in found:
-            return {WHOLE: _darcy(path, file)}
+            return {WHOLE: _darcy(path, file, trust)}
         if "tensor" in found:
             shape = dataset(file, "tensor").shape
             if len(shape) != 3:
@@ -84,19 +87,20 @@ def _open_tensors(path: Path) -> dict[str, Blocked]:
             keys = [key for key in FLOW if key in found]
             ndim, pde = len(keys) - 2, None
             blocks = tuple(Block(key, "st" + "xyz"[:ndim], (_flow_field(key),)) for key in keys)
-            frames, periodic = dataset(file, "density").shape[1], _is_periodic(path)
+            frames, periodic = dataset(file, "density").shape[1], states_problem(file) or _is_periodic(path)
         axes = {f"{letter}-coordinate": values(file, f"{letter}-coordinate") for letter in blocks[0].axes[2:]}
         times = _times(file, frames)
-    grid = grid_from(str(path), axes, ["periodic" if periodic else "cells"] * len(axes))
-    ends = (Periodic(), Periodic()) if periodic else (Outflow(), Outflow())
-    problem = Problem(
-        grid,
-        tuple(field for block in blocks for field in block.fields),
-        step_of(f"t-coordinate of {path}", times),
-        frames,
-        boundary=(ends,) * grid.ndim,
-        pde=pde,
-    )
+        grid = grid_from(str(path), axes, ["periodic" if periodic else "cells"] * len(axes))
+        ends = (Periodic(), Periodic()) if periodic else (Outflow(), Outflow())
+        problem = Problem(
+            grid,
+            tuple(field for block in blocks for field in block.fields),
+            step_of(f"t-coordinate of {path}", times),
+            frames,
+            boundary=(ends,) * grid.ndim,
+            pde=pde,
+        )
+        problem = as_stated(file, problem, trust)
     return {WHOLE: Blocked(Hdf5Store(path), problem, blocks, times)}
 
 
@@ -144,17 +148,18 @@ def _is_periodic(path: Path) -> bool:
     return found == ["periodic"]
 
 
-def _darcy(path: Path, file: h5py.File) -> Blocked:
+def _darcy(path: Path, file: h5py.File, trust: Sequence[str]) -> Blocked:
     axes = {f"{letter}-coordinate": values(file, f"{letter}-coordinate") for letter in "xy"}
     grid = grid_from(str(path), axes, ["cells", "cells"])
     permeability, source = Field("permeability"), _number(file, "beta")
     ends, pde = (Dirichlet(), Dirichlet()), None if source is None else equation("Darcy", source=source)
     problem = Problem(grid, (Field("pressure"),), coeffs=(permeability,), boundary=(ends, ends), pde=pde)
+    problem = as_stated(file, problem, trust)
     blocks = (Block("tensor", "stxy", problem.fields),)
     return Blocked(Hdf5Store(path), problem, blocks, np.zeros(1), (Block("nu", "sxy", (permeability,)),))
 
 
-def _open_seeds(path: Path) -> dict[str, Blocked]:
+def _open_seeds(path: Path, trust: Sequence[str] = ()) -> dict[str, Blocked]:
     """Open a file of layout C. Grid and times are those of the first group.
 
     Raises:
@@ -171,16 +176,16 @@ def _open_seeds(path: Path) -> dict[str, Blocked]:
             raise fault(file, f"{first}/data", "axes time, x[, y], channel of a published problem", f"shape {shape}")
         axes = {f"{first}/grid/{letter}": values(file, f"{first}/grid/{letter}") for letter in letters}
         times = values(file, f"{first}/grid/t", (shape[0],))
-    grid = grid_from(str(path), axes, ["cells"] * len(axes))
-    names_of_fields, ends = SEEDED[kind]
-    fields = tuple(Field(name) for name in names_of_fields)
-    step = step_of(f"{first}/grid/t of {path}", times)
-    problem = Problem(grid, fields, step, shape[0], boundary=(ends,) * grid.ndim)
+        grid = grid_from(str(path), axes, ["cells"] * len(axes))
+        names_of_fields, ends = SEEDED[kind]
+        fields = tuple(Field(name) for name in names_of_fields)
+        step = step_of(f"{first}/grid/t of {path}", times)
+        problem = as_stated(file, Problem(grid, fields, step, shape[0], boundary=(ends,) * grid.ndim), trust)
     block = Block("{sample}/data", "t" + "".join(letters) + "c", fields)
     return {WHOLE: Blocked(Hdf5Store(path), problem, (block,), times, samples=samples)}
 
 
-def _open_incompressible(path: Path) -> dict[str, Blocked]:
+def _open_incompressible(path: Path, trust: Sequence[str] = ()) -> dict[str, Blocked]:
     """Open a file of layout D. Frames after ``latestIndex`` were not written; the box is the unit square.
 
     Raises:
@@ -197,19 +202,20 @@ def _open_incompressible(path: Path) -> dict[str, Blocked]:
         frames = shape[1]
         if "latestIndex" in file.attrs:
             frames = min(frames, whole_number(file, "", "latestIndex") + 1)
-    velocity = tuple(Field(f"velocity_{letter}", vector="velocity") for letter in "xy")
-    force = tuple(Field(f"force_{letter}", vector="force") for letter in "xy")
-    density = (Field("particles"),)
-    step = step_of(f"t of {path}", times[0, :frames])
-    grid = Grid(shape[2:4], (1.0, 1.0), layout=("cells", "cells"))
-    walls = (Wall("no_slip"), Wall("no_slip"))
-    problem = Problem(grid, (*velocity, *density), step, frames, boundary=(walls, walls), coeffs=force)
+        velocity = tuple(Field(f"velocity_{letter}", vector="velocity") for letter in "xy")
+        force = tuple(Field(f"force_{letter}", vector="force") for letter in "xy")
+        density = (Field("particles"),)
+        step = step_of(f"t of {path}", times[0, :frames])
+        grid = Grid(shape[2:4], (1.0, 1.0), layout=("cells", "cells"))
+        walls = (Wall("no_slip"), Wall("no_slip"))
+        problem = Problem(grid, (*velocity, *density), step, frames, boundary=(walls, walls), coeffs=force)
+        problem = as_stated(file, problem, trust)
     blocks = (Block("velocity", "stxyc", velocity), Block("particles", "stxyc", density))
     return {WHOLE: Blocked(Hdf5Store(path), problem, blocks, times[:, :frames], (Block("force", "sxyc", force),))}
 
 
 FORMATS = (
-    Format("PDEBench (tensor or flow fields)", _tensors, _open_tensors, test="first"),
-    Format("PDEBench (a group for each seed)", _seeds, _open_seeds, test="last"),
-    Format("PDEBench (incompressible flow)", _incompressible, _open_incompressible, test="last"),
+    Format("PDEBench (tensor or flow fields)", _tensors, _open_tensors, "first", _open_tensors),
+    Format("PDEBench (a group for each seed)", _seeds, _open_seeds, "last", _open_seeds),
+    Format("PDEBench (incompressible flow)", _incompressible, _open_incompressible, "last", _open_incompressible),
 )

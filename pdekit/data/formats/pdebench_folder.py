@@ -1,5 +1,6 @@
 """Several files of PDEBench in one folder as one dataset, e.g. all advection speeds, or the parts of the incompressible
-flow. Each file is split as it is published, and the splits follow each other.
+flow. Each file is split as it is published, and the splits follow each other. Files named train, test and, if there is
+one, valid are these splits.
 
 A coefficient of the equation that differs from file to file becomes a parameter of each trajectory. Where files have
 different numbers of frames, those of the shortest are used. Grids may differ in the
@@ -73,6 +74,9 @@ def _open_folder(path: Path) -> Mapping[str, Source]:
         Parametrised(part, base, row) if row else _shortened(part, base)
         for part, row in zip(parts, columns, strict=True)
     ]
+    names = [file.stem.lower() for file in _files(path)]
+    if {"train", "test"} <= set(names) <= {"train", "valid", "test"} and len(set(names)) == len(names):
+        return dict(zip(names, parts, strict=True))
     if min(part.n_trajectories for part in parts) < 3:
         whole = on_one_grid(together(parts), "in files of fewer than three trajectories")
         return all_splits({WHOLE: whole}, known.test)

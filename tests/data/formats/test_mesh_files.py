@@ -73,7 +73,8 @@ def test_folders_of_frames_with_times(tmp_path):
                 made = meshio.Mesh(places, cells, point_data=arrays(i, places, 0.5 * k))
                 made.write(place / f"frame{k}.vtu")
             sets = "".join(f'<DataSet timestep="{0.5 * k}" file="frame{k}.vtu"/>' for k in range(11))
-            (place / "all.pvd").write_text(f'<VTKFile type="Collection"><Collection>{sets}</Collection></VTKFile>')
+            listing = place / "all.pvd" if split == "train" else place.with_suffix(".pvd")  # ParaView's is next to it
+            listing.write_text(f'<VTKFile type="Collection"><Collection>{sets}</Collection></VTKFile>')
     splits = open_path(tmp_path)
     problem = splits["train"].problem
     assert (problem.dt, problem.n_frames) == (0.5, 11) and splits["test"].problem.grid == problem.grid

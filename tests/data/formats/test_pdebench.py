@@ -238,3 +238,10 @@ def test_a_flow_in_a_cavity_is_no_reaction_in_files_for_others():
             problem = Problem(SQUARE, fields, dt=0.5, n_frames=3, boundary=((end, end),) * 2)
             found[vector, end] = pdebench_layout(problem)
     assert found.pop((None, Neumann())) == SEEDS and set(found.values()) == {None}
+
+
+def test_files_named_as_splits_are_the_splits(tmp_path):
+    for n, split in enumerate(("train", "valid", "test"), 3):
+        published.tensor(tmp_path / f"{split}.hdf5", n=n, beta=0.1)
+    found = open_path(tmp_path)
+    assert {split: source.n_trajectories for split, source in found.items()} == {"train": 3, "valid": 4, "test": 5}
