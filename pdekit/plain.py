@@ -8,19 +8,17 @@ files, of the equation stored with a dataset and of what a recipe's hash covers.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib
 import inspect
 import json
 import math
-import types
-import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial, singledispatch
 from numbers import Integral
 from types import FunctionType
 from typing import Any, TypeGuard
 
+from pdekit.options import check_declared, with_place
 from pdekit.targets import locate
 
 MAX_DEPTH = 64
@@ -288,12 +286,13 @@ def from_json(text: str) -> Any:
     return values
 
 
-def from_plain(node: Any, trust: Sequence[str] = ()) -> Any:
+def from_plain(node: Any, trust: Sequence[str] = (), place: str = "") -> Any:
     """Return the object of a plain form; lists become tuples.
 
     Args:
         node: plain values, as `to_plain` or a configuration file gives them.
         trust: packages in addition to pdekit whose classes and functions may be called.
+        place: key of the values as a user types it ("model"), for error messages; empty for a stored document.
 
     Raises:
         ValueError: on values out of bounds, a target that may not be named, an unknown option, or a value that the
@@ -303,78 +302,40 @@ def from_plain(node: Any, trust: Sequence[str] = ()) -> Any:
     (8,)
     """
     check_bounds(node)
-    return _made(node, trust)
+    return _made(node, trust, place)
 
 
 @singledispatch
-def _made(node: Any, trust: Sequence[str]) -> Any:
+def _made(node: Any, trust: Sequence[str], place: str) -> Any:
     return node
 
 
 @_made.register(list)
 @_made.register(tuple)
-def _(node, trust):
-    return tuple(_made(item, trust) for item in node)
+def _(node, trust, place):
+    return tuple(_made(item, trust, f"{place}[{i}]" if place else "") for i, item in enumerate(node))
 
 
 @_made.register(dict)
-def _(node, trust):
+def _(node, trust, place):
+    inside = f"{place}." if place else ""
     if "_target_" not in node:
-        return {key: _made(item, trust) for key, item in node.items()}
+        return {key: _made(item, trust, place and inside + key) for key, item in node.items()}
     if not isinstance(node["_target_"], str):
         raise ValueError(f"expected a dotted path as _target_, found {node['_target_']!r}; write package.module.name")
     found = locate(node["_target_"], trust)
-    options = {key: _made(item, trust) for key, item in node.items() if key not in ("_target_", "_partial_")}
-    _check_options(found, options, node["_target_"])
+    stated = {key: item for key, item in node.items() if key not in ("_target_", "_partial_")}
+    options = {key: _made(item, trust, place and inside + key) for key, item in stated.items()}
+    check_declared(found, options, node["_target_"], place)
     if node.get("_partial_", False):
         return partial(found, **options) if options else found
     try:
         return found(**options)
     except (TypeError, AttributeError, ArithmeticError, LookupError) as error:
         raise ValueError(
-            f"expected all that {node['_target_']} requires, in the form that it requires, got {sorted(options)}: "
-            f"{error}; correct the configuration"
+            f"expected all that {with_place(node['_target_'], place)} requires, in the form that it requires, got "
+            f"{sorted(options)}: {error}; correct the configuration"
         ) from error
-
-
-def _check_options(found: Callable, options: dict, target: str) -> None:
-    known = list(inspect.signature(found).parameters)
-    for option in options:
-        if option not in known:
-            close = difflib.get_close_matches(option, known, 1)
-            hint = f"did you mean {close[0]!r}?" if close else "remove it"
-            raise ValueError(f"expected options of {target} among {known}, got {option!r}; {hint}")
-    stated = [name for name, value in options.items() if isinstance(value, (str, int, float, tuple))]
-    for name in mappings_among(found) if stated else ():
-        if name in stated:
-            raise ValueError(
-                f"expected {name} of {target} as values by name, got {options[name]!r}; set {name}.NAME=VALUE, or "
-                f"'{name}={{NAME: VALUE}}' with all names"
-            )
-
-
-def mappings_among(found: Callable) -> list[str]:
-    """Return the options of a class or function that are declared as mappings and take no plain value besides.
-
-    >>> from pdekit.models.inputs import Preparation
-    >>> from pdekit.models.prompts import Prompt
-    >>> mappings_among(Prompt), mappings_among(Preparation)
-    (['params'], [])
-    """
-    declared: Any = found
-    if inspect.isclass(declared) and not dataclasses.is_dataclass(declared):
-        declared = declared.__init__
-    try:
-        hints = typing.get_type_hints(declared)
-    except (NameError, TypeError):  # names that only a type checker imports: the class itself has to look
-        return []
-    alone = {name: typing.get_args(hint) if _is_union(hint) else (hint,) for name, hint in hints.items()}
-    kinds = {name: {typing.get_origin(kind) or kind for kind in some} for name, some in alone.items()}
-    return [name for name, some in kinds.items() if some & {Mapping, dict} and not some & {str, int, float, Any}]
-
-
-def _is_union(hint: Any) -> bool:
-    return typing.get_origin(hint) in (types.UnionType, typing.Union)
 
 
 def versions(value: Any) -> dict[str, int]:

@@ -386,7 +386,7 @@ def build_model(config: Mapping[str, Any], problem: Problem, trust: Sequence[str
     Raises:
         ValueError: if the configuration names something that is no method, or the method refuses the problem.
     """
-    method = from_plain({**with_modes(config, problem), "_partial_": True}, trust)
+    method = from_plain({**with_modes(config, problem), "_partial_": True}, trust, "model")
     name = config.get("_target_")
     try:
         model = method(problem)

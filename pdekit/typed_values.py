@@ -140,6 +140,11 @@ def settings_from(kind: type[Settings], values: Any, name: str, group: str | Non
     >>> settings_from(Training, {"steps": 5}, "training").steps
     5
     """
+    return kind(**known_values(kind, values, name, group))
+
+
+def known_values(kind: type, values: Any, name: str, group: str | None = None) -> dict[str, Any]:
+    """Return stored values of a class of settings as its fields declare them; see `settings_from`."""
     if not isinstance(values, Mapping):
         raise ValueError(f"expected {name} as a mapping of its settings, got {values!r}; set {name}.NAME=VALUE")
     dataclass: Any = kind  # no type says that a class is a dataclass
@@ -152,4 +157,4 @@ def settings_from(kind: type[Settings], values: Any, name: str, group: str | Non
             raise ValueError(
                 f"expected the settings of {name}, found others: {found!r}; {hint}There are: {', '.join(known)}"
             )
-    return kind(**typed(kind, values, group))
+    return typed(kind, values, group)

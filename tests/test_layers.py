@@ -36,7 +36,8 @@ LAYERS = {
     "targets": set(),
     "energy": set(),
     "provenance": {"machine", "plain"},
-    "plain": {"targets"},
+    "options": {"typed_values"},
+    "plain": {"options", "targets"},
     "plain_yaml": set(),
     "command_words": set(),
     "signals": set(),
@@ -101,7 +102,7 @@ LAYERS = {
 }
 
 # modules that import nothing but the standard library
-STANDARD_LIBRARY_ONLY = {"machine", "plain", "settings", "targets", "typed_values", "energy"}
+STANDARD_LIBRARY_ONLY = {"machine", "options", "plain", "settings", "targets", "typed_values", "energy"}
 
 # all that may be imported before `main` runs: `--help` answers at once, and `import pdekit` costs nothing
 LIGHT = {"hydra", "omegaconf", "rich"}

@@ -59,7 +59,19 @@ def test_an_evaluation_refuses_a_value_of_another_kind(typed, given, said):
         ("training.lr=fast", "expected training.lr as a finite number, got 'fast'"),
         ("loading.batch_size=[4]", "expected loading.batch_size as a whole number, got [4]"),
         ("trainer.devices=two", "expected trainer.devices as a whole number, got 'two'"),
-        ("evaluation.sweep=all", "expected sweep as a mapping of its settings, got 'all'"),
+        ("evaluation.sweep=all", "expected evaluation.sweep as a mapping of its settings, got 'all'"),
+        (
+            "evaluation.horizon=abc",
+            "expected evaluation.horizon as a whole number, or null, got 'abc'; for example eval",
+        ),
+        ("evaluation.starts=[-1]", "in evaluation: expected starts >= 0, at least one, got (-1,)"),
+        (
+            "data.params=3",
+            "expected data.params of pdekit.recipes.trajectories.Recipe as values by name, got 3; set data",
+        ),
+        ("data.dt=fast", "expected data.dt as a finite number, got 'fast'; for example data.dt=0.5"),
+        ("data.grid.shape=64", "expected data.grid.shape as a list of whole numbers, got 64"),
+        ("data.pde.nu=1", "expected options of data.pde (pdekit.pdes.KuramotoSivashinsky) among"),
         (f"seed={2**64}", "expected seed as a whole number from 0 to 2^63 - 1"),
         (f"data.seed={2**64}", "expected integers of at most 63 bits"),
         ("data.seed=-1", "expected seed as a whole number from 0 to 2^63 - 1, got -1"),
@@ -70,6 +82,23 @@ def test_a_training_refuses_a_value_of_another_kind(tmp_path, monkeypatch, typed
     monkeypatch.chdir(tmp_path)
     assert sentence(training_command, "model=mean", "data=ks", typed).startswith(said)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (
+            "model.net=3",
+            "expected model.net of pdekit.models.one_step.OneStep as values by name, got 3; set model.net.N",
+        ),
+        ("model.net.width=abc", "expected model.net.width as a whole number, got 'abc'; for example model.net.width=1"),
+        ("model.net.wdth=3", "expected options of model.net (pdekit.nets.fno.FNO) among"),
+        ("model.history=[2]", "expected model.history as a whole number, got [2]"),
+    ],
+)
+def test_an_option_of_a_model_is_named_as_it_is_typed(typed, said):
+    """Not by the class that the configuration names, of which a user need not know."""
+    assert sentence(training_command, "model=fno", "data=ks", typed).startswith(said)
 
 
 def test_no_text_of_a_library_is_shown():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pdekit.plain import is_whole
-from pdekit.typed_values import check_types, of_type, settings_from
+from pdekit.typed_values import check_types, known_values, of_type
 
 USEFUL = "useful"
 
@@ -202,8 +202,12 @@ class Request:
         check_types(self)
 
 
-def evaluation_from(values: Mapping[str, Any]) -> Evaluation:
+def evaluation_from(values: Mapping[str, Any], place: str = "") -> Evaluation:
     """Return the settings of an evaluation from plain values, where groups are mappings and lists may be tuples.
+
+    Args:
+        values: settings by name.
+        place: key under which they are typed ("evaluation" of a training), for error messages; empty at the top level.
 
     Raises:
         ValueError: on an unknown name or a wrong value.
@@ -214,5 +218,14 @@ def evaluation_from(values: Mapping[str, Any]) -> Evaluation:
     found = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     for name, kind in (("sweep", SolverSweep), ("keep", KeptForecasts)):
         group = found.get(name, kind())
-        found[name] = group if isinstance(group, kind) else settings_from(kind, group, name)
-    return settings_from(Evaluation, found, "evaluation", "")
+        found[name] = group if isinstance(group, kind) else _placed(kind, group, place, f"{place}.{name}".lstrip("."))
+    return _placed(Evaluation, found, place, "evaluation", place)
+
+
+def _placed(kind: Any, values: Any, place: str, name: str, group: str | None = None) -> Any:
+    """Return settings from plain values; a bound that their class states is named with the place where it is typed."""
+    checked = known_values(kind, values, name, group)
+    try:
+        return kind(**checked)
+    except ValueError as error:
+        raise ValueError(f"in {place}: {error}" if place else str(error)) from None

@@ -160,7 +160,7 @@ def recipe_from(config: Mapping[str, Any], trust: Any = ()) -> BaseRecipe:
     Raises:
         ValueError: if it is no recipe, or a value in it is wrong.
     """
-    recipe = from_plain({key: value for key, value in config.items() if key != "instances"}, trust)
+    recipe = from_plain({key: value for key, value in config.items() if key != "instances"}, trust, "data")
     if not isinstance(recipe, BaseRecipe):
         raise ValueError(
             "expected a recipe (_target_: pdekit.recipes.trajectories.Recipe, or "

@@ -86,7 +86,7 @@ class Plan:
 
     @property
     def evaluation(self) -> Evaluation:
-        return evaluation_from(from_plain(self.config["evaluation"]))
+        return evaluation_from(from_plain(self.config["evaluation"]), "evaluation")
 
     @property
     def base(self) -> Path | None:
@@ -199,7 +199,7 @@ def checked_settings(config: Mapping[str, Any], trust: Sequence[str] = ()) -> tu
     """
     check_engine(settings_from(Engine, config["trainer"], "trainer"))
     settings_from(Training, config["training"], "training")
-    evaluation = evaluation_from(from_plain(config["evaluation"]))
+    evaluation = evaluation_from(from_plain(config["evaluation"]), "evaluation")
     scoring.scoring_of(evaluation, trust)
     return settings_from(Loading, config["loading"], "loading"), evaluation
 

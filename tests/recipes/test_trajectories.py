@@ -111,10 +111,10 @@ def test_what_has_no_plain_form_is_refused(value, sentence):
         ({"n_frames": {"train": 3, "valid": "2", "test": 1}}, "expected n_frames >= 1 for each of .* got .*'2'"),
         (
             {"n_frames": "train:2"},
-            "expected n_frames of .*Recipe as values by name, got 'train:2'; set n_frames.N",
+            "expected data.n_frames of .*Recipe as values by name, got 'train:2'; set data.n_frames.N",
         ),
-        ({"n_trajectories": 8}, "expected n_trajectories of .*Recipe as values by name, got 8"),
-        ({"params": "nu"}, "expected params of .*Recipe as values by name, got 'nu'"),
+        ({"n_trajectories": 8}, "expected data.n_trajectories of .*Recipe as values by name, got 8"),
+        ({"params": "nu"}, "expected data.params of .*Recipe as values by name, got 'nu'"),
         ({"dtype": "float16"}, "expected dtype among"),
         ({"name": "../elsewhere"}, "expected a name without folders"),
         ({"name": "/elsewhere"}, "expected a name without folders"),
