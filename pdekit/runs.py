@@ -248,7 +248,7 @@ def save_config(path: Path, config: Mapping[str, Any]) -> None:
 
 
 def save_weights(path: Path, model: Surrogate, name: str, config: Mapping[str, Any]) -> None:
-    """Write parameters and buffers, with all that is needed to build the model again; remove the check of earlier ones.
+    """Write parameters and buffers, with all that is needed to build the model again; remove an earlier check.
 
     Args:
         path: the run folder.
@@ -257,15 +257,12 @@ def save_weights(path: Path, model: Surrogate, name: str, config: Mapping[str, A
         config: configuration of the run; ``config["model"]`` names the method and its options, or is None.
     """
     tensors = {key: value.detach().cpu().contiguous().clone() for key, value in model.state_dict().items()}
-    header = {
-        "format": FORMAT,
-        "name": name,
-        "config": to_json(config),
-        "problem": to_json(to_plain(model.problem)),
-    }
+    problem = to_json(to_plain(model.problem))
+    header = {"format": FORMAT, "name": name, "config": to_json(config), "problem": problem}
     partial_file = path / (WEIGHTS + ".partial")
     partial_file.write_bytes(save(tensors, metadata=header))
-    (path / "check.json").unlink(missing_ok=True)  # of other weights
+    if (path / WEIGHTS).exists():
+        (path / "check.json").unlink(missing_ok=True)  # of the weights that are replaced
     os.replace(partial_file, path / WEIGHTS)
 
 

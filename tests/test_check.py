@@ -63,11 +63,14 @@ def test_a_check_in_which_nothing_can_be_asked_has_a_status_of_its_own(run, tmp_
     assert "expected one row or more that can be asked, found 1" in capsys.readouterr().err
 
 
-def test_new_weights_remove_the_check_of_earlier_ones(run, tmp_path):
-    (tmp_path / "check.json").write_text("{}")
-    found = pdekit.load(run)
+def test_new_weights_remove_the_check_of_those_they_replace_and_no_other(run, tmp_path):
+    """A folder without weights holds no check of a run: the file is another's, as `folder=` of a check writes it."""
+    found, check = pdekit.load(run), tmp_path / "check.json"
+    check.write_text("{}")
     save_weights(tmp_path, found.model, found.name, found.config)
-    assert not (tmp_path / "check.json").exists()
+    assert check.read_text() == "{}"
+    save_weights(tmp_path, found.model, found.name, found.config)
+    assert not check.exists()
 
 
 @pytest.mark.parametrize(("name", "value"), [("horizon", 2.5), ("n_states", None), ("limit", "much")])

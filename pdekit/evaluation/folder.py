@@ -13,6 +13,7 @@ from pdekit.data.writer import disk_full
 from pdekit.evaluation.archive import PARTIAL
 
 LOCK = ".evaluation.lock"
+FILES = ("scores.nc", "forecasts.nc", "reconstruction.nc")
 
 
 @contextmanager
@@ -58,6 +59,6 @@ def writing_to(folder: Path) -> Iterator[None]:
 
 
 def remove_partial_files(folder: Path) -> None:
-    """Remove files that an evaluation has not completed."""
-    for path in folder.glob(f"*{PARTIAL}"):
-        path.unlink(missing_ok=True)
+    """Remove files that an evaluation has not completed; other files of such a suffix belong to the user and stay."""
+    for name in FILES:
+        (folder / f"{name}{PARTIAL}").unlink(missing_ok=True)

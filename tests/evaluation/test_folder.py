@@ -12,7 +12,7 @@ import xarray as xr
 
 from pdekit.data.sink import Sink
 from pdekit.evaluation.archive import Archive
-from pdekit.evaluation.folder import writing_to
+from pdekit.evaluation.folder import FILES, writing_to
 
 
 def write(folder, n=2000):
@@ -56,9 +56,10 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_partial_file(tmp_path, monkey
 
 
 def test_partial_files_of_a_killed_evaluation_are_removed(tmp_path):
-    (tmp_path / "scores.nc.part").touch()
+    for name in (*FILES, "thesis.mp4"):  # the last one of a browser
+        (tmp_path / f"{name}.part").touch()
     with writing_to(tmp_path):
-        assert not list(tmp_path.glob("*.part"))
+        assert [path.name for path in tmp_path.glob("*.part")] == ["thesis.mp4.part"]
 
 
 @pytest.mark.slow
