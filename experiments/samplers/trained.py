@@ -54,6 +54,7 @@ def main() -> None:
         "GHVB 2.5": AdamsBashforth(3, 0.5),
         "Heun": Heun(),
         "spectral": Spectral(variance, fourier_modes(ndim)),
+        "spectral, corrected": Spectral(variance, fourier_modes(ndim), corrected=True),
     }
     given = normalised(data.test.trajectories([0]).frames(slice(0, model.n_frames)), model.normaliser)
     given = given.samples(torch.zeros(n, dtype=torch.long))

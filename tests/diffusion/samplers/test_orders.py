@@ -44,6 +44,7 @@ CASES = {
     "GHVB 2.5": (AdamsBashforth(3, 0.5), even, 80, 3, 1.1e-4),
     "spectral 1": (Spectral(SPECTRUM, order=1), log_levels, 40, 1, 1.2e-2),
     "spectral 2": (Spectral(SPECTRUM), log_levels, 40, 2, 5.3e-4),
+    "spectral 2, corrected": (Spectral(SPECTRUM, corrected=True), log_levels, 40, 3, 1.8e-5),
     "flow Euler": (FlowRungeKutta(1), flow, 40, 1, 2.1e-2),
     "flow midpoint": (FlowRungeKutta(2), flow, 40, 2, 1.4e-4),
     "flow RK4": (FlowRungeKutta(4), flow, 10, 4, 4e-6),
