@@ -9,26 +9,19 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from scipy.integrate import solve_ivp
 from torch import Tensor
 
 from pdekit.cases.base import Case, Draw, Solved
 from pdekit.fields import Grid
 from pdekit.pdes.diffusion_sorption import DiffusionSorption
-
-TOLERANCE = 1e-8
+from pdekit.solvers.sorption import concentrations
 
 
 @dataclass(frozen=True)
 class SorptionColumn(Case):
     """A column of ground on cells, u = 1 at x = 0 and u + D u_x = 0 at the other end, from a uniform concentration.
 
-    With n cells of width h and D u_xx as the difference of fluxes through faces,
-
-        R(u_i) (u_i)_t = (F_i - F_{i+1}) / h,  F_0 = D (1 - u_0) / (h/2),  F_i = D (u_{i-1} - u_i) / h,
-        F_n = u_{n-1} / (1 + h / (2 D)),
-
-    so that sum S(u_i) h changes by what crosses the ends. LSODA with a banded Jacobian, tolerance 1e-8.
+    The scheme is that of `pdekit.solvers.sorption`.
 
     Args:
         equation: with its parameters.
@@ -87,26 +80,3 @@ class SorptionColumn(Case):
 
 def _uniform(value: float, grid: Grid) -> Tensor:
     return torch.full((1, *grid.shape), value, dtype=torch.float64)
-
-
-def concentrations(pde: DiffusionSorption, start: np.ndarray, length: float, times: np.ndarray) -> np.ndarray:
-    """Averages over cells at some times from 0 on, "time x".
-
-    Raises:
-        ValueError: if the integration fails.
-    """
-    h = length / len(start)
-    flux = np.empty(len(start) + 1)
-
-    def rate(_: float, u: np.ndarray) -> np.ndarray:
-        flux[0] = pde.diffusivity * (1 - u[0]) * 2 / h
-        flux[1:-1] = pde.diffusivity * (u[:-1] - u[1:]) / h
-        flux[-1] = u[-1] / (1 + h / (2 * pde.diffusivity))
-        return (flux[:-1] - flux[1:]) / h / pde.retardation(np.maximum(u, 0.0))
-
-    found = solve_ivp(rate, (0.0, times[-1]), start, "LSODA", times, rtol=TOLERANCE, atol=TOLERANCE, lband=1, uband=1)
-    if not found.success:
-        raise ValueError(
-            f"expected LSODA to reach t = {times[-1]:g} for {pde}, got {found.message!r}; choose milder parameters"
-        )
-    return found.y.T

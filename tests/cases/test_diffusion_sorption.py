@@ -8,10 +8,13 @@ from scipy.special import erf, erfc, erfcx
 
 from pdekit.boundaries import Dirichlet
 from pdekit.cases.base import Draw
-from pdekit.cases.diffusion_sorption import SorptionColumn, concentrations
+from pdekit.cases.diffusion_sorption import SorptionColumn
 from pdekit.data.formats import recognised
 from pdekit.fields import Grid
+from pdekit.metrics.physics import has_residual
+from pdekit.models.baselines.solver import Solver
 from pdekit.pdes import DiffusionSorption
+from pdekit.solvers.sorption import concentrations, ends_of, sorption
 from tests.data.formats import published_pdebench
 
 
@@ -79,10 +82,13 @@ def test_a_published_column_is_forecast_from_its_first_frame(tmp_path):
     """There the ends lie half a cell further out, so that the difference is of first order in the cells."""
     differences = []
     for n in (40, 120):
-        source, times = published_column(tmp_path / f"1D_diff-sorp_{n}.h5", n, 0.13)
-        stored = source.read(0).u[0, :, 0].double().numpy()
-        assert source.problem.boundary[0][0] == Dirichlet(1.0) and source.problem.dt == 125.0
-        found = concentrations(DiffusionSorption(), stored[0], 1.0, times)
+        source, _ = published_column(tmp_path / f"1D_diff-sorp_{n}.h5", n, 0.13)
+        problem, batch = source.problem, source.read(0)
+        stored = batch.u[0, :, 0].double().numpy()
+        assert problem.boundary == (ends_of(DiffusionSorption()),) and problem.dt == 125.0
+        assert problem.pde == DiffusionSorption() and has_residual(problem)
+        later = Solver(problem).forecast(batch.frames(slice(0, 1)), batch.t[:, 1:])[0, 0, :, 0].double().numpy()
+        found = np.concatenate((stored[:1], later))
         differences.append(np.abs(found - stored).max())
         assert np.abs(stored[-1] - stored[0]).max() > 0.5
     assert differences[1] < 0.02 and 2.5 < differences[0] / differences[1] < 3.5
@@ -105,3 +111,7 @@ def test_what_does_not_fit_is_refused():
         SorptionColumn(n_frames=3)
     with pytest.raises(ValueError, match="expected cells of a line from 0"):
         SorptionColumn(dt=1.0, n_frames=2).solve(Draw({}), Grid((8,), (1.0,)))
+    with pytest.raises(ValueError, match=r"expected the ends 'dirichlet 1' and 'robin 1 0\.0005 0', got"):
+        sorption(DiffusionSorption(), column(8), 1.0, boundary=((Dirichlet(1.0), Dirichlet(0.0)),))
+    with pytest.raises(ValueError, match="one equation and one step on cells of a line"):
+        sorption(DiffusionSorption(), Grid((8,), (1.0,)), 1.0, boundary=(ends_of(DiffusionSorption()),))

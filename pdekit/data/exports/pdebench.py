@@ -60,7 +60,7 @@ def pdebench_layout(problem: Problem) -> str | None:
 
 def _has_seeds(problem: Problem) -> bool:
     """True for as many fields as a published problem has, no vector, between its ends."""
-    _, ends = SEEDED.get((problem.ndim, problem.n_channels), ((), ()))
+    _, ends, _ = SEEDED.get((problem.ndim, problem.n_channels), ((), (), ""))
     vectors = any(field.vector is not None for field in problem.fields)
     return not vectors and problem.sides == (ends,) * problem.ndim
 

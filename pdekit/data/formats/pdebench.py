@@ -7,7 +7,8 @@
     D  velocity, particles (batch, time, x, y, channel), force     incompressible flow
 
 ``t-coordinate`` is one longer than the arrays. Points are cell centres. Burgers is u_t + u u_x = (Nu / pi) u_xx,
-reaction-diffusion u_t = Nu u_xx + rho u (1 - u), Darcy flow -div(nu grad tensor) = beta.
+reaction-diffusion u_t = Nu u_xx + rho u (1 - u), Darcy flow -div(nu grad tensor) = beta. Diffusion-sorption states no
+parameters: they are those of `pdekit.pdes.DiffusionSorption`. Its last value is u = -D u_x at the upper end.
 A file that pdekit wrote states its problem in the attribute ``pdekit`` (`pdekit.data.formats.stated`).
 Source: the generators in https://github.com/pdebench/PDEBench (pdebench/data_gen).
 """
@@ -22,7 +23,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from pdekit.boundaries import Dirichlet, Neumann, Outflow, Periodic, Wall
+from pdekit.boundaries import Dirichlet, Ends, Neumann, Outflow, Periodic, Robin, Wall
 from pdekit.data.formats.blocks import Block, Blocked, Hdf5Store
 from pdekit.data.formats.contract import WHOLE, Format, is_group, root_names
 from pdekit.data.formats.equations import equation
@@ -37,14 +38,11 @@ AXES = ("x", "y", "z")
 SEED = re.compile(r"\d{4,}")
 FLOW = ("density", "pressure", "Vx", "Vy", "Vz")
 INCOMPRESSIBLE = {"velocity", "particles", "force", "t"}
-# of layout C, by dimension and channels: fields, boundary of every axis
-SEEDED = {
-    (1, 1): (
-        ("concentration",),
-        (Dirichlet(1.0), Wall()),
-    ),  # diffusion-sorption: the lower end is held, the upper mixed
-    (2, 2): (("activator", "inhibitor"), (Neumann(), Neumann())),
-    (2, 1): (("height",), (Outflow(), Outflow())),
+# of layout C, by dimension and channels: fields, boundary of every axis, class of the equation at its defaults
+SEEDED: dict[tuple[int, int], tuple[tuple[str, ...], Ends, str]] = {
+    (1, 1): (("concentration",), (Dirichlet(1.0), Robin(1.0, 5e-4)), "DiffusionSorption"),
+    (2, 2): (("activator", "inhibitor"), (Neumann(), Neumann()), ""),
+    (2, 1): (("height",), (Outflow(), Outflow()), ""),
 }
 
 
@@ -177,10 +175,12 @@ def _open_seeds(path: Path, trust: Sequence[str] = ()) -> dict[str, Blocked]:
         axes = {f"{first}/grid/{letter}": values(file, f"{first}/grid/{letter}") for letter in letters}
         times = values(file, f"{first}/grid/t", (shape[0],))
         grid = grid_from(str(path), axes, ["cells"] * len(axes))
-        names_of_fields, ends = SEEDED[kind]
+        names_of_fields, ends, named = SEEDED[kind]
         fields = tuple(Field(name) for name in names_of_fields)
         step = step_of(f"{first}/grid/t of {path}", times)
-        problem = as_stated(file, Problem(grid, fields, step, shape[0], boundary=(ends,) * grid.ndim), trust)
+        pde = equation(named) if named else None
+        problem = Problem(grid, fields, step, shape[0], boundary=(ends,) * grid.ndim, pde=pde)
+        problem = as_stated(file, problem, trust)
     block = Block("{sample}/data", "t" + "".join(letters) + "c", fields)
     return {WHOLE: Blocked(Hdf5Store(path), problem, (block,), times, samples=samples)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -10,21 +11,25 @@ from pdekit.fields import Problem
 from pdekit.models.baselines.simulator import SimulatorBaseline
 from pdekit.nets.layout import for_each_axis
 from pdekit.pdes.base import ConservationLaw, SemilinearPDE
+from pdekit.pdes.diffusion_sorption import DiffusionSorption
 from pdekit.simulators.base import Refinement
 from pdekit.simulators.stepping import DTYPES, Stepping
 from pdekit.solvers import etdrk, finite_volume
+from pdekit.solvers.sorption import ends_of, sorption
 
 
 def stepping_for(problem: Problem, order: int = 4) -> Stepping:
     """The simulator of a problem with an equation in time, on the data grid with one step between frames.
 
     Semilinear equations are integrated by ETDRK of order 1 to 4, conservation laws by finite volumes (MUSCL) with a
-    time stepping of at most order 3.
+    time stepping of at most order 3, and diffusion-sorption between its two ends by `sorption`.
 
     Raises:
         ValueError: if the problem has no equation, or one that these solvers do not integrate.
     """
     pde: Any = problem.pde
+    if isinstance(pde, DiffusionSorption) and problem.boundary == (ends_of(pde),) and problem.dt is not None:
+        return Stepping(pde=pde, solver=sorption, dt=problem.dt, boundary=problem.boundary)
     if pde is None:
         raise ValueError("expected a problem with an equation, found none; the solver baseline is not defined for it")
     if not isinstance(pde, (ConservationLaw, SemilinearPDE)) or not problem.grid.periodic or problem.dt is None:
@@ -64,12 +69,6 @@ class Solver(SimulatorBaseline):
         if precision not in DTYPES:
             raise ValueError(f"expected a precision among {DTYPES}, got {precision!r}; set model.precision")
         simulator = stepping_for(problem, order)
-        simulator = Stepping(
-            pde=simulator.pde,
-            solver=simulator.solver,
-            dt=simulator.dt,
-            shape=None if shape is None else for_each_axis(shape, problem.ndim),
-            params=simulator.params,
-            dtype=precision,
-        )
+        points = None if shape is None else for_each_axis(shape, problem.ndim)
+        simulator = dataclasses.replace(simulator, shape=points, dtype=precision)
         super().__init__(problem, simulator, Refinement(time=1.0 if dt is None else problem.step / dt))
