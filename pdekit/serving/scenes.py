@@ -7,6 +7,7 @@ base64, "time field x y"; of three axes the middle plane along z is shown.
 from __future__ import annotations
 
 import base64
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from pdekit.models.prompts import Prompt, answering, sample_prompt
 from pdekit.models.text2pde import Text2PDE
 from pdekit.report.charts.colours import diverging, scales, sequential
 from pdekit.runs import Run
+from pdekit.serving.drawing import Stroke, can_draw, with_strokes
 from pdekit.serving.prompt_facts import facts_of
 from pdekit.serving.worker import Report
 from pdekit.typed_values import check_seed, of_type
@@ -88,6 +90,7 @@ class Studio:
             "samples": 0 if self.test is None else self.test.n_trajectories,
             "reason": self.reason,
             "stochastic": model.stochastic,
+            "draws": self.test is not None and can_draw(problem, model.window[0]),
             "maps": {"diverging": _hex(diverging()), "sequential": _hex(sequential())},
             "captions": [],
             "ranges": {},
@@ -121,11 +124,13 @@ class Studio:
         title = prompt.text or ", ".join(f"{name} {value:g}" for name, value in prompt.params.items())
         return found | {"title": title, "facts": facts_of(u[0], prompt.text, self.run.problem)}
 
-    def forecast(self, number: int, seed: int, report: Report) -> dict[str, Any]:
+    def forecast(self, number: int, seed: int, report: Report, strokes: Sequence[Stroke] = ()) -> dict[str, Any]:
         """Return the scene of a forecast from a trajectory of the test split, next to the stored solution.
 
+        With strokes they are added to its first frame, and there is no stored solution to compare with.
+
         Raises:
-            ValueError: if there is no such trajectory.
+            ValueError: if there is no such trajectory, or the model cannot start from a drawing.
         """
         if self.test is None or not 0 <= number < self.test.n_trajectories:
             wanted = self.reason if self.test is None else f"0 to {self.test.n_trajectories - 1}"
@@ -133,6 +138,13 @@ class Studio:
         report(0.05, "reading the stored solution")
         batch, model = self.test.read(number), self.run.model
         history = model.window[0]
+        if strokes:
+            if not can_draw(self.run.problem, history):
+                raise ValueError(
+                    "expected a model that starts from one frame with two axes, to draw on; leave out strokes"
+                )
+            first_frame = with_strokes(batch.u[0, 0], list(strokes), self.run.problem)
+            batch = dataclasses.replace(batch, u=torch.cat((first_frame[None, None], batch.u[:, 1:]), 1))
         report(0.1, "forecasting")
         with torch.no_grad():
             generator = torch.Generator().manual_seed(seed)
@@ -141,10 +153,12 @@ class Studio:
         first = max(0, history - 1)
         shown = torch.cat((batch.u[:, first:history].to(u), u), 1)
         panels = [ShownTrajectory(self.run.name, shown[0]), ShownTrajectory("solver", batch.u[0, first:])]
+        panels = panels[:1] if strokes else panels
         panels = [ShownTrajectory(p.name, p.u, None if batch.params is None else batch.params[0]) for p in panels]
         mask = None if batch.mask is None else batch.mask[0]
         found = scene(panels, batch.t[0, first:], self.run.problem, mask)
-        return found | {"title": _titled(number, batch, self.run.problem), "facts": []}
+        title = "drawing on " * bool(strokes) + _titled(number, batch, self.run.problem)
+        return found | {"title": title, "facts": [], "number": number}
 
 
 def scene(panels: Sequence[ShownTrajectory], t: Tensor, problem: Problem, mask: Tensor | None = None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from pdekit.plain import to_json
+from pdekit.serving.drawing import strokes_of
 from pdekit.serving.scenes import Studio, prompt_of
 from pdekit.serving.worker import DONE, FAILED, QueuedJob, Worker
 from pdekit.typed_values import check_seed
@@ -134,7 +135,8 @@ class Handler(BaseHTTPRequestHandler):
                 if type(number) is not int or type(seed) is not int:
                     raise ValueError(f"expected whole numbers, got {number!r} and {seed!r}; correct the request")
                 check_seed(seed, "seed")
-                job = self.server.worker.submit(lambda report: studio.forecast(number, seed, report))
+                strokes = strokes_of(request.get("strokes", []))
+                job = self.server.worker.submit(lambda report: studio.forecast(number, seed, report, strokes))
         except ValueError as error:
             self.refuse(HTTPStatus.BAD_REQUEST, str(error))
             return

@@ -1,8 +1,8 @@
 // The page of a run: submits a job, waits for it, and shows the scene that comes back.
 "use strict";
 const $ = (id) => document.getElementById(id);
-const FRAME = 120;
-let about = null, shown = null, timer = null, busy = false;
+const FRAME = 120, MOST_STROKES = 200;
+let about = null, shown = null, timer = null, busy = false, drawing = false, strokes = [], kept = [];
 
 const ask = async (path, body) => {
   const options = body === undefined ? {} : {
@@ -37,6 +37,8 @@ const work = async (request) => {
       say(state.state === "waiting" ? "waiting for an earlier job" : state.line);
     } while (state.state === "waiting" || state.state === "running");
     if (state.state === "failed") throw new Error(state.line);
+    kept = request.strokes ?? [];  // the new first frame has them
+    strokes = [];
     show(await ask(`jobs/${job}/result`));
     say(`done in ${((performance.now() - began) / 1000).toFixed(1)} s`);
   } catch (error) {
@@ -87,7 +89,8 @@ const show = (scene) => {
   if (scene.spectrum) charts.push(document.createElement("figure"));
   $("charts").replaceChildren(...charts);
   $("scene").hidden = false;
-  draw();
+  $("drawing").hidden = !about.draws || scene.number === undefined;
+  mark(false);
 };
 
 const frameOf = (data, time, field, size) => {
@@ -125,6 +128,7 @@ const draw = () => {
     chart(figures[0], { title: shown.fields[field].name, x: shown.x, lines, label: "x" });
   } else {
     const span = (high - low) / 2, canvases = figures.map((figure) => figure.querySelector("canvas"));
+    if (strokes.length && time === 0) frames[0] = withStrokes(frames[0], field, shape);
     frames.forEach((values, n) => paint(canvases[n], values, shape, low, high, about.colours[map]));
     if (canvases.length > frames.length) {
       const difference = frames[0].map((v, i) => v - frames[1][i]);
@@ -145,6 +149,47 @@ const draw = () => {
       lines: lines.map(({ name, data }) => ({ name, values: [...frameOf(data, time, field, k.length)] })),
     });
   }
+};
+
+// strokes [field, x, y, radius, height]: bumps on the first frame; x and y are shares of the box, the radius is one of
+// its shorter side, and the height has the unit of the field. Here they are only shown; the server adds them.
+const mark = (draws) => {
+  drawing = draws;
+  $("draw").setAttribute("aria-pressed", draws);
+  $("panels").classList.toggle("drawing", draws);
+  $("undo").disabled = $("continue").disabled = !strokes.length;
+  if (draws) {
+    stop();
+    $("time").value = 0;
+  }
+  draw();
+};
+const withStrokes = (values, field, [nx, ny]) => {
+  const found = Float32Array.from(values), sides = shown.extent, shorter = Math.min(...sides);
+  for (const [n, x, y, radius, height] of strokes.filter((stroke) => stroke[0] === field)) {
+    for (let i = 0; i < nx; i++) {
+      for (let j = 0; j < ny; j++) {
+        const away = [Math.abs((i + 0.5) / nx - x), Math.abs((j + 0.5) / ny - y)].map((share, axis) =>
+          (shown.periodic[axis] ? Math.min(share, 1 - share) : share) * sides[axis] / shorter / radius);
+        found[i * ny + j] += height * Math.exp(-(away[0] ** 2 + away[1] ** 2) / 2);
+      }
+    }
+  }
+  return found;
+};
+const stroke = (event) => {
+  const canvas = event.target;
+  if (!drawing || canvas !== $("panels").querySelector("canvas") || strokes.length + kept.length >= MOST_STROKES) return;
+  if (event.type === "pointermove" && !(event.buttons & 1)) return;
+  event.preventDefault();
+  const box = canvas.getBoundingClientRect(), field = $("field").selectedIndex, { low, high } = shown.scales[field];
+  const x = (event.clientX - box.left) / box.width, y = 1 - (event.clientY - box.top) / box.height;
+  const radius = +$("brush").value, last = strokes.at(-1);
+  if (event.type === "pointermove" && last && Math.hypot(x - last[1], y - last[2]) < radius) return;
+  const clip = (share) => Math.min(1, Math.max(0, share));
+  const row = [clip(x), clip(y), radius, $("height").valueAsNumber * (high - low) / 2 || 0];
+  strokes.push([field, ...row.map((value) => +value.toPrecision(4))]);
+  mark(true);
 };
 
 const stop = () => {
@@ -212,6 +257,12 @@ const start = async () => {
   $("field").addEventListener("change", draw);
   $("time").addEventListener("input", draw);
   $("play").addEventListener("click", play);
+  $("draw").addEventListener("click", () => mark(!drawing));
+  $("undo").addEventListener("click", () => { strokes.pop(); mark(drawing); });
+  $("continue").addEventListener("click", () => work({
+    kind: "forecast", number: shown.number, seed: forecasting.elements.seed.valueAsNumber || 0, strokes: [...kept, ...strokes],
+  }));
+  for (const name of ["pointerdown", "pointermove"]) $("panels").addEventListener(name, stroke);
   document.body.dataset.ready = "yes";
 };
 start().catch((error) => say(error.message, true));

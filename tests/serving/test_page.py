@@ -52,6 +52,24 @@ PROBE = """
     overflow: document.documentElement.scrollWidth - innerWidth, outside: performance.getEntriesByType("resource")
       .map((entry) => entry.name).filter((name) => !name.startsWith(location.origin) && !name.startsWith("data:")),
   };
+  if (!$("drawing").hidden) {
+    const canvas = document.querySelector("#panels canvas"), box = canvas.getBoundingClientRect();
+    const at = { bubbles: true, buttons: 1, clientX: box.left + box.width / 4, clientY: box.top + box.height / 4 };
+    const touch = () => canvas.dispatchEvent(new PointerEvent("pointerdown", at));
+    touch();  // not yet drawing
+    $("draw").click();
+    const before = canvas.toDataURL();
+    touch();
+    found.previewed = canvas.toDataURL() !== before;
+    $("undo").click();
+    found.undone = canvas.toDataURL() === before && $("continue").disabled;
+    touch();
+    $("continue").click();
+    await until(() => $("scene-title").textContent.startsWith("drawing"));
+    found.drawn = [$("scene-title").textContent, $("state").className];
+    found.kept = [kept.length, strokes.length, kept[0][0]];
+    found.alone = [...document.querySelectorAll("#panels figcaption")].map((c) => c.textContent);
+  }
   document.body.dataset.found = JSON.stringify(found);
 })();
 """
@@ -79,6 +97,8 @@ def test_a_forecast_is_painted_next_to_the_solver(tmp_path):
     assert found["now"] == "t = 2.5" and found["played"]
     assert found["charts"] == ["error over time (nRMSE)", "spectrum of b at this time"]
     assert min(found["lines"]) >= 3 and found["overflow"] <= 0 and (found["unnamed"], found["outside"]) == (0, [])
+    assert found["previewed"] and found["undone"] and found["kept"] == [1, 0, 1]
+    assert found["drawn"] == ["drawing on test trajectory 1", ""] and found["alone"] == ["persistence"]
 
 
 @needs_browser

@@ -17,6 +17,7 @@ from pdekit.data.arrays import Arrays
 from pdekit.fields import Field, Grid
 from pdekit.models.baselines.persistence import Persistence
 from pdekit.runs import Run
+from pdekit.serving.drawing import MOST_STROKES
 from pdekit.serving.scenes import Studio, prompt_of
 from pdekit.serving.server import MOST_BYTES, StudioServer
 from pdekit.serving.worker import DONE, FAILED, MOST_WAITING, RUNNING, Worker
@@ -97,6 +98,23 @@ def test_other_names_and_origins_are_refused(server):
     assert server.server_address[0] == "127.0.0.1"
 
 
+def test_a_forecast_starts_from_a_drawing(server):
+    """One bump of field 1, near an edge of a periodic box of 1 by 2."""
+    request = {"kind": "forecast", "number": 1, "strokes": [[1, 0.0, 0.25, 0.2, 3.0]]}
+    state, (status, _, scene) = finished(server, request)
+    assert (state["state"], status, scene["title"]) == (DONE, 200, "drawing on test trajectory 1")
+    assert [panel["name"] for panel in scene["panels"]] == ["persistence"]
+    u = np.frombuffer(base64.b64decode(scene["panels"][0]["values"]), "<f4").reshape(-1, 2, 8, 4)
+    x, y = np.minimum(np.arange(8), 8 - np.arange(8)) / 8, np.array([0.5, 0.0, 0.5, 1.0])
+    before = server.studio.test.read(1).u[0, 0].numpy()
+    bump = 3.0 * np.exp(-(x[:, None] ** 2 + y**2) / (2 * 0.2**2))
+    np.testing.assert_allclose(u[0, 1], before[1] + bump, atol=1e-5)
+    np.testing.assert_allclose(u[0, 0], before[0], atol=1e-6)
+    assert np.array_equal(u[0], u[-1]) and ask(server, "/about")[2]["draws"]
+    state, _ = finished(server, request | {"strokes": [[2, 0.0, 0.25, 0.2, 3.0]]})
+    assert state["state"] == FAILED and state["line"] == "expected a field from 0 to 1, got 2; choose one of these"
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
@@ -110,6 +128,13 @@ def test_other_names_and_origins_are_refused(server):
         ({"kind": "sample", "prompt": "a", "seed": [1]}, 400),
         (b'{"kind": "sample", "prompt": "a", "seed": 1e999}', 400),
         ({"kind": "forecast", "number": 0, "seed": 2**70}, 400),
+        ({"kind": "forecast", "number": 0, "strokes": "all"}, 400),
+        ({"kind": "forecast", "number": 0, "strokes": [[0, 0.5, 0.5, 0.1, 1.0]] * (MOST_STROKES + 1)}, 400),
+        ({"kind": "forecast", "number": 0, "strokes": [[0, 0.5, 0.5, 0.1]]}, 400),
+        ({"kind": "forecast", "number": 0, "strokes": [[True, 0.5, 0.5, 0.1, 1.0]]}, 400),
+        ({"kind": "forecast", "number": 0, "strokes": [[0, 1.5, 0.5, 0.1, 1.0]]}, 400),
+        ({"kind": "forecast", "number": 0, "strokes": [[0, 0.5, 0.5, 0.0, 1.0]]}, 400),
+        (b'{"kind": "forecast", "number": 0, "strokes": [[0, 0.5, 0.5, 0.1, 1e999]]}', 400),
     ],
 )
 def test_wrong_requests_are_refused_and_the_server_goes_on(server, body, status):
