@@ -6,6 +6,8 @@ The library is transformers (extra ``text``). It is imported only when such an e
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +19,9 @@ from torch import Tensor, nn
 from pdekit.nets.vocabulary import Vocabulary
 
 FILES = ("config.json", "tokenizer.json", "model.safetensors")
+HOME = "PDEKIT_TEXT_ENCODERS"
+"""Environment variable with the folder in which the user keeps encoders: a configuration gives the name of one only."""
+NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
 class PretrainedTextEncoder(nn.Module):
@@ -25,12 +30,13 @@ class PretrainedTextEncoder(nn.Module):
     Text2PDE uses RoBERTa, fine-tuned with the model (``fine_tuned=True``). Words and values of the training captions
     are kept for remarks on prompts, as by `TextEncoder`; they do not enter the tokens.
 
-    Limits: only files of the folder are read, never the internet. Weights must be safetensors, and code that comes with
+    Limits: only files of one folder are read, never the internet. Weights must be safetensors, and code that comes with
     a model is not run: the architecture must be one of transformers itself. A run needs the folder again when it is
     loaded; its weights come from the run. Numbers are read as their digits.
 
     Args:
-        folder: with config.json, tokenizer.json and model.safetensors.
+        name: of a folder with config.json, tokenizer.json and model.safetensors, which lies in the folder that the
+            environment variable PDEKIT_TEXT_ENCODERS names. A stored configuration can name no other place.
         width: length of the tokens.
         fine_tuned: whether the pretrained weights are trained, too.
         n_words: most words of the vocabulary that is kept for remarks.
@@ -43,14 +49,9 @@ class PretrainedTextEncoder(nn.Module):
 
     configurable = True
 
-    def __init__(self, folder: str, width: int = 64, fine_tuned: bool = False, n_words: int = 2048):
+    def __init__(self, name: str, width: int = 64, fine_tuned: bool = False, n_words: int = 2048):
         super().__init__()
-        where = Path(folder)
-        if missing := [name for name in FILES if not (where / name).is_file()]:
-            raise ValueError(
-                f"expected a folder with {', '.join(FILES)}, found no {', '.join(missing)} in {folder}; save the model "
-                "and its tokenizer with save_pretrained, and give the folder"
-            )
+        where = folder_of(name)
         check_code(where)
         library = require_transformers()
         local = {"local_files_only": True, "trust_remote_code": False}
@@ -58,14 +59,14 @@ class PretrainedTextEncoder(nn.Module):
         self.tokenizer = library.AutoTokenizer.from_pretrained(where, **local)
         if config.is_encoder_decoder or self.tokenizer.pad_token is None:
             raise ValueError(
-                f"expected an encoder whose tokenizer has a token for padding, got {config.model_type} in {folder}; "
+                f"expected an encoder whose tokenizer has a token for padding, got {config.model_type} in {where}; "
                 "use one like BERT or RoBERTa"
             )
         options = {"use_safetensors": True, "output_loading_info": True, **local}
         pretrained, found = library.AutoModel.from_pretrained(where, **options)
         if lacking := [name for name in found["missing_keys"] if "pooler" not in name]:
             raise ValueError(
-                f"expected weights of all parts of the model, found no {min(lacking)} in {folder}; "
+                f"expected weights of all parts of the model, found no {min(lacking)} in {where}; "
                 "save the whole model again"
             )
         self.pretrained = pretrained.float()
@@ -98,6 +99,27 @@ class PretrainedTextEncoder(nn.Module):
         with torch.set_grad_enabled(self.fine_tuned and torch.is_grad_enabled()):
             hidden = self.pretrained(input_ids=ids, attention_mask=mask).last_hidden_state
         return self.norm(self.linear(hidden.to(self.linear.weight.dtype))), mask > 0
+
+
+def folder_of(name: str) -> Path:
+    """Return the folder of an encoder.
+
+    Raises:
+        ValueError: if the variable is not set, the name is a path, or files are missing.
+    """
+    home = os.environ.get(HOME)
+    if not home or not NAME.fullmatch(name):
+        raise ValueError(
+            f"expected the name of a folder in the one that {HOME} names, got {name!r} and {HOME}={home or ''}; set "
+            "the variable to the folder in which your encoders lie, and give the name of one"
+        )
+    folder = Path(home) / name
+    if missing := [file for file in FILES if not (folder / file).is_file()]:
+        raise ValueError(
+            f"expected a folder with {', '.join(FILES)}, found no {', '.join(missing)} in {folder}; save the model and "
+            "its tokenizer there with save_pretrained"
+        )
+    return folder
 
 
 def check_code(folder: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from pdekit.nets.pretrained_text import PretrainedTextEncoder
+from pdekit.nets.pretrained_text import HOME, PretrainedTextEncoder
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "two", "plumes", "rise", "one", "plume", "rises")
 transformers = pytest.importorskip("transformers")
@@ -27,12 +27,14 @@ def folder(tmp_path_factory):
     sizes = {"hidden_size": 4, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = transformers.BertConfig(vocab_size=len(WORDS), max_position_embeddings=8, **sizes)
     transformers.BertModel(config).save_pretrained(path)
-    return path
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv(HOME, str(path.parent))
+        yield path
 
 
 def test_only_the_map_is_trained_unless_the_encoder_is_fine_tuned(folder):
     for fine_tuned in (False, True):
-        encoder = PretrainedTextEncoder(str(folder), 6, fine_tuned)
+        encoder = PretrainedTextEncoder(folder.name, 6, fine_tuned)
         tokens, mask = encoder(CAPTIONS)
         assert tokens.shape == (2, 5, 6) and mask.sum(1).tolist() == [5, 4]
         tokens.square().sum().backward()
@@ -45,7 +47,7 @@ def test_only_the_map_is_trained_unless_the_encoder_is_fine_tuned(folder):
 
 
 def test_weights_come_from_the_run(folder):
-    first, second = (PretrainedTextEncoder(str(folder), 6, True).eval() for _ in range(2))
+    first, second = (PretrainedTextEncoder(folder.name, 6, True).eval() for _ in range(2))
     first.vocabulary.learn(CAPTIONS)
     with torch.no_grad():
         first.pretrained.embeddings.word_embeddings.weight.add_(1.0)
@@ -56,15 +58,16 @@ def test_weights_come_from_the_run(folder):
 
 
 def test_a_long_caption_is_refused(folder):
-    encoder = PretrainedTextEncoder(str(folder))
+    encoder = PretrainedTextEncoder(folder.name)
     with pytest.raises(ValueError, match="expected captions of at most 8 tokens, got one of 11; shorten it"):
         encoder(["two plumes rise one plume rises two plumes rise"])
 
 
-def test_a_damaged_file_is_no_model(folder, tmp_path):
+def test_a_damaged_file_is_no_model(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv(HOME, str(tmp_path.parent))
     for file in folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     some = {k: v for k, v in load_file(folder / "model.safetensors").items() if "word_embeddings" not in k}
     save_file(some, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(ValueError, match="expected weights of all parts of the model"):
-        PretrainedTextEncoder(str(tmp_path))
+        PretrainedTextEncoder(tmp_path.name)
