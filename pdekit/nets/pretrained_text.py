@@ -51,7 +51,7 @@ class PretrainedTextEncoder(nn.Module):
 
     def __init__(self, name: str, width: int = 64, fine_tuned: bool = False, n_words: int = 2048):
         super().__init__()
-        where = folder_of(name)
+        where = encoder_folder(name)
         check_code(where)
         library = require_transformers()
         local = {"local_files_only": True, "trust_remote_code": False}
@@ -101,7 +101,7 @@ class PretrainedTextEncoder(nn.Module):
         return self.norm(self.linear(hidden.to(self.linear.weight.dtype))), mask > 0
 
 
-def folder_of(name: str) -> Path:
+def encoder_folder(name: str) -> Path:
     """Return the folder of an encoder.
 
     Raises:
