@@ -1,7 +1,6 @@
 """Readers of the source tree for `test_layers`: imports, definitions and names, without importing anything."""
 
 import ast
-import copy
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -34,10 +33,10 @@ def dotted(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported(tree: ast.AST, path: Path) -> list[str]:
-    """Full names of all modules that a syntax tree imports, relative imports resolved."""
+def imported(nodes: Iterable[ast.AST], path: Path) -> list[str]:
+    """Full names of all modules that nodes of a syntax tree import, relative imports resolved."""
     names = []
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -52,19 +51,12 @@ def _source(node: ast.ImportFrom, path: Path) -> str:
     return ".".join(part for part in (base, node.module) if part)
 
 
-def run_at_import(tree: ast.Module) -> ast.Module:
-    """The tree without the bodies of functions and of `if TYPE_CHECKING`."""
-
-    class Cut(ast.NodeTransformer):
-        def visit_FunctionDef(self, node):
-            return None
-
-        def visit_If(self, node):
-            return None if _checks_types(node) else self.generic_visit(node)
-
-        visit_AsyncFunctionDef = visit_Lambda = visit_FunctionDef
-
-    return Cut().visit(copy.deepcopy(tree))
+def run_at_import(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those in functions and under `if TYPE_CHECKING`."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, Function | ast.Lambda) and not _checks_types(child):
+            yield from run_at_import(child)
 
 
 def _checks_types(node: ast.AST) -> bool:

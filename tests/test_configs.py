@@ -13,12 +13,13 @@ from pdekit.data.arrays import from_arrays
 from pdekit.data.loading import Loading
 from pdekit.models.base import Surrogate
 from pdekit.pdes import NavierStokes2D
-from pdekit.recipes.trajectories import Recipe, recipe_from
+from pdekit.recipes.base import BaseRecipe
 from pdekit.runs import build_model, load
 from pdekit.settings import Engine, Training
 from pdekit.train import register_training
 from pdekit.training.module import fit, load_checkpoint
 from tests.models.small import make_batch
+from tests.recipes.test_configs import compose as recipe_of
 
 MODELS, DATA, TRAINERS = (list(choices(group)) for group in ("model", "data", "trainer"))
 ONE_INSTANCE = {"pinn", "pinn_inverse"}  # fit one instance of a problem, and have tests of its own
@@ -35,8 +36,8 @@ def composed(*overrides: str) -> dict:
 
 
 @pytest.fixture(scope="module")
-def recipes() -> dict[str, Recipe]:
-    return {data: recipe_from(composed("model=mean", f"data={data}")["data"]) for data in DATA}
+def recipes() -> dict[str, BaseRecipe]:
+    return {data: recipe_of(data) for data in DATA}
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from pdekit.fields import Trajectory
 from pdekit.recipes.base import SPLITS, BaseRecipe
 from pdekit.recipes.cases import SolvedRecipe
 from pdekit.recipes.trajectories import Recipe, recipe_from
+from pdekit.simulate import recipe_named
 
 CARDS = Path(__file__).parents[2] / "datasets"
 RECIPES = list(choices("data"))
@@ -26,9 +27,12 @@ SLOW = ("elder", "mhd", "ns_heat")  # cases of which two samples take longer tha
 
 @cache
 def compose(name: str, *overrides: str) -> BaseRecipe:
-    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = hydra.compose("generate", [f"data={name}", *(f"data.{one}" for one in overrides)])
-    recipe = recipe_from(OmegaConf.to_container(config.data, resolve=True))
+    if overrides:
+        with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+            config = hydra.compose("generate", [f"data={name}", *(f"data.{one}" for one in overrides)])
+        recipe = recipe_from(OmegaConf.to_container(config.data, resolve=True))
+    else:
+        recipe = recipe_named(name)
     assert isinstance(recipe, SolvedRecipe if is_solved(name) else Recipe)
     return recipe
 
