@@ -18,6 +18,7 @@ from pdekit.data.module import DataModule
 from pdekit.evaluation.archive import Archive
 from pdekit.evaluation.checks import check_problem
 from pdekit.evaluation.forecasting import CPU
+from pdekit.evaluation.references.stored import mask_of
 from pdekit.metrics.spectra import wavenumbers
 from pdekit.metrics.sums import FieldSums, Sums, filled_shells
 from pdekit.models.autoencoder import Autoencoder
@@ -55,7 +56,7 @@ def score_reconstruction(
     points, shells = [], []
     for first in range(0, source.n_trajectories, BATCH):
         batch = model.opening(data.test.trajectories(range(first, min(first + BATCH, source.n_trajectories))))
-        there = batch.existing
+        there = mask_of(batch)
         mask = None if there is None else there.expand(-1, problem.n_channels, *batch.u.shape[3:])
         found = FieldSums(model.reconstruct(batch.to(device)).cpu(), Sums(batch.u, problem, mask))
         points.append((found.error.square / found.reference.square).sqrt().numpy())

@@ -25,6 +25,7 @@ def space_dims(problem: Problem) -> tuple[int, ...]:
 def average(values: Tensor, problem: Problem, mask: Tensor | None = None) -> Tensor:
     """Mean over space of "... batch time channel *space"; points outside the mask are never read.
 
+    A mask is 1 where a field exists, or the weight of each point of a mesh, see `pdekit.metrics.dual_volumes`.
     Exact for band-limited fields on periodic axes, second order on cells and nodes.
 
     >>> from pdekit.fields import Field, Grid
@@ -41,9 +42,9 @@ def average(values: Tensor, problem: Problem, mask: Tensor | None = None) -> Ten
     if mask is None and weights is None:
         return values.flatten(space[0]).mean(-1)
     if mask is not None:
-        inside = (mask > 0).unsqueeze(1)  # the same at all times
-        values = torch.where(inside, values, torch.zeros((), dtype=values.dtype, device=values.device))
-        weights = inside.to(values.dtype) * (1.0 if weights is None else weights)
+        shares = mask.unsqueeze(1)  # the same at all times
+        values = torch.where(shares > 0, values, torch.zeros((), dtype=values.dtype, device=values.device))
+        weights = shares.to(values.dtype) * (1.0 if weights is None else weights)
     return (values * weights).sum(space) / weights.sum(space)
 
 

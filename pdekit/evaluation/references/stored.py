@@ -12,6 +12,7 @@ from torch import Tensor
 from pdekit.data.exports.contract import present
 from pdekit.data.windows import Source, Timed, collate
 from pdekit.fields import Problem, Trajectory, n_values
+from pdekit.metrics.dual_volumes import dual_volumes, has_volumes
 from pdekit.models.base import time_steps
 from pdekit.recipes.base import Tick, silent
 
@@ -185,5 +186,10 @@ def check_finite(batch: Trajectory, trajectories: Sequence[int]) -> None:
 
 
 def mask_of(batch: Trajectory) -> Tensor | None:
-    """Mask of where fields exist, "batch field *space": the mask, and on a mesh the points that are no padding."""
-    return batch.existing
+    """Weights of the points in averages, "batch field *space": 0 where no field exists, else 1; on a mesh the volume of
+    the cells around each point over the mean, where its cells are known, and 0 in the padding. None if all are 1.
+    """
+    there, points, cells = batch.existing, batch.points, batch.cells
+    if there is None or points is None or cells is None or not has_volumes(cells, points.shape[-1]):
+        return there
+    return there * dual_volumes(points, cells)[:, None]
