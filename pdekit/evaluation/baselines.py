@@ -18,6 +18,8 @@ from pdekit.models.baselines.pod import PODRegression
 from pdekit.models.baselines.reservoir import Reservoir
 from pdekit.models.baselines.simulator import SimulatorBaseline
 from pdekit.models.baselines.solver import stepping_for
+from pdekit.pdes import ConservationLaw
+from pdekit.pdes.incompressible_flow import IncompressibleFlow
 from pdekit.recipes.base import BaseRecipe
 from pdekit.simulators.base import Refinement
 from pdekit.simulators.stepping import Stepping
@@ -29,6 +31,9 @@ OF_STEADY: dict[str, Callable[[Problem], Surrogate]] = {"nearest neighbour": Nea
 """Further ones, of steady problems."""
 OF_SYSTEMS: dict[str, Callable[[Problem], Surrogate]] = {"DMD": DynamicModes, "reservoir computer": Reservoir}
 """Further ones, of systems without space."""
+
+DIVIDED = (ConservationLaw, IncompressibleFlow)
+"""Equations whose solvers divide a step as the fastest wave or flow asks for: their rows state a bound of the step."""
 
 SMALLEST = 8
 """Points of an axis below which a solver is not worth a row."""
@@ -151,6 +156,7 @@ def shape_text(shape: Sequence[int]) -> str:
 
 
 def _step_text(problem: Problem, n: int) -> str:
-    if "dt" in problem.params:  # frames that are further apart than the nominal ones take more steps
+    # frames that are further apart than the nominal ones take more steps, and some solvers divide a step of their own
+    if "dt" in problem.params or isinstance(problem.pde, DIVIDED):
         return f"dt ≤ {problem.step / n:.3g}"
     return f"dt {problem.step / n:.3g}"

@@ -35,6 +35,14 @@ def test_what_a_solver_is_called_is_true_where_the_step_varies():
     assert solver.prepare(far, torch.zeros(1, 1, 16)).substeps == 8
 
 
+@pytest.mark.parametrize("name", ["cavity", "shallow_water"])
+def test_a_solver_that_divides_its_step_states_a_bound(name):
+    """The projection takes steps of a Courant number, a finite volume solver those that are stable, within each dt."""
+    recipe = recipe_named(name)
+    found, absent = solvers(recipe.problem("test"), (1.0,), (1, 2), simulator=recipe.simulator)
+    assert not absent and len(found) == 2 and all(", dt ≤ " in row for row in found)
+
+
 def test_the_recipes_solver_steps_by_the_frames_of_the_data():
     recipe = recipe_named("advection")  # frames 0.02 apart
     grid = Grid((32,), (1.0,))

@@ -140,9 +140,9 @@ def test_a_closed_basin_has_a_solver_baseline():
     )
     assert not absent
     errors = {}
-    for name in ("solver 8, dt 0.0125", "solver 16, dt 0.0125"):
+    for name in ("solver 8, dt ≤ 0.0125", "solver 16, dt ≤ 0.0125"):
         u = found[name].forecast(batch.frames(slice(0, 1)), batch.t[:, 1:])[0]
         mass = u[:, :, 0].double().mean(-1)
         torch.testing.assert_close(mass, batch.u[:, :1, 0].double().mean(-1).expand_as(mass), rtol=1e-6, atol=0)
         errors[name] = float((u - batch.u[:, 1:]).norm())
-    assert errors["solver 16, dt 0.0125"] < 0.5 * errors["solver 8, dt 0.0125"]
+    assert errors["solver 16, dt ≤ 0.0125"] < 0.5 * errors["solver 8, dt ≤ 0.0125"]
