@@ -1,4 +1,4 @@
-"""Few-step students of a trained generative method: pair distillation, and a 2-rectified flow.
+"""Few-step students of a trained generative method: pair distillation, a 2-rectified flow, and MeanFlow.
 
 Sources: Liu, Gong and Liu (2023), "Flow straight and fast" (rectification), https://arxiv.org/abs/2209.03003; Liu et
 al. (2024), "InstaFlow" (distillation of pairs), https://arxiv.org/abs/2309.06380.
@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdekit.diffusion.denoiser import Denoise
+from pdekit.diffusion.mean_flow import mean_flow_error
 from pdekit.diffusion.samplers.straight import Straight
 from pdekit.fields import Problem, Trajectory
 from pdekit.models.base import Surrogate, mean_square
@@ -35,8 +36,11 @@ class Distilled(Surrogate):
     - rectified: D(y, k) = x on the straight lines y = x + k (e - x / k_0), from k_0 e to x, one k for each batch,
       even in flow time k / (1 + k): a flow whose lines cross less, for one call or more.
 
-    The squared error is that of the net's output. It is a regression of a function, not of a distribution: the student
-    keeps the spread of the teacher.
+    ``mean_flow`` learns the map of one call without pairs, from the identity of `pdekit.diffusion.mean_flow`: x are the
+    teacher's samples, y = x + k e with new noise, and k as above.
+
+    The squared error is that of the net's output (of the mean velocity for ``mean_flow``). It is a regression of a
+    function, not of a distribution: the student keeps the spread of the teacher.
 
     The teacher is required: it is trained first, or taken from ``requires.teacher=RUN``. A teacher that itself requires
     a run (`ResidualDiffusion`) must be taken from one.
@@ -52,9 +56,11 @@ class Distilled(Surrogate):
         teacher: factory of a `WDNO` or a `ResidualDiffusion`, called with the problem; its sampler draws no noise.
         calls: calls of the student's net for a sample.
         rectified: whether it learns the straight flow instead of the one-call map; more calls than one need it.
+        mean_flow: whether it learns the one-call map by MeanFlow instead of by pairs.
 
     Raises:
-        ValueError: on another teacher, or several calls of the one-call map; in training, if its sampler draws noise.
+        ValueError: on another teacher, several calls of the one-call map, or both a rectified and a mean flow; in
+            training, if its sampler draws noise.
     """
 
     configurable = True
@@ -62,8 +68,15 @@ class Distilled(Surrogate):
     requires = ("teacher",)
 
     def __init__(
-        self, problem: Problem, teacher: Callable[[Problem], Teacher], calls: int = 1, rectified: bool = False
+        self,
+        problem: Problem,
+        teacher: Callable[[Problem], Teacher],
+        calls: int = 1,
+        rectified: bool = False,
+        mean_flow: bool = False,
     ):
+        if rectified and mean_flow:
+            raise ValueError("expected rectified or mean_flow, got both; set model.rectified=false")
         if calls != 1 and not rectified:
             raise ValueError(
                 f"expected one call of a net that learns the map from noise to sample, got {calls}; set "
@@ -76,7 +89,7 @@ class Distilled(Surrogate):
                 f"{type(made).__name__}; set model.teacher"
             )
         super().__init__(problem, made.window)
-        self.rectified = rectified
+        self.rectified, self.mean_flow = rectified, mean_flow
         self.teacher, self.student = made, teacher(problem)
         self.student.sampler = Straight(calls)
 
@@ -99,15 +112,25 @@ class Distilled(Surrogate):
             taught, like = self.teacher.conditional(batch)
             start = self.teacher.levels.k_max * torch.randn_like(like, memory_format=torch.contiguous_format)
             sample = self.teacher.sampler(taught, start, self.teacher.levels.grid(), no_draws_of_teacher)
-        loss = self.pair_loss(self.student.conditional(batch)[0], start, sample)
+        student = self.student.conditional(batch)[0]
+        if self.mean_flow:
+            k = self._level()
+            y = sample + k * torch.randn_like(sample, memory_format=torch.contiguous_format)
+            loss = mean_square(mean_flow_error(student, taught, y, k), None)
+        else:
+            loss = self.pair_loss(student, start, sample)
         return loss, {"loss": loss.detach()}
+
+    def _level(self) -> float:
+        """Draw one level of training, even in flow time k / (1 + k)."""
+        t = float(torch.rand((), dtype=torch.float64)) * self.teacher.levels.k_max / (1 + self.teacher.levels.k_max)
+        return max(t / (1 - t), self.teacher.levels.k_min)
 
     def pair_loss(self, denoise: Denoise, start: Tensor, sample: Tensor) -> Float[Tensor, ""]:
         """Return the mean square of the error of the net's output on pairs (y at the first level, x)."""
         k = first = self.teacher.levels.k_max
         if self.rectified:
-            t = float(torch.rand((), dtype=torch.float64)) * first / (1 + first)
-            k = max(t / (1 - t), self.teacher.levels.k_min)
+            k = self._level()
         y = sample + k / first * (start - sample)
         level = torch.tensor(k, dtype=torch.float64)
         path = self.student.path

@@ -42,6 +42,20 @@ def exact_net(path, parametrisation):
     return FunctionNet(net)
 
 
+def exact_ends(path, parametrisation):
+    """The output of the map to the end of the flow."""
+
+    def net(u, scalars):
+        k = LEVELS.k_min * (LEVELS.k_max / LEVELS.k_min) ** float(scalars[0, 0])
+        level = torch.tensor(k, dtype=torch.float64)
+        signal, sigma = path.signal(level), path.sigma(level)
+        y = u[:, :1] / signal
+        end = prior(u[:, 1:]).flow(y, k, 0.0)
+        return parametrisation.output(end, (y - end) / k, signal, sigma)
+
+    return FunctionNet(net)
+
+
 def distilled() -> tuple:
     """A student with a linear net, whose least squares problem is solved, and its batch."""
     problem = make_problem(grid=Grid((8,), (1.0,)), fields=(Field("u"),), n_frames=2)
@@ -94,6 +108,30 @@ def test_one_call_is_the_map_of_the_teacher_and_keeps_its_spread():
     spread = (members / model.student.normaliser.scale.reshape(1, 1)).std(0).mean().item()
     assert spread == pytest.approx(taught_spread(model, batch), rel=0.02)
     assert spread == pytest.approx(0.6, rel=0.05)
+
+
+def test_mean_flow_has_no_loss_where_one_call_is_exact():
+    problem = make_problem(grid=Grid((8,), (1.0,)), fields=(Field("u"),), n_frames=2)
+    batch = make_batch(problem, n=8)
+    model = Distilled(problem, TEACHER, mean_flow=True).double()
+    model.teacher.calibrate([batch])
+    model.calibrate([batch])
+    form = model.teacher.path, model.teacher.parametrisation
+    losses = {}
+    for name, net in {"ends": exact_ends(*form), "denoiser": exact_net(*form)}.items():
+        model.teacher.net, model.student.net = exact_net(*form), net
+        net.register_parameter("unused", torch.nn.Parameter(torch.zeros((), dtype=torch.float64)))
+        torch.manual_seed(0)
+        losses[name] = sum(model.loss(batch)[0].item() for _ in range(8)) / 8
+    assert losses["ends"] < 1e-7 and losses["denoiser"] > 1e-2
+    model.student.net = exact_ends(*form)
+    denoise, like = model.student.conditional(batch)
+    y = LEVELS.k_max * torch.ones_like(like)
+    known = model.student.known(model.student.normaliser.encode(batch.u[:, :1]))[:, :, None]
+    found = model.student.sampler(denoise, y, LEVELS.grid(), no_noise)
+    torch.testing.assert_close(found, prior(known).flow(y, LEVELS.k_max, 0.0), rtol=0, atol=1e-9)
+    with pytest.raises(ValueError, match="expected rectified or mean_flow, got both"):
+        Distilled(problem, TEACHER, rectified=True, mean_flow=True)
 
 
 def test_the_lines_of_a_rectified_flow_lead_from_the_noise_to_the_sample():
