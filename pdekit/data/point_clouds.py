@@ -17,6 +17,7 @@ from pdekit.data.given import real
 from pdekit.data.inputs import check_fields, field_of, narrowed
 from pdekit.data.loading import Loading
 from pdekit.data.module import SPLITS, DataModule
+from pdekit.data.texts import with_texts
 from pdekit.fields import Field, Points, Problem, Trajectory
 
 MOVED = 1e-3  # of the distance of neighbours, by which rounding to float32 may move a point
@@ -32,6 +33,7 @@ class Clouds:
         cells: numbers of the corners of each cell, "cell corner"; None for a cloud without cells.
         coeffs: inputs fixed in time by name, "point" for each trajectory.
         params: scalars by name, "sample".
+        text: a caption for each trajectory, in all splits or in none.
     """
 
     u: Any
@@ -39,6 +41,7 @@ class Clouds:
     cells: Any = None
     coeffs: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
+    text: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,8 +106,10 @@ def from_points(
         params=tuple(train.params),
     )
     corners = max((len(cloud.cells) for cloud in every if cloud.cells is not None), default=0)
-    batches = {split: [(problem, _batch(part, given[split].params, problem, corners))] for split, part in found.items()}
-    return module_of(batches, folder, name, loading)
+    pairs = {split: (problem, _batch(part, given[split].params, problem, corners)) for split, part in found.items()}
+    if any(part.text is not None for part in given.values()):
+        pairs = with_texts(pairs, {split: part.text for split, part in given.items()})
+    return module_of({split: [pair] for split, pair in pairs.items()}, folder, name, loading)
 
 
 def _clouds(split: str, part: Clouds) -> list[_Cloud]:

@@ -12,8 +12,9 @@ from pdekit.data.assembly import batches_of
 from pdekit.data.description import Description
 from pdekit.data.from_xarray import is_xarray
 from pdekit.data.given import is_path
+from pdekit.data.texts import with_texts
 from pdekit.fields import Problem, Trajectory
-from pdekit.plain import mapping_or_empty
+from pdekit.plain import are_texts, mapping_or_empty
 
 INPUTS = ("coeffs", "params", "forcing", "mask")
 
@@ -46,22 +47,32 @@ def on_several_grids(data: Mapping[str, Any], about: Description) -> dict[str, l
 
     Args:
         data: by split, an array or a list of them, one for each grid.
-        about: description of what the arrays do not state themselves. Inputs and masks are lists by split,
-            ``coeffs={"train": [{"a": fine}, {"a": coarse}], ...}``.
+        about: description of what the arrays do not state themselves. Inputs, masks and captions are lists by split,
+            ``coeffs={"train": [{"a": fine}, {"a": coarse}], ...}``, ``text={"train": [of_fine, of_coarse], ...}``.
 
     Raises:
-        ValueError: on captions, on other numbers of inputs than arrays, and as `batches_of`.
+        ValueError: on other numbers of inputs or captions than arrays, and as `batches_of` and `with_texts`.
     """
-    if about.text is not None:
-        raise ValueError("expected no text for data on several grids, got some; give each grid as a dataset")
     found: dict[str, list[tuple[Problem, Trajectory]]] = {}
     for split, part in data.items():
         arrays = list(part) if is_several(part) else [part]
         for number, array in enumerate(arrays):
             own = {name: _own(name, getattr(about, name), split, number, len(arrays)) for name in INPUTS}
             pairs = batches_of({"train": array}, dataclasses.replace(about, **own))
-            found.setdefault(split, []).append(pairs["train"])
+            texts = _texts(about.text, split, number, len(arrays))
+            found.setdefault(split, []).append(with_texts({split: pairs["train"]}, texts)[split])
     return found
+
+
+def _texts(given: Any, split: str, number: int, n: int) -> Any:
+    """Return the captions of one array of a split by the split, or the function that writes them; None for none."""
+    if given is None or callable(given):
+        return given
+    by_split = given if isinstance(given, Mapping) else {"train": given}
+    lines = by_split.get(split)
+    if n == 1 and are_texts(lines or ()):
+        return {split: lines}
+    return {split: _own("text", by_split, split, number, n)}
 
 
 def _own(name: str, given: Any, split: str, number: int, n: int) -> Any:

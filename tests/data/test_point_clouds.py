@@ -27,11 +27,12 @@ def meshes(sizes=SIZES, frames=3):
 def part(clouds, which):
     coeffs = {key: column[which] for key, column in clouds.coeffs.items()}
     params = {key: column[which] for key, column in clouds.params.items()}
-    return Clouds(clouds.u[which], clouds.points[which], clouds.cells[which], coeffs, params)
+    text = None if clouds.text is None else clouds.text[which]
+    return Clouds(clouds.u[which], clouds.points[which], clouds.cells[which], coeffs, params, text)
 
 
-def module(**options):
-    whole = meshes()
+def module(text=None, **options):
+    whole = dataclasses.replace(meshes(), text=text)
     splits = (part(whole, slice(0, 2)), part(whole, slice(2, 3)), part(whole, slice(3, 4)))
     return from_points(*splits, dt=0.5, fields=["p", "q"], **options), whole
 
@@ -54,14 +55,20 @@ def test_values_stay_with_their_points():
 
 
 def test_memory_and_file_hold_the_same(tmp_path):
-    memory, _ = module()
-    module(folder=tmp_path, name="mine")
+    text = ["a wake", "eine Straße", "three", "four"]
+    memory, _ = module(text)
+    module(text, folder=tmp_path, name="mine")
     stored = DataModule.from_folder(tmp_path)
     assert stored.problem == memory.problem
     for split, source in memory.sources.items():
         one, other = source.read(0), stored.sources[split].read(0)
         for name in ("u", "t", "points", "point_mask", "cells", "coeffs"):
             assert torch.equal(getattr(one, name), getattr(other, name)), name
+        assert one.text == other.text
+    assert memory.train.trajectories([1]).text == ("eine Straße",)
+    parts = [part(dataclasses.replace(meshes(), text=lines), slice(0, 2)) for lines in (text, None)]
+    with pytest.raises(ValueError, match="a caption for each of 2 samples of the valid split, got none"):
+        from_points(*parts, dt=0.5)
 
 
 def test_points_may_be_shared_and_validation_is_split_off():

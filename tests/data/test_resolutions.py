@@ -113,6 +113,25 @@ def test_inputs_are_lists_too():
         from_arrays(u, u, u, extent=(1.0,), coeffs={split: {"a": fine} for split in ("train", "valid", "test")})
 
 
+def test_captions_are_lists_of_each_grid(tmp_path):
+    splits = [[wave(16, n, 1), wave(8, n + 1, 2)] for n in (2, 1, 1)]
+    text = {
+        split: [[f"{split} on {points}, {i}" for i in range(len(u))] for points, u in zip((16, 8), part, strict=True)]
+        for split, part in zip(("train", "valid", "test"), splits, strict=True)
+    }
+    about = {"dt": 0.1, "extent": (1.0,)}
+    from_arrays(*splits, **about, text=text, folder=tmp_path)
+    found = DataModule.from_folder(tmp_path)
+    captions = {found.test.trajectories([i]).text for i in range(3)}
+    assert captions == {("test on 16, 0",), ("test on 8, 0",), ("test on 8, 1",)} and found.problem.has_text
+    written = from_arrays(*splits, **about, text=lambda problem, params, u: f"{problem.grid.shape[0]} points")
+    assert written.train.trajectories([4]).text == ("8 points",)
+    with pytest.raises(ValueError, match="an entry for each of the 2 arrays of the train split, found none"):
+        from_arrays(*splits, **about, text={"valid": text["valid"]})
+    with pytest.raises(ValueError, match="a caption for each of 3 samples of the train split, got 2"):
+        from_arrays(*splits, **about, text={split: [lines[0], lines[0]] for split, lines in text.items()})
+
+
 @pytest.mark.slow
 def test_a_net_learns_on_both_grids_and_each_is_evaluated(run):
     for folder, shape in ((run.path, "16"), (run.path / "grid-8", "8")):

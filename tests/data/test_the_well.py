@@ -1,11 +1,14 @@
 """Files in The Well's exact layout, written here, are read into the same windows as ours."""
 
+import dataclasses
+
 import h5py
 import numpy as np
 import pytest
 import torch
 
 from pdekit.boundaries import Wall
+from pdekit.data.conversion import convert
 from pdekit.data.formats import open_source
 from pdekit.data.formats.the_well import TheWell
 from pdekit.data.module import DataModule
@@ -105,6 +108,27 @@ def test_files_of_one_split_follow_each_other_and_their_scalars_are_params(tmp_p
     np.testing.assert_array_equal(last.u[0, -1, 0], second["density"][-1, -1].astype(np.float32))
     torch.testing.assert_close(last.params, torch.tensor([[0.03]]))
     np.testing.assert_array_equal(data.train[0].u[0, 0, 0], first["density"][0, 0].astype(np.float32))
+
+
+def test_files_on_several_grids_are_one_dataset(tmp_path):
+    """Each grid has a file of its own, whose scalars become parameters of the whole."""
+    for split in ("train", "valid", "test"):
+        for n, viscosity in ((8, 0.1), (16, 0.2)):
+            problem = dataclasses.replace(line_problem(shape=(n,)), params=("viscosity",))
+            batch = dataclasses.replace(counted_batch(problem, 2), params=torch.full((2, 1), viscosity))
+            path = tmp_path / "data" / split / f"of{n}.hdf5"
+            write_split(path, problem, batch, "mine")
+            with h5py.File(path, "r+") as file:
+                del file["pdekit"]
+    data = DataModule.from_folder(tmp_path)
+    assert [grid.shape for grid in data.grids] == [(16,), (8,)] and data.problem.grid.shape == (16,)
+    assert data.problem.params == ("viscosity",) and data.test.n_trajectories == 4
+    for i, (n, viscosity) in enumerate(((8, 0.1), (8, 0.1), (16, 0.2), (16, 0.2))):
+        one = data.test.trajectories([i])
+        assert one.u.shape[-1] == n and one.params.item() == pytest.approx(viscosity)
+        assert one.u[0, 3, 0, 0] == 100 * (i % 2) + 3
+    again = DataModule.from_folder(convert(tmp_path, tmp_path / "out", "mine"))
+    assert again.problem == data.problem and again.grids == data.grids
 
 
 def test_our_own_files_read_the_same_through_both_readers(tmp_path):

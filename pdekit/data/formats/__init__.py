@@ -29,7 +29,7 @@ from pdekit.data.formats import (
     wdno_smoke,
 )
 from pdekit.data.formats.contract import WHOLE, Format, all_splits, is_address, root_names
-from pdekit.data.formats.the_well import TheWell, fit_together, is_the_well
+from pdekit.data.formats.the_well import TheWell, fit_together, is_the_well, on_each_grid
 from pdekit.data.hdf5 import names, open_hdf5
 from pdekit.data.layout import OURS
 from pdekit.data.natural_order import by_number
@@ -70,11 +70,11 @@ def open_folder(folder: Path, trust: Sequence[str] = ()) -> dict[str, Source]:
     Raises:
         FileNotFoundError, ValueError: if a file is damaged or of an unknown layout, or files do not fit together.
     """
-    sources = {split: open_source(files, trust) for split, files in split_files(folder).items()}
-    foreign = [source for source in sources.values() if isinstance(source, TheWell)]
-    if len(foreign) == len(sources) > 1:
+    parts = {split: _on_each_grid(files, trust) for split, files in split_files(folder).items()}
+    foreign = [part for found in parts.values() for part in found if isinstance(part, TheWell)]
+    if len(foreign) == sum(map(len, parts.values())) > 1:
         fit_together(foreign)
-    return sources
+    return {split: together(found) for split, found in parts.items()}
 
 
 def _open_file(path: Path, trust: Sequence[str] = ()) -> dict[str, Source]:
@@ -168,13 +168,22 @@ def open_source(files: Sequence[str | Path], trust: Sequence[str] = ()) -> Sourc
     """The trajectories of the files of one split.
 
     Args:
-        files: one or more files of ours, whose grids may differ, or of a published layout.
+        files: one or more files of ours or of The Well, whose grids may differ in the number of points.
         trust: packages in addition to pdekit that a stored equation may come from.
 
     Raises:
         FileNotFoundError, ValueError: if a file is absent, damaged, or of an unknown layout; the message says what
             it contains.
     """
+    parts = _on_each_grid(files, trust)
+    foreign = [part for part in parts if isinstance(part, TheWell)]
+    if len(foreign) > 1:
+        fit_together(foreign)
+    return together(parts)
+
+
+def _on_each_grid(files: Sequence[str | Path], trust: Sequence[str]) -> Sequence[Source]:
+    """Return sources of one grid each, in the order in which their trajectories are numbered."""
     paths = [Path(file) for file in files]
     check_readable(paths[0])
     with open_hdf5(paths[0]) as file:
@@ -182,9 +191,9 @@ def open_source(files: Sequence[str | Path], trust: Sequence[str] = ()) -> Sourc
         ours = OURS in found
         the_well = is_the_well(file)
     if ours:
-        return together([Split(path, trust) for path in paths])
+        return [Split(path, trust) for path in paths]
     if the_well:
-        return TheWell(paths)
+        return on_each_grid(paths)
     raise ValueError(
         f"expected a layout that pdekit reads (its own, The Well), found {found} in {paths[0]}; "
         "load the arrays yourself and give them to pdekit.data.from_arrays"

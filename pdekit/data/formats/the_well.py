@@ -38,7 +38,7 @@ class TheWell:
     """The trajectories of the files of one split, one file after the other.
 
     Args:
-        paths: files of one dataset, on one uniform Cartesian grid.
+        paths: files of one dataset, on one uniform Cartesian grid; see `on_each_grid` for several.
 
     Raises:
         ValueError: if a file is damaged, its grid is not uniform or not Cartesian, or the files do not fit together;
@@ -133,9 +133,11 @@ class _Opened:
 def fit_together(sources: Sequence[TheWell]) -> None:
     """Give the sources of one dataset one problem: what differs between any two trajectories becomes a param.
 
+    The files of a source have one grid; the sources may have several, of one box.
+
     Raises:
-        ValueError: if files differ in what has no param: points, fields, frames within a split, boundaries, layouts,
-            origins; the message names file and key.
+        ValueError: if files differ in what has no param: points within a source, fields, frames within a source,
+            boundaries, layouts, origins; the message names file and key.
     """
     headers = [header for source in sources for header in source.headers]
     base = headers[0]
@@ -143,6 +145,7 @@ def fit_together(sources: Sequence[TheWell]) -> None:
         _same_kind(header, base)
     for source in sources:
         for header in source.headers[1:]:
+            _same(header, source.headers[0], "dimensions", header.shape, source.headers[0].shape)
             _same(header, source.headers[0], "dimensions/time", header.n_frames, source.headers[0].n_frames)
     table = _table(headers)
     reserved = ("dt", *(f"length_{letter}" for letter in AXES))
@@ -159,9 +162,23 @@ def fit_together(sources: Sequence[TheWell]) -> None:
     for source in sources:
         frames = source.headers[0].n_frames
         dt = float(base.steps[0]) if base.n_frames > 1 and frames > 1 else None
+        own = grid.resized(source.headers[0].shape)
         source.describe(
-            Problem(grid, fields, dt, frames, base.boundary, coeffs, tuple(names), forcing=forcing),
+            Problem(own, fields, dt, frames, base.boundary, coeffs, tuple(names), forcing=forcing),
         )
+
+
+def on_each_grid(paths: Sequence[Path]) -> list[TheWell]:
+    """Return the files of one split as a source for each grid, the first file's first.
+
+    Raises:
+        ValueError: as `TheWell`.
+    """
+    groups: dict[tuple[int, ...], list[Path]] = {}
+    for path in paths:
+        check_readable(Path(path))
+        groups.setdefault(read_header(Path(path)).shape, []).append(path)
+    return [TheWell(files) for files in groups.values()]
 
 
 def _constant(column: np.ndarray, tolerance: float) -> bool:
@@ -193,7 +210,7 @@ def _same_kind(header: Header, base: Header) -> None:
     for key, part, words in (
         ("t0_fields, t1_fields, t2_fields", lambda h: [(c.fields, c.time_varying) for c in h.columns], _names),
         ("scalars", lambda h: (sorted(h.scalars), [column.fields for column in h.forcing]), _short),
-        ("dimensions", lambda h: h.shape, _short),
+        ("dimensions", lambda h: len(h.shape), _short),
         ("boundary_conditions", lambda h: h.boundary, _conditions),
     ):
         _same(header, base, key, part(header), part(base), words)
@@ -230,4 +247,4 @@ def _short(value: object) -> str:
     return str(value)[:160]
 
 
-__all__ = ["TheWell", "fit_together", "is_the_well"]
+__all__ = ["TheWell", "fit_together", "is_the_well", "on_each_grid"]
