@@ -14,7 +14,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial, singledispatch
-from numbers import Integral
+from numbers import Integral, Real
 from types import FunctionType
 from typing import Any, TypeGuard
 
@@ -103,12 +103,26 @@ def is_whole(value: Any) -> TypeGuard[int]:
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Return whether a plain value is an integer or a float; true and false are neither.
+    """Return whether a value is an integer or a float, NumPy's included; true and false are neither.
 
     >>> is_number(2), is_number(0.5), is_number(True), is_number("2")
     (True, True, False, False)
     """
-    return is_whole(value) or isinstance(value, float)
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_text(value: Any) -> TypeGuard[str]:
+    """Return whether a value is a text."""
+    return isinstance(value, str)
+
+
+def is_list_of(value: Any, holds: Callable[[Any], bool]) -> TypeGuard[list[Any]]:
+    """Return whether a plain value is a list whose items all pass a check.
+
+    >>> is_list_of([1, 2], is_whole), is_list_of([1, 0.5], is_whole), is_list_of("12", is_text)
+    (True, False, False)
+    """
+    return isinstance(value, list) and all(map(holds, value))
 
 
 def are_texts(values: Iterable[Any]) -> bool:
@@ -117,7 +131,7 @@ def are_texts(values: Iterable[Any]) -> bool:
     >>> are_texts(["u", "v"]), are_texts(["u", 2])
     (True, False)
     """
-    return all(isinstance(value, str) for value in values)
+    return all(map(is_text, values))
 
 
 def as_texts(values: Any) -> list[str]:

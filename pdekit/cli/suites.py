@@ -15,7 +15,7 @@ from typing import Any
 from pdekit.cli.command_line import CONFIGS, choices, did_you_mean
 from pdekit.cli.compose import SEARCH, Typed, jobs, keys_of, read_arguments
 from pdekit.cli.stored import read_config
-from pdekit.plain import are_texts, is_whole
+from pdekit.plain import is_list_of, is_text, is_whole
 
 SINGLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")  # a name becomes a part of the name of a folder
 PARTS = ("problems", "models", "seeds", "settings", "budgets")
@@ -203,7 +203,7 @@ def _settings(value: Any, path: Path | None, name: str, group: str | None = None
             choice of a model or of data in another place than its own.
     """
     place = f"{name} of {path or 'the command line'}"
-    if not isinstance(value, list) or not are_texts(value) or not all("=" in item for item in value):
+    if not is_list_of(value, is_text) or not all("=" in item for item in value):
         raise ValueError(f"expected a list of settings key=value as {place}, found {value!r}; correct it")
     ours = OURS if path is None else OURS + TYPED_ONLY
     for item, keys in zip(value, keys_of(value), strict=True):
@@ -249,8 +249,7 @@ def check_folders(config: Mapping[str, Any], overrides: Sequence[str]) -> None:
 
 
 def _seeds(value: Any, origin: str) -> tuple[int, ...]:
-    whole = isinstance(value, list) and all(map(is_whole, value))
-    if not whole or not value or min(value) < 0 or len(set(value)) < len(value):
+    if not is_list_of(value, is_whole) or not value or min(value) < 0 or len(set(value)) < len(value):
         raise ValueError(
             f"expected a list of different whole numbers as seeds of {origin}, found {value!r}; correct it"
         )

@@ -6,7 +6,6 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from pdekit.diffusion.samplers.base import Sampler
 from pdekit.fields import Trajectory
 from pdekit.models.base import Surrogate
 from pdekit.models.text2pde import Text2PDE
-from pdekit.plain import by_name
+from pdekit.plain import by_name, is_number
 from pdekit.typed_values import check_types
 
 MAX_CALLS = 10_000
@@ -59,7 +58,7 @@ class Prompt:
         params = by_name(self.params, "params")
         optional = {"guidance": self.guidance, "duration": self.duration}
         numbers = {**{name: value for name, value in optional.items() if value is not None}, **params}
-        wrong = {name: value for name, value in numbers.items() if not (_is_real(value) and math.isfinite(value))}
+        wrong = {name: value for name, value in numbers.items() if not (is_number(value) and math.isfinite(value))}
         if wrong:
             raise ValueError(f"expected finite numbers in a prompt, got {wrong}; correct them")
         check_types(self)
@@ -70,10 +69,6 @@ class Prompt:
             )
         if self.duration is not None and self.duration <= 0:
             raise ValueError(f"expected duration > 0, got {self.duration}; give the time of the last frame wanted")
-
-
-def _is_real(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def sample_prompt(

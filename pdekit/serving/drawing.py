@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdekit.fields import Problem
+from pdekit.plain import is_list_of, is_number, is_whole
 
 MOST_STROKES = 200
 """Of a drawing; a request of that many has less than the bytes that the server accepts."""
@@ -44,16 +45,17 @@ def strokes_of(value: Any) -> list[Stroke]:
         raise ValueError(f"expected at most {MOST_STROKES} strokes in a list, found something else; draw fewer")
     found = []
     for row in value:
-        numbers = row if isinstance(row, list) and len(row) == 5 else [None]
-        if type(numbers[0]) is not int or not all(
-            type(part) in (int, float) and math.isfinite(part) for part in numbers
-        ):
+        if not is_list_of(row, _is_finite) or len(row) != 5 or not is_whole(row[0]):
             raise ValueError(f"expected strokes of a field number, x, y, radius and height, found {row!r}; correct it")
-        stroke = Stroke(*numbers)
+        stroke = Stroke(*row)
         if not (0 <= stroke.x <= 1 and 0 <= stroke.y <= 1 and 0 < stroke.radius <= 1):
             raise ValueError(f"expected x and y from 0 to 1 and a radius above 0 and up to 1, found {row}; correct it")
         found.append(stroke)
     return found
+
+
+def _is_finite(value: Any) -> bool:
+    return is_number(value) and math.isfinite(value)
 
 
 def can_draw(problem: Problem, history: int) -> bool:

@@ -28,7 +28,7 @@ from pdekit.data.formats.contract import Format, read_plain
 from pdekit.data.formats.equations import equation
 from pdekit.data.hdf5 import FileFault
 from pdekit.fields import Equation, Field, Grid, Problem
-from pdekit.plain import is_number, mapping_or_empty
+from pdekit.plain import is_list_of, is_number, mapping_or_empty
 
 LARGEST = 1 << 20  # bytes of a description
 FLOWS = ("2d_phy_decay_turb", "2d_phy_kolm_flow")
@@ -144,7 +144,7 @@ def _equation(path: Path, info: Mapping[str, Any]) -> Equation | None:
     if path.stem.partition("__")[0] not in [f"{ndim}d_{name}" for name in LINEAR]:
         return None
     gammas = info.get("gammas")
-    if not isinstance(gammas, list) or not all(is_number(gamma) for gamma in gammas):
+    if not is_list_of(gammas, is_number):
         return None
     orders = [order for order, gamma in enumerate(gammas) if gamma]
     if orders == [1]:
