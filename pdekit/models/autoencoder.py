@@ -125,7 +125,7 @@ class Autoencoder(Surrogate):
             return ()
         if batch.points is None or batch.point_mask is None:
             raise ValueError("expected trajectories with points and point_mask, got none; give the mesh of each sample")
-        points = self.box.shares(batch.points.to(self.box.lower))
+        points = self.box.shares(batch.points)
         return points, batch.point_mask.to(points.device)
 
     def encode(

@@ -117,7 +117,7 @@ def normalised(batch: Trajectory, normaliser: Normaliser) -> Trajectory:
         forcing=None if batch.forcing is None else normaliser.encode_forcing(batch.forcing),
         params=None if batch.params is None else normaliser.encode_params(batch.params),
     )
-    return inner.to(normaliser.like.dtype)
+    return dataclasses.replace(inner.to(normaliser.like.dtype), points=inner.points)  # the model reads shares of a box
 
 
 def checked_inputs(problem: Problem, inputs: Preparation | None) -> Preparation:
