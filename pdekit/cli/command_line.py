@@ -29,7 +29,7 @@ def choices(group: str, folder: Path = CONFIGS) -> dict[str, str]:
 def generation_times(folder: Path = CONFIGS) -> dict[str, str]:
     """CPU time of one core that generates each dataset, its check included, from the line "# generation:" of its file.
 
-    The times are those of the cards in datasets/, measured on two busy cores. Empty where the file states none.
+    The times are those of the cards in datasets/, measured on two busy cores.
 
     >>> generation_times()["ks"]
     '11 s'
@@ -40,8 +40,8 @@ def generation_times(folder: Path = CONFIGS) -> dict[str, str]:
 def evaluation_times(folder: Path = CONFIGS) -> dict[str, str]:
     """CPU time of one core of a full evaluation of one FNO, from the line "# evaluation:" of each file.
 
-    Measured with an FNO of one training step (a reservoir computer on systems without space), on two busy cores. Empty
-    where it was not measured.
+    Measured with an FNO of one training step (a reservoir computer on systems without space, a latent grid on points),
+    on two busy cores.
     """
     return _stated(EVALUATION, folder)
 
@@ -61,7 +61,7 @@ def listing(group: str) -> str:
     options = choices(group)
     if group == "data":
         evaluated = evaluation_times()
-        times = {name: f"{time:>6} {evaluated[name] or '–':>8}" for name, time in generation_times().items()}
+        times = {name: f"{time:>6} {evaluated[name]:>8}" for name, time in generation_times().items()}
         options = {name: f"{time}  {options[name]}" for name, time in times.items()}
     width = max((len(name) for name in options), default=0)
     return "\n".join(f"  {name:<{width}}  {line}".rstrip() for name, line in options.items())

@@ -1,6 +1,7 @@
 """Every recipe composes, generates, and has a card."""
 
 import dataclasses
+import re
 from functools import cache
 from math import prod
 from pathlib import Path
@@ -12,7 +13,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from pdekit.calculus import FiniteDifference
-from pdekit.cli.command_line import CONFIGS, choices
+from pdekit.cli.command_line import CONFIGS, choices, evaluation_times, generation_times
 from pdekit.fields import Trajectory
 from pdekit.recipes.base import SPLITS, BaseRecipe
 from pdekit.recipes.cases import SolvedRecipe
@@ -116,6 +117,11 @@ def test_a_frame_is_a_whole_number_of_steps(name):
 def test_a_dataset_fits_a_laptop(name):
     recipe = compose(name)
     assert sum(recipe.n_trajectories[s] * n_bytes(recipe, s) for s in SPLITS) < 200e6 or name in LARGE
+
+
+@pytest.mark.parametrize("times", [generation_times, evaluation_times])
+def test_the_help_states_what_each_dataset_costs(times):
+    assert [name for name, time in times().items() if not re.fullmatch(r"\d+ (s|min|h)", time)] == []
 
 
 def n_bytes(recipe: BaseRecipe, split: str) -> int:
