@@ -32,7 +32,7 @@ class Autoencoder(Surrogate):
     `spectrum_error`, which penalise lost small scales.
 
     Differences from the paper: squares instead of absolute values; no adversarial term, which the released
-    checkpoints do not use either; factored convolutions; parameters do not enter.
+    checkpoints do not use either (`AdversarialAutoencoder` has one); factored convolutions; parameters do not enter.
 
     Args:
         problem: in time, on a uniform grid with one to three axes, or on points.
@@ -140,6 +140,11 @@ class Autoencoder(Surrogate):
         return self.net.decode(z, n_frames, self.problem.grid.shape, *places)
 
     def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        loss, numbers, _, _ = self.terms(batch)
+        return loss, numbers
+
+    def terms(self, batch: Trajectory) -> tuple[Tensor, dict[str, Tensor], Tensor, Tensor]:
+        """Return the loss, numbers to log, and normalised D(z) and u."""
         inner = normalised(self.opening(batch), self.normaliser)
         places = self.places(inner)
         z, divergence = self.net.encode(inner.u, *places), torch.zeros(())
@@ -160,7 +165,8 @@ class Autoencoder(Surrogate):
         if self.spectral:
             numbers["spectral"] = spectrum_error(u, inner.u)
             loss = loss + self.spectral * numbers["spectral"]
-        return loss, {"loss": loss.detach(), **{name: value.detach() for name, value in numbers.items()}}
+        logged = {"loss": loss.detach(), **{name: value.detach() for name, value in numbers.items()}}
+        return loss, logged, u, inner.u
 
     @torch.no_grad()
     def reconstruct(self, batch: Trajectory) -> Float[Tensor, "batch time channel *space"]:
