@@ -273,4 +273,4 @@ def _plain(values: np.ndarray) -> np.ndarray:
     dtype, flags = values.dtype, values.flags
     if dtype.char in "fd" and dtype.isnative and flags.c_contiguous and flags.writeable:
         return values
-    return np.require(values, np.float64 if values.dtype == np.float64 else np.float32, ("C", "W"))
+    return np.array(values, np.float64 if values.dtype == np.float64 else np.float32, order="C")  # one copy

@@ -1,6 +1,9 @@
 """PDEBench's layouts, as its generators write them, become trajectories with grid, times, splits and equation."""
 
+import re
+import tracemalloc
 from math import pi
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -213,20 +216,32 @@ def test_wrong_parts_are_named(tmp_path, key, values, sentence):
         one(path)
 
 
-def test_opening_reads_no_arrays(tmp_path):
-    """A sparse file that claims 800 MB opens in a moment; what it does not store is refused."""
-    path = published.tensor(tmp_path / "a.hdf5")
+def bytes_read():
+    """Bytes that this process, and child processes that have ended, have read."""
+    return int(re.search(r"rchar: (\d+)", Path("/proc/self/io").read_text())[1])
+
+
+def test_opening_100_gb_reads_no_arrays(tmp_path):
+    """A sparse file: few bytes are read, and little memory is taken. The child process reads its packages, too."""
+    path = published.tensor(tmp_path / "a.hdf5", points=4096, frames=2)
     with h5py.File(path, "r+") as file:
-        del file["tensor"]
-        space = h5py.h5s.create_simple((10_000, 5, 4096))
+        del file["tensor"], file["t-coordinate"]
+        space = h5py.h5s.create_simple((10_000, 625, 4096))
         plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         plist.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
         h5py.h5d.create(file.id, b"tensor", h5py.h5t.IEEE_F32LE, space, plist)
-        del file["x-coordinate"]
-        file["x-coordinate"] = published.centres(0, 1, 4096)
-    source = recognised(path).open(path)["all"]
-    assert source.n_trajectories == 10_000 and source.read(9_999, slice(0, 1)).u.shape == (1, 1, 1, 4096)
+        file["t-coordinate"] = 0.01 * np.arange(626)
+    assert path.stat().st_size > 100e9
+    open_path(path)  # modules are loaded, and the child process has been
+    before = bytes_read()
+    tracemalloc.start()
+    found = open_path(path)
+    largest = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert bytes_read() - before < 1e6 and largest < 10e6
+    assert found["train"].n_trajectories == 8100
+    assert found["test"].read(999, slice(0, 1)).u.shape == (1, 1, 1, 4096)
 
 
 def test_a_flow_in_a_cavity_is_no_reaction_in_files_for_others():
