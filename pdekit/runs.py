@@ -27,6 +27,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 
 from pdekit.data.domain import with_domain
+from pdekit.data.layout import problem_from_plain
 from pdekit.fields import Problem, Trajectory
 from pdekit.given import (
     check_device,
@@ -49,8 +50,8 @@ from pdekit.models.construction import configuration
 from pdekit.models.modes import with_modes
 from pdekit.models.prompts import Prompt, sample_points, sample_prompt
 from pdekit.models.resolution import at_resolution
-from pdekit.models.weights import fill
-from pdekit.plain import by_name, from_json, from_plain, to_json, to_plain
+from pdekit.models.weights import fill, header_entry
+from pdekit.plain import by_name, from_plain, to_json, to_plain
 from pdekit.provenance import RECORD, read_record, sha256, write_whole
 from pdekit.typed_values import check_numbers_of, check_seed
 
@@ -333,10 +334,8 @@ def load(path: str | Path | Run, trust: Sequence[str] = (), device: str = "cpu",
     missing = [key for key in ("name", "config", "problem") if key not in header]
     if missing:
         raise ValueError(f"expected {', '.join(missing)} in the header of {path / WEIGHTS}, found none; train again")
-    config = from_json(header["config"])
-    if not isinstance(config, dict):
-        raise ValueError(f"expected a configuration in the header of {path / WEIGHTS}, found {config!r}; train again")
-    problem = from_plain(from_json(header["problem"]), trust)
+    config, stored = (header_entry(header, key, path / WEIGHTS) for key in ("config", "problem"))
+    problem = problem_from_plain(stored, trust)
     model = _to_be_filled(model, config.get("model"), problem, path, trust)
     fill(model, tensors, path / WEIGHTS)
     return Run(path, header["name"], model.to(device).eval(), config)

@@ -117,9 +117,10 @@ def test_weights_of_another_shape(run, monkeypatch):
     ("changes", "message"),
     [
         (dict(config=None, name=None), "expected name, config in the header"),
-        (dict(config="[1]"), r"expected a configuration in the header of .* found \[1\]"),
+        (dict(config="[1]"), r"expected config by name in the header of .* found \[1\]"),
         (dict(config="{}"), "expected a run whose configuration names its model"),
-        (dict(problem="{"), "expected JSON, found a damaged text"),
+        (dict(problem="{"), r"in problem of the header of .*weights.safetensors: expected JSON, found a damaged text"),
+        (dict(config="{"), r"in config of the header of .*weights.safetensors: expected JSON, found a damaged text"),
     ],
 )
 def test_a_header_that_lacks_parts(run, changes, message):

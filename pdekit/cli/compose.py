@@ -149,10 +149,13 @@ def composed(
     Raises:
         ValueError: on an argument that the configuration does not have; the message says what exists.
     """
+    import yaml
     from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
     from omegaconf import OmegaConf, open_dict
     from omegaconf.errors import OmegaConfBaseException
+
+    from pdekit.plain_yaml import fault_of
 
     try:
         with initialize_config_dir(str(CONFIGS), version_base="1.3"):
@@ -164,6 +167,11 @@ def composed(
             return OmegaConf.to_container(found, resolve=True), chosen
     except (HydraException, OmegaConfBaseException) as error:
         raise ValueError(explain(error)) from error
+    except yaml.MarkedYAMLError as error:
+        where = error.problem_mark.name if error.problem_mark is not None else "--config-dir"
+        raise ValueError(f"expected a configuration in {where}, found {fault_of(error)}; correct the file") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"expected configurations in UTF-8, found {error}; correct the file in --config-dir") from None
 
 
 def by_kind(given: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:

@@ -48,13 +48,11 @@ def value_of(argument: str, value: str) -> Any:
     >>> value_of("extent=[1,2e-3]", "[1,2e-3]"), value_of("dt=1e-3", "1e-3"), value_of("fields=[e3]", "[e3]")
     ([1, 0.002], 0.001, ['e3'])
     """
-    import yaml
-
     from pdekit.plain_yaml import read_yaml
 
     try:
         return read_yaml(value)
-    except yaml.YAMLError:
+    except ValueError:
         raise ValueError(f"expected a number, a word or a list [a,b], found {argument}; correct it") from None
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from pdekit.plain import from_json
 
 
 def fill(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
@@ -46,3 +49,18 @@ def check_weights(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -
         f"expected weights of the configured model in {path}, found {len(different)} others ("
         f"{'; '.join(named[:3])}{'; ...' if len(named) > 3 else ''}); restore the run's configuration, or train again"
     )
+
+
+def header_entry(header: Mapping[str, str], key: str, path: Path) -> dict[str, Any]:
+    """Return the names and values of one entry in the header of stored weights.
+
+    Raises:
+        ValueError: if they are damaged or no names and values; the message names file and entry.
+    """
+    try:
+        found = from_json(header[key])
+    except ValueError as error:
+        raise ValueError(f"in {key} of the header of {path}: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"expected {key} by name in the header of {path}, found {found!r}; train again")
+    return found

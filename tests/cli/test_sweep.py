@@ -1,5 +1,6 @@
 """A sweep goes on after a job that fails, and ends with a table and an exit status."""
 
+import re
 import sys
 
 import pytest
@@ -61,6 +62,25 @@ def test_every_combination_is_a_job():
 def test_options_that_do_not_exist(arguments, message):
     with pytest.raises(ValueError, match=message):
         read_arguments(arguments)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            b"_target_: !!python/object/apply:os.system [exit]",
+            r"in .*mine.yaml, found line 1: could not determine a con",
+        ),
+        (b"_target_: {a:", r"expected a configuration in .*mine.yaml, found line 1: .*; correct the file"),
+        (b"\xff\xfe\x00", "expected configurations in UTF-8, found"),
+    ],
+)
+def test_a_file_of_the_user_that_is_no_yaml(tmp_path, content, message):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mine.yaml").write_bytes(content)
+    with pytest.raises(SystemExit) as stop:
+        generate.main([f"--config-dir={tmp_path}", "data=mine"])
+    assert re.search(message, str(stop.value))
 
 
 def test_several_values_need_m():

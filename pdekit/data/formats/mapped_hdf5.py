@@ -26,7 +26,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-import yaml
 
 from pdekit.data.ends import layout_of
 from pdekit.data.formats.blocks import Block, Blocked, Hdf5Store
@@ -45,21 +44,25 @@ LETTERS = set("stcxyz0")
 SPLITS = ("train", "valid", "test")
 
 
-def _yaml(text: str) -> Any:
-    try:
-        return read_yaml(text)
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from None
-
-
 def _content(path: Path) -> dict[str, Any] | None:
     """Return the content of a mapping; None for another file."""
-    found = mapping_or_empty(read_plain(path, LARGEST, _yaml))
+    found = mapping_or_empty(read_plain(path, LARGEST, read_yaml))
     return dict(found) if {"file", "fields"} <= set(found) else None
 
 
+def _fault(path: Path) -> str:
+    """Return the reason why a file that is named as YAML cannot be read; "" for another file, or if it can."""
+    if path.suffix not in (".yaml", ".yml") or not path.is_file() or path.stat().st_size > LARGEST:
+        return ""
+    try:
+        read_yaml(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        return str(error)
+    return ""
+
+
 def _recognises(path: Path) -> bool:
-    return _content(path) is not None
+    return _content(path) is not None or _fault(path) != ""
 
 
 def _is_list(value: Any, n: int) -> bool:
@@ -173,8 +176,10 @@ def _open_mapping(path: Path) -> dict[str, Blocked]:
     """Open the files of a mapping.
 
     Raises:
-        ValueError: if the mapping is incomplete or wrong, or a file is damaged or of another shape.
+        ValueError: if the mapping is no YAML, incomplete or wrong, or a file is damaged or of another shape.
     """
+    if fault := _fault(path):
+        raise FileFault(f"expected a mapping in YAML in {path}, found a damaged file, {fault}; correct it")
     mapping = Mapped(path, _content(path) or {})
     return {split: _source(mapping, file) for split, file in mapping.files().items()}
 

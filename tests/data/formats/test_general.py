@@ -71,6 +71,13 @@ class TestMapping:
         grid = splits["test"].problem.grid
         assert grid.origin == (0.0, 0.0) and grid.extent == (1.0, 2.0) and splits["test"].problem.dt == 0.5
 
+    @pytest.mark.parametrize("fields", ["!!python/object/apply:os.system [exit]", "{u: /u"])
+    def test_a_mapping_that_is_no_yaml(self, tmp_path, fields):
+        path = tmp_path / "waves.yaml"
+        path.write_text(f"file: waves.h5\nfields: {fields}\n")
+        with pytest.raises(ValueError, match=r"expected a mapping in YAML in .*waves.yaml, found .* line \d: .*"):
+            open_path(path)
+
     @pytest.mark.parametrize(
         "change, sentence",
         [
