@@ -177,10 +177,10 @@ class Stepper(Surrogate):
             )
         if problem.steady:
             history = 0
-            if not problem.coeffs:
+            if not (problem.coeffs or problem.has_mask):
                 raise ValueError(
-                    "expected two frames or more, or an input field (coeffs) of a steady problem, found one frame and "
-                    "no input; set n_frames, or give coeffs"
+                    "expected two frames or more, or an input field (coeffs) or a mask of a steady problem, found one "
+                    "frame and no input; set n_frames, or give coeffs"
                 )
         elif history < 1:
             raise ValueError(f"expected history >= 1 for a problem in time, got {history}; set model.history=1")
