@@ -91,9 +91,7 @@ def _known() -> frozenset[str]:
 
 def functions(trees: Iterable[tuple[ast.Module, str]] | None = None) -> Iterator[tuple[str, Function]]:
     """All functions and methods, nested ones too, with their place "file:Class.method"; of the package by default."""
-    if trees is None:
-        trees = ((parse(path), f"{name(path)}:") for path in modules())
-    for tree, place in trees:
+    for tree, place in trees or ((parse(path), f"{name(path)}:") for path in modules()):
         yield from _inside(tree, place)
 
 

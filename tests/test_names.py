@@ -9,7 +9,8 @@ from pathlib import Path
 from types import CodeType
 
 import pytest
-from source_tree import PACKAGE, modules
+
+from tests.source_tree import PACKAGE, modules, parse
 
 
 def global_names(code: CodeType) -> Iterator[str]:
@@ -24,7 +25,7 @@ def global_names(code: CodeType) -> Iterator[str]:
 
 def missing_names(path: Path, module_name: str) -> set[str]:
     """Names that the file looks up and neither its module, its classes, nor Python has."""
-    code = compile(path.read_text(encoding="utf-8"), str(path), "exec")
+    code = compile(parse(path), str(path), "exec")
     module = importlib.import_module(module_name)
     known = set(vars(module)) | set(dir(builtins)) | names_in_classes(code)
     return set(global_names(code)) - known

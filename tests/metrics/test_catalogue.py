@@ -178,13 +178,13 @@ class TestPromises:
         without_members = measure.function(u[1], reference, problem_on(GRIDS[name]))
         torch.testing.assert_close(without_members, result[1], rtol=1e-12, atol=1e-14)
 
-    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-    def test_perfect_on_itself(self, measure, name, dtype):
-        _, reference = fields_on(GRIDS[name], dtype=dtype)
-        for offset in (0, 300):  # kelvin, say
-            result = measure.function((reference + offset)[None], reference + offset, problem_on(GRIDS[name]))
-            perfect = wavenumbers(GRIDS[name])[-1] if measure.ten_percent is None else measure.perfect
-            assert perfect is None or (result == perfect).all()
+    def test_perfect_on_itself(self, measure, name):
+        perfect = wavenumbers(GRIDS[name])[-1] if measure.ten_percent is None else measure.perfect
+        for dtype in (torch.float32, torch.float64):
+            _, reference = fields_on(GRIDS[name], dtype=dtype)
+            for offset in (0, 300):  # kelvin, say
+                result = measure.function((reference + offset)[None], reference + offset, problem_on(GRIDS[name]))
+                assert perfect is None or (result == perfect).all(), (dtype, offset)
 
     def test_units(self, measure, name):
         u, reference = fields_on(GRIDS[name])
