@@ -124,7 +124,8 @@ def splits_of(root: Path, name: str) -> dict[str, MultiphysicsBench]:
 
     A tenth of the training samples, the last ones, is held out for validation; there is none in the publication. A
     second tenth serves as test where the published one lacks a quantity, with a warning that says so: in the published
-    TE_heat the test split has no inputs, and another kind of geometry.
+    TE_heat the test split has no inputs, and another kind of geometry. Samples that lack a quantity are left out, with
+    a warning, too.
 
     Args:
         root: the folder with ``training`` and ``testing``.
@@ -144,6 +145,8 @@ def splits_of(root: Path, name: str) -> dict[str, MultiphysicsBench]:
         )
     test_folder = root / TESTING / layout.folder
     test = complete_samples(test_folder, layout)
+    for place, whole in ((folder, indices), (test_folder, test)):
+        _warn_of_incomplete(place, whole, layout)
     held = max(1, len(indices) // HELD_OUT)
     if len(indices) <= 2 * held:
         raise ValueError(f"expected at least three samples to split, got {len(indices)} in {folder}; fetch more")
@@ -169,6 +172,18 @@ def quantities(layout: Layout) -> tuple[str, ...]:
 def complete_samples(folder: Path, layout: Layout) -> list[int]:
     """The numbers for which every quantity is there, in order; nothing is assumed of how they run."""
     return sorted(set.intersection(*(_numbers_in(folder / name) for name in quantities(layout))))
+
+
+def _warn_of_incomplete(folder: Path, whole: Sequence[int], layout: Layout) -> None:
+    """Warn if some samples of a folder lack a quantity."""
+    every = set.union(*(_numbers_in(folder / name) for name in quantities(layout)))
+    missing = sorted(every - set(whole))
+    if missing and whole:
+        warnings.warn(
+            f"{len(missing)} of {len(every)} samples in {folder} lack a quantity ({describe(folder)}) and are left "
+            f"out, first number {missing[0]}; fetch them again",
+            stacklevel=3,
+        )
 
 
 def published_ranges(folder: Path, layout: Layout) -> Mapping[str, np.ndarray]:
