@@ -75,7 +75,7 @@ def write_well(path, feed=0.02, seed=0, edit=None):
 
 def test_every_part_is_found(tmp_path):
     arrays = write_well(tmp_path / "a.hdf5")
-    source = open_source([tmp_path / "a.hdf5"])
+    source = open_source(str(tmp_path / "a.hdf5"))
     problem = source.problem
     names = ["density", "inflow", "velocity_x", "velocity_y", "stress_xx", "stress_xy", "stress_yx", "stress_yy"]
     assert [field.name for field in problem.fields] == names

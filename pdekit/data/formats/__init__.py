@@ -30,6 +30,7 @@ from pdekit.data.formats import (
 )
 from pdekit.data.formats.contract import WHOLE, Format, all_splits, is_address, root_names
 from pdekit.data.formats.the_well import TheWell, fit_together, is_the_well, on_each_grid
+from pdekit.data.given import is_path
 from pdekit.data.hdf5 import names, open_hdf5
 from pdekit.data.layout import OURS
 from pdekit.data.natural_order import by_number
@@ -164,18 +165,18 @@ def open_path(path: str | Path, trust: Sequence[str] = ()) -> dict[str, Source]:
     return all_splits(found, known.test)
 
 
-def open_source(files: Sequence[str | Path], trust: Sequence[str] = ()) -> Source:
+def open_source(files: str | Path | Sequence[str | Path], trust: Sequence[str] = ()) -> Source:
     """The trajectories of the files of one split.
 
     Args:
-        files: one or more files of ours or of The Well, whose grids may differ in the number of points.
+        files: one file, or several, of ours or of The Well, whose grids may differ in the number of points.
         trust: packages in addition to pdekit that a stored equation may come from.
 
     Raises:
         FileNotFoundError, ValueError: if a file is absent, damaged, or of an unknown layout; the message says what
             it contains.
     """
-    parts = _on_each_grid(files, trust)
+    parts = _on_each_grid([files] if is_path(files) else files, trust)
     foreign = [part for part in parts if isinstance(part, TheWell)]
     if len(foreign) > 1:
         fit_together(foreign)
