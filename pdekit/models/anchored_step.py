@@ -100,7 +100,7 @@ class AnchoredStep(Stepper):
         given: Trajectory,
         noise: Callable[[Tensor, int], Tensor] | None = None,
     ) -> Float[Tensor, "batch channel *space"]:
-        return frames[:, -1] + self.change_scale(frames) * self.change(frames, given)
+        return frames[:, -1] + self.change_scale(frames[:, -1]) * self.change(frames, given)
 
     def change(self, frames: Tensor, given: Trajectory) -> Float[Tensor, "batch channel *space"]:
         """Return the change to the next frame in units of its deviation; the first frame is ``given.u[:, 0]``."""
@@ -109,18 +109,14 @@ class AnchoredStep(Stepper):
             condition = Condition(self.caption(given.text, len(given)))
         return self.net(torch.cat((self.context(frames, given), given.u[:, 0]), 1), condition)
 
-    def change_scale(self, like: Tensor) -> Tensor:
-        """Return the deviation of the changes as "channel *space", to be multiplied with fields."""
-        return self.normaliser.change_scale.reshape((-1,) + (1,) * (like.ndim - 3))
-
     def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         first = torch.randint(batch.u.shape[1] - self.unrolled, (len(batch), 1))
         steps = torch.arange(self.unrolled + 1)
         batch = self.normalised(with_frames(batch, torch.cat((torch.zeros_like(first), first + steps), 1)))
         u, losses = batch.u[:, 1], []
         for n in range(1, self.unrolled + 1):
-            u = u + self.change_scale(batch.u) * self.change(u[:, None], from_frame(batch, n))
-            losses.append(mean_square((u - batch.u[:, n + 1]) / self.change_scale(batch.u), batch.mask))
+            u = u + self.change_scale(u) * self.change(u[:, None], from_frame(batch, n))
+            losses.append(mean_square((u - batch.u[:, n + 1]) / self.change_scale(u), batch.mask))
         loss = torch.stack(losses).mean()
         return loss, {"loss": loss.detach()}
 

@@ -193,6 +193,10 @@ class Stepper(Surrogate):
         self.n_context = self.channels.count
         self.n_params = len(problem.params)
 
+    def change_scale(self, like: Tensor) -> Tensor:
+        """Return the deviation of the normalised change of each channel, to be multiplied with frames like one."""
+        return self.normaliser.change_scale.reshape((-1,) + (1,) * (like.ndim - 2))
+
     @property
     @abstractmethod
     def calls_per_step(self) -> int:

@@ -74,10 +74,6 @@ class InterpolantBridge(Stepper):
     def calls_per_step(self) -> int:
         return self.n_calls
 
-    def scale(self, like: Tensor) -> Tensor:
-        """Deviation of the normalised change of each channel."""
-        return self.normaliser.change_scale.reshape((-1,) + (1,) * (like.ndim - 2))
-
     def shares(self, number: Int[Tensor, "batch"], like: Tensor) -> tuple[Tensor, Tensor]:
         """Return (signal, sigma) of each sample's call, shaped to broadcast over ``like``."""
         shape = (-1,) + (1,) * (like.ndim - 1)
@@ -94,7 +90,7 @@ class InterpolantBridge(Stepper):
     def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         batch = self.normalised(batch)
         frames = batch.u[:, : self.history]
-        clean = (batch.u[:, self.history] - frames[:, -1]) / self.scale(frames[:, -1])
+        clean = (batch.u[:, self.history] - frames[:, -1]) / self.change_scale(frames[:, -1])
         number = torch.randint(0, self.n_calls, (len(batch),), device=clean.device)
         signal, sigma = self.shares(number, clean)
         noise = torch.randn_like(clean, memory_format=torch.contiguous_format)
@@ -118,4 +114,4 @@ class InterpolantBridge(Stepper):
             output = self.call(z, context, number, given)
             return self.parametrisation.clean(output, z, *self.shares(number, z)) if i else output
 
-        return frames[:, -1] + self.scale(zero) * bridge(denoise, zero, self.times, lambda i: noise(zero, i))
+        return frames[:, -1] + self.change_scale(zero) * bridge(denoise, zero, self.times, lambda i: noise(zero, i))

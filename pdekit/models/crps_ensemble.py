@@ -87,8 +87,8 @@ class CRPSEnsemble(Stepper):
 
     def scale(self, like: Tensor) -> Tensor:
         """Deviation of the normalised change of each channel (1 if the state is predicted)."""
-        scale = self.normaliser.change_scale if self.change else torch.ones_like(self.normaliser.change_scale)
-        return scale.reshape((-1,) + (1,) * (like.ndim - 2))
+        scale = self.change_scale(like)
+        return scale if self.change else torch.ones_like(scale)
 
     def call(
         self, frames: Tensor, z: Float[Tensor, "batch noise"], given: Trajectory

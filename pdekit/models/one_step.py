@@ -80,8 +80,7 @@ class OneStep(Stepper):
         predicted = self.net(self.context(frames, given), self.channels.condition(given))
         if not self.change:
             return predicted
-        scale = self.normaliser.change_scale.reshape((-1,) + (1,) * (predicted.ndim - 2))
-        return frames[:, -1] + scale * predicted
+        return frames[:, -1] + self.change_scale(predicted) * predicted
 
     def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         known, batch = batch, self.normalised(batch)

@@ -148,8 +148,8 @@ class PDERefiner(Stepper):
 
     def scale(self, like: Tensor) -> Tensor:
         """Standard deviation of the normalised change for each channel (1 if the state is predicted)."""
-        scale = self.normaliser.change_scale if self.change else torch.ones_like(self.normaliser.change_scale)
-        return scale.reshape((-1,) + (1,) * (like.ndim - 2))
+        scale = self.change_scale(like)
+        return scale if self.change else torch.ones_like(scale)
 
     def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         batch = self.normalised(batch)

@@ -72,7 +72,7 @@ class PointStep(Stepper):
         predicted = self.net(context, places, given.point_mask, self.channels.condition(given))
         if self.problem.steady:
             return predicted
-        return frames[:, -1] + self.normaliser.change_scale[:, None] * predicted
+        return frames[:, -1] + self.change_scale(predicted) * predicted
 
     def loss(self, batch: Trajectory) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         batch = self.normalised(batch)

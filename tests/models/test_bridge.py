@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from pdekit.fields import Field
 from pdekit.models.bridge import InterpolantBridge
 from tests.models.small import FunctionNet, PointwiseNet, make_problem
 
@@ -17,7 +18,7 @@ def bridge_model(problem, batch, **options) -> InterpolantBridge:
 def perfect_net(model, batch):
     """The net that knows the change: it reads the noise off its input."""
     inside = model.normalised(batch).u
-    clean = (inside[:, 1] - inside[:, 0]) / model.scale(inside[:, 0])
+    clean = (inside[:, 1] - inside[:, 0]) / model.change_scale(inside[:, 0])
 
     def net(u, condition):
         number = (condition[:, 0] * max(model.n_calls - 1, 1)).round().long()
@@ -56,4 +57,4 @@ def test_the_inputs_of_the_training_are_those_of_the_forecast(problem, batch):
 
 def test_a_steady_problem_is_refused():
     with pytest.raises(ValueError, match="expected a problem in time, got a steady one"):
-        InterpolantBridge(make_problem(n_frames=1, dt=None), PointwiseNet)
+        InterpolantBridge(make_problem(n_frames=1, dt=None, coeffs=(Field("k"),)), PointwiseNet)
