@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pdekit.data.formats.matlab import array_in
-from pdekit.data.formats.multiphysics_bench import published_ranges, splits_of
+from pdekit.data.formats.multiphysics_bench import splits_of
 from pdekit.data.formats.multiphysics_layouts import LAYOUTS
 from pdekit.data.published import open_published
 from tests.data.published_multiphysics import COMPLEX, QUANTITIES, places, value, write
@@ -134,13 +134,6 @@ def test_the_broken_test_split_is_found_and_replaced(tmp_path):
         splits = splits_of(tmp_path, "te_heat")
     assert splits["train"].indices == tuple(range(1, 25)), "neither validation nor test is trained on"
     assert splits["valid"].indices == (25, 26, 27) and splits["test"].indices == (28, 29, 30)
-
-
-def test_ranges_are_found(tmp_path):
-    folder = write(tmp_path, "E_flow")
-    ranges = published_ranges(folder, LAYOUTS["e_flow"])
-    assert set(ranges) == {f"{name}/range_all{name}" for name in QUANTITIES["E_flow"]}
-    assert ranges["kappa/range_allkappa"].tolist() == [[0.0, 1.0]]
 
 
 def test_archives_are_unpacked_once_and_only_the_problem_asked_for(tmp_path):

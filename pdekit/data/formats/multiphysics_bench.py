@@ -9,7 +9,7 @@ rises, what does not exist under a mask. What each folder holds is stated in `mu
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -184,17 +184,6 @@ def _warn_of_incomplete(folder: Path, whole: Sequence[int], layout: Layout) -> N
             f"out, first number {missing[0]}; fetch them again",
             stacklevel=3,
         )
-
-
-def published_ranges(folder: Path, layout: Layout) -> Mapping[str, np.ndarray]:
-    """The ``range_*`` and ``max_abs_*`` arrays with which others normalise, by quantity and file; pdekit takes its own
-    statistics and does not need them."""
-    found = {}
-    for name in quantities(layout):
-        for path in sorted((folder / name).glob("*.mat")):
-            if path.stem.startswith(("range_", "max_abs_")):
-                found[f"{name}/{path.stem}"] = array_in(path)
-    return found
 
 
 def describe(folder: Path) -> str:
