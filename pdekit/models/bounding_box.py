@@ -20,6 +20,10 @@ class BoundingBox(nn.Module):
         ndim: coordinates of a point.
     """
 
+    lower: Tensor
+    upper: Tensor
+    like: Tensor
+
     def __init__(self, ndim: int):
         super().__init__()
         self.register_buffer("lower", torch.zeros(ndim, dtype=torch.float64))

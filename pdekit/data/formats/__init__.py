@@ -30,7 +30,6 @@ from pdekit.data.formats import (
 )
 from pdekit.data.formats.contract import WHOLE, Format, all_splits, is_address, root_names
 from pdekit.data.formats.the_well import TheWell, fit_together, is_the_well, on_each_grid
-from pdekit.data.given import is_path
 from pdekit.data.hdf5 import names, open_hdf5
 from pdekit.data.layout import OURS
 from pdekit.data.natural_order import by_number
@@ -176,7 +175,7 @@ def open_source(files: str | Path | Sequence[str | Path], trust: Sequence[str] =
         FileNotFoundError, ValueError: if a file is absent, damaged, or of an unknown layout; the message says what
             it contains.
     """
-    parts = _on_each_grid([files] if is_path(files) else files, trust)
+    parts = _on_each_grid([files] if isinstance(files, (str, Path)) else files, trust)
     foreign = [part for part in parts if isinstance(part, TheWell)]
     if len(foreign) > 1:
         fit_together(foreign)
