@@ -24,8 +24,10 @@ import numpy as np
 import torch
 
 from pdekit.data import probe
+from pdekit.data.exports import TARGETS, export
 from pdekit.data.formats import open_path, recognised
-from pdekit.fields import Trajectory
+from pdekit.data.writer import write_split
+from pdekit.fields import Field, Grid, Problem, Trajectory
 
 Read = Callable[[int, int], Any]
 
@@ -73,6 +75,42 @@ def flow(folder: Path, n: int, frames: int, points: int) -> Layout:
         file["velocity"] = np.random.default_rng(0).normal(size=(n, frames, 2, side, side)).astype("f4")
     column = h5py.File(path)["velocity"]
     return Layout("Poseidon", path, lambda i, t: column[i, t : t + 2])
+
+
+def stored(folder: Path, names: tuple[str, ...], n: int, frames: int, side: int) -> Path:
+    """Write periodic fields in pdekit's own layout; names that begin with velocity are a vector."""
+    fields = tuple(Field(name, vector="velocity" if name.startswith("velocity") else None) for name in names)
+    problem = Problem(Grid((side, side), (1.0, 1.0)), fields, dt=0.1, n_frames=frames)
+    u = torch.randn(n, frames, len(names), side, side)
+    t = (0.1 * torch.arange(frames, dtype=torch.float64)).expand(n, -1)
+    write_split(folder / "own.hdf5", problem, Trajectory(u=u, t=t, index=torch.arange(n)), "own")
+    return folder / "own.hdf5"
+
+
+def the_well(folder: Path, n: int, frames: int, points: int) -> Layout:
+    """The Well: a scalar and a vector, whose components come last."""
+    side = max(8, int(points**0.5))
+    path = stored(folder, ("density", "velocity_x", "velocity_y"), n // 5 + 1, frames, side)
+    path = path.rename(folder / "the_well.hdf5")
+    with h5py.File(path, "r+") as file:
+        del file["pdekit"]
+    file = h5py.File(path)
+    density, velocity = file["t0_fields/density"], file["t1_fields/velocity"]
+
+    def plain(i: int, t: int) -> np.ndarray:
+        parts = (density[i, t : t + 2][:, None], np.moveaxis(velocity[i, t : t + 2], -1, 1))
+        return np.concatenate(parts, 1)
+
+    return Layout("The Well, a scalar and a vector", path, plain)
+
+
+def netcdf(folder: Path, n: int, frames: int, points: int) -> Layout:
+    """NetCDF of pdekit: one frame in a chunk."""
+    source = stored(folder, ("u",), n // 5 + 1, frames, max(8, int(points**0.5)))
+    (path,) = export(source, folder / "own.nc", TARGETS["netcdf"])
+    source.unlink()
+    column = h5py.File(path)["u"]
+    return Layout("NetCDF of pdekit", path, lambda i, t: column[i, t : t + 2][:, None])
 
 
 def compare(layout: Layout, reads: int, rounds: int) -> str:
@@ -133,7 +171,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         print("| layout | h5py alone, us | pdekit, us | ratio |\n|---|---|---|---|")
-        for write in (tensor, groups, flow):
+        for write in (tensor, groups, flow, the_well, netcdf):
             print(compare(write(Path(name), *size), options.reads, options.rounds))
         print(opening(Path(name), options.rounds))
 

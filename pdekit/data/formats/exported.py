@@ -10,7 +10,8 @@ import torch
 import xarray as xr
 
 from pdekit.data.formats import named_files
-from pdekit.data.formats.contract import WHOLE, Format
+from pdekit.data.formats.blocks import Hdf5Store, Store
+from pdekit.data.formats.contract import WHOLE, Format, is_hdf5
 from pdekit.data.formats.stated import ATTRIBUTE, stated_problem
 from pdekit.data.hdf5 import FAULTS, FileFault
 from pdekit.data.inputs import narrowed
@@ -32,12 +33,17 @@ class Exported:
 
     def __init__(self, path: Path, trust: Sequence[str] = ()):
         self.store = named_files.NamedStore(path)
+        # NetCDF 4 is HDF5: xarray needs milliseconds for each window
+        self._arrays: Store = Hdf5Store(path) if is_hdf5(path) else self.store
         data = self.store.data
         try:
             self.problem = stated_problem(str(data.attrs[ATTRIBUTE]), f"the attribute {ATTRIBUTE!r} of {path}", trust)
             self.n_trajectories = int(data.sizes["sample"])
             self._masked = bool(data.attrs.get(MASKED, 0))
             self._check(data)
+            self._timed = "time_of_sample" in data.variables
+            self._times = np.array(data.variables["time_of_sample" if self._timed else "time"].values, np.float64)
+            self._texts = data.variables["text"].values if self.problem.has_text else ()
             columns = [np.asarray(data.variables[name].values, dtype=np.float64) for name in self.problem.params]
             self._params = torch.from_numpy(narrowed(np.stack(columns, 1))) if columns else None
         except FileFault:
@@ -71,15 +77,14 @@ class Exported:
             axes = [self._values(axis, trajectory) for axis in AXES[: problem.ndim]]
             points, point_mask = torch.from_numpy(np.stack(axes, -1))[None], self._optional("point_mask", trajectory)
             cells = self._optional("cells", trajectory)
-        timed = "time_of_sample" in self.store.data.variables
-        t = self._values("time_of_sample", trajectory, frames) if timed else self._values("time", frames)
+        t = self._times[trajectory, frames] if self._timed else self._times[frames]
         u, mask = self._stacked(problem.fields, 1, trajectory, frames), None
         if self._masked:
             mask = torch.isfinite(u[:, 0]).float()
             u = torch.where(mask[:, None] > 0, u, 0.0)
         return Trajectory(
             u=u,
-            t=torch.from_numpy(np.array(t, dtype=np.float64))[None],
+            t=torch.from_numpy(t.copy())[None],
             coeffs=self._stacked(problem.coeffs, 0, trajectory) if problem.coeffs else None,
             forcing=self._stacked(problem.forcing, 1, trajectory, frames) if problem.forcing else None,
             mask=mask,
@@ -87,12 +92,12 @@ class Exported:
             point_mask=point_mask,
             cells=cells,
             params=None if self._params is None else self._params[trajectory : trajectory + 1],
-            text=(str(self._values("text", trajectory)),) if problem.has_text else None,
+            text=(str(self._texts[trajectory]),) if problem.has_text else None,
             index=torch.tensor([trajectory]),
         )
 
     def _values(self, name: str, *where: int | slice) -> np.ndarray:
-        return np.asarray(self.store.array(name)[where].values)
+        return np.asarray(self._arrays.array(name)[where])
 
     def _optional(self, name: str, trajectory: int) -> torch.Tensor | None:
         there = name in self.store.data.variables
