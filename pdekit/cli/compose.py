@@ -164,7 +164,8 @@ def composed(
             with open_dict(found):
                 del found["hydra"]
             found.merge_with(own or {})
-            return OmegaConf.to_container(found, resolve=True), chosen
+            values: dict[str, Any] = OmegaConf.to_container(found, resolve=True)
+            return check_groups(values, chosen), chosen
     except (HydraException, OmegaConfBaseException) as error:
         raise ValueError(explain(error)) from error
     except yaml.MarkedYAMLError as error:
@@ -172,6 +173,19 @@ def composed(
         raise ValueError(f"expected a configuration in {where}, found {fault_of(error)}; correct the file") from None
     except UnicodeDecodeError as error:
         raise ValueError(f"expected configurations in UTF-8, found {error}; correct the file in --config-dir") from None
+
+
+def check_groups(values: dict[str, Any], chosen: Mapping[str, str | None]) -> dict[str, Any]:
+    """Return a configuration in which each group that is chosen has options by name.
+
+    Raises:
+        ValueError: if the file of one holds a list or a single value.
+    """
+    for group, name in chosen.items():
+        found = values.get(group)
+        if found is not None and not isinstance(found, dict):
+            raise ValueError(f"expected options by name in {group}/{name}.yaml, found {found!r}; correct the file")
+    return values
 
 
 def by_kind(given: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:

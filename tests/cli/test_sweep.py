@@ -73,6 +73,7 @@ def test_options_that_do_not_exist(arguments, message):
         ),
         (b"_target_: {a:", r"expected a configuration in .*mine.yaml, found line 1: .*; correct the file"),
         (b"\xff\xfe\x00", "expected configurations in UTF-8, found"),
+        (b"[1, 2]", r"expected options by name in data/mine.yaml, found \[1, 2\]; correct the file"),
     ],
 )
 def test_a_file_of_the_user_that_is_no_yaml(tmp_path, content, message):
