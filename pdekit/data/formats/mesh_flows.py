@@ -3,7 +3,7 @@
     Text2PDE        0/mesh_pos (point, 2), cells (cell, 3), node_type (point, 1), u, v (time, point),
     ...             pressure (time, point, 1), metadata/center (2), radius, u_inlet, reynolds_number, prompt
     MeshGraphNets   0/pos (time, point, 2), cells (time, cell, 3), node_type (time, point, 1),
-    ...             velocity (time, point, 2), pressure (time, point, 1); meshes do not move
+    ...             velocity (time, point, 2), pressure (time, point, 1); meshes that move are refused
 
 Text2PDE is Zhou et al. 2025, MeshGraphNets Pfaff et al. 2021 as converted to HDF5.
 Fields are velocity and pressure; inputs are 1 at the inlet, the outlet and the walls, else 0 (node types 4, 5, 6).
@@ -148,6 +148,7 @@ class MeshFlows:
         still = 0 if self.kind == "meshgraphnets" else ()
         places = self._array(f"{sample}/{PARTS[self.kind][0]}", still)
         if trajectory not in self._orders:
+            self._check_still(sample)
             self._orders[trajectory] = order_of(places)
         order, n = self._orders[trajectory], len(places)
         points, mask = np.zeros((self.problem.grid.shape[0], 2), np.float32), np.zeros(self.problem.grid.shape, bool)
@@ -168,6 +169,19 @@ class MeshFlows:
             text=(text(self.file, f"{sample}/metadata/prompt"),) if self.problem.has_text else None,
             index=torch.tensor([trajectory]),
         )
+
+    def _check_still(self, sample: str) -> None:
+        """Refuse a mesh of MeshGraphNets whose first and last frame differ: one mesh is read for all frames."""
+        for part in ("pos", "cells", "node_type") if self.kind == "meshgraphnets" else ():
+            first, last = (self._array(f"{sample}/{part}", frame) for frame in (0, -1))
+            if not np.array_equal(first, last):
+                raise fault(
+                    self.file,
+                    f"{sample}/{part}",
+                    "the same mesh in all frames",
+                    "another one in the last frame",
+                    "write a file of samples whose meshes do not move",
+                )
 
     def _fields(self, sample: str, frames: slice) -> np.ndarray:
         """Return velocity and pressure, "time channel point"."""

@@ -59,6 +59,16 @@ class TestSmoke:
 
 
 class TestMeshes:
+    @pytest.mark.parametrize("part", ["pos", "cells"])
+    def test_meshes_that_move_are_refused(self, tmp_path, part):
+        path = published.meshgraphnets(tmp_path / "a.h5")
+        with h5py.File(path, "r+") as file:
+            file[f"1/{part}"][-1] = np.roll(file[f"1/{part}"][-1], 1, axis=0)
+        source = opened(path)["all"]
+        source.read(0)
+        with pytest.raises(ValueError, match=rf"expected the same mesh in all frames in 1/{part} of .*a\.h5"):
+            source.read(1)
+
     @pytest.mark.parametrize("write", [published.text2pde, published.meshgraphnets])
     def test_points_are_sorted_and_padded(self, tmp_path, write):
         source = pickle.loads(pickle.dumps(opened(write(tmp_path / "a.h5"))["all"]))
