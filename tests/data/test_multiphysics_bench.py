@@ -11,6 +11,7 @@ import torch
 from pdekit.data.formats.matlab import array_in
 from pdekit.data.formats.multiphysics_bench import splits_of
 from pdekit.data.formats.multiphysics_layouts import LAYOUTS
+from pdekit.data.inspection import inspect_path
 from pdekit.data.published import open_published
 from tests.data.published_multiphysics import COMPLEX, QUANTITIES, places, value, write
 
@@ -184,6 +185,16 @@ def test_no_part_of_a_damaged_archive_is_taken_for_the_whole(tmp_path, damage):
     with pytest.raises(ValueError, match=r"expected a whole tar archive, but .*training\.tar\.gz is damaged"):
         open_published(place, "mhd")
     assert not (place / "training").exists()
+
+
+def test_a_folder_of_one_problem_is_inspected(tmp_path):
+    write(tmp_path, "E_flow")
+    write(tmp_path, "E_flow", "testing", range(101, 103))
+    said = str(inspect_path(tmp_path))
+    assert "Multiphysics Bench" in said and "2 test" in said and "ElectroOsmosis" in said
+    write(tmp_path, "MHD")
+    with pytest.raises(ValueError, match=r"expected one problem of Multiphysics Bench in .*, found e_flow, mhd"):
+        inspect_path(tmp_path)
 
 
 class TestMistakes:

@@ -39,4 +39,4 @@ def test_cards_and_layouts_agree():
     named = {module for name in CARDS for module in re.findall(r"`pdekit\.data\.formats\.(\w+)`", text(name))}
     read = {item.open.__module__.rpartition(".")[2] for item in FORMATS} - {"formats"}
     assert read - GENERAL - named == {"pdebench_folder"}  # several files of pdebench
-    assert named - read == {"the_well", "multiphysics_bench"}  # opened elsewhere
+    assert named - read == {"the_well"}  # opened elsewhere

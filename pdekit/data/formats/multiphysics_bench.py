@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pdekit.data.formats.contract import Format
 from pdekit.data.formats.equations import equation
 from pdekit.data.formats.matlab import SUFFIXES, array_in
 from pdekit.data.formats.multiphysics_layouts import LAYOUTS, Layout
@@ -212,3 +213,26 @@ def _file(folder: Path, index: int, frame: int = 0) -> Path | None:
 
 def _float32(values: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+
+
+def _problems_in(root: Path) -> list[str]:
+    """Return the names of the problems that have training data in a folder."""
+    return [name for name, layout in LAYOUTS.items() if (root / TRAINING / layout.folder).is_dir()]
+
+
+def _open_folder(root: Path) -> dict[str, MultiphysicsBench]:
+    """Open a folder with one problem.
+
+    Raises:
+        FileNotFoundError, ValueError: as `splits_of`, or if there are several problems.
+    """
+    found = _problems_in(root)
+    if len(found) != 1:
+        raise ValueError(
+            f"expected one problem of Multiphysics Bench in {root}, found {', '.join(found)}; choose one with "
+            "data=NAME in training, or move it to a folder of its own"
+        )
+    return splits_of(root, found[0])
+
+
+FORMATS = (Format("Multiphysics Bench", lambda path: bool(_problems_in(path)), _open_folder),)
