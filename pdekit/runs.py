@@ -386,7 +386,7 @@ def build_model(config: Mapping[str, Any], problem: Problem, trust: Sequence[str
     name = config.get("_target_")
     try:
         model = method(problem)
-    except (TypeError, AttributeError, ArithmeticError, LookupError) as error:
+    except (TypeError, AttributeError, ArithmeticError, LookupError, RuntimeError) as error:  # the last one: no memory
         raise ValueError(
             f"expected a model and options that fit the problem, found {name!r} with {sorted(config)}: {error}; "
             "correct the model"

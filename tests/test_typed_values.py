@@ -92,6 +92,7 @@ def test_a_training_refuses_a_value_of_another_kind(tmp_path, monkeypatch, typed
             "expected model.net of pdekit.models.one_step.OneStep as values by name, got 3; set model.net.N",
         ),
         ("model.net.width=abc", "expected model.net.width as a whole number, got 'abc'; for example model.net.width=1"),
+        ("model.net.width=1000000000000000", "expected a model and options that fit the problem, found 'pdekit.models"),
         ("model.net.wdth=3", "expected options of model.net (pdekit.nets.fno.FNO) among"),
         ("model.history=[2]", "expected model.history as a whole number, got [2]"),
     ],
