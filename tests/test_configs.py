@@ -24,7 +24,7 @@ from tests.recipes.test_configs import compose as recipe_of
 MODELS, DATA, TRAINERS = (list(choices(group)) for group in ("model", "data", "trainer"))
 ONE_INSTANCE = {"pinn", "pinn_inverse"}  # fit one instance of a problem, and have tests of its own
 STEADY_ONLY = {"nearest", "pod"}  # refuse problems in time, and have tests of their own
-NO_FORECAST = {"autoencoder"}
+NO_FORECAST = {"autoencoder", "adversarial_autoencoder"}
 ON_POINTS = {"latent_grid", "point_deeponet"}  # refuse grids, and have tests of their own
 FORECASTERS = [model for model in MODELS if model not in ONE_INSTANCE | STEADY_ONLY | NO_FORECAST | ON_POINTS]
 

@@ -22,7 +22,8 @@ FURTHER = {
     "wdno": {"navier_stokes_3d"},  # space and time have at most three axes
     "distilled": {"navier_stokes_3d"},
 }
-IN_TIME = {"anchored_step", "autoencoder", "text2pde", "text2pde_continued", "bridge"}  # steady problems are refused
+# steady problems are refused
+IN_TIME = {"anchored_step", "autoencoder", "adversarial_autoencoder", "text2pde", "text2pde_continued", "bridge"}
 TINY = {0: (), 1: (32,), 2: (16, 16), 3: (8, 8, 8)}
 
 

@@ -9,7 +9,7 @@ from pdekit.pdes.base import PDE, ConservationLaw, SemilinearPDE, SteadyPDE
 
 ROOT = Path(__file__).parents[1]
 KINDS = {PDE, ConservationLaw, SemilinearPDE, SteadyPDE}
-VARIANTS = {"fno_heads", "pinn_inverse"}  # of models that are counted
+VARIANTS = {"adversarial_autoencoder", "fno_heads", "pinn_inverse"}  # of models that are counted
 WORDS = {"four": 4, "five": 5, "six": 6, "seven": 7}
 
 
