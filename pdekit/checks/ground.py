@@ -124,6 +124,11 @@ class Ground:
         """Frames of the rollout."""
         return self.times.shape[1]
 
+    @property
+    def solved_whole(self) -> bool:
+        """True if the reference solver does not advance a state: its forecasts do not depend on where they start."""
+        return self.solver is not None and not (self.solver.model.simulator and self.solver.model.simulator.steps)
+
     @cached_property
     def mask(self) -> Tensor | None:
         """Mask of where fields exist; None if everywhere."""

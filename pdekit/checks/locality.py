@@ -32,7 +32,7 @@ def locality_rows() -> tuple[CheckRow, ...]:
     """Return the row of this group."""
 
     def excluded(surrogate: Forecaster, ground: Ground) -> str:
-        return needs_free_start(ground.problem) or ("" if ground.problem.ndim else "a system without space")
+        return needs_free_start(ground) or ("" if ground.problem.ndim else "a system without space")
 
     def response(forecaster: Forecaster, ground: Ground) -> Tensor:
         kick = HEIGHT * ground.unit[0] * bump(ground.problem.box)

@@ -49,7 +49,7 @@ def _closed_form() -> CheckRow:
     """Return the row of a closed form of the equation on the box of the data, over one step."""
 
     def excluded(surrogate: Forecaster, ground: Ground) -> str:
-        reason = needs_free_start(ground.problem)
+        reason = needs_free_start(ground)
         if reason or ground.problem.params:
             return reason or "parameters vary from state to state"
         return "" if _fitting(ground.problem) else "no closed form of the equation is known on this box"
@@ -96,7 +96,7 @@ def _limit(name: str, question: str, state: Callable[[Tensor], Tensor]) -> Check
     """Return the row of a state without structure; the truth is the reference solver's at half its step."""
 
     def excluded(surrogate: Forecaster, ground: Ground) -> str:
-        return needs_free_start(ground.problem)
+        return needs_free_start(ground)
 
     def value(forecaster: Forecaster, ground: Ground) -> Tensor:
         assert ground.solver is not None  # the solver decides

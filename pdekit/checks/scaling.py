@@ -27,7 +27,7 @@ def scaling_rows() -> tuple[CheckRow, ...]:
 
     def excluded(surrogate: Forecaster, ground: Ground) -> str:
         problem = ground.problem
-        reason = needs_free_start(problem)
+        reason = needs_free_start(ground)
         if reason or problem.pde is None or problem.pde.scaling() is None:
             return reason or "the equation declares no scaling"
         if known_ends(problem):

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from pdekit.calculus.projections import vectors
 from pdekit.checks.base import CheckRow, missed_after
+from pdekit.checks.ends import no_mirror, no_turn
 from pdekit.checks.ground import Forecaster, Ground
-from pdekit.fields import AXES, Problem, Trajectory
+from pdekit.fields import AXES, Grid, Problem, Trajectory
 from pdekit.pdes.base import SemilinearPDE
 
 BOOST = 0.5
@@ -71,7 +72,7 @@ def operations(ndim: int) -> tuple[Operation, ...]:
 
 def _row(operation: Operation, steps: int | None) -> CheckRow:
     def excluded(surrogate: Forecaster, ground: Ground) -> str:
-        return needs_free_start(ground.problem) or operation.excluded(ground.problem)
+        return needs_free_start(ground) or operation.excluded(ground.problem)
 
     def value(forecaster: Forecaster, ground: Ground) -> Tensor:
         times = ground.times[:, : steps or ground.horizon]
@@ -92,8 +93,9 @@ def _row(operation: Operation, steps: int | None) -> CheckRow:
     )
 
 
-def needs_free_start(problem: Problem) -> str:
+def needs_free_start(ground: Ground) -> str:
     """Return the reason why a problem cannot start from states that the check makes; empty if it can."""
+    problem = ground.problem
     if problem.steady:
         return "a steady problem has no start"
     if problem.coeffs or problem.forcing:
@@ -102,7 +104,9 @@ def needs_free_start(problem: Problem) -> str:
         return "the fields exist in a part of the box only"
     if problem.instance is not None:
         return "the model solves one instance, and takes no other start"
-    return "" if problem.grid.uniform else "the problem lies on points"
+    if not problem.grid.uniform:
+        return "the problem lies on points"
+    return "the reference solver solves a sample as a whole, from its own start" if ground.solved_whole else ""
 
 
 def _no_shift(axis: int) -> Callable[[Problem], str]:
@@ -118,7 +122,7 @@ def _no_mirror(axis: int) -> Callable[[Problem], str]:
             return "the equation is not known"
         if problem.pde.reflection(axis) is None:
             return "the equation declares no reflection along this axis"
-        return "" if problem.box.periodic else "the box has ends, whose conditions may not be symmetric"
+        return no_mirror(problem, axis, problem.pde.reflection(axis))
 
     return excluded
 
@@ -133,10 +137,8 @@ def _no_boost(axis: int) -> Callable[[Problem], str]:
 
 
 def _no_turn(problem: Problem) -> str:
-    grid = problem.box
-    if not grid.periodic or grid.shape[0] != grid.shape[1] or grid.extent[0] != grid.extent[1]:
-        return "the box is not periodic and square"
-    return "the length of an axis varies" if {"length_x", "length_y"} & set(problem.params) else ""
+    varies = {"length_x", "length_y"} & set(problem.params)
+    return "the length of an axis varies" if varies else no_turn(problem)
 
 
 def _shift(axis: int) -> Transformation:
@@ -157,9 +159,15 @@ def _part(axis: int) -> Transformation:
 def _mirror(axis: int) -> Transformation:
     def apply(u: Tensor, t: Tensor, ground: Ground) -> Tensor:
         signs = torch.tensor(ground.problem.pde.reflection(axis), dtype=u.dtype)
-        return signs.reshape(-1, *[1] * ground.problem.ndim) * u.flip(3 + axis).roll(1, 3 + axis)
+        return signs.reshape(-1, *[1] * ground.problem.ndim) * flipped(u, ground.problem.box, axis)
 
     return apply
+
+
+def flipped(u: Tensor, box: Grid, axis: int) -> Tensor:
+    """Return frames "batch time channel *space" along a reversed axis: about its first point if it is periodic."""
+    reversed_axis = u.flip(3 + axis)
+    return reversed_axis.roll(1, 3 + axis) if box.layout[axis] == "periodic" else reversed_axis
 
 
 def _boost(axis: int) -> Transformation:
@@ -194,7 +202,7 @@ def moved_by(u: Tensor, cells: Tensor, axis: int) -> Tensor:
 
 def _turn(u: Tensor, t: Tensor, ground: Ground) -> Tensor:
     """(x, y) -> (-y, x): u'(x, y) = R u(y, -x), with the components of vectors turned and scalars kept."""
-    turned = u.transpose(3, 4).flip(3).roll(1, 3)
+    turned = flipped(u.transpose(3, 4), ground.problem.box, 0)
     channels = list(range(u.shape[2]))
     signs = torch.ones(u.shape[2], dtype=u.dtype)
     for components in vectors(ground.problem).values():
@@ -211,7 +219,7 @@ def superposition_rows() -> Sequence[CheckRow]:
         linear = isinstance(pde, SemilinearPDE) and pde.degree == 1
         if ground.problem.params:
             return "parameters vary from state to state"
-        return needs_free_start(ground.problem) or ("" if linear else "the equation is not linear")
+        return needs_free_start(ground) or ("" if linear else "the equation is not linear")
 
     def value(forecaster: Forecaster, ground: Ground) -> Tensor:
         a, b = PAIR
