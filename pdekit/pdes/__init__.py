@@ -32,6 +32,7 @@ from pdekit.pdes.reaction_diffusion import ReactionDiffusion
 from pdekit.pdes.shallow_water import ShallowWater
 from pdekit.pdes.sine_gordon import SineGordon
 from pdekit.pdes.smoke_channel import SmokeChannel
+from pdekit.pdes.stirred_flow import StirredFlow2D
 from pdekit.pdes.swift_hohenberg import SwiftHohenberg
 from pdekit.pdes.thermo_fluid import ThermoFluid
 from pdekit.pdes.viscous_flow import ViscousFlow
@@ -74,6 +75,7 @@ __all__ = [
     "SineGordon",
     "SmokeChannel",
     "SteadyPDE",
+    "StirredFlow2D",
     "SwiftHohenberg",
     "ThermoFluid",
     "ViscousFlow",

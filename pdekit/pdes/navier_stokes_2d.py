@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from pdekit.calculus import Calculus, Fourier
-from pdekit.fields import Field, Grid, Problem
-from pdekit.pdes.base import Budget, Coordinates, ExactSolution, SemilinearPDE, integral, vanishes
+from pdekit.calculus import Calculus
+from pdekit.fields import Problem
+from pdekit.pdes.base import Coordinates, ExactSolution, vanishes
+from pdekit.pdes.plane_vorticity import PlaneVorticity
 
 Vorticity = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class NavierStokes2D(SemilinearPDE):
+class NavierStokes2D(PlaneVorticity):
     """Two-dimensional incompressible flow in vorticity form, with Kolmogorov forcing and linear drag.
 
     The vorticity w = dv/dx - du/dy obeys
@@ -47,28 +48,6 @@ class NavierStokes2D(SemilinearPDE):
     forcing: Any = 0.0
     wavenumber: int = 4
     drag: Any = 0.0
-
-    dims: ClassVar = (2,)
-    smoothing: ClassVar = ("viscosity",)
-    non_negative: ClassVar = (
-        "viscosity",
-        "drag",
-    )
-    fields: ClassVar = (Field("vorticity", "1/s"),)
-    auxiliary: ClassVar = ("streamfunction",)
-    degree: ClassVar = 2
-
-    def velocity(self, w: Any, d: Calculus) -> tuple[Any, Any]:
-        psi = d.poisson("streamfunction", -w)
-        return d.y(psi), -d.x(psi)
-
-    def linear(self, w: Any, d: Calculus) -> Any:
-        return self.viscosity * d.laplacian(w) - self.drag * w
-
-    def nonlinear(self, w: Any, d: Calculus) -> Any:
-        u, v = self.velocity(w, d)
-        uv = u * v
-        return d.yy(uv) - d.xx(uv) - d.xy(v * v - u * u)
 
     def source(self, d: Calculus) -> Any:
         if self.unforced:
@@ -108,47 +87,9 @@ class NavierStokes2D(SemilinearPDE):
     def unforced(self) -> bool:
         return vanishes(self.forcing)
 
-    @property
-    def ideal(self) -> bool:
-        """Neither forced nor damped."""
-        return self.unforced and vanishes(self.viscosity) and vanishes(self.drag)
-
-    def invariants(self, u: Tensor, grid: Grid) -> dict[str, Tensor]:
-        """Circulation (zero on a periodic box); energy and enstrophy of an ideal flow."""
-        quadratic = self.quadratic(u, grid) if self.ideal else {}
-        return {"circulation": integral(u[:, 0], grid), **quadratic}
-
     def scaling(self) -> dict[str, float]:
         """Twice as fast with twice the viscosity and drag, and four times the force."""
         return {"vorticity": 1.0, "viscosity": 1.0, "drag": 1.0, "forcing": 2.0, "dt": -1.0}
-
-    def dissipated(self, u: Tensor, grid: Grid) -> dict[str, Tensor]:
-        return self.quadratic(u, grid) if self.unforced else {}
-
-    def quadratic(self, u: Tensor, grid: Grid) -> dict[str, Tensor]:
-        """Energy, the integral of |velocity|^2 / 2, and enstrophy, the integral of w^2 / 2."""
-        d = Fourier(grid, u.dtype, u.device)
-        energy = sum(component.samples**2 for component in self.velocity(d.field(u), d)) / 2
-        return {"energy": integral(energy[:, 0], grid), "enstrophy": integral(u[:, 0] ** 2 / 2, grid)}
-
-    def budgets(self, u: Tensor, grid: Grid) -> dict[str, Budget]:
-        """Energy |velocity|^2 / 2 and enstrophy w^2 / 2: the work of the force, viscous dissipation and drag.
-
-        By parts, with the streamfunction psi: the integral of |velocity|^2 is that of psi w, the work of a force that
-        of psi times its curl.
-        """
-        d = Fourier(grid, u.dtype, u.device)
-        w = d.field(u)
-        psi, diffusion = d.poisson("streamfunction", -w).samples, d.laplacian(w).samples
-        found = {}
-        for name, factor in {"energy": psi, "enstrophy": u}.items():
-            square = factor * u
-            rates = {"dissipation": self.viscosity * factor * diffusion, "drag": -self.drag * square}
-            if not self.unforced:
-                rates["input"] = factor * self.source(d)
-            summed = {term: integral(rate[:, 0], grid) for term, rate in rates.items()}
-            found[name] = Budget(integral(square[:, 0] / 2, grid), summed)
-        return found
 
     def lyapunov_exponent(self, problem: Problem) -> float | None:
         """0.39 at viscosity 0.01 and 0.61 at 0.001, with forcing 1, wavenumber 4, drag 0.1 and a box of 2 pi."""

@@ -259,6 +259,15 @@ CASES = {
         errors=(4e-3, 2e-5, 2e-7, 2e-9),
         period=(5, 18),
     ),
+    "stirred_flow": Case(
+        pdes.StirredFlow2D(0.02, forcing=2.0, wavenumber=1.0, drag=0.1),
+        (32, 36),
+        (TURN, TURN),
+        0.005,
+        follows={"spin-up from rest": ((32, 32), 0.05, 1e-13)},
+        errors=(4e-3, 2e-5, 2e-7, 2e-9),
+        period=(8, -9),
+    ),
     "navier_stokes_3d": Case(
         pdes.NavierStokes3D(0.05),
         (12, 10, 9),

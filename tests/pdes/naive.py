@@ -98,13 +98,23 @@ def sine_gordon(p, w, D):
     return [w[1], p.speed**2 * D.laplacian(w[0]) - np.sin(w[0])]
 
 
-def navier_stokes_2d(p, w, D):
-    """Advective form, with a streamfunction of laplacian(psi) = -w; the force is (A sin(k y), 0)."""
+def plane_flow(p, w, D):
+    """Advective form without a force, with a streamfunction of laplacian(psi) = -w."""
     w = w[0]
     psi = D.inverse_laplacian(-w)
     u, v = D(psi, "y"), -D(psi, "x")
+    return -u * D(w, "x") - v * D(w, "y") + p.viscosity * D.laplacian(w) - p.drag * w
+
+
+def navier_stokes_2d(p, w, D):
+    """The force is (A sin(k y), 0)."""
     force = p.forcing * np.sin(p.wavenumber * D.coordinates[1])
-    return [-u * D(w, "x") - v * D(w, "y") + p.viscosity * D.laplacian(w) - p.drag * w - D(force, "y")]
+    return [plane_flow(p, w, D) - D(force, "y")]
+
+
+def stirred_flow_2d(p, w, D):
+    angle = p.wavenumber * (D.coordinates[0] + D.coordinates[1])
+    return [plane_flow(p, w, D) + p.forcing * (np.sin(angle) + np.cos(angle))]
 
 
 def navier_stokes_3d(p, w, D):
@@ -165,6 +175,7 @@ RIGHT_HAND_SIDES = {
     pdes.ReactionDiffusion: reaction_diffusion,
     pdes.ShallowWater: shallow_water,
     pdes.SineGordon: sine_gordon,
+    pdes.StirredFlow2D: stirred_flow_2d,
     pdes.SwiftHohenberg: swift_hohenberg,
     pdes.WaveEquation: wave,
 }
