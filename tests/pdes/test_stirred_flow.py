@@ -8,7 +8,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-import torch
 
 from pdekit.simulate import recipe_named
 from pdekit.solvers import etdrk, integrate
@@ -40,7 +39,7 @@ def by_crank_nicolson(w, steps):
 def test_the_dataset_solves_the_published_scheme_in_the_limit_of_small_steps():
     """The published scheme is of first order: its distance halves with its step, and two steps extrapolate to ours.
 
-    Errors are relative to the change from the start to t = 1.
+    Errors are relative to the change from the start to t = 1. Measured: 1.5e-3, 7.4e-4, and 5.9e-6 extrapolated.
     """
     recipe = recipe_named("navier_stokes_1e3")
     assert (recipe.pde.viscosity, recipe.pde.forcing, recipe.grid.extent) == (VISCOSITY, 0.1, (1.0, 1.0))
@@ -51,5 +50,5 @@ def test_the_dataset_solves_the_published_scheme_in_the_limit_of_small_steps():
     coarse, fine = by_crank_nicolson(start[0, 0].numpy(), 100), by_crank_nicolson(start[0, 0].numpy(), 200)
     moved = np.linalg.norm(ours - start[0, 0].numpy())
     errors = [np.linalg.norm(found - ours) / moved for found in (coarse, fine, 2 * fine - coarse)]
-    print(errors)
-    assert 1.8 < errors[0] / errors[1] < 2.2
+    assert 1.9 < errors[0] / errors[1] < 2.1
+    assert errors[2] < 2e-5
