@@ -36,7 +36,7 @@ class PlaneVorticity(SemilinearPDE):
     @property
     @abstractmethod
     def unforced(self) -> bool:
-        """Whether no force acts."""
+        """True if no force acts."""
 
     def velocity(self, w: Any, d: Calculus) -> tuple[Any, Any]:
         psi = d.poisson("streamfunction", -w)

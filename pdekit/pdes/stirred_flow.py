@@ -40,7 +40,7 @@ class StirredFlow2D(PlaneVorticity):
 
     viscosity: Any = 1e-3
     forcing: Any = 0.1
-    wavenumber: float = 2 * torch.pi
+    wavenumber: Any = 2 * torch.pi
     drag: Any = 0.0
 
     def source(self, d: Calculus) -> Any:
@@ -78,6 +78,7 @@ class StirredFlow2D(PlaneVorticity):
         return {"vorticity": 1.0, "viscosity": 1.0, "drag": 1.0, "forcing": 2.0, "dt": -1.0}
 
     def describe(self, params: dict[str, float]) -> str:
-        angle = f"{self.wavenumber:.4g} (x + y)"
-        said = f"Two-dimensional flow with kinematic viscosity {self.value('viscosity', params)}, "
-        return f"{said}stirred along the diagonal by {self.value('forcing', params)} (sin {angle} + cos {angle})."
+        angle = f"{self.value('wavenumber', params)} (x + y)"
+        losses = f"kinematic viscosity {self.value('viscosity', params)} and drag {self.value('drag', params)}"
+        force = f"{self.value('forcing', params)} (sin {angle} + cos {angle})"
+        return f"Two-dimensional flow with {losses}, stirred along the diagonal by {force}."

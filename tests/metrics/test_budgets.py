@@ -10,7 +10,7 @@ from pdekit import pdes
 from pdekit.calculus import Fourier
 from pdekit.fields import Grid, Problem
 from pdekit.metrics.budgets import budgets, imbalance
-from pdekit.pdes import Burgers, Diffusion, KuramotoSivashinsky, NavierStokes2D, NavierStokes3D
+from pdekit.pdes import Burgers, Diffusion, KuramotoSivashinsky, NavierStokes2D, NavierStokes3D, StirredFlow2D
 from pdekit.solvers import etdrk
 
 BOX = 2 * math.pi
@@ -20,6 +20,7 @@ EQUATIONS = [
     (KuramotoSivashinsky(viscosity=0.7), 1),
     (NavierStokes2D(viscosity=0.05), 2),
     (NavierStokes2D(viscosity=0.05, drag=0.3, forcing=1.7, wavenumber=2), 2),
+    (StirredFlow2D(viscosity=0.05, drag=0.3, forcing=1.7, wavenumber=2.0), 2),
     (NavierStokes3D(viscosity=0.1), 3),
 ]
 
