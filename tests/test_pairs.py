@@ -21,6 +21,8 @@ FURTHER = {
     "pod_deeponet": {"ks_varying", "ks_jitter"},
     "wdno": {"navier_stokes_3d"},  # space and time have at most three axes
     "distilled": {"navier_stokes_3d"},
+    "anchored_step": {"burgers_8192"},  # a start and one frame: nothing is left to unroll
+    "text2pde_continued": {"burgers_8192"},
 }
 # steady problems are refused
 IN_TIME = {"anchored_step", "autoencoder", "adversarial_autoencoder", "text2pde", "text2pde_continued", "bridge"}

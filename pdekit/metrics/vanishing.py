@@ -11,6 +11,7 @@ through an exit but for its last traces. An error relative to such a trace says 
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -51,5 +52,5 @@ def vanished(
     """
     largest = size.amax(1) if largest is None else largest
     fading = {} if problem.pde is None else problem.pde.fading
-    shares = size.new_tensor([max(ROUNDINGS * eps, fading.get(field.name, 0.0)) for field in problem.fields])
-    return size <= shares * largest.unsqueeze(1)
+    shares = [max(ROUNDINGS * eps, fading.get(field.name, 0.0)) for field in problem.fields]
+    return size <= torch.tensor(shares, dtype=size.dtype, device=size.device) * largest.unsqueeze(1)
