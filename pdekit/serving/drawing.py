@@ -41,17 +41,22 @@ def strokes_of(value: Any) -> list[Stroke]:
     Raises:
         ValueError: on anything else, a place outside the box, a radius beyond 0 to 1, or too many strokes.
     """
-    if not isinstance(value, list) or len(value) > MOST_STROKES:
-        raise ValueError(f"expected at most {MOST_STROKES} strokes in a list, found something else; draw fewer")
+    if not is_list_of(value, _is_row) or len(value) > MOST_STROKES:
+        raise ValueError(
+            f"expected a list of at most {MOST_STROKES} strokes, each a field number, x, y, radius and height, found "
+            "something else; draw again, or fewer"
+        )
     found = []
     for row in value:
-        if not is_list_of(row, _is_finite) or len(row) != 5 or not is_whole(row[0]):
-            raise ValueError(f"expected strokes of a field number, x, y, radius and height, found {row!r}; correct it")
         stroke = Stroke(*row)
         if not (0 <= stroke.x <= 1 and 0 <= stroke.y <= 1 and 0 < stroke.radius <= 1):
             raise ValueError(f"expected x and y from 0 to 1 and a radius above 0 and up to 1, found {row}; correct it")
         found.append(stroke)
     return found
+
+
+def _is_row(value: Any) -> bool:
+    return is_list_of(value, _is_finite) and len(value) == 5 and is_whole(value[0])
 
 
 def _is_finite(value: Any) -> bool:
