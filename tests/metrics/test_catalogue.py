@@ -209,7 +209,7 @@ class TestPromises:
             u[1, 2, 3, 0].view(-1)[-1] = bad
             result = measure.function(u, reference, problem_on(GRIDS[name]))
             if abs(bad) < math.inf and measure.name in ("mae", "max_error", "relative_l1", "bias"):
-                assert (result[hit] > 1e290).all(), bad  # no square, no overflow: a finite value that nobody overlooks
+                assert (result[hit] > 1e290).all(), bad  # no square, no overflow: a finite value that is not overlooked
             else:
                 assert (result[hit] == measure.worst).all(), bad
             torch.testing.assert_close(result[~hit], clean[~hit], rtol=1e-12, atol=1e-12)

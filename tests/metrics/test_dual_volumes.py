@@ -68,3 +68,9 @@ def test_a_point_of_no_cell_has_no_weight_and_is_still_seen():
     assert float(rmse(torch.nan_to_num(u), 0 * u.nan_to_num(), problem, mask)) == pytest.approx(1)
     assert not float(rmse(u, torch.zeros_like(u), problem, mask)) < 1e9  # NaN diverges
     assert not has_volumes(None, 2) and not has_volumes(torch.zeros(1, 2, 3, dtype=torch.int64), 3)
+
+
+def test_labels_in_a_mask_are_no_weights():
+    mask = torch.tensor([[[2.0, 1.0, 0.0, 255.0]]])
+    batch = Trajectory(u=torch.zeros(1, 1, 1, 4), t=torch.zeros(1, 1), mask=mask)
+    assert mask_of(batch).flatten().tolist() == [1.0, 1.0, 0.0, 1.0]

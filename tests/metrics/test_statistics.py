@@ -138,7 +138,7 @@ class TestPromises:
         hit = torch.zeros_like(result, dtype=torch.bool)
         hit[1, ... if measure.joint else 0] = True
         if abs(bad) < math.inf and measure.name in ("one_point_wasserstein", "invariant_measure_distance"):
-            assert (result[hit] > 1e290).all()  # no square: a finite value that nobody overlooks
+            assert (result[hit] > 1e290).all()  # no square: a finite value that is not overlooked
         else:
             assert result[hit].isinf().all()
         torch.testing.assert_close(result[~hit], clean[~hit], rtol=1e-9, atol=1e-12)

@@ -190,6 +190,8 @@ def mask_of(batch: Trajectory) -> Tensor | None:
     the cells around each point over the mean, where its cells are known, and 0 in the padding. None if all are 1.
     """
     there, points, cells = batch.existing, batch.points, batch.cells
+    if there is not None:
+        there = (there > 0).to(there)  # a file of others may hold labels: they are no weights
     if there is None or points is None or cells is None or not has_volumes(cells, points.shape[-1]):
         return there
     return there * dual_volumes(points, cells)[:, None]
